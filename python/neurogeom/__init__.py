@@ -1,0 +1,5 @@
+"""neurogeom: the geometry of neural representations, measured fast."""
+
+from importlib.metadata import version as _version
+
+__version__ = _version("neurogeom")

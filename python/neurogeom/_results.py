@@ -1,0 +1,128 @@
+"""What functions return: frozen records of arrays that can be tabulated, saved and loaded."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from typing import Any, ClassVar
+
+import numpy as np
+
+_CLASSES: dict[str, type[Result]] = {}
+
+
+class ConvergenceWarning(UserWarning):
+    """Some part of a result could not be computed; it is NaN and its status says why."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Result:
+    """Base of all results."""
+
+    # Fields that go into __repr__, in order.
+    _headline: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _CLASSES[cls.__name__] = cls
+
+    def __repr__(self) -> str:
+        shown = []
+        for name in self._headline:
+            value = getattr(self, name)
+            error = getattr(self, f"{name}_se", None)
+            text = f"{value:.4g}" if isinstance(value, float) else f"{value}"
+            shown.append(f"{name}={text}" + (f"±{error:.2g}" if isinstance(error, float) else ""))
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Fields as a dict; nested results become dicts."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {k: v.to_dict() if isinstance(v, Result) else v for k, v in fields.items()}
+
+    def _columns(self) -> dict[str, Any]:
+        """Columns of the table: the one-dimensional fields of the first such field's length."""
+        columns: dict[str, Any] = {}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            flat = isinstance(value, np.ndarray) and value.ndim == 1
+            if flat and all(len(value) == len(other) for other in columns.values()):
+                columns[field.name] = value
+        return columns
+
+    def to_dataframe(self) -> Any:
+        """Give the fields that hold one value per item as a pandas DataFrame, one row an item."""
+        try:
+            import pandas as pd
+        except ImportError:
+            raise ImportError("to_dataframe needs pandas: pip install 'neurogeom[pandas]'") from None
+        return pd.DataFrame(self._columns())
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all fields to an .npz file (no pickle); :func:`neurogeom.load` reads it back."""
+        arrays: dict[str, Any] = {}
+        description = _pack(self, "", arrays)
+        with open(path, "wb") as file:
+            np.savez_compressed(file, __neurogeom__=json.dumps(description), **arrays)
+
+
+def _pack(value: Any, key: str, arrays: dict[str, Any]) -> Any:
+    """Describe a value in JSON; arrays go to `arrays` and leave their key."""
+    if isinstance(value, Result):
+        names = [field.name for field in dataclasses.fields(value)]
+        packed = {n: _pack(getattr(value, n), f"{key}/{n}" if key else n, arrays) for n in names}
+        return {"result": type(value).__name__, "fields": packed}
+    if isinstance(value, tuple):
+        return {"tuple": [_pack(item, f"{key}.{i}", arrays) for i, item in enumerate(value)]}
+    if isinstance(value, np.ndarray):
+        arrays[key] = value
+        return {"array": key}
+    if isinstance(value, np.generic):
+        value = value.item()
+    return {"value": value}
+
+
+def _unpack(description: Any, archive: Any) -> Any:
+    if "result" in description:
+        fields = {name: _unpack(item, archive) for name, item in description["fields"].items()}
+        return _CLASSES[description["result"]](**fields)
+    if "tuple" in description:
+        return tuple(_unpack(item, archive) for item in description["tuple"])
+    if "array" in description:
+        return archive[description["array"]]
+    return description["value"]
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Read a result that was written by its ``save`` method.
+
+    Parameters
+    ----------
+    path : path-like
+        An .npz file.
+
+    Returns
+    -------
+    Result
+        An object of the class that was saved, with equal fields.
+
+    Raises
+    ------
+    ValueError
+        If the file was not written by neurogeom.
+
+    Examples
+    --------
+    >>> import tempfile, os
+    >>> import neurogeom as ng
+    >>> result = ng.dimensionality([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    >>> path = os.path.join(tempfile.mkdtemp(), "dimension.npz")
+    >>> result.save(path)
+    >>> ng.load(path).participation_ratio == result.participation_ratio
+    True
+    """
+    with np.load(path, allow_pickle=False) as archive:
+        if "__neurogeom__" not in archive:
+            raise ValueError(f"{os.fspath(path)} was not written by a neurogeom result")
+        return _unpack(json.loads(str(archive["__neurogeom__"])), archive)

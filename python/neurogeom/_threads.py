@@ -1,0 +1,50 @@
+"""How many threads to use, and how to keep BLAS out of the way."""
+
+from __future__ import annotations
+
+import math
+import os
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from . import _validate
+
+# Read once at import: schedulers and nannies change the variable later, for their own purposes.
+_OMP_NUM_THREADS = os.environ.get("OMP_NUM_THREADS", "")
+
+
+def _cgroup_limit() -> float:
+    """CPUs that the container may use (cgroup v2), infinite where there is no limit."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return math.inf if quota == "max" else int(quota) / int(period)
+    except (OSError, ValueError):
+        return math.inf
+
+
+def available_cores() -> int:
+    """Cores this process may use: affinity mask and cgroup quota."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS, Windows
+        cores = os.cpu_count() or 1
+    return max(1, min(cores, math.ceil(min(_cgroup_limit(), cores))))
+
+
+def resolve_threads(n_threads: int | None) -> int:
+    """Turn the argument of public functions into a number of threads."""
+    if n_threads is not None:
+        return _validate.as_count(n_threads, "n_threads")
+    first = _OMP_NUM_THREADS.split(",")[0].strip()
+    if first.isdigit() and int(first) > 0:
+        return int(first)
+    return available_cores()
+
+
+def single_threaded_blas() -> AbstractContextManager[Any]:
+    """Hold NumPy's and SciPy's BLAS to one thread: results must not depend on its thread count."""
+    limits: AbstractContextManager[Any] = threadpool_limits(limits=1, user_api="blas")
+    return limits

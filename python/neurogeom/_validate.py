@@ -1,0 +1,184 @@
+"""Checks of user input; every error text of the input checks stands in this file.
+
+The rule: wrong type -> ``TypeError``, wrong shape or value -> ``ValueError``, each with the argument's
+name and what was received. Nothing is repaired and nothing is written to.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+AnyArray = NDArray[Any]
+
+_SCAN_BYTES = 1 << 24  # a large (perhaps memory-mapped) item is scanned for NaN in pieces of this size
+
+
+def as_array(value: Any, name: str) -> AnyArray:
+    """Take anything that is an array of real numbers on the CPU, without converting its dtype."""
+    if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
+        value = np.from_dlpack(value)
+    try:
+        array = np.asanyarray(value)
+    except ValueError as error:  # NumPy's text for ragged nesting does not name the argument
+        raise ValueError(f"{name} cannot be read as one array: {error}") from None
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; drop or fill the masked values first")
+    if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
+        raise TypeError(f"{name} must hold real numbers of at most 64 bits, not dtype {array.dtype}")
+    return array
+
+
+def as_matrix(value: Any, name: str) -> AnyArray:
+    """Take a non-empty two-dimensional array, dtype and layout as they are."""
+    array = as_array(value, name)
+    if array.ndim != 2:
+        raise ValueError(f"{name} must be two-dimensional, not of shape {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name} is empty (shape {array.shape})")
+    return array
+
+
+def as_float_matrix(value: Any, name: str) -> FloatArray:
+    """Take a finite, non-empty matrix as contiguous float64 (no copy where it is one already)."""
+    array = np.ascontiguousarray(as_matrix(value, name), dtype=np.float64)
+    require_finite(array, name)
+    return array
+
+
+def as_float_vector(value: ArrayLike, name: str) -> FloatArray:
+    """Take a finite, non-empty one-dimensional float64 array."""
+    array = np.ascontiguousarray(as_array(value, name), dtype=np.float64)
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(f"{name} must be one-dimensional and not empty, not of shape {array.shape}")
+    require_finite(array, name)
+    return array
+
+
+def require_finite(array: AnyArray, name: str) -> None:
+    """Raise with the first position of a NaN or infinity."""
+    if array.dtype.kind != "f":
+        return
+    rows = max(1, _SCAN_BYTES // max(1, array[:1].nbytes))
+    for start in range(0, len(array), rows):
+        bad = ~np.isfinite(array[start : start + rows])
+        if bad.any():
+            first = np.argwhere(bad)[0]
+            position = (int(first[0]) + start, *(int(i) for i in first[1:]))
+            shown = ", ".join(map(str, position))
+            raise ValueError(f"{name}[{shown}] is {array[position]}; all values must be finite")
+
+
+def require_magnitude(scale: float, name: str) -> None:
+    """Refuse values whose squares leave the range of float64."""
+    if scale != 0 and not 1e-140 < scale < 1e140:
+        raise ValueError(
+            f"{name} has values of the order {scale:.3g}, whose squares leave the range of float64; "
+            "rescale the data (the measures do not depend on a global scale)"
+        )
+
+
+def as_count(value: Any, name: str, *, minimum: int = 1) -> int:
+    """Take an integer count."""
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be an integer, not {value!r}")
+    try:
+        count = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, not {type(value).__name__}") from None
+    if count < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, not {count}")
+    return count
+
+
+def as_number(value: Any, name: str) -> float:
+    """Take one finite real number."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number, not {type(value).__name__}") from None
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be finite, not {number}")
+    return number
+
+
+def as_margin(value: Any, name: str = "margin") -> float:
+    """Take a margin kappa >= 0."""
+    margin = as_number(value, name)
+    if margin < 0:
+        raise ValueError(
+            f"{name} must not be negative, not {margin}: a negative margin would let points lie on the "
+            "wrong side of the hyperplane, which capacity theory does not count as separated"
+        )
+    return margin
+
+
+def as_fraction(value: Any, name: str) -> float:
+    """Take a number in the open interval (0, 1)."""
+    number = as_number(value, name)
+    if not 0 < number < 1:
+        raise ValueError(f"{name} must lie between 0 and 1, not {number}")
+    return number
+
+
+def as_choice(value: Any, name: str, choices: Sequence[str]) -> str:
+    """Take one of a few words."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
+    return str(value)
+
+
+def as_labels(labels: ArrayLike, n_rows: int, name: str = "labels") -> AnyArray:
+    """Take one label (integer, string or bool) for each row."""
+    array = np.asarray(labels)
+    if array.ndim != 1 or len(array) != n_rows:
+        raise ValueError(
+            f"{name} must give one label for each of the {n_rows} rows, not have shape {array.shape}"
+        )
+    if array.dtype.kind == "O":
+        raise TypeError(f"{name} has dtype object; give integers or strings")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(f"{name}[{int(np.argmin(np.isfinite(array)))}] is not finite")
+    return array
+
+
+def as_manifold_blocks(manifolds: Any, name: str = "manifolds") -> list[AnyArray]:
+    """Take a list of (n_points, n_features) arrays or one (P, M, N) array; no copies are made."""
+    if isinstance(manifolds, (str, bytes, dict)):
+        raise TypeError(f"{name} must be a list of arrays or a 3-d array, not {type(manifolds).__name__}")
+    if not isinstance(manifolds, (list, tuple)):
+        if not isinstance(manifolds, Iterable) and not hasattr(manifolds, "__dlpack__"):
+            raise TypeError(
+                f"{name} must be a list of arrays or a 3-d array, not {type(manifolds).__name__}"
+            )
+        if hasattr(manifolds, "__array__") or hasattr(manifolds, "__dlpack__"):
+            manifolds = as_array(manifolds, name)
+            if manifolds.ndim != 3:
+                raise ValueError(
+                    f"{name} given as one array must have shape (manifold, point, feature), not "
+                    f"{manifolds.shape}; for one matrix and labels use neurogeom.manifolds(X, labels)"
+                )
+        manifolds = list(manifolds)
+    if len(manifolds) == 0:
+        raise ValueError(f"{name} is empty")
+    blocks = [as_matrix(block, f"{name}[{i}]") for i, block in enumerate(manifolds)]
+    widths = {block.shape[1] for block in blocks}
+    if len(widths) > 1:
+        hint = ""
+        if len({block.shape[0] for block in blocks}) == 1:
+            hint = "; the first axes agree, so the arrays look transposed: rows must be points"
+        raise ValueError(f"{name} must agree in the number of features, not have {sorted(widths)}{hint}")
+    return blocks
+
+
+def looks_transposed(blocks: Sequence[AnyArray]) -> bool:
+    """Say whether (features x points) arrays were probably given: far more rows than columns, often."""
+    rows, columns = blocks[0].shape
+    same = all(block.shape[0] == rows for block in blocks)
+    return same and rows >= 400 and rows >= 8 * columns
