@@ -3,6 +3,7 @@
 
 #include <Eigen/Core>
 
+#include "bindings.hpp"
 #include "neurogeom/parallel.hpp"
 
 namespace py = pybind11;
@@ -19,8 +20,21 @@ static py::dict build_info() {
   return info;
 }
 
+// Whether this CPU and system run the x86-64-v3 module.
+static bool supports_v3() {
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+#else
+  return false;
+#endif
+}
+
 }  // namespace neurogeom
 
 PYBIND11_MODULE(NEUROGEOM_MODULE, m, py::mod_gil_not_used()) {
   m.def("build_info", &neurogeom::build_info);
+  m.def("supports_v3", &neurogeom::supports_v3);
+  neurogeom::bind_cone(m);
+  neurogeom::bind_random(m);
 }

@@ -182,3 +182,57 @@ def looks_transposed(blocks: Sequence[AnyArray]) -> bool:
     rows, columns = blocks[0].shape
     same = all(block.shape[0] == rows for block in blocks)
     return same and rows >= 400 and rows >= 8 * columns
+
+
+def as_nonnegative(
+    value: Any, name: str, *, zero: bool = True, infinite: bool = False
+) -> FloatArray:
+    """Take a number or an array of numbers >= 0 (> 0 without `zero`; infinity only on request)."""
+    array = np.asarray(as_array(value, name), dtype=np.float64)
+    good = (array >= 0 if zero else array > 0) & (infinite | (array < np.inf))
+    if not good.all():
+        position, shown = _first(~good, name)
+        need = ("not negative" if zero else "positive") + (" (it may be inf)" if infinite else "")
+        finite = "" if infinite else " and finite"
+        raise ValueError(f"{shown} must be {need}{finite}, not {array[position]}")
+    return array
+
+
+def as_margins(value: Any, name: str = "margin") -> FloatArray:
+    """Take a margin kappa >= 0 or an array of them."""
+    array = np.asarray(as_array(value, name), dtype=np.float64)
+    bad = ~((array >= 0) & (array < np.inf))
+    if bad.any():
+        position, shown = _first(bad, name)
+        as_margin(array[position], shown)
+    return array
+
+
+def _first(bad: AnyArray, name: str) -> tuple[tuple[int, ...], str]:
+    """Give the position of the first True and how to call that entry."""
+    position = tuple(int(i) for i in np.argwhere(bad)[0])
+    return position, f"{name}[{', '.join(map(str, position))}]" if position else name
+
+
+def broadcast(**arrays: FloatArray) -> list[FloatArray]:
+    """Broadcast arrays against each other."""
+    try:
+        return list(np.broadcast_arrays(*arrays.values()))
+    except ValueError:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise ValueError(f"the shapes do not broadcast against each other: {shapes}") from None
+
+
+def require_variance(matrix: AnyArray, name: str) -> None:
+    """Refuse a matrix whose rows are all the same."""
+    if (matrix == matrix[0]).all():
+        raise ValueError(f"{name} has no variance: all of its {len(matrix)} rows are the same")
+
+
+def require_same_width(first: AnyArray, first_name: str, second: AnyArray, second_name: str) -> None:
+    """Refuse matrices whose rows live in different spaces."""
+    if first.shape[1] != second.shape[1]:
+        raise ValueError(
+            f"{first_name} and {second_name} must have rows of one length, not {first.shape[1]} and "
+            f"{second.shape[1]}"
+        )

@@ -1,0 +1,98 @@
+// Projection of one target on a polyhedral cone: the inner solver of cone.hpp.
+//
+// With generators s_i (rows, of length in [1/2, 1)), the projection of t is q = sum a_i s_i with a >= 0 that minimises
+// 1/2 a'Ga - a'b, where G_ij = s_i.s_j and b_i = s_i.t + shift_i. The gradient's negative w = b - Ga is the
+// constraint value s_i.v + shift_i at v = t - q, which must not be positive.
+//
+// Method: Lawson-Hanson (add the most violated constraint, step back and drop where a weight would turn
+// negative) on a factor that carries everything an iteration needs. For the active set F of size k it keeps
+// R (k x k) with R G_FF R' = 1, so that E = R S_F has orthonormal rows, together with
+//
+//   U = R G_F,: = E S'  (k x n_points),   y = R b_F,   z = R'y  (the weights on F),   w = b - U'y.
+//
+// Appending a point is one row of Gram-Schmidt in the metric G (a row-append Cholesky with the triangular
+// solves already done): the old part of its row of the factor is a column of U, and z and w move by one axpy.
+// Dropping point p is one reflection of the rows of R, U and y that leaves column p of R in the last row only,
+// and that row is removed.
+//
+// The Gram matrix squares the condition number. When a pivot is small the same rows are rebuilt in the
+// primal space by twice-iterated Gram-Schmidt, with E explicit (`orthogonal` mode).
+#pragma once
+
+#include <vector>
+
+#include "neurogeom/types.hpp"
+
+namespace neurogeom {
+
+// Generators of a cone with everything that many targets share.
+struct Generators {
+  Index n_points = 0;
+  Index n_dims = 0;
+  Index stride = 0;    // n_points rounded up to a multiple of 4; padding is zero rows
+  RowMatrix rows;      // stride x n_dims, point i divided by scale[i]; length in [1/2, 1), or 0
+  Vector scale;        // n_points, powers of two, so that the division is exact; 0 for a zero point
+  RowMatrix gram;      // n_points x stride, or empty: rows are then formed when they are needed
+
+  explicit Generators(const MatrixView& points);
+};
+
+class ActiveSet {
+ public:
+  explicit ActiveSet(const Generators& generators);
+
+  // b has `stride` entries, minus infinity where there is no constraint; shift has n_points entries or is
+  // null for zero. `scale` is the size of t and the shifts, against which all tolerances are relative.
+  Status solve(const double* b, const double* shift, const double* t, double scale);
+
+  // The solution: active points, their weights on the scaled generators, the projection and t minus it.
+  const std::vector<Index>& active() const { return active_; }
+  const double* weights() const { return a_.data(); }
+  const double* projection() const { return q_.data(); }
+  const double* remainder() const { return v_.data(); }
+  // Largest violation of the optimality conditions, relative (see cone.hpp).
+  double residual() const { return residual_; }
+
+ private:
+  enum class Append { done, dependent };
+
+  Index size() const { return static_cast<Index>(active_.size()); }
+  double* u_row(Index r) { return u_.data() + r * generators_.stride; }
+  double* r_row(Index r) { return r_.data() + r * capacity_; }
+  double* e_row(Index r) { return e_.data() + r * generators_.n_dims; }
+  double shift(Index point) const { return shift_ == nullptr ? 0.0 : shift_[point]; }
+
+  void reset();
+  void reserve(Index rows);
+  const double* gram_row(Index point);
+  Append append(Index point);
+  Append append_from_gram(Index point);
+  Append append_orthogonal(Index point);
+  void push(Index point, double pivot, double y_new);
+  void rebuild_orthogonal();
+  void drop(Index position);
+  void settle(Index newest);
+  bool exchange(Index point);
+  void ban(Index point);
+  void restore_price(Index point);
+  bool polish();
+  void finish_prices();
+  double tolerance() const;
+
+  const Generators& generators_;
+  const double* b_ = nullptr;
+  const double* shift_ = nullptr;
+  const double* t_ = nullptr;
+  double scale_ = 0.0;
+  double residual_ = 0.0;
+  bool orthogonal_ = false;
+  int n_polished_ = 0;
+  Index capacity_ = 0;
+  std::vector<Index> active_, banned_;
+  std::vector<double> r_, u_, e_;          // factor rows, see above
+  std::vector<double> y_, z_, a_, l_;      // per active point; l_ is scratch
+  std::vector<double> w_, q_, v_, row_;    // prices; primal vectors; a Gram row made on demand
+  std::vector<double> scratch_;
+};
+
+}  // namespace neurogeom

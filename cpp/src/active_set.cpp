@@ -1,0 +1,385 @@
+#include "neurogeom/active_set.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "neurogeom/kernels.hpp"
+
+namespace neurogeom {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
+// A constraint counts as violated beyond this, relative to the target (rounding of a product is ~1e-15).
+constexpr double kViolation = 1e-14;
+// Squared pivot below which the Gram matrix has lost half of its digits.
+constexpr double kSmallPivot = 1e-8;
+// Length of what is left of a point, after two orthogonalisations, that is rounding alone.
+constexpr double kDependent = 1e-13;
+// Violation of a dependent point above which it is taken for real (possible with a margin only).
+constexpr double kDependentViolation = 1e-10;
+// Sum of weights, relative to the target, from which prices are recomputed from the points themselves.
+constexpr double kLargeWeights = 1e3;
+constexpr int kMaxPolish = 6;
+// Optimality residual above which a solution is not called one.
+constexpr double kAcceptedResidual = 1e-10;
+// Gram matrices beyond 32 MB are formed row by row.
+constexpr Index kMaxGramPoints = 2048;
+
+}  // namespace
+
+Generators::Generators(const MatrixView& points)
+    : n_points(points.rows()), n_dims(points.cols()), stride((points.rows() + 3) / 4 * 4) {
+  rows = RowMatrix::Zero(stride, n_dims);
+  scale = Vector::Zero(n_points);
+  for (Index i = 0; i < n_points; ++i) {
+    const double norm = points.row(i).stableNorm();
+    if (norm == 0) continue;
+    int exponent = 0;
+    std::frexp(norm, &exponent);
+    scale[i] = std::ldexp(1.0, exponent);
+    rows.row(i) = points.row(i) / scale[i];
+  }
+  if (n_points <= kMaxGramPoints) {
+    gram = RowMatrix::Zero(n_points, stride);
+    gram.noalias() = rows.topRows(n_points) * rows.transpose();
+  }
+}
+
+ActiveSet::ActiveSet(const Generators& generators)
+    : generators_(generators),
+      w_(static_cast<std::size_t>(generators.stride)),
+      q_(static_cast<std::size_t>(generators.n_dims)),
+      v_(static_cast<std::size_t>(generators.n_dims)) {
+  reserve(16);
+}
+
+void ActiveSet::reserve(Index rows) {
+  if (rows <= capacity_) return;
+  const Index capacity = std::max(rows, 2 * capacity_);
+  const auto count = static_cast<std::size_t>(capacity);
+  std::vector<double> r(count * count, 0.0);
+  for (Index i = 0; i < size(); ++i) std::copy_n(r_row(i), size(), r.data() + i * capacity);
+  r_ = std::move(r);
+  u_.resize(count * static_cast<std::size_t>(generators_.stride));
+  if (orthogonal_) e_.resize(count * static_cast<std::size_t>(generators_.n_dims));
+  for (auto* x : {&y_, &z_, &a_, &l_}) x->resize(count);
+  capacity_ = capacity;
+}
+
+void ActiveSet::reset() {
+  active_.clear();
+  banned_.clear();
+  orthogonal_ = false;
+  n_polished_ = 0;
+  residual_ = 0.0;
+  std::copy_n(b_, generators_.stride, w_.data());
+}
+
+double ActiveSet::tolerance() const {
+  double total = 0.0;
+  for (Index i = 0; i < size(); ++i) total += a_[i];
+  return std::max(kViolation * scale_, 8 * kEpsilon * total);
+}
+
+const double* ActiveSet::gram_row(Index point) {
+  if (generators_.gram.size() > 0) return generators_.gram.row(point).data();
+  row_.resize(static_cast<std::size_t>(generators_.stride));
+  VectorOut(row_.data(), generators_.stride).noalias() =
+      generators_.rows * generators_.rows.row(point).transpose();
+  return row_.data();
+}
+
+void ActiveSet::restore_price(Index point) {
+  double price = b_[point];
+  for (Index r = 0; r < size(); ++r) price -= u_row(r)[point] * y_[r];
+  w_[point] = price;
+}
+
+void ActiveSet::ban(Index point) {
+  banned_.push_back(point);
+  w_[point] = -kInfinity;
+}
+
+// Adds row `size()` of the factor, for which l_ (the old part) and the new row of U are ready.
+void ActiveSet::push(Index point, double pivot, double y_new) {
+  const Index k = size();
+  double* row = r_row(k);
+  std::fill_n(row, k, 0.0);
+  for (Index r = 0; r < k; ++r) axpy(-l_[r], r_row(r), row, k);
+  for (Index r = 0; r < k; ++r) {
+    row[r] /= pivot;
+    r_row(r)[k] = 0.0;
+  }
+  row[k] = 1.0 / pivot;
+  active_.push_back(point);
+  y_[k] = y_new;
+  z_[k] = 0.0;
+  a_[k] = 0.0;
+  axpy(y_new, row, z_.data(), k + 1);
+  axpy(-y_new, u_row(k), w_.data(), generators_.stride);
+  w_[point] = -kInfinity;
+}
+
+ActiveSet::Append ActiveSet::append(Index point) {
+  reserve(size() + 1);
+  if (!orthogonal_) {
+    if (append_from_gram(point) == Append::done) return Append::done;
+    orthogonal_ = true;
+    rebuild_orthogonal();
+  }
+  return append_orthogonal(point);
+}
+
+ActiveSet::Append ActiveSet::append_from_gram(Index point) {
+  const Index k = size();
+  const double* gram = gram_row(point);
+  double left = gram[point];
+  for (Index r = 0; r < k; ++r) {
+    l_[r] = u_row(r)[point];
+    left -= l_[r] * l_[r];
+  }
+  if (left < kSmallPivot) return Append::dependent;
+  const double pivot = std::sqrt(left);
+  double* row = u_row(k);
+  std::copy_n(gram, generators_.stride, row);
+  for (Index r = 0; r < k; ++r) l_[r] = -l_[r];
+  add_rows(l_.data(), u_.data(), k, generators_.stride, row, generators_.stride);
+  for (Index r = 0; r < k; ++r) l_[r] = -l_[r];
+  const double inverse = 1.0 / pivot;
+  for (Index i = 0; i < generators_.stride; ++i) row[i] *= inverse;
+  push(point, pivot, w_[point] / pivot);
+  return Append::done;
+}
+
+ActiveSet::Append ActiveSet::append_orthogonal(Index point) {
+  const Index k = size(), n = generators_.n_dims;
+  e_.resize(static_cast<std::size_t>(capacity_ * n));
+  double* left = e_row(k);
+  std::copy_n(generators_.rows.row(point).data(), n, left);
+  std::fill_n(l_.data(), k, 0.0);
+  for (int pass = 0; pass < 2; ++pass) {
+    for (Index r = 0; r < k; ++r) {
+      const double along = dot(e_row(r), left, n);
+      l_[r] += along;
+      axpy(-along, e_row(r), left, n);
+    }
+  }
+  const double pivot = VectorView(left, n).norm();
+  if (pivot < kDependent) return Append::dependent;
+  for (Index i = 0; i < n; ++i) left[i] /= pivot;
+  VectorOut(u_row(k), generators_.stride).noalias() = generators_.rows * VectorView(left, n);
+  // y is R b_F with b = S t + shift; the part of t is taken from the orthonormal row, where nothing cancels.
+  double y_new = dot(left, t_, n);
+  if (shift_ != nullptr) {
+    double shifted = shift(point);
+    for (Index r = 0; r < k; ++r) {
+      double along = 0.0;
+      for (Index f = 0; f < k; ++f) along += r_row(r)[f] * shift(active_[f]);
+      shifted -= l_[r] * along;
+    }
+    y_new += shifted / pivot;
+  }
+  push(point, pivot, y_new);
+  return Append::done;
+}
+
+void ActiveSet::rebuild_orthogonal() {
+  const std::vector<Index> points = active_;
+  const std::vector<double> feasible(a_.begin(), a_.begin() + size());
+  active_.clear();
+  std::copy_n(b_, generators_.stride, w_.data());
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    // A point that was independent before can only have been so by rounding; without it nothing is lost.
+    if (append_orthogonal(points[i]) == Append::done) a_[size() - 1] = feasible[i];
+  }
+  for (const Index point : banned_) w_[point] = -kInfinity;
+}
+
+void ActiveSet::drop(Index position) {
+  const Index last = size() - 1;
+  const Index point = active_[position];
+  if (orthogonal_) {
+    active_.erase(active_.begin() + position);
+    a_.erase(a_.begin() + position);
+    a_.push_back(0.0);
+    rebuild_orthogonal();
+    return;
+  }
+  // Reflect the rows so that column `position` of R is left in the last row alone.
+  double square = 0.0;
+  for (Index r = 0; r <= last; ++r) {
+    l_[r] = r_row(r)[position];
+    square += l_[r] * l_[r];
+  }
+  const double length = std::sqrt(square);
+  const double sign = l_[last] < 0 ? -1.0 : 1.0;
+  l_[last] += sign * length;
+  const double factor = 1.0 / (length * std::abs(l_[last]));
+  const auto reflect = [&](double* rows, Index stride, Index n, std::vector<double>& sum) {
+    sum.assign(static_cast<std::size_t>(n), 0.0);
+    add_rows(l_.data(), rows, last + 1, stride, sum.data(), n);
+    for (Index r = 0; r <= last; ++r)
+      if (l_[r] != 0.0) axpy(-factor * l_[r], sum.data(), rows + r * stride, n);
+  };
+  reflect(r_.data(), capacity_, last + 1, scratch_);
+  reflect(u_.data(), generators_.stride, generators_.stride, scratch_);
+  reflect(y_.data(), 1, 1, scratch_);
+
+  axpy(y_[last], u_row(last), w_.data(), generators_.stride);
+  axpy(-y_[last], r_row(last), z_.data(), last + 1);
+  for (Index r = 0; r < last; ++r) r_row(r)[position] = r_row(r)[last];
+  active_[position] = active_[last];
+  a_[position] = a_[last];
+  z_[position] = z_[last];
+  active_.pop_back();
+  restore_price(point);
+}
+
+// From the feasible weights a_ towards the weights z_ that are best on the active set, dropping points whose
+// weight would turn negative, until z_ itself is feasible.
+void ActiveSet::settle(Index newest) {
+  for (;;) {
+    const Index k = size();
+    double step = 1.0;
+    Index blocking = -1;
+    for (Index i = 0; i < k; ++i) {
+      if (z_[i] > 0) continue;
+      const double limit = a_[i] > 0 ? a_[i] / (a_[i] - z_[i]) : 0.0;
+      if (blocking < 0 || limit < step) {
+        step = limit;
+        blocking = i;
+      }
+    }
+    if (blocking < 0) break;
+    for (Index i = 0; i < k; ++i) a_[i] = std::max(0.0, a_[i] + step * (z_[i] - a_[i]));
+    a_[blocking] = 0.0;
+    const Index point = active_[blocking];
+    drop(blocking);
+    // A point that was violated must come in with a positive weight; if it does not, that was rounding.
+    if (point == newest && step == 0.0) ban(point);
+  }
+  std::copy_n(z_.data(), size(), a_.data());
+}
+
+// A violated point that lies in the span of the active ones: with a margin the dual can move along the null
+// direction until an active weight is used up. If none can be, the constraints contradict each other.
+bool ActiveSet::exchange(Index point) {
+  const Index k = size();
+  std::vector<double> coefficient(static_cast<std::size_t>(k), 0.0);
+  for (Index r = 0; r < k; ++r) axpy(l_[r], r_row(r), coefficient.data(), k);
+  double step = kInfinity;
+  Index blocking = -1;
+  for (Index i = 0; i < k; ++i) {
+    if (coefficient[i] <= kDependentViolation) continue;
+    if (a_[i] / coefficient[i] < step) {
+      step = a_[i] / coefficient[i];
+      blocking = i;
+    }
+  }
+  if (blocking < 0) return false;
+  for (Index i = 0; i < k; ++i) a_[i] = std::max(0.0, a_[i] - step * coefficient[i]);
+  drop(blocking);
+  if (append(point) == Append::dependent) {
+    ban(point);
+  } else {
+    a_[size() - 1] = step;
+    settle(-1);
+  }
+  return true;
+}
+
+// Prices of all points at v_, from the points where weights are large, else from the Gram matrix.
+void ActiveSet::finish_prices() {
+  double total = 0.0;
+  for (Index i = 0; i < size(); ++i) total += a_[i];
+  const Index stride = generators_.stride;
+  if (orthogonal_ || total > kLargeWeights * scale_ || generators_.gram.size() == 0) {
+    VectorOut(w_.data(), stride).noalias() =
+        generators_.rows * VectorView(v_.data(), generators_.n_dims);
+    for (Index i = 0; i < stride; ++i) {
+      const bool constrained = b_[i] != -kInfinity;
+      w_[i] = constrained ? w_[i] + (i < generators_.n_points ? shift(i) : 0.0) : -kInfinity;
+    }
+  } else {
+    std::copy_n(b_, stride, w_.data());
+    for (Index i = 0; i < size(); ++i) axpy(-a_[i], gram_row(active_[i]), w_.data(), stride);
+  }
+}
+
+// One step of refinement in the primal space, then the exact prices. Returns whether this is the optimum.
+bool ActiveSet::polish() {
+  const Index k = size(), n = generators_.n_dims;
+  const auto combine = [&](const double* weight, double* sum) {
+    for (Index i = 0; i < k; ++i)
+      axpy(weight[i], generators_.rows.row(active_[i]).data(), sum, n);
+  };
+  std::fill(q_.begin(), q_.end(), 0.0);
+  combine(a_.data(), q_.data());
+  for (int pass = 0; pass < (orthogonal_ ? 2 : 1); ++pass) {
+    for (Index i = 0; i < n; ++i) v_[i] = t_[i] - q_[i];
+    std::vector<double>& correction = scratch_;
+    correction.assign(static_cast<std::size_t>(k), 0.0);
+    for (Index i = 0; i < k; ++i)
+      l_[i] = dot(generators_.rows.row(active_[i]).data(), v_.data(), n) + shift(active_[i]);
+    for (Index r = 0; r < k; ++r) axpy(dot(r_row(r), l_.data(), k), r_row(r), correction.data(), k);
+    for (Index i = 0; i < k; ++i) {
+      correction[i] = std::max(correction[i], -a_[i]);
+      a_[i] += correction[i];
+    }
+    combine(correction.data(), q_.data());
+  }
+  for (Index i = 0; i < n; ++i) v_[i] = t_[i] - q_[i];
+  if (k == 0) {
+    residual_ = 0.0;
+    return true;
+  }
+  finish_prices();
+  double slack = 0.0;
+  for (Index i = 0; i < k; ++i) {
+    slack += a_[i] * w_[active_[i]];
+    w_[active_[i]] = -kInfinity;
+  }
+  const double violation = std::max(0.0, w_[argmax(w_.data(), generators_.stride)]);
+  residual_ = std::max(violation / scale_, std::abs(slack) / (scale_ * scale_));
+  banned_.clear();
+  ++n_polished_;
+  return violation <= tolerance() || n_polished_ >= kMaxPolish;
+}
+
+Status ActiveSet::solve(const double* b, const double* shift, const double* t, double scale) {
+  b_ = b;
+  shift_ = shift;
+  t_ = t;
+  scale_ = scale;
+  reset();
+  const Index limit = 50 + 20 * std::min(generators_.n_points, generators_.n_dims);
+  double best = 0.0;
+  for (Index iteration = 0; iteration < limit; ++iteration) {
+    const Index point = argmax(w_.data(), generators_.stride);
+    if (!(w_[point] > tolerance())) {
+      if (!polish()) continue;
+      return residual_ <= kAcceptedResidual ? Status::converged : Status::iteration_limit;
+    }
+    const double price = w_[point];
+    if (append(point) == Append::done) {
+      settle(point);
+    } else if (price <= kDependentViolation * scale_) {
+      ban(point);
+    } else if (!exchange(point)) {
+      return Status::infeasible;
+    }
+    // Points are banned until the dual objective has grown.
+    const double objective = dot(y_.data(), y_.data(), size());
+    if (objective > best * (1 + 16 * kEpsilon)) {
+      best = objective;
+      for (const Index banned : banned_) restore_price(banned);
+      banned_.clear();
+    }
+  }
+  polish();
+  return Status::iteration_limit;
+}
+
+}  // namespace neurogeom

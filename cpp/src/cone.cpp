@@ -1,0 +1,122 @@
+#include "neurogeom/cone.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+
+namespace neurogeom {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+// Everything that a worker of project_cone keeps between targets.
+struct Scratch {
+  explicit Scratch(const Generators& generators)
+      : solver(generators),
+        targets(kTargetBlock, generators.n_dims),
+        values(kTargetBlock, generators.stride),
+        shift(generators.n_points),
+        prices(generators.stride) {}
+  ActiveSet solver;
+  RowMatrix targets, values;
+  Vector shift, prices;
+};
+
+// The residual of cone.hpp, from the points themselves rather than from anything the solver carried along.
+double certify(const Generators& generators, const ActiveSet& solver, const Vector& shift, double scale,
+               Vector& prices) {
+  const VectorView v(solver.remainder(), generators.n_dims);
+  prices.noalias() = generators.rows * v;
+  double worst = 0.0;
+  for (Index i = 0; i < generators.n_points; ++i)
+    if (prices[i] + shift[i] > 0)
+      worst = std::max(worst, (prices[i] + shift[i]) / generators.rows.row(i).norm() / scale);
+  const VectorView q(solver.projection(), generators.n_dims);
+  double slack = q.dot(v);
+  for (std::size_t i = 0; i < solver.active().size(); ++i)
+    slack += solver.weights()[i] * shift[solver.active()[i]];
+  return std::max(worst, std::abs(slack) / (scale * scale));
+}
+
+}  // namespace
+
+void constraint_values(const Generators& generators, const RowMatrix& targets, const double* shift,
+                       RowMatrix& values) {
+  values.noalias() = targets * generators.rows.transpose();
+  for (Index i = 0; i < generators.stride; ++i) {
+    if (i >= generators.n_points || generators.scale[i] == 0)
+      values.col(i).setConstant(-kInfinity);
+    else if (shift != nullptr)
+      values.col(i).array() += shift[i];
+  }
+}
+
+void project_cone(const MatrixView& points, const MatrixView& targets, double margin, int n_threads,
+                  const Monitor& monitor, ConeProjections out) {
+  const Generators generators(points);
+  const Index n_targets = targets.rows();
+  // A zero point asks for 0 <= -margin.
+  const bool contradiction = margin > 0 && (generators.scale.array() == 0).any();
+
+  const auto solve_block = [&](Scratch& scratch, Index block, const Checkpoint& checkpoint) {
+    const Index begin = block * kTargetBlock;
+    const Index count = std::min(kTargetBlock, n_targets - begin);
+    // Targets are scaled by powers of two to lengths in [1/2, 1): tolerances are relative, nothing overflows.
+    scratch.targets.setZero();
+    Vector lengths(count);
+    for (Index k = 0; k < count; ++k) {
+      int exponent = 0;
+      std::frexp(targets.row(begin + k).stableNorm(), &exponent);
+      lengths[k] = std::ldexp(1.0, exponent);
+      scratch.targets.row(k) = targets.row(begin + k) / lengths[k];
+    }
+    constraint_values(generators, scratch.targets, nullptr, scratch.values);
+    for (Index k = 0; k < count; ++k) {
+      checkpoint();
+      auto projection = out.projection.row(begin + k);
+      auto weights = out.weights.row(begin + k);
+      double scale = scratch.targets.row(k).norm();
+      if (margin != 0) {
+        for (Index i = 0; i < generators.n_points; ++i) {
+          scratch.shift[i] = generators.scale[i] > 0 ? margin / generators.scale[i] / lengths[k] : 0.0;
+          scratch.values(k, i) += scratch.shift[i];
+        }
+        scale += 2 * scratch.shift.cwiseAbs().maxCoeff();
+      } else {
+        scratch.shift.setZero();
+      }
+      Status status = Status::infeasible;
+      if (scale == 0) scale = 1.0;
+      if (!contradiction)
+        status = scratch.solver.solve(scratch.values.row(k).data(),
+                                      margin != 0 ? scratch.shift.data() : nullptr,
+                                      scratch.targets.row(k).data(), scale);
+      out.status[begin + k] = static_cast<std::int8_t>(status);
+      if (status != Status::converged) {
+        projection.setConstant(kNaN);
+        weights.setConstant(kNaN);
+        out.residual[begin + k] = kNaN;
+        continue;
+      }
+      projection = VectorView(scratch.solver.projection(), generators.n_dims).transpose() * lengths[k];
+      weights.setZero();
+      const auto& active = scratch.solver.active();
+      for (std::size_t i = 0; i < active.size(); ++i)
+        weights[active[i]] = scratch.solver.weights()[i] * lengths[k] / generators.scale[active[i]];
+      out.residual[begin + k] =
+          certify(generators, scratch.solver, scratch.shift, scale, scratch.prices);
+    }
+  };
+
+  const Index n_blocks = (n_targets + kTargetBlock - 1) / kTargetBlock;
+  parallel_ranges(n_blocks, 1, n_threads, monitor, [&](const Checkpoint& checkpoint) -> RangeBody {
+    const auto scratch = std::make_shared<Scratch>(generators);
+    return [&solve_block, scratch, checkpoint](Index begin, Index end) {
+      for (Index block = begin; block < end; ++block) solve_block(*scratch, block, checkpoint);
+    };
+  });
+}
+
+}  // namespace neurogeom

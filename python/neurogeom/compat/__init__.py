@@ -1,0 +1,1 @@
+"""Drop-ins: the module names, arguments and return order of packages that people already use."""

@@ -1,0 +1,9 @@
+"""Stands in for the package ``mftma`` (replica mean-field theory analysis of object manifolds).
+
+Put ``neurogeom.compat.`` in front of ``mftma`` in the imports of a script; nothing else changes::
+
+    from neurogeom.compat.mftma.manifold_analysis_correlation import manifold_analysis_corr
+
+As there, manifolds are (features x points) arrays and random numbers come from ``numpy.random``, so
+``numpy.random.seed`` is honoured. Neither cvxopt nor pymanopt nor torch is needed.
+"""

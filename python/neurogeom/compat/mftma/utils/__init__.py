@@ -1,0 +1,1 @@
+"""Stands in for ``mftma.utils``: sampling classes, reading activations, the analysis of a model."""

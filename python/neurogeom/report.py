@@ -1,0 +1,286 @@
+"""Results as plain-text tables and as CSV files."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .capacity import ManifoldCapacity
+
+# The ± of a column stands in one line, so a cell that has one is two cells to the aligner.
+_PLUS_MINUS = " ± "
+
+# Fields of a ManifoldCapacity in the order of the columns of a CSV file.
+_POPULATION = (
+    "n_features",
+    "n_samples",
+    "margin",
+    "mean_capacity",
+    "mean_capacity_se",
+    "mean_capacity_se_manifolds",
+    "mean_radius",
+    "mean_radius_se",
+    "mean_radius_se_manifolds",
+    "mean_dimension",
+    "mean_dimension_se",
+    "mean_dimension_se_manifolds",
+    "center_correlation",
+    "residual_center_correlation",
+    "rank_removed",
+)
+_PER_MANIFOLD = (
+    "n_points",
+    "reduced_dimension",
+    "capacity",
+    "capacity_se",
+    "radius",
+    "radius_se",
+    "dimension",
+    "dimension_se",
+    "dimension_prx",
+    "dimension_prx_se",
+    "radius_uncentered",
+    "radius_uncentered_se",
+    "center_norm",
+    "kkt_residual",
+    "interior_fraction",
+    "status",
+)
+_NULL = ("mean_capacity", "mean_radius", "mean_dimension")
+
+
+def format_estimate(value: float, error: float) -> str:
+    """Write an estimate with its standard error, both to the place the error allows.
+
+    The error has two significant digits and the value ends at the same decimal place. Without a
+    usable error (NaN, infinite or 0) the value stands alone with four significant digits.
+
+    Parameters
+    ----------
+    value, error : float
+        Estimate and standard error.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from neurogeom.report import format_estimate
+    >>> format_estimate(0.123456, 0.00234)
+    '0.1235 ± 0.0023'
+    >>> format_estimate(36.17, 1.26)
+    '36.2 ± 1.3'
+    >>> format_estimate(1234.5, 123.4)
+    '1230 ± 120'
+    """
+    if not math.isfinite(value) or not math.isfinite(error) or error <= 0:
+        return f"{value:.4g}"
+    # Of the *rounded* error, so that 0.0996 counts as 0.10 and not as three digits.
+    place = int(f"{error:.1e}".partition("e")[2]) - 1
+    size = max(place + 1, int(f"{value:.0e}".partition("e")[2]) if value else place + 1)
+    if place < -9 or size > 7:  # too many digits for a table
+        scale = 10.0**size
+        digits = size - place
+        return f"({value / scale:.{digits}f}{_PLUS_MINUS}{error / scale:.{digits}f})e{size:+d}"
+    rounded = (f"{round(number, -place):.{max(0, -place)}f}" for number in (value, error))
+    return _PLUS_MINUS.join(rounded)
+
+
+def format_table(rows: Sequence[Sequence[object]], columns: Sequence[str]) -> str:
+    """Lay out rows of cells in aligned columns.
+
+    The first column is flush left, the others flush right; cells that hold ``±`` are aligned on it.
+
+    Parameters
+    ----------
+    rows : sequence of sequences
+        Cells, one sequence a row; anything that is not a string is shown by ``str``.
+    columns : sequence of str
+        Headers; a header may have several lines.
+
+    Returns
+    -------
+    str
+        The table, without a newline at the end.
+
+    Raises
+    ------
+    ValueError
+        If a row has not as many cells as there are columns.
+
+    Examples
+    --------
+    >>> from neurogeom.report import format_table
+    >>> print(format_table([["V1", "0.21 ± 0.01", 3], ["LM", "10.2 ± 1.3", 12]],
+    ...                    ["area", "capacity", "rank"]))
+    area     capacity  rank
+    ----  -----------  ----
+    V1    0.21 ± 0.01     3
+    LM    10.2 ± 1.3     12
+    """
+    cells = [[str(cell) for cell in row] for row in rows]
+    for i, row in enumerate(cells):
+        if len(row) != len(columns):
+            raise ValueError(f"rows[{i}] has {len(row)} cells for {len(columns)} columns")
+    headers = [column.split("\n") for column in columns]
+    height = max((len(header) for header in headers), default=0)
+    blocks: list[list[str]] = []
+    for k, header in enumerate(headers):
+        body = _align_plus_minus([row[k] for row in cells])
+        lines = [""] * (height - len(header)) + header
+        width = max(map(len, lines + body))
+        lines += ["-" * width, *body]
+        blocks.append([line.ljust(width) if k == 0 else line.rjust(width) for line in lines])
+    return "\n".join("  ".join(line).rstrip() for line in zip(*blocks, strict=True))
+
+
+def _align_plus_minus(cells: Sequence[str]) -> list[str]:
+    """Pad cells such that the ± of those which have one stand below each other."""
+    pairs = [cell.partition(_PLUS_MINUS) for cell in cells]
+    left = max((len(value) for value, sign, _ in pairs if sign), default=0)
+    right = max((len(error) for _, sign, error in pairs if sign), default=0)
+    return [
+        f"{value.rjust(left)}{sign}{error.ljust(right)}" if sign else value
+        for value, sign, error in pairs
+    ]
+
+
+def capacity_table(results: Mapping[str, ManifoldCapacity], *, label: str = "layer") -> str:
+    """Give one line a data set: capacity, radius and dimension with their standard errors.
+
+    Parameters
+    ----------
+    results : mapping of str to ManifoldCapacity
+        Results by name of the data set (a layer, an area, an epoch).
+    label : str
+        Header of the column of names.
+
+    Returns
+    -------
+    str
+        A table of the population values (capacity: harmonic mean over manifolds; radius and
+        dimension: arithmetic means) ± their standard errors over Gaussian samples. If shuffled
+        data were analysed too, a column shows their capacity, mean ± standard deviation.
+
+    Examples
+    --------
+    >>> import neurogeom as ng
+    >>> from neurogeom.datasets import load_minilm_clinc
+    >>> from neurogeom.report import capacity_table
+    >>> data = load_minilm_clinc()
+    >>> groups = ng.manifolds(data.layers["layer6"], data.labels)
+    >>> result = ng.manifold_capacity(groups, n_samples=50, rng=0)
+    >>> print(capacity_table({"layer6": result}))
+                                                           center     rank
+    layer          capacity         radius    dimension  correlation  removed
+    ...
+    """
+    with_null = any(result.null is not None for result in results.values())
+    columns = [label, "capacity", "radius", "dimension", "center\ncorrelation", "rank\nremoved"]
+    if with_null:
+        columns.insert(2, "capacity,\nshuffled")
+    rows = []
+    for name, result in results.items():
+        row = [
+            name,
+            format_estimate(result.mean_capacity, result.mean_capacity_se),
+            format_estimate(result.mean_radius, result.mean_radius_se),
+            format_estimate(result.mean_dimension, result.mean_dimension_se),
+            f"{result.center_correlation:.3f}",
+            str(result.rank_removed),
+        ]
+        if with_null:
+            null = None if result.null is None else result.null.mean_capacity
+            row.insert(2, "" if null is None else format_estimate(*mean_and_deviation(null)))
+        rows.append(row)
+    return format_table(rows, columns)
+
+
+def mean_and_deviation(values: Any) -> tuple[float, float]:
+    """Mean and standard deviation of the repetitions that could be computed."""
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return math.nan, math.nan
+    return float(finite.mean()), float(finite.std(ddof=1)) if finite.size > 1 else math.nan
+
+
+def write_csv(
+    path: str | os.PathLike[str],
+    results: Mapping[str, ManifoldCapacity],
+    *,
+    per_manifold: bool = False,
+) -> None:
+    """Write results to a CSV file, every number to full precision.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; what it held before is lost.
+    results : mapping of str to ManifoldCapacity
+        Results by name of the data set.
+    per_manifold : bool
+        Write one row a manifold instead of one row a data set.
+
+    Notes
+    -----
+    ``*_se`` are standard errors over Gaussian samples, ``*_se_manifolds`` over manifolds. Rows of
+    data sets end with mean and standard deviation over shuffled data (empty where none was
+    analysed). NaN is written as ``nan``.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import neurogeom as ng
+    >>> from neurogeom.datasets import load_minilm_clinc
+    >>> from neurogeom.report import write_csv
+    >>> data = load_minilm_clinc()
+    >>> groups = ng.manifolds(data.layers["layer6"], data.labels)
+    >>> result = ng.manifold_capacity(groups, n_samples=50, rng=0)
+    >>> path = os.path.join(tempfile.mkdtemp(), "capacity.csv")
+    >>> write_csv(path, {"layer6": result})
+    >>> with open(path, encoding="utf-8") as file:
+    ...     print(file.readline()[:40])
+    data,n_manifolds,n_points,n_features,n_s
+    """
+    rows = _manifold_rows(results) if per_manifold else _population_rows(results)
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerows(rows)
+
+
+def _population_rows(results: Mapping[str, ManifoldCapacity]) -> list[list[object]]:
+    moments = [f"null_{name}{suffix}" for name in _NULL for suffix in ("", "_sd")]
+    rows: list[list[object]] = [
+        ["data", "n_manifolds", "n_points", *_POPULATION, "n_null", *moments]
+    ]
+    for key, result in results.items():
+        row: list[object] = [key, len(result.names), int(result.n_points.sum())]
+        row += [_plain(getattr(result, name)) for name in _POPULATION]
+        if result.null is None:
+            row += [0, *([""] * len(moments))]
+        else:
+            row.append(len(result.null.mean_capacity))
+            for name in _NULL:
+                row += mean_and_deviation(getattr(result.null, name))
+        rows.append(row)
+    return rows
+
+
+def _manifold_rows(results: Mapping[str, ManifoldCapacity]) -> list[list[object]]:
+    rows: list[list[object]] = [["data", "manifold", *_PER_MANIFOLD]]
+    for key, result in results.items():
+        columns = [getattr(result, name) for name in ("names", *_PER_MANIFOLD)]
+        rows += [[key, *map(_plain, values)] for values in zip(*columns, strict=True)]
+    return rows
+
+
+def _plain(value: Any) -> object:
+    """Turn a NumPy scalar into Python's, which csv writes with all digits needed to read it."""
+    return value.item() if isinstance(value, np.generic) else value
