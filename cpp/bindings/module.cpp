@@ -35,6 +35,7 @@ static bool supports_v3() {
 PYBIND11_MODULE(NEUROGEOM_MODULE, m, py::mod_gil_not_used()) {
   m.def("build_info", &neurogeom::build_info);
   m.def("supports_v3", &neurogeom::supports_v3);
+  neurogeom::bind_capacity(m);
   neurogeom::bind_cone(m);
   neurogeom::bind_random(m);
 }

@@ -38,7 +38,8 @@ def user_input(prefix: str = "") -> Iterator[None]:
     except OSError as error:
         raise InputError(f"{lead}{error.strerror or error}") from error
     except zipfile.BadZipFile as error:
-        raise InputError(f"{lead}not a usable zip archive: {error}") from error
+        reason = str(error)[:80]  # it may quote the damaged bytes
+        raise InputError(f"{lead}not a usable zip archive: {reason}") from error
     # zlib, EOF: a cut file; RuntimeError, NotImplementedError: an encrypted or exotic zip.
     except (TypeError, ValueError, EOFError, zlib.error, RuntimeError) as error:
         raise InputError(f"{lead}{error}") from error
@@ -59,30 +60,28 @@ class DataFile:
         self.path = path
         self.notes: list[str] = []
         self._archive: Any = None
-        with user_input(path), open(path, "rb") as file:
+        # NumPy leaves a file open when it turns out not to be a zip; this one is closed by us.
+        with user_input(path), contextlib.ExitStack() as stack:
+            file = stack.enter_context(open(path, "rb"))
             magic = file.read(len(_NPY))
+            file.seek(0)
             if magic == _NPY:
                 name = os.path.splitext(os.path.basename(path))[0]
-                file.seek(0)
                 self.headers = {name: _read_header(file)}
             elif magic.startswith(_ZIP):
-                self._archive = np.load(path, allow_pickle=False)
-                try:
-                    self.headers = self._archive_headers()
-                except BaseException:
-                    self._archive.close()
-                    raise
+                self._archive = stack.enter_context(np.load(file, allow_pickle=False))
+                self.headers = self._archive_headers()
             elif magic.startswith(_PICKLE):
                 raise InputError(f"{path}: a pickle, which is refused: reading it can run code")
             else:
                 raise InputError(f"{path}: neither a .npz nor a .npy file")
+            self._open = stack.pop_all()
 
     def __enter__(self) -> DataFile:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._archive is not None:
-            self._archive.close()
+        self._open.close()
 
     @property
     def is_archive(self) -> bool:

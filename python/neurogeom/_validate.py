@@ -236,3 +236,15 @@ def require_same_width(first: AnyArray, first_name: str, second: AnyArray, secon
             f"{first_name} and {second_name} must have rows of one length, not {first.shape[1]} and "
             f"{second.shape[1]}"
         )
+
+
+def require_draws(draws: Sequence[FloatArray], n_manifolds: int, n_samples: int, width: int) -> None:
+    """Refuse user-given draws that do not fit the manifolds."""
+    if len(draws) != n_manifolds:
+        raise ValueError(f"gaussians holds {len(draws)} arrays for {n_manifolds} manifolds")
+    for i, array in enumerate(draws):
+        if array.shape != (n_samples, width):
+            raise ValueError(
+                f"gaussians[{i}] must have shape (n_samples, n_features + 1) = {(n_samples, width)}, "
+                f"not {array.shape}"
+            )

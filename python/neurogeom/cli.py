@@ -85,6 +85,7 @@ def _say(kind: str, message: object) -> None:
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:
     _add_common(parser)
+    parser.set_defaults(margin=0.0, restarts=10, null=0, keep_correlations=False)
 
 
 def _run_demo(args: argparse.Namespace) -> None:
@@ -273,24 +274,19 @@ def _analyse(name: str, X: Any, labels: Any, args: argparse.Namespace) -> Manifo
     from .capacity import manifold_capacity
     from .manifolds import manifolds
 
-    options: dict[str, Any] = {}
-    if hasattr(args, "margin"):
-        options = {
-            "margin": args.margin,
-            "n_restarts": args.restarts,
-            "null": args.null,
-            "remove_center_correlations": not args.keep_correlations,
-        }
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         try:
             result = manifold_capacity(
                 manifolds(X, labels),
+                margin=args.margin,
                 n_samples=args.samples,
+                remove_center_correlations=not args.keep_correlations,
+                n_restarts=args.restarts,
+                null=args.null,
                 rng=args.rng,
                 n_threads=args.threads,
                 progress=as_progress(sys.stderr.isatty(), name) or False,
-                **options,
             )
         except ValueError as error:
             raise InputError(f"{name}: {error}") from error

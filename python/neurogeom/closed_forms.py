@@ -27,7 +27,8 @@ _TURN = np.linspace(-9.0, 9.0, 10)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 _BALL_BLOCK = 256  # balls per pass: bounds the memory of the quadrature
 _DRAW_BLOCK = 1 << 18  # normals per pass of the Monte Carlo, likewise
-_SHORTEST = 1e-100  # a shorter radius is one of 0: it could not change any digit, and its square is lost
+# A shorter radius counts as 0: it could not change a digit, and its square would underflow.
+_SHORTEST = 1e-100
 _CLOSE = 1e-10  # of the secular equation; one more Newton step then doubles the digits
 _MAX_STEPS = 200
 
@@ -283,7 +284,10 @@ def _radial_rule(
     half = 0.5 * np.diff(edges)[:, :, None]
     v = (edges[:, :-1, None] + half * (1 + _NODES)).reshape(len(n), -1)
     weights = (half * _WEIGHTS).reshape(len(n), -1)
-    return v, weights * np.exp(n[:, None] * (v - 0.5 * np.expm1(2 * v)))
+    # (exp(2v) - 1) / 2 - v; the series replaces a difference that loses its digits for large n
+    series = v * v * (1 + v * (2 / 3 + v * (1 / 3 + v * (2 / 15))))
+    fall = np.where(np.abs(v) < 1e-3, series, 0.5 * np.expm1(2 * v) - v)
+    return v, weights * np.exp(-n[:, None] * fall)
 
 
 def _ellipsoid_norm2(t: FloatArray, z: FloatArray, radii: FloatArray) -> FloatArray:
@@ -294,7 +298,7 @@ def _ellipsoid_norm2(t: FloatArray, z: FloatArray, radii: FloatArray) -> FloatAr
     denominator is a sum of positive terms. Numerator and denominator are divided by
     sqrt(1 + R_i^2), so that large radii do not overflow.
     """
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"):  # inf is a right answer to "longer than z?"
         in_cone = (z > 0) & (((t / radii) ** 2).sum(axis=1) <= z * z)
         in_polar = (z <= 0) & (((t * radii) ** 2).sum(axis=1) <= z * z)
     norm2 = np.where(in_cone, (t * t).sum(axis=1) + z * z, 0.0)
@@ -317,20 +321,21 @@ def _secular_root(numerator: FloatArray, slope: FloatArray, offset: FloatArray) 
     The sum to the power -1/2 increases and is concave in u, so Newton's method on it climbs to the
     root from any start below; a bracket with bisection guards against rounding.
     """
-    low = (np.linalg.norm(numerator, axis=1) - offset.max(axis=1, initial=0)) / slope.max()
+    low = (np.linalg.norm(numerator, axis=1) - offset.max(axis=1, initial=0)) / slope.max(initial=1)
     low = np.maximum(low, 0)
-    high = np.linalg.norm(numerator / slope, axis=1)
-    root = low.copy()
+    high: FloatArray = np.linalg.norm(numerator / slope, axis=1)
+    root: FloatArray = low.copy()
     todo = np.arange(len(root))
-    for _ in range(_MAX_STEPS):
+    for _ in range(_MAX_STEPS):  # about 10 for radii over 16 decades, 54 over 290
         u = root[todo]
         denominator = slope * u[:, None] + offset[todo]
-        squares = (numerator[todo] / denominator) ** 2
-        total = squares.sum(axis=1)
-        excess = np.sqrt(total) - 1
+        with np.errstate(over="ignore", invalid="ignore"):  # then newton is NaN and we bisect
+            squares = (numerator[todo] / denominator) ** 2
+            total = squares.sum(axis=1)
+            excess = np.sqrt(total) - 1
+            newton = u + total * excess / (squares * slope / denominator).sum(axis=1)
         low[todo[excess > 0]] = u[excess > 0]
         high[todo[excess < 0]] = u[excess < 0]
-        newton = u + total * excess / (squares * slope / denominator).sum(axis=1)
         middle = 0.5 * (low[todo] + high[todo])
         done = np.abs(excess) < _CLOSE
         inside = done | ((low[todo] < newton) & (newton < high[todo]))

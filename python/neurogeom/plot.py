@@ -97,7 +97,7 @@ def plot_capacity(
     ...     for name, X in data.layers.items()
     ... }
     >>> figure = plot_capacity(results)
-    >>> [axis.get_title() for axis in figure.axes]
+    >>> [axis.get_title("left") for axis in figure.axes]
     ['capacity', 'radius', 'dimension']
     """
     if not results:

@@ -80,6 +80,7 @@ def format_estimate(value: float, error: float) -> str:
     >>> format_estimate(1234.5, 123.4)
     '1230 ± 120'
     """
+    value, error = float(value), float(error)  # NumPy rounds ties in another way
     if not math.isfinite(value) or not math.isfinite(error) or error <= 0:
         return f"{value:.4g}"
     # Of the *rounded* error, so that 0.0996 counts as 0.10 and not as three digits.

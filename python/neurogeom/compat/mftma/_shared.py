@@ -18,6 +18,7 @@ Statistics: TypeAlias = tuple[np.float64, np.float64, np.float64]
 
 # A centre is zero if its norm is below this part of the norm of a point: what is left is rounding.
 ZERO_CENTER = 1e-12
+_NAN: np.float64 = np.float64(np.nan)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,8 +123,7 @@ def anchor_statistics(
             found = project_cone(sD1.T, t_vec[:, active].T, kappa)
         n_failed = int(np.count_nonzero(found.status))
         if n_failed:
-            nan = np.float64(np.nan)
-            return (nan, nan, nan), n_failed
+            return (_NAN, _NAN, _NAN), n_failed
         moved = np.linalg.norm(found.projection, axis=1) >= eps
         total = found.weights[moved].sum(axis=1, keepdims=True)
         anchors[:, active[moved]] = (found.projection[moved] / total).T
@@ -132,14 +132,15 @@ def anchor_statistics(
     reach = np.maximum(np.einsum("ij,ij->j", t_vec, anchors) + kappa, 0.0)
     squares = np.einsum("ij,ij->j", anchors, anchors)
     cost = np.mean(_ratio(np.square(reach), squares))
-    capacity = np.float64(np.inf) if cost == 0 else 1 / cost
+    capacity = np.float64(np.inf if cost == 0 else 1 / cost)
     # eq. 28
     spread = (anchors - anchors.mean(axis=1, keepdims=True))[:-1] / anchors[-1]
-    radius = np.sqrt(np.mean(np.einsum("ij,ij->j", spread, spread)))
+    radius = np.float64(np.sqrt(np.mean(np.einsum("ij,ij->j", spread, spread))))
     # eq. 29, in the form of the original: the square of the mean, not the mean of the square
     t, s = t_vec[:-1], anchors[:-1]
     lengths = np.sqrt(np.einsum("ij,ij->j", t, t) * (np.einsum("ij,ij->j", s, s) + ridge))
-    dimension = len(s) * np.square(np.mean(_ratio(np.einsum("ij,ij->j", t, s), lengths)))
+    overlap = np.mean(_ratio(np.einsum("ij,ij->j", t, s), lengths))
+    dimension = np.float64(len(s) * np.square(overlap))
     return (capacity, radius, dimension), 0
 
 

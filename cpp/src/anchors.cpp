@@ -1,0 +1,223 @@
+#include "neurogeom/anchors.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+
+#include "neurogeom/cone.hpp"
+#include "neurogeom/kernels.hpp"
+#include "neurogeom/random.hpp"
+
+namespace neurogeom {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+// Projections shorter than this count as none: the anchor is then the support point, as in the original.
+constexpr double kInterior = 1e-8;
+
+// One manifold: its lifted points, and what the samples leave behind.
+struct Manifold {
+  Manifold(const AnchorJob& job, double margin, Index n_samples)
+      : n_dims(job.points.cols()), generators(lift(job.points)) {
+    const auto n = static_cast<std::size_t>(n_samples);
+    anchors.resize(n * static_cast<std::size_t>(n_dims));
+    squared_projection.resize(n);
+    along.resize(n);
+    cosine.resize(n);
+    residual.resize(n);
+    interior.resize(n);
+    if (margin != 0) shift = margin * generators.scale.cwiseInverse();
+  }
+
+  static Generators lift(const MatrixView& points) {
+    RowMatrix lifted(points.rows(), points.cols() + 1);
+    lifted.leftCols(points.cols()) = points;
+    lifted.col(points.cols()).setOnes();
+    return Generators(MatrixView(lifted.data(), lifted.rows(), lifted.cols()));
+  }
+
+  Index n_dims;
+  Generators generators;
+  Vector shift;                 // empty without a margin
+  std::vector<double> anchors;  // n_samples x n_dims
+  // For each sample: |q|^2, t.u, t^.u, residual (NaN where the solver failed), whether no point was active.
+  std::vector<double> squared_projection, along, cosine, residual;
+  std::vector<char> interior;
+};
+
+struct Scratch {
+  const Manifold* manifold = nullptr;
+  std::unique_ptr<ActiveSet> solver;
+  RowMatrix draws, values;
+};
+
+// The point furthest along t, first among equals.
+Index support_point(const Manifold& manifold, const double* values) {
+  const Generators& g = manifold.generators;
+  Index best = 0;
+  double best_value = -std::numeric_limits<double>::infinity();
+  for (Index i = 0; i < g.n_points; ++i) {
+    const double shift = manifold.shift.size() > 0 ? manifold.shift[i] : 0.0;
+    const double value = (values[i] - shift) * g.scale[i];
+    if (value > best_value) {
+      best_value = value;
+      best = i;
+    }
+  }
+  return best;
+}
+
+void solve_sample(const AnchorJob& job, Manifold& manifold, ActiveSet& solver, const double* t,
+                  const double* values, Index sample) {
+  const Generators& g = manifold.generators;
+  const Index n_dims = manifold.n_dims;
+  const bool with_margin = manifold.shift.size() > 0;
+  double scale = VectorView(t, n_dims + 1).norm();
+  if (with_margin) scale += 2 * manifold.shift.maxCoeff();
+  if (scale == 0) scale = 1.0;
+  const Status status = solver.solve(values, with_margin ? manifold.shift.data() : nullptr, t, scale);
+  const bool failed = status != Status::converged;
+  manifold.residual[sample] = failed ? kNaN : solver.residual();
+
+  const double* q = solver.projection();
+  const double square = dot(q, q, n_dims + 1);
+  double* anchor = manifold.anchors.data() + sample * n_dims;
+  double* weights = job.weights == nullptr ? nullptr : job.weights + sample * g.n_points;
+  if (weights != nullptr) std::fill_n(weights, g.n_points, 0.0);
+  const bool interior = square < kInterior * kInterior;
+  manifold.interior[sample] = solver.active().empty();
+  manifold.squared_projection[sample] = interior ? 0.0 : square;
+  if (interior) {
+    const Index support = support_point(manifold, values);
+    std::copy_n(job.points.row(support).data(), n_dims, anchor);
+    if (weights != nullptr) weights[support] = 1.0;
+  } else {
+    // The last coordinate of a lifted point is 1, so that of q is the sum of the weights.
+    const double total = q[n_dims];
+    for (Index d = 0; d < n_dims; ++d) anchor[d] = q[d] / total;
+    if (weights != nullptr)
+      for (std::size_t i = 0; i < solver.active().size(); ++i) {
+        const Index point = solver.active()[i];
+        weights[point] = solver.weights()[i] / g.scale[point] / total;
+      }
+  }
+  const double anchor_norm = std::sqrt(dot(anchor, anchor, n_dims));
+  const double t_norm = std::sqrt(dot(t, t, n_dims));
+  const double along = anchor_norm > 0 ? dot(t, anchor, n_dims) / anchor_norm : 0.0;
+  manifold.along[sample] = along;
+  manifold.cosine[sample] = t_norm > 0 ? along / t_norm : 0.0;
+}
+
+Estimate mean_of(const std::vector<double>& x) {
+  const auto n = static_cast<double>(x.size());
+  double sum = 0.0, squares = 0.0;
+  for (const double value : x) sum += value;
+  const double mean = sum / n;
+  for (const double value : x) squares += (value - mean) * (value - mean);
+  return {mean, std::sqrt(squares / (n - 1) / n)};  // NaN for one sample: it has no error to show
+}
+
+Estimate root_of(Estimate x) {
+  const double root = std::sqrt(x.value);
+  return {root, root > 0 ? x.error / (2 * root) : 0.0};
+}
+
+AnchorSummary summarise(const Manifold& m) {
+  const auto n = m.squared_projection.size();
+  AnchorSummary s{};
+  for (std::size_t k = 0; k < n; ++k) {
+    if (std::isnan(m.residual[k])) s.n_failed += 1;
+    s.residual = std::max(s.residual, m.residual[k]);
+    s.interior += m.interior[k] ? 1.0 / static_cast<double>(n) : 0.0;
+  }
+  if (s.n_failed > 0) {
+    const Estimate none{kNaN, kNaN};
+    s.capacity = s.radius = s.radius_uncentered = s.dimension = s.dimension_prx = none;
+    s.residual = kNaN;
+    return s;
+  }
+  // Errors of functions of means by the delta method. That the mean anchor is itself estimated does not
+  // matter to first order, since the mean minimises the mean squared distance.
+  const Estimate inverse = mean_of(m.squared_projection);
+  s.capacity = {1 / inverse.value, inverse.error / (inverse.value * inverse.value)};
+
+  const Index n_dims = m.n_dims;
+  Vector mean = Vector::Zero(n_dims);
+  for (std::size_t k = 0; k < n; ++k) mean += VectorView(m.anchors.data() + k * n_dims, n_dims);
+  mean /= static_cast<double>(n);
+  std::vector<double> centred(n), uncentred(n), squared_along(n);
+  for (std::size_t k = 0; k < n; ++k) {
+    const VectorView anchor(m.anchors.data() + k * n_dims, n_dims);
+    centred[k] = (anchor - mean).squaredNorm();
+    uncentred[k] = anchor.squaredNorm();
+    squared_along[k] = m.along[k] * m.along[k];
+  }
+  s.radius = root_of(mean_of(centred));
+  s.radius_uncentered = root_of(mean_of(uncentred));
+  s.dimension_prx = mean_of(squared_along);
+  const Estimate cosine = mean_of(m.cosine);
+  const auto dims = static_cast<double>(n_dims);
+  s.dimension = {dims * cosine.value * cosine.value, 2 * dims * std::abs(cosine.value) * cosine.error};
+  return s;
+}
+
+}  // namespace
+
+void anchor_statistics(const std::vector<AnchorJob>& jobs, double margin, Index n_samples,
+                       std::uint64_t key, int n_threads, const Monitor& monitor,
+                       AnchorSummary* summaries) {
+  const auto n_jobs = static_cast<Index>(jobs.size());
+  const Index blocks_per_job = (n_samples + kTargetBlock - 1) / kTargetBlock;
+  const Index n_blocks = n_jobs * blocks_per_job;
+  // Only the solving counts as progress; the short phases around it can be interrupted.
+  const Monitor before = [&](Index, Index) { return monitor && monitor(0, n_blocks); };
+  const Monitor after = [&](Index, Index) { return monitor && monitor(n_blocks, n_blocks); };
+
+  std::vector<std::unique_ptr<Manifold>> manifolds(jobs.size());
+  parallel_for(n_jobs, n_threads, before, [&](Index j) {
+    manifolds[j] = std::make_unique<Manifold>(jobs[j], margin, n_samples);
+  });
+
+  const auto solve_block = [&](Scratch& scratch, Index job_index, Index block,
+                               const Checkpoint& checkpoint) {
+    const AnchorJob& job = jobs[job_index];
+    Manifold& manifold = *manifolds[job_index];
+    const Index width = manifold.n_dims + 1;
+    if (scratch.manifold != &manifold) {
+      scratch.manifold = &manifold;
+      scratch.solver = std::make_unique<ActiveSet>(manifold.generators);
+      scratch.draws.setZero(kTargetBlock, width);
+      scratch.values.resize(kTargetBlock, manifold.generators.stride);
+    }
+    const Index begin = block * kTargetBlock;
+    const Index count = std::min(kTargetBlock, n_samples - begin);
+    if (job.draws == nullptr) {
+      standard_normals(key, job.stream, static_cast<std::uint64_t>(begin), count, width,
+                       scratch.draws.data(), width);
+    } else {
+      std::copy_n(job.draws + begin * width, count * width, scratch.draws.data());
+    }
+    if (count < kTargetBlock) scratch.draws.bottomRows(kTargetBlock - count).setZero();
+    constraint_values(manifold.generators, scratch.draws,
+                      manifold.shift.size() > 0 ? manifold.shift.data() : nullptr, scratch.values);
+    for (Index k = 0; k < count; ++k) {
+      if (manifold.generators.n_points > 200) checkpoint();
+      solve_sample(job, manifold, *scratch.solver, scratch.draws.row(k).data(),
+                   scratch.values.row(k).data(), begin + k);
+    }
+    if (job.squared_projection != nullptr)
+      std::copy_n(manifold.squared_projection.data() + begin, count, job.squared_projection + begin);
+  };
+  parallel_ranges(n_blocks, 1, n_threads, monitor, [&](const Checkpoint& checkpoint) -> RangeBody {
+    const auto scratch = std::make_shared<Scratch>();
+    return [&solve_block, scratch, checkpoint, blocks_per_job](Index begin, Index end) {
+      for (Index block = begin; block < end; ++block)
+        solve_block(*scratch, block / blocks_per_job, block % blocks_per_job, checkpoint);
+    };
+  });
+
+  parallel_for(n_jobs, n_threads, after, [&](Index j) { summaries[j] = summarise(*manifolds[j]); });
+}
+
+}  // namespace neurogeom

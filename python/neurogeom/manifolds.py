@@ -1,0 +1,134 @@
+"""Sets of manifolds: point clouds that share a feature space."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _validate
+from ._validate import AnyArray
+
+
+class Manifolds(Sequence[AnyArray]):
+    """Manifolds as rows of one or more matrices; made by :func:`manifolds`.
+
+    A sequence of (n_points, n_features) arrays. Nothing is copied when it is made: a manifold whose rows lie
+    together is a view of the data, another one is gathered when it is asked for.
+    """
+
+    def __init__(
+        self, blocks: list[AnyArray], rows: list[NDArray[np.intp]] | None, names: NDArray[Any]
+    ) -> None:
+        # Without `rows` each block is a manifold; else rows[m] number the rows of all blocks, stacked.
+        self._blocks = blocks
+        self._rows = rows
+        self._starts = np.cumsum([0, *(len(block) for block in blocks)])
+        self.names = names
+
+    @property
+    def n_features(self) -> int:
+        """Number of features (units, voxels, neurons)."""
+        return int(self._blocks[0].shape[1])
+
+    @property
+    def n_points(self) -> NDArray[np.intp]:
+        """Number of points of each manifold."""
+        members = self._blocks if self._rows is None else self._rows
+        return np.array([len(member) for member in members])
+
+    def __len__(self) -> int:
+        return len(self._blocks if self._rows is None else self._rows)
+
+    def __repr__(self) -> str:
+        return f"Manifolds({len(self)} of {self.n_points.sum()} points, {self.n_features} features)"
+
+    @overload
+    def __getitem__(self, index: int) -> AnyArray: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[AnyArray]: ...
+    def __getitem__(self, index: int | slice) -> AnyArray | list[AnyArray]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if self._rows is None:
+            return self._blocks[index]
+        rows = self._rows[index]
+        if len(self._blocks) > 1:
+            block = np.searchsorted(self._starts, rows, side="right") - 1
+            return np.stack([self._blocks[b][r - self._starts[b]] for b, r in zip(block, rows)])
+        first, last = int(rows[0]), int(rows[-1])
+        if last - first == len(rows) - 1 and (np.diff(rows) == 1).all():
+            return self._blocks[0][first : last + 1]
+        return self._blocks[0][rows]
+
+    def __iter__(self) -> Iterator[AnyArray]:
+        return (self[i] for i in range(len(self)))
+
+    def shuffled(self, generator: np.random.Generator) -> Manifolds:
+        """Deal all points out anew, each manifold keeping its number of points."""
+        pooled = np.arange(self._starts[-1]) if self._rows is None else np.concatenate(self._rows)
+        order = generator.permutation(pooled)
+        parts = np.split(order, np.cumsum(self.n_points)[:-1])
+        # Sorted rows are read in the order in which they lie; the order of points does not matter.
+        return Manifolds(self._blocks, [np.sort(part) for part in parts], self.names)
+
+
+ManifoldsLike: TypeAlias = Manifolds | Sequence[ArrayLike] | NDArray[Any]
+
+
+def manifolds(X: ArrayLike, labels: ArrayLike) -> Manifolds:
+    """Group the rows of a matrix by their labels.
+
+    Parameters
+    ----------
+    X : array_like of shape (n_samples, n_features)
+        Responses, one row a sample. Memory maps are not read here, and nothing is copied.
+    labels : array_like of shape (n_samples,)
+        Integers or strings; rows with one label make a manifold.
+
+    Returns
+    -------
+    Manifolds
+        A sequence of (n_points, n_features) arrays in the sorted order of the labels, with ``names``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If X is not a real matrix or labels do not fit its rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import neurogeom as ng
+    >>> X = np.arange(10.0).reshape(5, 2)
+    >>> clouds = ng.manifolds(X, ["cat", "dog", "cat", "dog", "dog"])
+    >>> clouds
+    Manifolds(2 of 5 points, 2 features)
+    >>> clouds.names, clouds[0]
+    (array(['cat', 'dog'], dtype='<U3'), array([[0., 1.],
+           [4., 5.]]))
+    """
+    matrix = _validate.as_matrix(X, "X")
+    names, group = np.unique(_validate.as_labels(labels, len(matrix)), return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    rows = np.split(order, np.cumsum(np.bincount(group))[:-1])
+    return Manifolds([matrix], rows, names)
+
+
+def as_manifolds(value: Any, name: str = "manifolds") -> Manifolds:
+    """Take what functions accept as manifolds: a Manifolds, a list of arrays, or a (P, M, N) array."""
+    if isinstance(value, Manifolds):
+        return value
+    blocks = _validate.as_manifold_blocks(value, name)
+    if _validate.looks_transposed(blocks):
+        rows, columns = blocks[0].shape
+        warnings.warn(
+            f"each of {name} has {rows} points of {columns} features: if these are features x points, "
+            "transpose them (rows must be points)",
+            UserWarning,
+            stacklevel=3,
+        )
+    return Manifolds(blocks, None, np.arange(len(blocks)))

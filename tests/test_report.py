@@ -1,0 +1,126 @@
+"""Tables and CSV files: the digits shown, the alignment, and nothing lost on the way to a file."""
+
+from __future__ import annotations
+
+import csv
+import math
+
+import neurogeom as ng
+import numpy as np
+import pytest
+from neurogeom.report import capacity_table, format_estimate, format_table, write_csv
+
+
+@pytest.fixture(scope="module")
+def results():
+    rng = np.random.default_rng(3)
+    blocks = [rng.normal(rng.normal(size=20), 0.6, size=(10, 20)) for _ in range(6)]
+    return {
+        "plain": ng.manifold_capacity(blocks, n_samples=40, rng=0),
+        "shuffled too": ng.manifold_capacity(blocks, n_samples=40, rng=0, null=2, margin=0.1),
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (0.123456, 0.00234, "0.1235 ± 0.0023"),
+        (36.17, 1.26, "36.2 ± 1.3"),
+        (1234.5, 123.4, "1230 ± 120"),
+        (12.0, 0.0996, "12.00 ± 0.10"),  # the rounded error has two digits, not three
+        (0.5, 0.995, "0.50 ± 0.99"),
+        (0.5, 0.996, "0.5 ± 1.0"),
+        (-0.5, 0.02, "-0.500 ± 0.020"),
+        (0.0, 0.02, "0.000 ± 0.020"),
+        (0.01, 123.0, "0 ± 120"),
+        (1.5e-12, 2e-14, "(1.500 ± 0.020)e-12"),
+        (2.5e9, 1.2e7, "(2.500 ± 0.012)e+9"),
+        (0.25, math.nan, "0.25"),
+        (1 / 3, 0.0, "0.3333"),
+        (1 / 3, math.inf, "0.3333"),
+        (math.nan, 0.1, "nan"),
+        (math.inf, 0.1, "inf"),
+    ],
+)
+def test_estimates_end_where_their_error_does(value, error, text):
+    assert format_estimate(value, error) == text
+    assert format_estimate(np.float64(value), np.float64(error)) == text
+
+
+def test_columns_are_aligned():
+    table = format_table(
+        [["a", "1.5 ± 0.1", 3], ["long name", "10.25 ± 0.01", 12], ["b", "nan", ""]],
+        ["x", "two\nlines", "n"],
+    )
+    assert table.split("\n") == [
+        "                    two",
+        "x                 lines   n",
+        "---------  ------------  --",
+        "a            1.5 ± 0.1    3",
+        "long name  10.25 ± 0.01  12",
+        "b                   nan",
+    ]
+
+
+def test_table_without_rows_or_with_bad_rows():
+    assert format_table([], ["a", "bc"]) == "a  bc\n-  --"
+    with pytest.raises(ValueError, match=r"rows\[1\] has 1 cells for 2 columns"):
+        format_table([[1, 2], [3]], ["a", "b"])
+
+
+def test_capacity_table_shows_the_population_values(results):
+    lines = capacity_table({"plain": results["plain"]}, label="area").split("\n")
+    result = results["plain"]
+    assert len(lines) == 4
+    assert lines[1].split()[0] == "area"
+    row = lines[3]
+    assert row.startswith("plain ")
+    for name in ("capacity", "radius", "dimension"):
+        value = getattr(result, f"mean_{name}")
+        assert format_estimate(value, getattr(result, f"mean_{name}_se")) in row
+    assert row.split()[-2:] == [f"{result.center_correlation:.3f}", str(result.rank_removed)]
+
+
+def test_capacity_table_has_a_column_for_shuffled_data_only_on_need(results):
+    assert "shuffled" not in capacity_table({"plain": results["plain"]})
+    table = capacity_table(results)
+    assert "shuffled" in table.split("\n")[1]
+    assert max(map(len, table.split("\n"))) < 110
+
+
+def _read(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_csv_keeps_every_bit(results, tmp_path):
+    path = tmp_path / "capacity.csv"
+    write_csv(path, results)
+    rows = _read(path)
+    assert [row["data"] for row in rows] == list(results)
+    for row, result in zip(rows, results.values(), strict=True):
+        assert int(row["n_manifolds"]) == 6
+        assert int(row["n_points"]) == 60
+        for name, text in row.items():
+            if name.startswith("mean_") or name in ("center_correlation", "margin"):
+                assert float(text) == getattr(result, name)
+    assert {f"mean_{q}{s}" for q in ("capacity", "radius", "dimension") for s in ("_se", "")} < set(
+        rows[0]
+    )
+    assert rows[0]["n_null"] == "0"
+    assert rows[0]["null_mean_capacity"] == ""
+    null = results["shuffled too"].null.mean_capacity
+    assert float(rows[1]["null_mean_capacity"]) == null.mean()
+    assert float(rows[1]["null_mean_capacity_sd"]) == null.std(ddof=1)
+
+
+def test_csv_with_one_row_a_manifold(results, tmp_path):
+    path = tmp_path / "manifolds.csv"
+    write_csv(path, results, per_manifold=True)
+    rows = _read(path)
+    assert len(rows) == 12
+    second = rows[6:]
+    for name in ("capacity", "capacity_se", "radius", "dimension_prx", "kkt_residual"):
+        written = [float(row[name]) for row in second]
+        assert np.array_equal(written, getattr(results["shuffled too"], name))
+    assert [row["manifold"] for row in second] == list(map(str, results["shuffled too"].names))
