@@ -172,9 +172,10 @@ def test_demo(run, tmp_path):
     picture = tmp_path / "demo.png"
     code, table, errors = run("demo", "--samples", 20, "--plot", picture)
     assert (code, errors) == (0, "")
-    assert [line.split()[0] for line in table.split("\n") if line.startswith("layer")][1:] == [
-        "layer0", "layer2", "layer4", "layer6",
-    ]  # fmt: skip
+    rows = [line.split()[0] for line in table.split("\n") if line.count(" ± ") == 3]
+    assert rows == ["layer0", "layer2", "layer4", "layer6", "fMRI"]
+    assert max(map(len, table.split("\n"))) < 80
+    assert "layer6 can hold more classes per dimension than layer0" in table
     assert "nan" not in table
     assert picture.stat().st_size > 10_000
 
@@ -264,9 +265,22 @@ def test_bad_input_is_one_line_and_exit_code_2(run, argv, message):
 
 def test_one_class_only(run):
     code, _, errors = run("capacity", "bad.npz", "--data", "late", "--labels", "single", *FEW)
-    assert errors.count("\n") <= 2
-    assert "Traceback" not in errors
-    assert code in (0, 2)
+    assert code == 2
+    assert errors.startswith("neurogeom: error: late: manifolds holds one manifold")
+    assert errors.count("\n") == 1
+
+
+def test_a_class_without_a_center_is_a_warning(run, arrays, tmp_path):
+    # Class 0 lies where the mean of all is: its radius has no unit.
+    X = np.zeros((6, 3))
+    X[:4, 0], X[4:, 1] = [1, -1, 2, -2], [3, -3]
+    X[2:4, 2], X[4:, 2] = 1, -1
+    np.savez(tmp_path / "x.npz", X=X, labels=np.repeat([0, 1, 2], 2))
+    code, table, errors = run("capacity", tmp_path / "x.npz", "--labels", "labels", *FEW)
+    assert code == 0
+    assert "nan" in table
+    assert errors.startswith("neurogeom: warning: X: manifold 0: ")
+    assert errors.count("\n") == 1
 
 
 def test_output_that_may_not_be_written(run, tmp_path):

@@ -80,6 +80,9 @@ def test_ball_reference_table(radius, dimension, margin, capacity):
         (3.7, 0.25, 0.5, 0.79099438091125007),
         (0.15, 77.5, 2, 0.085146463981809085),
         (0.003, 1e5, 1, 0.20874142223395212),
+        (0.027, 0.27, 39.4, 0.00064366410791478367),
+        (0.3, 0.1, 100, 9.9989001209866915e-5),
+        (0.001, 1e10, 1, 9.8020094099244272e-5),
     ],
 )
 def test_ball_in_the_corners(radius, dimension, margin, capacity):
@@ -256,6 +259,15 @@ def test_ellipsoid_with_equal_radii_is_a_ball(radius, n_axes, margin):
     exact = ball_capacity(radius, n_axes, margin)
     assert abs(result.capacity - exact) < 4 * result.capacity_se
     assert result.capacity_se < 0.01 * exact
+
+
+def test_ellipsoid_uses_both_signs_of_each_draw():
+    # Without extent and at margin 0 the pair's mean is (g_+^2 + (-g)_+^2) / 2 = g^2 / 2.
+    g = np.random.default_rng(12).standard_normal(50)
+    point = ellipsoid_capacity([0.0], n_samples=50, rng=12)
+    assert point.capacity == pytest.approx(2 / np.mean(g * g), rel=1e-13)
+    error = np.std(g * g / 2, ddof=1) / math.sqrt(50)
+    assert point.capacity_se == pytest.approx(error * point.capacity**2, rel=1e-13)
 
 
 def test_ellipsoid_duality():

@@ -32,7 +32,7 @@ def test_exact_spectrum(n_samples, n_features):
     assert result.eigenvalues.shape == (min(n_samples - 1, n_features),)
     np.testing.assert_allclose(result.eigenvalues[:5], spectrum, rtol=1e-5)  # 1e-10 as well
     assert result.eigenvalues[5:].max() < 1e-28
-    counts = [dimensionality(X, variance=v).explained_variance for v in (0.01, 0.4, 0.41, 0.99999)]
+    counts = [dimensionality(X, variance=v).explained_variance for v in (0.01, 0.39, 0.41, 0.9999)]
     assert counts == [1, 1, 2, 4]
     assert (result.n_samples, result.n_features, result.form) == (
         n_samples,
@@ -41,11 +41,12 @@ def test_exact_spectrum(n_samples, n_features):
     )
 
 
-def test_isotropic_data():
-    X = with_spectrum(np.ones(10), 40, 10)
-    result = dimensionality(X)
-    assert result.participation_ratio == pytest.approx(10, rel=1e-13)
-    assert result.explained_variance == 9  # nine tenths: the tie counts as reached
+@pytest.mark.parametrize("n_features", [3, 7, 10, 20])
+def test_isotropic_data(n_features):
+    X = with_spectrum(np.ones(n_features), 40, n_features)
+    assert dimensionality(X).participation_ratio == pytest.approx(n_features, rel=1e-13)
+    for count in range(1, n_features):  # a tie counts as reached
+        assert dimensionality(X, variance=count / n_features).explained_variance == count
 
 
 def test_traces_of_the_covariance_give_the_same_ratio():
@@ -62,6 +63,12 @@ def test_a_large_mean_does_no_harm():
     X = np.round(rng.standard_normal((200, 5)) * 2**10) / 2**10
     shifted = dimensionality(X + 2.0**30)  # exact in float64
     assert shifted.participation_ratio == pytest.approx(
+        dimensionality(X).participation_ratio, rel=1e-12
+    )
+    # a large constant feature, whose mean cannot be had without rounding
+    constant = np.full((1001, 1), 0.1 * 2**62)
+    X = rng.standard_normal((1001, 3))
+    assert dimensionality(np.hstack([X, constant])).participation_ratio == pytest.approx(
         dimensionality(X).participation_ratio, rel=1e-12
     )
 

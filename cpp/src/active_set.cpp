@@ -49,23 +49,23 @@ Generators::Generators(const MatrixView& points)
 
 ActiveSet::ActiveSet(const Generators& generators)
     : generators_(generators),
-      w_(static_cast<std::size_t>(generators.stride)),
       q_(static_cast<std::size_t>(generators.n_dims)),
       v_(static_cast<std::size_t>(generators.n_dims)) {
+  prices_.resize(static_cast<std::size_t>(generators.stride));
   reserve(16);
 }
 
 void ActiveSet::reserve(Index rows) {
   if (rows <= capacity_) return;
-  const Index capacity = std::max(rows, 2 * capacity_);
-  const auto count = static_cast<std::size_t>(capacity);
-  std::vector<double> r(count * count, 0.0);
-  for (Index i = 0; i < size(); ++i) std::copy_n(r_row(i), size(), r.data() + i * capacity);
-  r_ = std::move(r);
-  u_.resize(count * static_cast<std::size_t>(generators_.stride));
-  if (orthogonal_) e_.resize(count * static_cast<std::size_t>(generators_.n_dims));
-  for (auto* x : {&y_, &z_, &a_, &l_}) x->resize(count);
-  capacity_ = capacity;
+  const Index old_width = width();
+  capacity_ = std::max(rows, 2 * capacity_);
+  const auto count = static_cast<std::size_t>(capacity_);
+  std::vector<double> factor(count * static_cast<std::size_t>(width()), 0.0);
+  for (Index r = 0; r < size(); ++r)
+    std::copy_n(factor_.data() + r * old_width, old_width, factor.data() + r * width());
+  factor_ = std::move(factor);
+  prices_.resize(static_cast<std::size_t>(width()), 0.0);
+  for (auto* x : {&y_, &a_, &l_}) x->resize(count);
 }
 
 void ActiveSet::reset() {
@@ -74,56 +74,46 @@ void ActiveSet::reset() {
   orthogonal_ = false;
   n_polished_ = 0;
   residual_ = 0.0;
-  std::copy_n(b_, generators_.stride, w_.data());
+  total_weight_ = 0.0;
+  std::copy_n(b_, generators_.stride, prices_.data());
 }
 
-double ActiveSet::tolerance() const {
-  double total = 0.0;
-  for (Index i = 0; i < size(); ++i) total += a_[i];
-  return std::max(kViolation * scale_, 8 * kEpsilon * total);
-}
+double ActiveSet::tolerance() const { return std::max(kViolation * scale_, 8 * kEpsilon * total_weight_); }
 
 const double* ActiveSet::gram_row(Index point) {
-  if (generators_.gram.size() > 0) return generators_.gram.row(point).data();
-  row_.resize(static_cast<std::size_t>(generators_.stride));
-  VectorOut(row_.data(), generators_.stride).noalias() =
+  if (generators_.gram.size() > 0) return generators_.gram.data() + point * generators_.stride;
+  gram_row_.resize(static_cast<std::size_t>(generators_.stride));
+  VectorOut(gram_row_.data(), generators_.stride).noalias() =
       generators_.rows * generators_.rows.row(point).transpose();
-  return row_.data();
+  return gram_row_.data();
 }
 
 void ActiveSet::restore_price(Index point) {
   double price = b_[point];
   for (Index r = 0; r < size(); ++r) price -= u_row(r)[point] * y_[r];
-  w_[point] = price;
+  prices_[point] = price;
 }
 
 void ActiveSet::ban(Index point) {
   banned_.push_back(point);
-  w_[point] = -kInfinity;
+  prices_[point] = -kInfinity;
 }
 
-// Adds row `size()` of the factor, for which l_ (the old part) and the new row of U are ready.
+// Takes in row `size()` of the factor, made but for the last entry of its R part.
 void ActiveSet::push(Index point, double pivot, double y_new) {
   const Index k = size();
-  double* row = r_row(k);
-  std::fill_n(row, k, 0.0);
-  for (Index r = 0; r < k; ++r) axpy(-l_[r], r_row(r), row, k);
-  for (Index r = 0; r < k; ++r) {
-    row[r] /= pivot;
-    r_row(r)[k] = 0.0;
-  }
-  row[k] = 1.0 / pivot;
+  r_row(k)[k] = 1.0 / pivot;
   active_.push_back(point);
   y_[k] = y_new;
-  z_[k] = 0.0;
   a_[k] = 0.0;
-  axpy(y_new, row, z_.data(), k + 1);
-  axpy(-y_new, u_row(k), w_.data(), generators_.stride);
-  w_[point] = -kInfinity;
+  negative_z()[k] = 0.0;
+  axpy(-y_new, u_row(k), prices_.data(), generators_.stride + k + 1);
+  prices_[point] = -kInfinity;
 }
 
 ActiveSet::Append ActiveSet::append(Index point) {
   reserve(size() + 1);
+  for (Index r = 0; r < size(); ++r) r_row(r)[size()] = 0.0;
   if (!orthogonal_) {
     if (append_from_gram(point) == Append::done) return Append::done;
     orthogonal_ = true;
@@ -133,23 +123,22 @@ ActiveSet::Append ActiveSet::append(Index point) {
 }
 
 ActiveSet::Append ActiveSet::append_from_gram(Index point) {
-  const Index k = size();
+  const Index k = size(), stride = generators_.stride;
   const double* gram = gram_row(point);
   double left = gram[point];
   for (Index r = 0; r < k; ++r) {
-    l_[r] = u_row(r)[point];
+    l_[r] = -u_row(r)[point];
     left -= l_[r] * l_[r];
   }
   if (left < kSmallPivot) return Append::dependent;
   const double pivot = std::sqrt(left);
   double* row = u_row(k);
-  std::copy_n(gram, generators_.stride, row);
-  for (Index r = 0; r < k; ++r) l_[r] = -l_[r];
-  add_rows(l_.data(), u_.data(), k, generators_.stride, row, generators_.stride);
-  for (Index r = 0; r < k; ++r) l_[r] = -l_[r];
+  std::copy_n(gram, stride, row);
+  std::fill_n(row + stride, k, 0.0);
+  add_rows(l_.data(), factor_.data(), k, width(), row, stride + k);
   const double inverse = 1.0 / pivot;
-  for (Index i = 0; i < generators_.stride; ++i) row[i] *= inverse;
-  push(point, pivot, w_[point] / pivot);
+  for (Index i = 0; i < stride + k; ++i) row[i] *= inverse;
+  push(point, pivot, prices_[point] * inverse);
   return Append::done;
 }
 
@@ -170,17 +159,12 @@ ActiveSet::Append ActiveSet::append_orthogonal(Index point) {
   if (pivot < kDependent) return Append::dependent;
   for (Index i = 0; i < n; ++i) left[i] /= pivot;
   VectorOut(u_row(k), generators_.stride).noalias() = generators_.rows * VectorView(left, n);
+  double* row = r_row(k);
+  std::fill_n(row, k, 0.0);
+  for (Index r = 0; r < k; ++r) axpy(-l_[r] / pivot, r_row(r), row, k);
   // y is R b_F with b = S t + shift; the part of t is taken from the orthonormal row, where nothing cancels.
-  double y_new = dot(left, t_, n);
-  if (shift_ != nullptr) {
-    double shifted = shift(point);
-    for (Index r = 0; r < k; ++r) {
-      double along = 0.0;
-      for (Index f = 0; f < k; ++f) along += r_row(r)[f] * shift(active_[f]);
-      shifted -= l_[r] * along;
-    }
-    y_new += shifted / pivot;
-  }
+  double y_new = dot(left, t_, n) + shift(point) / pivot;
+  for (Index f = 0; f < k && shift_ != nullptr; ++f) y_new += row[f] * shift(active_[f]);
   push(point, pivot, y_new);
   return Append::done;
 }
@@ -189,12 +173,13 @@ void ActiveSet::rebuild_orthogonal() {
   const std::vector<Index> points = active_;
   const std::vector<double> feasible(a_.begin(), a_.begin() + size());
   active_.clear();
-  std::copy_n(b_, generators_.stride, w_.data());
+  std::copy_n(b_, generators_.stride, prices_.data());
   for (std::size_t i = 0; i < points.size(); ++i) {
+    for (Index r = 0; r < size(); ++r) r_row(r)[size()] = 0.0;
     // A point that was independent before can only have been so by rounding; without it nothing is lost.
     if (append_orthogonal(points[i]) == Append::done) a_[size() - 1] = feasible[i];
   }
-  for (const Index point : banned_) w_[point] = -kInfinity;
+  for (const Index point : banned_) prices_[point] = -kInfinity;
 }
 
 void ActiveSet::drop(Index position) {
@@ -217,50 +202,51 @@ void ActiveSet::drop(Index position) {
   const double sign = l_[last] < 0 ? -1.0 : 1.0;
   l_[last] += sign * length;
   const double factor = 1.0 / (length * std::abs(l_[last]));
-  const auto reflect = [&](double* rows, Index stride, Index n, std::vector<double>& sum) {
-    sum.assign(static_cast<std::size_t>(n), 0.0);
-    add_rows(l_.data(), rows, last + 1, stride, sum.data(), n);
-    for (Index r = 0; r <= last; ++r)
-      if (l_[r] != 0.0) axpy(-factor * l_[r], sum.data(), rows + r * stride, n);
-  };
-  reflect(r_.data(), capacity_, last + 1, scratch_);
-  reflect(u_.data(), generators_.stride, generators_.stride, scratch_);
-  reflect(y_.data(), 1, 1, scratch_);
-
-  axpy(y_[last], u_row(last), w_.data(), generators_.stride);
-  axpy(-y_[last], r_row(last), z_.data(), last + 1);
+  const Index n = generators_.stride + last + 1;
+  scratch_.assign(static_cast<std::size_t>(n), 0.0);
+  add_rows(l_.data(), factor_.data(), last + 1, width(), scratch_.data(), n);
+  const double along = dot(l_.data(), y_.data(), last + 1);
+  for (Index r = 0; r <= last; ++r) {
+    if (l_[r] == 0.0) continue;
+    axpy(-factor * l_[r], scratch_.data(), u_row(r), n);
+    y_[r] -= factor * l_[r] * along;
+  }
+  // Take the last row out, then the point's column.
+  axpy(y_[last], u_row(last), prices_.data(), n);
   for (Index r = 0; r < last; ++r) r_row(r)[position] = r_row(r)[last];
+  negative_z()[position] = negative_z()[last];
   active_[position] = active_[last];
   a_[position] = a_[last];
-  z_[position] = z_[last];
   active_.pop_back();
   restore_price(point);
 }
 
-// From the feasible weights a_ towards the weights z_ that are best on the active set, dropping points whose
-// weight would turn negative, until z_ itself is feasible.
+// From the feasible weights a_ towards the weights z that are best on the active set, dropping points whose
+// weight would turn negative, until z itself is feasible.
 void ActiveSet::settle(Index newest) {
   for (;;) {
     const Index k = size();
+    const double* minus_z = negative_z();
     double step = 1.0;
     Index blocking = -1;
     for (Index i = 0; i < k; ++i) {
-      if (z_[i] > 0) continue;
-      const double limit = a_[i] > 0 ? a_[i] / (a_[i] - z_[i]) : 0.0;
+      if (minus_z[i] < 0) continue;
+      const double limit = a_[i] > 0 ? a_[i] / (a_[i] + minus_z[i]) : 0.0;
       if (blocking < 0 || limit < step) {
         step = limit;
         blocking = i;
       }
     }
     if (blocking < 0) break;
-    for (Index i = 0; i < k; ++i) a_[i] = std::max(0.0, a_[i] + step * (z_[i] - a_[i]));
+    for (Index i = 0; i < k; ++i) a_[i] = std::max(0.0, a_[i] - step * (minus_z[i] + a_[i]));
     a_[blocking] = 0.0;
     const Index point = active_[blocking];
     drop(blocking);
     // A point that was violated must come in with a positive weight; if it does not, that was rounding.
     if (point == newest && step == 0.0) ban(point);
   }
-  std::copy_n(z_.data(), size(), a_.data());
+  for (Index i = 0; i < size(); ++i) a_[i] = -negative_z()[i];
+  total_weight_ = VectorView(a_.data(), size()).sum();
 }
 
 // A violated point that lies in the span of the active ones: with a margin the dual can move along the null
@@ -292,56 +278,48 @@ bool ActiveSet::exchange(Index point) {
 
 // Prices of all points at v_, from the points where weights are large, else from the Gram matrix.
 void ActiveSet::finish_prices() {
-  double total = 0.0;
-  for (Index i = 0; i < size(); ++i) total += a_[i];
   const Index stride = generators_.stride;
-  if (orthogonal_ || total > kLargeWeights * scale_ || generators_.gram.size() == 0) {
-    VectorOut(w_.data(), stride).noalias() =
-        generators_.rows * VectorView(v_.data(), generators_.n_dims);
-    for (Index i = 0; i < stride; ++i) {
-      const bool constrained = b_[i] != -kInfinity;
-      w_[i] = constrained ? w_[i] + (i < generators_.n_points ? shift(i) : 0.0) : -kInfinity;
-    }
-  } else {
-    std::copy_n(b_, stride, w_.data());
-    for (Index i = 0; i < size(); ++i) axpy(-a_[i], gram_row(active_[i]), w_.data(), stride);
+  if (!orthogonal_ && total_weight_ <= kLargeWeights * scale_ && generators_.gram.size() > 0) {
+    std::copy_n(b_, stride, prices_.data());
+    for (Index i = 0; i < size(); ++i) l_[i] = -a_[i];
+    add_rows_at(l_.data(), generators_.gram.data(), active_.data(), size(), stride, prices_.data(), stride);
+    return;
   }
+  VectorOut(prices_.data(), stride).noalias() =
+      generators_.rows * VectorView(v_.data(), generators_.n_dims);
+  for (Index i = 0; i < stride; ++i)
+    prices_[i] = b_[i] == -kInfinity ? -kInfinity : prices_[i] + shift(i);
 }
 
 // One step of refinement in the primal space, then the exact prices. Returns whether this is the optimum.
 bool ActiveSet::polish() {
   const Index k = size(), n = generators_.n_dims;
-  const auto combine = [&](const double* weight, double* sum) {
-    for (Index i = 0; i < k; ++i)
-      axpy(weight[i], generators_.rows.row(active_[i]).data(), sum, n);
+  const auto add_combination = [&](const double* weights) {
+    add_rows_at(weights, generators_.rows.data(), active_.data(), k, n, q_.data(), n);
   };
   std::fill(q_.begin(), q_.end(), 0.0);
-  combine(a_.data(), q_.data());
-  for (int pass = 0; pass < (orthogonal_ ? 2 : 1); ++pass) {
-    for (Index i = 0; i < n; ++i) v_[i] = t_[i] - q_[i];
-    std::vector<double>& correction = scratch_;
-    correction.assign(static_cast<std::size_t>(k), 0.0);
-    for (Index i = 0; i < k; ++i)
-      l_[i] = dot(generators_.rows.row(active_[i]).data(), v_.data(), n) + shift(active_[i]);
-    for (Index r = 0; r < k; ++r) axpy(dot(r_row(r), l_.data(), k), r_row(r), correction.data(), k);
-    for (Index i = 0; i < k; ++i) {
-      correction[i] = std::max(correction[i], -a_[i]);
-      a_[i] += correction[i];
-    }
-    combine(correction.data(), q_.data());
-  }
+  add_combination(a_.data());
   for (Index i = 0; i < n; ++i) v_[i] = t_[i] - q_[i];
-  if (k == 0) {
-    residual_ = 0.0;
-    return true;
+  if (k == 0) return true;
+  for (int pass = 0; pass < (orthogonal_ ? 2 : 1); ++pass) {
+    for (Index i = 0; i < k; ++i)
+      l_[i] = dot(generators_.rows.data() + active_[i] * n, v_.data(), n) + shift(active_[i]);
+    scratch_.assign(static_cast<std::size_t>(k), 0.0);
+    for (Index r = 0; r < k; ++r) axpy(dot(r_row(r), l_.data(), k), r_row(r), scratch_.data(), k);
+    for (Index i = 0; i < k; ++i) {
+      scratch_[i] = std::max(scratch_[i], -a_[i]);
+      a_[i] += scratch_[i];
+    }
+    add_combination(scratch_.data());
+    for (Index i = 0; i < n; ++i) v_[i] = t_[i] - q_[i];
   }
   finish_prices();
   double slack = 0.0;
   for (Index i = 0; i < k; ++i) {
-    slack += a_[i] * w_[active_[i]];
-    w_[active_[i]] = -kInfinity;
+    slack += a_[i] * prices_[active_[i]];
+    prices_[active_[i]] = -kInfinity;
   }
-  const double violation = std::max(0.0, w_[argmax(w_.data(), generators_.stride)]);
+  const double violation = std::max(0.0, prices_[argmax(prices_.data(), generators_.stride)]);
   residual_ = std::max(violation / scale_, std::abs(slack) / (scale_ * scale_));
   banned_.clear();
   ++n_polished_;
@@ -357,12 +335,12 @@ Status ActiveSet::solve(const double* b, const double* shift, const double* t, d
   const Index limit = 50 + 20 * std::min(generators_.n_points, generators_.n_dims);
   double best = 0.0;
   for (Index iteration = 0; iteration < limit; ++iteration) {
-    const Index point = argmax(w_.data(), generators_.stride);
-    if (!(w_[point] > tolerance())) {
+    const Index point = argmax(prices_.data(), generators_.stride);
+    const double price = prices_[point];
+    if (!(price > tolerance())) {
       if (!polish()) continue;
       return residual_ <= kAcceptedResidual ? Status::converged : Status::iteration_limit;
     }
-    const double price = w_[point];
     if (append(point) == Append::done) {
       settle(point);
     } else if (price <= kDependentViolation * scale_) {

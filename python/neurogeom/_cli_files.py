@@ -203,3 +203,12 @@ def check_output(path: str | None, source: str | None = None) -> None:
         raise InputError(f"{path}: not allowed to write there")
     if source is not None and os.path.exists(path) and os.path.samefile(path, source):
         raise InputError(f"{path}: would overwrite the data")
+
+
+@contextlib.contextmanager
+def writing(path: str) -> Iterator[None]:
+    """Turn what the system says about a file that cannot be written into `InputError`."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error

@@ -144,7 +144,7 @@ def dimensionality(
 
 def _centre(data: FloatArray) -> FloatArray:
     """Remove the mean over samples, twice: the first pass leaves the rounding of a large mean."""
-    centred = data - data.mean(axis=0)
+    centred: FloatArray = data - data.mean(axis=0)
     centred -= centred.mean(axis=0)
     return centred
 

@@ -153,7 +153,9 @@ def _align_plus_minus(cells: Sequence[str]) -> list[str]:
     ]
 
 
-def capacity_table(results: Mapping[str, ManifoldCapacity], *, label: str = "layer") -> str:
+def capacity_table(
+    results: Mapping[str, ManifoldCapacity], *, label: str = "layer", shuffled: bool = True
+) -> str:
     """Give one line a data set: capacity, radius and dimension with their standard errors.
 
     Parameters
@@ -162,13 +164,15 @@ def capacity_table(results: Mapping[str, ManifoldCapacity], *, label: str = "lay
         Results by name of the data set (a layer, an area, an epoch).
     label : str
         Header of the column of names.
+    shuffled : bool
+        Show the capacity of shuffled data where it was analysed.
 
     Returns
     -------
     str
         A table of the population values (capacity: harmonic mean over manifolds; radius and
-        dimension: arithmetic means) ± their standard errors over Gaussian samples. If shuffled
-        data were analysed too, a column shows their capacity, mean ± standard deviation.
+        dimension: arithmetic means) ± their standard errors over Gaussian samples. The column
+        for shuffled data shows mean ± standard deviation over shuffles.
 
     Examples
     --------
@@ -183,7 +187,7 @@ def capacity_table(results: Mapping[str, ManifoldCapacity], *, label: str = "lay
     layer          capacity         radius    dimension  correlation  removed
     ...
     """
-    with_null = any(result.null is not None for result in results.values())
+    with_null = shuffled and any(result.null is not None for result in results.values())
     columns = [label, "capacity", "radius", "dimension", "center\ncorrelation", "rank\nremoved"]
     if with_null:
         columns.insert(2, "capacity,\nshuffled")
@@ -206,7 +210,8 @@ def capacity_table(results: Mapping[str, ManifoldCapacity], *, label: str = "lay
 
 def mean_and_deviation(values: Any) -> tuple[float, float]:
     """Mean and standard deviation of the repetitions that could be computed."""
-    finite = values[np.isfinite(values)]
+    array = np.asarray(values, dtype=np.float64)
+    finite = array[np.isfinite(array)]
     if finite.size == 0:
         return math.nan, math.nan
     return float(finite.mean()), float(finite.std(ddof=1)) if finite.size > 1 else math.nan

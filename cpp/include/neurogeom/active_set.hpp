@@ -10,8 +10,9 @@
 //
 //   U = R G_F,: = E S'  (k x n_points),   y = R b_F,   z = R'y  (the weights on F),   w = b - U'y.
 //
-// Appending a point is one row of Gram-Schmidt in the metric G (a row-append Cholesky with the triangular
-// solves already done): the old part of its row of the factor is a column of U, and z and w move by one axpy.
+// Rows of U and R lie side by side, and so do w and -z, so that one pass serves both. Appending a point is one
+// row of Gram-Schmidt in the metric G (a row-append Cholesky with the triangular solves already done): the
+// old part of its row of the factor is a column of U, and w and z move by one axpy.
 // Dropping point p is one reflection of the rows of R, U and y that leaves column p of R in the last row only,
 // and that row is removed.
 //
@@ -57,10 +58,14 @@ class ActiveSet {
   enum class Append { done, dependent };
 
   Index size() const { return static_cast<Index>(active_.size()); }
-  double* u_row(Index r) { return u_.data() + r * generators_.stride; }
-  double* r_row(Index r) { return r_.data() + r * capacity_; }
+  Index width() const { return generators_.stride + capacity_; }
+  double* u_row(Index r) { return factor_.data() + r * width(); }
+  double* r_row(Index r) { return u_row(r) + generators_.stride; }
+  double* negative_z() { return prices_.data() + generators_.stride; }
   double* e_row(Index r) { return e_.data() + r * generators_.n_dims; }
-  double shift(Index point) const { return shift_ == nullptr ? 0.0 : shift_[point]; }
+  double shift(Index point) const {
+    return shift_ == nullptr || point >= generators_.n_points ? 0.0 : shift_[point];
+  }
 
   void reset();
   void reserve(Index rows);
@@ -87,12 +92,15 @@ class ActiveSet {
   double residual_ = 0.0;
   bool orthogonal_ = false;
   int n_polished_ = 0;
+  double total_weight_ = 0.0;
   Index capacity_ = 0;
   std::vector<Index> active_, banned_;
-  std::vector<double> r_, u_, e_;          // factor rows, see above
-  std::vector<double> y_, z_, a_, l_;      // per active point; l_ is scratch
-  std::vector<double> w_, q_, v_, row_;    // prices; primal vectors; a Gram row made on demand
-  std::vector<double> scratch_;
+  std::vector<double> factor_;         // rows [U | R]
+  std::vector<double> e_;              // rows of E, in orthogonal mode
+  std::vector<double> prices_;         // [w | -z]
+  std::vector<double> y_, a_, l_;      // per active point; l_ is scratch
+  std::vector<double> q_, v_;          // primal vectors
+  std::vector<double> gram_row_, scratch_;
 };
 
 }  // namespace neurogeom

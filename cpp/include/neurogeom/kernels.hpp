@@ -31,26 +31,26 @@ inline void add_rows(const double* factor, const double* x, Index n_rows, Index 
   for (; r < n_rows; ++r) axpy(factor[r], x + r * stride, y, n);
 }
 
-// First position of the largest entry; n must be a multiple of 4 and positive. NaN entries never win.
-inline Index argmax(const double* x, Index n) {
-  constexpr Index kBlock = 32;
-  double best = -std::numeric_limits<double>::infinity();
-  Index best_block = 0;
-  for (Index start = 0; start < n; start += kBlock) {
-    const Index end = start + kBlock < n ? start + kBlock : n;
-    double lane[4] = {x[start], x[start + 1], x[start + 2], x[start + 3]};
-    for (Index i = start + 4; i < end; i += 4)
-      for (int k = 0; k < 4; ++k) lane[k] = x[i + k] > lane[k] ? x[i + k] : lane[k];
-    const double low = lane[0] > lane[1] ? lane[0] : lane[1];
-    const double high = lane[2] > lane[3] ? lane[2] : lane[3];
-    const double block_max = low > high ? low : high;
-    if (block_max > best) {
-      best = block_max;
-      best_block = start;
-    }
+// The same for rows that do not follow each other: y += sum over r of factor[r] * row number rows[r] of x.
+inline void add_rows_at(const double* factor, const double* x, const Index* rows, Index n_rows,
+                        Index stride, double* __restrict y, Index n) {
+  Index r = 0;
+  for (; r + 4 <= n_rows; r += 4) {
+    const double f0 = factor[r], f1 = factor[r + 1], f2 = factor[r + 2], f3 = factor[r + 3];
+    const double* __restrict x0 = x + rows[r] * stride;
+    const double* __restrict x1 = x + rows[r + 1] * stride;
+    const double* __restrict x2 = x + rows[r + 2] * stride;
+    const double* __restrict x3 = x + rows[r + 3] * stride;
+    for (Index i = 0; i < n; ++i) y[i] += (f0 * x0[i] + f1 * x1[i]) + (f2 * x2[i] + f3 * x3[i]);
   }
-  Index position = best_block;
-  while (position + 1 < n && x[position] != best) ++position;
+  for (; r < n_rows; ++r) axpy(factor[r], x + rows[r] * stride, y, n);
+}
+
+// First position of the largest entry; n must be positive.
+inline Index argmax(const double* x, Index n) {
+  const double largest = VectorView(x, n).maxCoeff();
+  Index position = 0;
+  while (position + 1 < n && x[position] != largest) ++position;
   return position;
 }
 

@@ -88,7 +88,8 @@ def manifold_analysis_corr(
         clouds = _shared.read_clouds(XtotT)
         search = _Search(clouds.centers, clouds.scale)
         records = search.run(search.sensible_rank(), n_reps)
-        best = int(np.argmin([record.correlation for record in records])) if records else -1
+        residual = [record.correlation for record in records]
+        best = int(np.argmin(np.nan_to_num(residual, nan=np.inf))) if records else -1
         removed = search.basis @ records[best].basis if records else None
         values = _shared.analyse_all(clouds, kappa, n_t, t_vecs, removed, _RIDGE)
     return *values, search.correlation, best + 1
@@ -263,7 +264,10 @@ class _Search:
         self.rows: FloatArray = deviations.T @ self.basis
         self.norms: FloatArray = np.linalg.norm(self.rows, axis=1)
         self.present = self.norms > _shared.ZERO_CENTER * scale
-        self.correlation = _mean_cosine(self.rows[self.present] / self.norms[self.present, None])
+        self.correlation = np.float64(np.nan)
+        if np.count_nonzero(self.present) > 1:
+            rows = self.rows[self.present]
+            self.correlation = np.float64(_lowrank.mean_abs_correlation(rows))
         self.spectrum: FloatArray = np.zeros(0)
         if self.present.any():
             self.spectrum = np.linalg.eigvalsh(self.rows.T @ self.rows)[::-1]
@@ -317,14 +321,6 @@ class _Search:
         result: FloatArray = np.full(self.n_centers, np.nan)
         np.divide(after, self.norms, out=result, where=self.present)
         return result
-
-
-def _mean_cosine(units: FloatArray) -> np.float64:
-    """Mean absolute cosine of different unit rows; NaN if there are fewer than two."""
-    n = len(units)
-    if n < 2:
-        return np.float64(np.nan)
-    return np.float64((np.abs(units @ units.T).sum() - n) / (n * (n - 1)))
 
 
 def _require_rows(array: FloatArray, n_rows: int, name: str) -> None:

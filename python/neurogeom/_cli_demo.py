@@ -1,0 +1,75 @@
+"""``neurogeom demo``: the main job on the real data that come with the package."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import textwrap
+import time
+from collections.abc import Mapping
+
+from . import datasets, report
+from ._cli_shared import add_common, analyse, check_plot, draw
+from ._threads import resolve_threads
+from .capacity import ManifoldCapacity
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the subcommand."""
+    add_common(parser)
+    parser.set_defaults(margin=0.0, restarts=10, null=5, keep_correlations=False)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Analyse both sets of data and say what is seen."""
+    check_plot(args.plot)
+    start = time.perf_counter()
+    text, brain = datasets.load_minilm_clinc(), datasets.load_haxby()
+    layers = {name: analyse(name, X, text.labels, args) for name, X in text.layers.items()}
+    fmri = analyse("fMRI", brain.X, brain.labels, args)
+    seconds = time.perf_counter() - start
+
+    print("Sentences in a language model: 20 intents x 25 sentences, 384 units")
+    print("(CLINC150, Larson et al. 2019; all-MiniLM-L6-v2)\n")
+    print(report.capacity_table(layers, shuffled=False))
+    _explain(f"{_compare(layers, 'layer0', 'layer6')} {_against_chance(layers['layer6'])}")
+    print("\nObjects in a human brain: 8 categories x 72 volumes of fMRI, 530 voxels")
+    print("(Haxby et al. 2001, subject 1)\n")
+    print(report.capacity_table({"fMRI": fmri}, label="data", shuffled=False))
+    _explain(
+        f"{_against_chance(fmri)} Part of the difference is that volumes measured one after the "
+        "other are alike."
+    )
+    _explain(
+        f"± one standard error over {args.samples} Gaussian samples. {seconds:.1f} s with "
+        f"{resolve_threads(args.threads)} threads. Your data: neurogeom capacity FILE --labels KEY"
+    )
+    draw(layers, args.plot)
+
+
+def _explain(text: str) -> None:
+    """Print a paragraph, folded to a plain terminal."""
+    print("\n" + textwrap.fill(text, 78))
+
+
+def _compare(results: Mapping[str, ManifoldCapacity], first: str, last: str) -> str:
+    """Say in words how capacity differs, as far as the errors allow."""
+    a, b = results[first], results[last]
+    change = b.mean_capacity - a.mean_capacity
+    if abs(change) <= 2 * math.hypot(a.mean_capacity_se, b.mean_capacity_se):
+        return f"Capacity is the same in {first} and {last} within two standard errors."
+    return (
+        f"{last} can hold {'more' if change > 0 else 'fewer'} classes per dimension than {first}: "
+        f"capacity {b.mean_capacity:.2f} against {a.mean_capacity:.2f}, as radius goes from "
+        f"{a.mean_radius:.2f} to {b.mean_radius:.2f} and dimension from "
+        f"{a.mean_dimension:.1f} to {b.mean_dimension:.1f}."
+    )
+
+
+def _against_chance(result: ManifoldCapacity) -> str:
+    """Compare capacity with that of points dealt out at random."""
+    chance, _ = report.mean_and_deviation(result.null.mean_capacity if result.null else ())
+    return (
+        f"Points dealt out to classes at random give {chance:.3f}: the true classes "
+        f"{result.mean_capacity / chance:.1f} times as much."
+    )

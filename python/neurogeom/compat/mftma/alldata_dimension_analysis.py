@@ -1,0 +1,94 @@
+"""Stands in for ``mftma.alldata_dimension_analysis``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+
+from ... import _threads, _validate
+from ..._validate import FloatArray
+from ...dimensionality import _count_like_mftma, _participation, dimensionality
+from . import _shared
+
+
+def alldata_dimension_analysis(XtotT: Any, perc: float = 0.90) -> tuple[float, int, int]:
+    """Give the linear dimension of all points together, in two ways.
+
+    Same as the original: the values. They have quirks: the participation ratio leaves out the last
+    singular value, the count is that of the cumulative shares of variance not above `perc` (one
+    less than are needed to explain it), and the mean over features is removed as well for it.
+    :func:`neurogeom.dimensionality` has none of these. Different: neither scikit-learn nor the full
+    N x N singular vectors are needed, and data without variance are an error.
+
+    Parameters
+    ----------
+    XtotT : sequence of (N, M_i) arrays, or (P, N, M) array
+        One manifold each: N features, M_i points.
+    perc : float
+        Share of the variance, between 0 and 1.
+
+    Returns
+    -------
+    Dsvd : float
+        Participation ratio.
+    D_expvar : int
+        Number of components.
+    D_feature : int
+        N.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type, shape or value.
+
+    Examples
+    --------
+    >>> rs = np.random.RandomState(0)
+    >>> alldata_dimension_analysis([rs.randn(6, 50) for _ in range(4)])[1:]
+    (4, 6)
+    """
+    blocks = _shared.read_clouds(XtotT).blocks
+    points = np.concatenate([block.T for block in blocks])
+    found = dimensionality(points, variance=perc, form="compat")
+    return found.participation_ratio, found.explained_variance, found.n_features
+
+
+def compute_participation_ratio(X: Any) -> tuple[FloatArray, float, FloatArray]:
+    """Give singular values, participation ratio and left singular vectors of one (N, M) array.
+
+    Same as the original: the mean over points is removed and the last singular value, with its
+    vector, is left out. Different: there are min(N, M) - 1 vectors (N - 1 in the original, which
+    completes them to a basis).
+
+    Examples
+    --------
+    >>> S, ratio, U = compute_participation_ratio([[1.0, -1, 0, 0], [0, 0, 1, -1], [0, 0, 0, 0]])
+    >>> S.shape, round(ratio, 12), U.shape
+    ((2,), 2.0, (3, 2))
+    """
+    data = _validate.as_float_matrix(X, "X")
+    with _threads.single_threaded_blas():
+        centered = data - data.mean(axis=1, keepdims=True)
+        U, S, _ = scipy.linalg.svd(centered, full_matrices=False, overwrite_a=True)
+    values: FloatArray = S[:-1]
+    vectors: FloatArray = U[:, :-1]
+    return values, _participation(np.square(values)), vectors
+
+
+def compute_dim_expvar(X: Any, perc: float) -> int:
+    """Count the cumulative shares of variance not above `perc` of one (N, M) array.
+
+    Same as the original, quirks included: one less than the components needed, and the mean that is
+    removed is that over features. No scikit-learn.
+
+    Examples
+    --------
+    >>> compute_dim_expvar([[3.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 1.0]], 0.9)
+    1
+    """
+    data = _validate.as_float_matrix(X, "X")
+    share = _validate.as_fraction(perc, "perc")
+    with _threads.single_threaded_blas():
+        return _count_like_mftma(data.T, share)
