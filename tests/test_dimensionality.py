@@ -41,7 +41,7 @@ def test_exact_spectrum(n_samples, n_features):
     )
 
 
-@pytest.mark.parametrize("n_features", [3, 7, 10, 20])
+@pytest.mark.parametrize("n_features", [3, 10, 22])
 def test_isotropic_data(n_features):
     X = with_spectrum(np.ones(n_features), 40, n_features)
     assert dimensionality(X).participation_ratio == pytest.approx(n_features, rel=1e-13)

@@ -22,6 +22,11 @@ constexpr double kDependentViolation = 1e-10;
 // Sum of weights, relative to the target, from which prices are recomputed from the points themselves.
 constexpr double kLargeWeights = 1e3;
 constexpr int kMaxPolish = 6;
+// Points are added together with the most violated one if their violation is at least this share of it, also
+// after those before them are in. Fewer would cost passes, more would add points that must be dropped again.
+constexpr double kBlockShare = 0.5;
+// Small active sets grow one by one: there a wrong addition costs more than a pass.
+constexpr Index kBlockFrom = 6;
 // Optimality residual above which a solution is not called one.
 constexpr double kAcceptedResidual = 1e-10;
 // Gram matrices beyond 32 MB are formed row by row.
@@ -66,6 +71,7 @@ void ActiveSet::reserve(Index rows) {
   factor_ = std::move(factor);
   prices_.resize(static_cast<std::size_t>(width()), 0.0);
   for (auto* x : {&y_, &a_, &l_}) x->resize(count);
+  block_.resize(Candidates::most * count);
 }
 
 void ActiveSet::reset() {
@@ -99,46 +105,121 @@ void ActiveSet::ban(Index point) {
   prices_[point] = -kInfinity;
 }
 
-// Takes in row `size()` of the factor, made but for the last entry of its R part.
-void ActiveSet::push(Index point, double pivot, double y_new) {
+ActiveSet::Candidates ActiveSet::find_violated(bool only_one) {
+  Candidates found;
+  const Index n = generators_.stride;
+  const double* price = prices_.data();
+  found.count = 1;
+  if (only_one || size() < kBlockFrom) {
+    found.point[0] = argmax(price, n);
+    return found;
+  }
+  scratch_.resize(static_cast<std::size_t>(n / 4));
+  const Index runs = run_maxima(price, n, scratch_.data());
+  double largest = scratch_[0];
+  for (Index run = 1; run < runs; ++run) largest = std::max(largest, scratch_[run]);
+  // By falling price, the first among equals; the least falls out.
+  const double threshold = kBlockShare * largest;
+  found.count = 0;
+  for (Index run = 0; run < runs; ++run) {
+    if (!(scratch_[run] >= threshold)) continue;
+    const Index end = std::min(n, 16 * run + 16);
+    for (Index i = 16 * run; i < end; ++i) {
+      if (!(price[i] >= threshold)) continue;
+      Index at = found.count;
+      while (at > 0 && price[found.point[at - 1]] < price[i]) --at;
+      if (at == Candidates::most) continue;
+      if (found.count < Candidates::most) ++found.count;
+      for (Index j = found.count - 1; j > at; --j) found.point[j] = found.point[j - 1];
+      found.point[at] = i;
+    }
+  }
+  return found;
+}
+
+// Takes in row `size()` of the factor, which is made, moving the weights z but not the prices w.
+void ActiveSet::extend(Index point, double y_new) {
   const Index k = size();
-  r_row(k)[k] = 1.0 / pivot;
   active_.push_back(point);
   y_[k] = y_new;
   a_[k] = 0.0;
   negative_z()[k] = 0.0;
-  axpy(-y_new, u_row(k), prices_.data(), generators_.stride + k + 1);
-  prices_[point] = -kInfinity;
 }
 
-ActiveSet::Append ActiveSet::append(Index point) {
-  reserve(size() + 1);
-  for (Index r = 0; r < size(); ++r) r_row(r)[size()] = 0.0;
+ActiveSet::Append ActiveSet::append(const Candidates& candidates) {
+  reserve((size() + candidates.count + 3) / 4 * 4);
   if (!orthogonal_) {
-    if (append_from_gram(point) == Append::done) return Append::done;
+    if (append_from_gram(candidates) == Append::done) return Append::done;
     orthogonal_ = true;
     rebuild_orthogonal();
   }
-  return append_orthogonal(point);
+  return append_orthogonal(candidates.point[0]);
 }
 
-ActiveSet::Append ActiveSet::append_from_gram(Index point) {
+ActiveSet::Append ActiveSet::append_from_gram(const Candidates& candidates) {
   const Index k = size(), stride = generators_.stride;
-  const double* gram = gram_row(point);
-  double left = gram[point];
-  for (Index r = 0; r < k; ++r) {
-    l_[r] = -u_row(r)[point];
-    left -= l_[r] * l_[r];
+  constexpr Index most = Candidates::most;
+  // The new rows of the factor: minus their old parts in `old`, their triangle in `lower`, and what of the
+  // violation is left to each. A first point without a pivot is for the orthogonal factor to deal with.
+  const double* old[most];
+  double lower[most][most], y[most];
+  Index point[most];
+  Index count = 0;
+  for (Index c = 0; c < candidates.count; ++c) {
+    const Index candidate = candidates.point[c];
+    double* own = block_.data() + count * capacity_;
+    for (Index r = 0; r < k; ++r) own[r] = -u_row(r)[candidate];
+    const double* gram = gram_row(candidate);
+    double left = gram[candidate] - VectorView(own, k).squaredNorm();
+    double price = prices_[candidate];
+    for (Index q = 0; q < count; ++q) {
+      double along = gram[point[q]] - dot(own, old[q], k);
+      for (Index p = 0; p < q; ++p) along -= lower[count][p] * lower[q][p];
+      lower[count][q] = along / lower[q][q];
+      left -= lower[count][q] * lower[count][q];
+      price -= lower[count][q] * y[q];
+    }
+    if (left < kSmallPivot) {
+      if (count == 0) return Append::dependent;
+      continue;
+    }
+    if (count > 0 && price < kBlockShare * prices_[point[0]]) continue;
+    point[count] = candidate;
+    old[count] = own;
+    lower[count][count] = std::sqrt(left);
+    y[count] = price / lower[count][count];
+    ++count;
+    if (generators_.gram.size() == 0) break;  // gram_row has room for one row only
   }
-  if (left < kSmallPivot) return Append::dependent;
-  const double pivot = std::sqrt(left);
-  double* row = u_row(k);
-  std::copy_n(gram, stride, row);
-  std::fill_n(row + stride, k, 0.0);
-  add_rows(l_.data(), factor_.data(), k, width(), row, stride + k);
-  const double inverse = 1.0 / pivot;
-  for (Index i = 0; i < stride + k; ++i) row[i] *= inverse;
-  push(point, pivot, prices_[point] * inverse);
+
+  double* rows[most];
+  for (Index q = 0; q < count; ++q) {
+    rows[q] = u_row(k + q);
+    std::copy_n(gram_row(point[q]), stride, rows[q]);
+    std::fill_n(rows[q] + stride, k, 0.0);
+  }
+  // Columns of R beyond k are rounded up to a multiple of four; they hold nothing yet and are set below.
+  const Index n = stride + (k + 3) / 4 * 4;
+  switch (count) {
+    case 1: add_rows(old[0], factor_.data(), k, width(), rows[0], n); break;
+    case 2: add_rows_to_block<2>(old, factor_.data(), k, width(), rows, n); break;
+    case 3: add_rows_to_block<3>(old, factor_.data(), k, width(), rows, n); break;
+    default: add_rows_to_block<4>(old, factor_.data(), k, width(), rows, n); break;
+  }
+  for (Index r = 0; r < k; ++r) std::fill_n(r_row(r) + k, count, 0.0);
+  for (Index q = 0; q < count; ++q) {
+    std::fill_n(r_row(k + q) + k, count, 0.0);
+    r_row(k + q)[k + q] = 1.0;
+    for (Index p = 0; p < q; ++p) axpy(-lower[q][p], rows[p], rows[q], stride + k + q);
+    const double inverse = 1.0 / lower[q][q];
+    for (Index i = 0; i <= stride + k + q; ++i) rows[q][i] *= inverse;
+  }
+  for (Index q = 0; q < count; ++q) {
+    extend(point[q], y[q]);
+    y[q] = -y[q];
+  }
+  add_rows(y, rows[0], count, width(), prices_.data(), stride + k + count);
+  for (Index q = 0; q < count; ++q) prices_[point[q]] = -kInfinity;
   return Append::done;
 }
 
@@ -165,7 +246,11 @@ ActiveSet::Append ActiveSet::append_orthogonal(Index point) {
   // y is R b_F with b = S t + shift; the part of t is taken from the orthonormal row, where nothing cancels.
   double y_new = dot(left, t_, n) + shift(point) / pivot;
   for (Index f = 0; f < k && shift_ != nullptr; ++f) y_new += row[f] * shift(active_[f]);
-  push(point, pivot, y_new);
+  for (Index r = 0; r < k; ++r) r_row(r)[k] = 0.0;
+  row[k] = 1.0 / pivot;
+  extend(point, y_new);
+  axpy(-y_new, u_row(k), prices_.data(), generators_.stride + k + 1);
+  prices_[point] = -kInfinity;
   return Append::done;
 }
 
@@ -175,7 +260,6 @@ void ActiveSet::rebuild_orthogonal() {
   active_.clear();
   std::copy_n(b_, generators_.stride, prices_.data());
   for (std::size_t i = 0; i < points.size(); ++i) {
-    for (Index r = 0; r < size(); ++r) r_row(r)[size()] = 0.0;
     // A point that was independent before can only have been so by rounding; without it nothing is lost.
     if (append_orthogonal(points[i]) == Append::done) a_[size() - 1] = feasible[i];
   }
@@ -267,7 +351,7 @@ bool ActiveSet::exchange(Index point) {
   if (blocking < 0) return false;
   for (Index i = 0; i < k; ++i) a_[i] = std::max(0.0, a_[i] - step * coefficient[i]);
   drop(blocking);
-  if (append(point) == Append::dependent) {
+  if (append_orthogonal(point) == Append::dependent) {
     ban(point);
   } else {
     a_[size() - 1] = step;
@@ -302,8 +386,8 @@ bool ActiveSet::polish() {
   for (Index i = 0; i < n; ++i) v_[i] = t_[i] - q_[i];
   if (k == 0) return true;
   for (int pass = 0; pass < (orthogonal_ ? 2 : 1); ++pass) {
-    for (Index i = 0; i < k; ++i)
-      l_[i] = dot(generators_.rows.data() + active_[i] * n, v_.data(), n) + shift(active_[i]);
+    dot_rows_at(generators_.rows.data(), active_.data(), k, n, v_.data(), n, l_.data());
+    for (Index i = 0; i < k; ++i) l_[i] += shift(active_[i]);
     scratch_.assign(static_cast<std::size_t>(k), 0.0);
     for (Index r = 0; r < k; ++r) axpy(dot(r_row(r), l_.data(), k), r_row(r), scratch_.data(), k);
     for (Index i = 0; i < k; ++i) {
@@ -334,23 +418,26 @@ Status ActiveSet::solve(const double* b, const double* shift, const double* t, d
   reset();
   const Index limit = 50 + 20 * std::min(generators_.n_points, generators_.n_dims);
   double best = 0.0;
+  bool one_by_one = false;
   for (Index iteration = 0; iteration < limit; ++iteration) {
-    const Index point = argmax(prices_.data(), generators_.stride);
+    const Candidates violated = find_violated(one_by_one);
+    const Index point = violated.point[0];
     const double price = prices_[point];
     if (!(price > tolerance())) {
       if (!polish()) continue;
       return residual_ <= kAcceptedResidual ? Status::converged : Status::iteration_limit;
     }
-    if (append(point) == Append::done) {
-      settle(point);
+    if (append(violated) == Append::done) {
+      settle(one_by_one ? point : -1);
     } else if (price <= kDependentViolation * scale_) {
       ban(point);
     } else if (!exchange(point)) {
       return Status::infeasible;
     }
-    // Points are banned until the dual objective has grown.
-    const double objective = dot(y_.data(), y_.data(), size());
-    if (objective > best * (1 + 16 * kEpsilon)) {
+    // Until the dual objective grows again, points come in one by one and those that do not stay are banned.
+    const double objective = VectorView(y_.data(), size()).squaredNorm();
+    one_by_one = !(objective > best * (1 + 16 * kEpsilon));
+    if (!one_by_one) {
       best = objective;
       for (const Index banned : banned_) restore_price(banned);
       banned_.clear();

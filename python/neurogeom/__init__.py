@@ -5,7 +5,9 @@ from importlib.metadata import version as _version
 from ._isa import build_info
 from ._results import ConvergenceWarning, load
 from .capacity import ManifoldCapacity, NullCapacity, manifold_capacity
+from .closed_forms import EllipsoidCapacity, ball_capacity, ellipsoid_capacity, point_capacity
 from .cone import ConeProjection, project_cone
+from .dimensionality import Dimensionality, dimensionality
 from .manifolds import Manifolds, manifolds
 
 __version__ = _version("neurogeom")
@@ -13,12 +15,18 @@ __version__ = _version("neurogeom")
 __all__ = [
     "ConeProjection",
     "ConvergenceWarning",
+    "Dimensionality",
+    "EllipsoidCapacity",
     "ManifoldCapacity",
     "Manifolds",
     "NullCapacity",
+    "ball_capacity",
     "build_info",
+    "dimensionality",
+    "ellipsoid_capacity",
     "load",
     "manifold_capacity",
     "manifolds",
+    "point_capacity",
     "project_cone",
 ]

@@ -17,7 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 FloatArray = NDArray[np.float64]
 AnyArray = NDArray[Any]
 
-_SCAN_BYTES = 1 << 24  # a large (perhaps memory-mapped) item is scanned for NaN in pieces of this size
+_SCAN_BYTES = (
+    1 << 24
+)  # a large (perhaps memory-mapped) item is scanned for NaN in pieces of this size
 
 
 def as_array(value: Any, name: str) -> AnyArray:
@@ -31,7 +33,9 @@ def as_array(value: Any, name: str) -> AnyArray:
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array; drop or fill the masked values first")
     if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
-        raise TypeError(f"{name} must hold real numbers of at most 64 bits, not dtype {array.dtype}")
+        raise TypeError(
+            f"{name} must hold real numbers of at most 64 bits, not dtype {array.dtype}"
+        )
     return array
 
 
@@ -56,7 +60,9 @@ def as_float_vector(value: ArrayLike, name: str) -> FloatArray:
     """Take a finite, non-empty one-dimensional float64 array."""
     array = np.ascontiguousarray(as_array(value, name), dtype=np.float64)
     if array.ndim != 1 or array.size == 0:
-        raise ValueError(f"{name} must be one-dimensional and not empty, not of shape {array.shape}")
+        raise ValueError(
+            f"{name} must be one-dimensional and not empty, not of shape {array.shape}"
+        )
     require_finite(array, name)
     return array
 
@@ -151,7 +157,9 @@ def as_labels(labels: ArrayLike, n_rows: int, name: str = "labels") -> AnyArray:
 def as_manifold_blocks(manifolds: Any, name: str = "manifolds") -> list[AnyArray]:
     """Take a list of (n_points, n_features) arrays or one (P, M, N) array; no copies are made."""
     if isinstance(manifolds, (str, bytes, dict)):
-        raise TypeError(f"{name} must be a list of arrays or a 3-d array, not {type(manifolds).__name__}")
+        raise TypeError(
+            f"{name} must be a list of arrays or a 3-d array, not {type(manifolds).__name__}"
+        )
     if not isinstance(manifolds, (list, tuple)):
         if not isinstance(manifolds, Iterable) and not hasattr(manifolds, "__dlpack__"):
             raise TypeError(
@@ -173,7 +181,9 @@ def as_manifold_blocks(manifolds: Any, name: str = "manifolds") -> list[AnyArray
         hint = ""
         if len({block.shape[0] for block in blocks}) == 1:
             hint = "; the first axes agree, so the arrays look transposed: rows must be points"
-        raise ValueError(f"{name} must agree in the number of features, not have {sorted(widths)}{hint}")
+        raise ValueError(
+            f"{name} must agree in the number of features, not have {sorted(widths)}{hint}"
+        )
     return blocks
 
 
@@ -229,7 +239,9 @@ def require_variance(matrix: AnyArray, name: str) -> None:
         raise ValueError(f"{name} has no variance: all of its {len(matrix)} rows are the same")
 
 
-def require_same_width(first: AnyArray, first_name: str, second: AnyArray, second_name: str) -> None:
+def require_same_width(
+    first: AnyArray, first_name: str, second: AnyArray, second_name: str
+) -> None:
     """Refuse matrices whose rows live in different spaces."""
     if first.shape[1] != second.shape[1]:
         raise ValueError(
@@ -238,7 +250,9 @@ def require_same_width(first: AnyArray, first_name: str, second: AnyArray, secon
         )
 
 
-def require_draws(draws: Sequence[FloatArray], n_manifolds: int, n_samples: int, width: int) -> None:
+def require_draws(
+    draws: Sequence[FloatArray], n_manifolds: int, n_samples: int, width: int
+) -> None:
     """Refuse user-given draws that do not fit the manifolds."""
     if len(draws) != n_manifolds:
         raise ValueError(f"gaussians holds {len(draws)} arrays for {n_manifolds} manifolds")

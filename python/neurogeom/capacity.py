@@ -212,11 +212,15 @@ def manifold_capacity(
     analysis = _Analysis(
         margin=kappa,
         n_samples=samples,
-        n_restarts=_validate.as_count(n_restarts, "n_restarts") if remove_center_correlations else 0,
+        n_restarts=_validate.as_count(n_restarts, "n_restarts")
+        if remove_center_correlations
+        else 0,
         n_threads=resolve_threads(n_threads),
         keep_anchors=bool(keep_anchors),
     )
-    draws = None if gaussians is None else _as_draws(gaussians, len(clouds), samples, clouds.n_features)
+    draws = (
+        None if gaussians is None else _as_draws(gaussians, len(clouds), samples, clouds.n_features)
+    )
     generator = as_generator(rng)
     keys = draw_key(generator), draw_key(generator)
     report = as_progress(progress, "capacity")
@@ -304,7 +308,11 @@ class _Analysis:
         status = np.where(usable, 0, 2).astype(np.int8)
         reduced = np.zeros(len(clouds), dtype=np.intp)
         squared = np.full((len(clouds), self.n_samples), np.nan) if self.keep_anchors else None
-        weights = [np.full((n, self.n_samples), np.nan).T for n in n_points] if self.keep_anchors else None
+        weights = (
+            [np.full((n, self.n_samples), np.nan).T for n in n_points]
+            if self.keep_anchors
+            else None
+        )
         for group in self._groups(n_points, clouds.n_features):
             members = [m for m in group if usable[m]]
             if not members:
@@ -431,14 +439,19 @@ def _project_draws(
 def _warn_of_failures(clouds: Manifolds, status: NDArray[np.int8]) -> None:
     for code, reason in (
         (1, "a cone projection did not converge"),
-        (2, "the centre is zero relative to the data (it equals the global mean), so that its norm is no unit"),
+        (
+            2,
+            "the centre is zero relative to the data (it equals the global mean), so that its norm is no unit",
+        ),
     ):
         failed = np.flatnonzero(status == code)
         if len(failed):
             shown = ", ".join(str(clouds.names[m]) for m in failed[:5])
             more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
             warnings.warn(
-                f"manifold {shown}{more}: {reason}; its results are NaN", ConvergenceWarning, stacklevel=4
+                f"manifold {shown}{more}: {reason}; its results are NaN",
+                ConvergenceWarning,
+                stacklevel=4,
             )
 
 

@@ -70,10 +70,17 @@ class ActiveSet {
   void reset();
   void reserve(Index rows);
   const double* gram_row(Index point);
-  Append append(Index point);
-  Append append_from_gram(Index point);
+  // The most violated points, first the very most.
+  struct Candidates {
+    static constexpr Index most = 4;
+    Index point[most];
+    Index count = 0;
+  };
+  Candidates find_violated(bool only_one);
+  Append append(const Candidates& candidates);
+  Append append_from_gram(const Candidates& candidates);
   Append append_orthogonal(Index point);
-  void push(Index point, double pivot, double y_new);
+  void extend(Index point, double y_new);
   void rebuild_orthogonal();
   void drop(Index position);
   void settle(Index newest);
@@ -100,6 +107,7 @@ class ActiveSet {
   std::vector<double> prices_;         // [w | -z]
   std::vector<double> y_, a_, l_;      // per active point; l_ is scratch
   std::vector<double> q_, v_;          // primal vectors
+  std::vector<double> block_;          // old parts of the factor of a block of new rows
   std::vector<double> gram_row_, scratch_;
 };
 

@@ -1,0 +1,48 @@
+"""What the compiled modules ``_core`` and ``_core_v3`` offer to the Python layer (not public)."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Array = NDArray[np.float64]
+_Progress = Callable[[int, int], object] | None
+
+def build_info() -> dict[str, str]: ...
+def supports_v3() -> bool: ...
+def philox4x32(counter: Sequence[int], key: int) -> list[int]: ...
+def normals_from_words(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> tuple[_Array, _Array]: ...
+def standard_normals(
+    key: int, stream: int, first_index: int, n_rows: int, length: int
+) -> _Array: ...
+def project_cone(
+    points: _Array, targets: _Array, margin: float, n_threads: int, progress: _Progress
+) -> tuple[_Array, _Array, NDArray[np.int8], _Array]: ...
+def mean_points(manifolds: Sequence[NDArray[Any]], n_threads: int) -> _Array: ...
+def reduced_coordinates(
+    manifolds: Sequence[NDArray[Any]],
+    centers: _Array,
+    removed: _Array,
+    scale: _Array,
+    n_threads: int,
+) -> list[_Array]: ...
+def anchor_statistics(
+    points: Sequence[_Array],
+    streams: Sequence[int],
+    draws: Sequence[_Array] | None,
+    margin: float,
+    n_samples: int,
+    key: int,
+    keep: bool,
+    n_threads: int,
+    progress: _Progress,
+) -> tuple[_Array, _Array, list[_Array]]: ...
+def minimize_correlation(
+    centers: _Array,
+    starts: Sequence[_Array],
+    max_iterations: int,
+    tolerance: float,
+    n_threads: int,
+) -> list[tuple[_Array, float, float, int]]: ...
+def correlation_cost(centers: _Array, basis: _Array) -> tuple[float, _Array]: ...
