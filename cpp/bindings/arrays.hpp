@@ -34,12 +34,18 @@ inline std::vector<MatrixView> as_matrices(const std::vector<Array>& arrays) {
   return views;
 }
 
-inline Array new_matrix(Index rows, Index columns) { return Array({rows, columns}); }
-inline Array new_vector(Index size) { return Array(std::vector<py::ssize_t>{size}); }
+inline Array new_matrix(Index rows, Index columns) {
+  return Array({rows, columns});
+}
+inline Array new_vector(Index size) {
+  return Array(std::vector<py::ssize_t>{size});
+}
 
 inline MatrixOut out_matrix(Array& array) {
   return MatrixOut(array.mutable_data(), array.shape(0), array.shape(1));
 }
-inline VectorOut out_vector(Array& array) { return VectorOut(array.mutable_data(), array.shape(0)); }
+inline VectorOut out_vector(Array& array) {
+  return VectorOut(array.mutable_data(), array.shape(0));
+}
 
 }  // namespace neurogeom

@@ -118,11 +118,11 @@ static py::tuple correlation_cost_py(const Array& centers, const Array& basis) {
 void bind_capacity(py::module_& m) {
   m.def("mean_points", &mean_points_py, py::arg("manifolds"), py::arg("n_threads"));
   m.def("reduced_coordinates", &reduced_coordinates_py, py::arg("manifolds"),
-        py::arg("centers").noconvert(), py::arg("removed").noconvert(), py::arg("scale").noconvert(),
-        py::arg("n_threads"));
-  m.def("anchor_statistics", &anchor_statistics_py, py::arg("points").noconvert(), py::arg("streams"),
-        py::arg("draws"), py::arg("margin"), py::arg("n_samples"), py::arg("key"), py::arg("keep"),
-        py::arg("n_threads"), py::arg("progress"));
+        py::arg("centers").noconvert(), py::arg("removed").noconvert(),
+        py::arg("scale").noconvert(), py::arg("n_threads"));
+  m.def("anchor_statistics", &anchor_statistics_py, py::arg("points").noconvert(),
+        py::arg("streams"), py::arg("draws"), py::arg("margin"), py::arg("n_samples"),
+        py::arg("key"), py::arg("keep"), py::arg("n_threads"), py::arg("progress"));
   m.def("minimize_correlation", &minimize_correlation_py, py::arg("centers").noconvert(),
         py::arg("starts"), py::arg("max_iterations"), py::arg("tolerance"), py::arg("n_threads"));
   m.def("correlation_cost", &correlation_cost_py, py::arg("centers").noconvert(),

@@ -10,8 +10,9 @@
 
 namespace neurogeom {
 
-// Runs `work(monitor)` without the GIL. At most every 50 ms the GIL is taken to look for Ctrl-C and to call
-// progress(done, total); a Python exception from either stops the work and is rethrown here.
+// Runs `work(monitor)` without the GIL. At most every 50 ms the GIL is taken to look for Ctrl-C and
+// to call progress(done, total); a Python exception from either stops the work and is rethrown
+// here.
 template <class Work>
 void run_interruptible(const pybind11::object& progress, Work&& work) {
   using Clock = std::chrono::steady_clock;

@@ -11,7 +11,8 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
-// A constraint counts as violated beyond this, relative to the target (rounding of a product is ~1e-15).
+// A constraint counts as violated beyond this, relative to the target (rounding of a product is
+// ~1e-15).
 constexpr double kViolation = 1e-14;
 // Squared pivot below which the Gram matrix has lost half of its digits.
 constexpr double kSmallPivot = 1e-8;
@@ -19,14 +20,17 @@ constexpr double kSmallPivot = 1e-8;
 constexpr double kDependent = 1e-13;
 // Violation of a dependent point above which it is taken for real (possible with a margin only).
 constexpr double kDependentViolation = 1e-10;
-// Sum of weights, relative to the target, from which prices are recomputed from the points themselves.
+// Sum of weights, relative to the target, from which prices are recomputed from the points
+// themselves.
 constexpr double kLargeWeights = 1e3;
 constexpr int kMaxPolish = 6;
-// Points are added together with the most violated one if their violation is at least this share of it, also
-// after those before them are in. Fewer would cost passes, more would add points that must be dropped again.
+// Points are added together with the most violated one if their violation is at least this share of
+// it, also after those before them are in. Fewer would cost passes, more would add points that must
+// be dropped again.
 constexpr double kBlockShare = 0.5;
-// Small active sets grow one by one: there a wrong addition costs more than a pass.
+// Small active sets and few points grow one by one: there a wrong addition costs more than a pass.
 constexpr Index kBlockFrom = 6;
+constexpr Index kBlockFromPoints = 128;
 // Optimality residual above which a solution is not called one.
 constexpr double kAcceptedResidual = 1e-10;
 // Gram matrices beyond 32 MB are formed row by row.
@@ -35,7 +39,7 @@ constexpr Index kMaxGramPoints = 2048;
 }  // namespace
 
 Generators::Generators(const MatrixView& points)
-    : n_points(points.rows()), n_dims(points.cols()), stride((points.rows() + 3) / 4 * 4) {
+    : n_points(points.rows()), n_dims(points.cols()), stride(whole_runs(points.rows())) {
   rows = RowMatrix::Zero(stride, n_dims);
   scale = Vector::Zero(n_points);
   for (Index i = 0; i < n_points; ++i) {
@@ -56,14 +60,16 @@ ActiveSet::ActiveSet(const Generators& generators)
     : generators_(generators),
       q_(static_cast<std::size_t>(generators.n_dims)),
       v_(static_cast<std::size_t>(generators.n_dims)) {
-  prices_.resize(static_cast<std::size_t>(generators.stride));
+  const Index stride = generators.stride;
+  prices_.resize(static_cast<std::size_t>(stride));
+  maxima_.resize(static_cast<std::size_t>((stride / kRun + 3) / 4 * 4), -kInfinity);
   reserve(16);
 }
 
 void ActiveSet::reserve(Index rows) {
   if (rows <= capacity_) return;
   const Index old_width = width();
-  capacity_ = std::max(rows, 2 * capacity_);
+  capacity_ = whole_runs(std::max(rows, 2 * capacity_));
   const auto count = static_cast<std::size_t>(capacity_);
   std::vector<double> factor(count * static_cast<std::size_t>(width()), 0.0);
   for (Index r = 0; r < size(); ++r)
@@ -82,9 +88,12 @@ void ActiveSet::reset() {
   residual_ = 0.0;
   total_weight_ = 0.0;
   std::copy_n(b_, generators_.stride, prices_.data());
+  maxima_known_ = false;
 }
 
-double ActiveSet::tolerance() const { return std::max(kViolation * scale_, 8 * kEpsilon * total_weight_); }
+double ActiveSet::tolerance() const {
+  return std::max(kViolation * scale_, 8 * kEpsilon * total_weight_);
+}
 
 const double* ActiveSet::gram_row(Index point) {
   if (generators_.gram.size() > 0) return generators_.gram.data() + point * generators_.stride;
@@ -98,33 +107,34 @@ void ActiveSet::restore_price(Index point) {
   double price = b_[point];
   for (Index r = 0; r < size(); ++r) price -= u_row(r)[point] * y_[r];
   prices_[point] = price;
+  maxima_known_ = false;
 }
 
 void ActiveSet::ban(Index point) {
   banned_.push_back(point);
   prices_[point] = -kInfinity;
+  maxima_known_ = false;
 }
 
 ActiveSet::Candidates ActiveSet::find_violated(bool only_one) {
   Candidates found;
-  const Index n = generators_.stride;
+  const Index n_runs = generators_.stride / kRun;
   const double* price = prices_.data();
-  found.count = 1;
-  if (only_one || size() < kBlockFrom) {
-    found.point[0] = argmax(price, n);
+  if (!maxima_known_) run_maxima(price, generators_.stride, maxima_.data());
+  const double most = largest(maxima_.data(), static_cast<Index>(maxima_.size()));
+  if (only_one || size() < kBlockFrom || generators_.n_points < kBlockFromPoints || !(most > 0)) {
+    Index run = 0;
+    while (run + 1 < n_runs && maxima_[run] != most) ++run;
+    found.point[0] = run * kRun;
+    while (found.point[0] % kRun != kRun - 1 && price[found.point[0]] != most) ++found.point[0];
+    found.count = 1;
     return found;
   }
-  scratch_.resize(static_cast<std::size_t>(n / 4));
-  const Index runs = run_maxima(price, n, scratch_.data());
-  double largest = scratch_[0];
-  for (Index run = 1; run < runs; ++run) largest = std::max(largest, scratch_[run]);
   // By falling price, the first among equals; the least falls out.
-  const double threshold = kBlockShare * largest;
-  found.count = 0;
-  for (Index run = 0; run < runs; ++run) {
-    if (!(scratch_[run] >= threshold)) continue;
-    const Index end = std::min(n, 16 * run + 16);
-    for (Index i = 16 * run; i < end; ++i) {
+  const double threshold = kBlockShare * most;
+  for (Index run = 0; run < n_runs; ++run) {
+    if (!(maxima_[run] >= threshold)) continue;
+    for (Index i = kRun * run; i < kRun * (run + 1); ++i) {
       if (!(price[i] >= threshold)) continue;
       Index at = found.count;
       while (at > 0 && price[found.point[at - 1]] < price[i]) --at;
@@ -137,17 +147,8 @@ ActiveSet::Candidates ActiveSet::find_violated(bool only_one) {
   return found;
 }
 
-// Takes in row `size()` of the factor, which is made, moving the weights z but not the prices w.
-void ActiveSet::extend(Index point, double y_new) {
-  const Index k = size();
-  active_.push_back(point);
-  y_[k] = y_new;
-  a_[k] = 0.0;
-  negative_z()[k] = 0.0;
-}
-
 ActiveSet::Append ActiveSet::append(const Candidates& candidates) {
-  reserve((size() + candidates.count + 3) / 4 * 4);
+  reserve(size() + candidates.count);
   if (!orthogonal_) {
     if (append_from_gram(candidates) == Append::done) return Append::done;
     orthogonal_ = true;
@@ -157,10 +158,10 @@ ActiveSet::Append ActiveSet::append(const Candidates& candidates) {
 }
 
 ActiveSet::Append ActiveSet::append_from_gram(const Candidates& candidates) {
-  const Index k = size(), stride = generators_.stride;
+  const Index k = size();
   constexpr Index most = Candidates::most;
-  // The new rows of the factor: minus their old parts in `old`, their triangle in `lower`, and what of the
-  // violation is left to each. A first point without a pivot is for the orthogonal factor to deal with.
+  // The new rows of the factor: minus their old parts, their triangle, and what of the violation is
+  // left to each. A first point without a pivot is for the orthogonal factor to deal with.
   const double* old[most];
   double lower[most][most], y[most];
   Index point[most];
@@ -168,7 +169,8 @@ ActiveSet::Append ActiveSet::append_from_gram(const Candidates& candidates) {
   for (Index c = 0; c < candidates.count; ++c) {
     const Index candidate = candidates.point[c];
     double* own = block_.data() + count * capacity_;
-    for (Index r = 0; r < k; ++r) own[r] = -u_row(r)[candidate];
+    const double* column = factor_.data() + candidate;
+    for (Index r = 0; r < k; ++r) own[r] = -column[r * width()];
     const double* gram = gram_row(candidate);
     double left = gram[candidate] - VectorView(own, k).squaredNorm();
     double price = prices_[candidate];
@@ -191,36 +193,59 @@ ActiveSet::Append ActiveSet::append_from_gram(const Candidates& candidates) {
     ++count;
     if (generators_.gram.size() == 0) break;  // gram_row has room for one row only
   }
-
-  double* rows[most];
-  for (Index q = 0; q < count; ++q) {
-    rows[q] = u_row(k + q);
-    std::copy_n(gram_row(point[q]), stride, rows[q]);
-    std::fill_n(rows[q] + stride, k, 0.0);
-  }
-  // Columns of R beyond k are rounded up to a multiple of four; they hold nothing yet and are set below.
-  const Index n = stride + (k + 3) / 4 * 4;
   switch (count) {
-    case 1: add_rows(old[0], factor_.data(), k, width(), rows[0], n); break;
-    case 2: add_rows_to_block<2>(old, factor_.data(), k, width(), rows, n); break;
-    case 3: add_rows_to_block<3>(old, factor_.data(), k, width(), rows, n); break;
-    default: add_rows_to_block<4>(old, factor_.data(), k, width(), rows, n); break;
+    case 1:
+      extend<1>(point, old, lower, y);
+      break;
+    case 2:
+      extend<2>(point, old, lower, y);
+      break;
+    case 3:
+      extend<3>(point, old, lower, y);
+      break;
+    default:
+      extend<4>(point, old, lower, y);
+      break;
   }
-  for (Index r = 0; r < k; ++r) std::fill_n(r_row(r) + k, count, 0.0);
-  for (Index q = 0; q < count; ++q) {
-    std::fill_n(r_row(k + q) + k, count, 0.0);
-    r_row(k + q)[k + q] = 1.0;
-    for (Index p = 0; p < q; ++p) axpy(-lower[q][p], rows[p], rows[q], stride + k + q);
-    const double inverse = 1.0 / lower[q][q];
-    for (Index i = 0; i <= stride + k + q; ++i) rows[q][i] *= inverse;
-  }
-  for (Index q = 0; q < count; ++q) {
-    extend(point[q], y[q]);
-    y[q] = -y[q];
-  }
-  add_rows(y, rows[0], count, width(), prices_.data(), stride + k + count);
-  for (Index q = 0; q < count; ++q) prices_[point[q]] = -kInfinity;
   return Append::done;
+}
+
+template <int Q>
+void ActiveSet::extend(const Index* point, const double* const* old,
+                       const double (&lower)[Candidates::most][Candidates::most], const double* y) {
+  const Index k = size(), stride = generators_.stride;
+  RowBlock<Q> block;
+  for (int q = 0; q < Q; ++q) {
+    block.init[q] = gram_row(point[q]);
+    block.old[q] = old[q];
+    block.inverse[q] = 1.0 / lower[q][q];
+    block.minus_y[q] = -y[q];
+    block.row[q] = u_row(k + q);
+    for (int p = 0; p < q; ++p) block.lower[q][p] = lower[q][p];
+    prices_[point[q]] = -kInfinity;
+  }
+  append_rows<Q>(block, factor_.data(), k, width(), 0, stride, prices_.data(), maxima_.data());
+  maxima_known_ = true;
+  for (int q = 0; q < Q; ++q) block.init[q] = nullptr;
+  append_rows<Q>(block, factor_.data(), k, width(), stride, whole_runs(k), prices_.data(), nullptr);
+
+  // Columns k and up of R: nothing in the older rows, and the inverse of the triangle in the new
+  // ones.
+  for (Index r = 0; r < k; ++r) std::fill_n(r_row(r) + k, Q, 0.0);
+  std::fill_n(negative_z() + k, Q, 0.0);
+  for (int q = 0; q < Q; ++q) {
+    double* own = r_row(k + q) + k;
+    for (int p = 0; p < Q; ++p) own[p] = p == q ? 1.0 : 0.0;
+    for (int p = 0; p < q; ++p)
+      for (int m = 0; m <= p; ++m) own[m] -= lower[q][p] * r_row(k + p)[k + m];
+    for (int p = 0; p <= q; ++p) {
+      own[p] *= block.inverse[q];
+      negative_z()[k + p] -= y[q] * own[p];
+    }
+    active_.push_back(point[q]);
+    y_[k + q] = y[q];
+    a_[k + q] = 0.0;
+  }
 }
 
 ActiveSet::Append ActiveSet::append_orthogonal(Index point) {
@@ -243,14 +268,19 @@ ActiveSet::Append ActiveSet::append_orthogonal(Index point) {
   double* row = r_row(k);
   std::fill_n(row, k, 0.0);
   for (Index r = 0; r < k; ++r) axpy(-l_[r] / pivot, r_row(r), row, k);
-  // y is R b_F with b = S t + shift; the part of t is taken from the orthonormal row, where nothing cancels.
+  // y is R b_F with b = S t + shift; the part of t is taken from the orthonormal row, where nothing
+  // cancels.
   double y_new = dot(left, t_, n) + shift(point) / pivot;
   for (Index f = 0; f < k && shift_ != nullptr; ++f) y_new += row[f] * shift(active_[f]);
   for (Index r = 0; r < k; ++r) r_row(r)[k] = 0.0;
   row[k] = 1.0 / pivot;
-  extend(point, y_new);
+  active_.push_back(point);
+  y_[k] = y_new;
+  a_[k] = 0.0;
+  negative_z()[k] = 0.0;
   axpy(-y_new, u_row(k), prices_.data(), generators_.stride + k + 1);
   prices_[point] = -kInfinity;
+  maxima_known_ = false;
   return Append::done;
 }
 
@@ -260,7 +290,8 @@ void ActiveSet::rebuild_orthogonal() {
   active_.clear();
   std::copy_n(b_, generators_.stride, prices_.data());
   for (std::size_t i = 0; i < points.size(); ++i) {
-    // A point that was independent before can only have been so by rounding; without it nothing is lost.
+    // A point that was independent before can only have been so by rounding; without it nothing is
+    // lost.
     if (append_orthogonal(points[i]) == Append::done) a_[size() - 1] = feasible[i];
   }
   for (const Index point : banned_) prices_[point] = -kInfinity;
@@ -305,8 +336,8 @@ void ActiveSet::drop(Index position) {
   restore_price(point);
 }
 
-// From the feasible weights a_ towards the weights z that are best on the active set, dropping points whose
-// weight would turn negative, until z itself is feasible.
+// From the feasible weights a_ towards the weights z that are best on the active set, dropping
+// points whose weight would turn negative, until z itself is feasible.
 void ActiveSet::settle(Index newest) {
   for (;;) {
     const Index k = size();
@@ -326,15 +357,17 @@ void ActiveSet::settle(Index newest) {
     a_[blocking] = 0.0;
     const Index point = active_[blocking];
     drop(blocking);
-    // A point that was violated must come in with a positive weight; if it does not, that was rounding.
+    // A point that was violated must come in with a positive weight; if it does not, that was
+    // rounding.
     if (point == newest && step == 0.0) ban(point);
   }
   for (Index i = 0; i < size(); ++i) a_[i] = -negative_z()[i];
   total_weight_ = VectorView(a_.data(), size()).sum();
 }
 
-// A violated point that lies in the span of the active ones: with a margin the dual can move along the null
-// direction until an active weight is used up. If none can be, the constraints contradict each other.
+// A violated point that lies in the span of the active ones: with a margin the dual can move along
+// the null direction until an active weight is used up. If none can be, the constraints contradict
+// each other.
 bool ActiveSet::exchange(Index point) {
   const Index k = size();
   std::vector<double> coefficient(static_cast<std::size_t>(k), 0.0);
@@ -366,7 +399,8 @@ void ActiveSet::finish_prices() {
   if (!orthogonal_ && total_weight_ <= kLargeWeights * scale_ && generators_.gram.size() > 0) {
     std::copy_n(b_, stride, prices_.data());
     for (Index i = 0; i < size(); ++i) l_[i] = -a_[i];
-    add_rows_at(l_.data(), generators_.gram.data(), active_.data(), size(), stride, prices_.data(), stride);
+    add_rows_at(l_.data(), generators_.gram.data(), active_.data(), size(), stride, prices_.data(),
+                stride);
     return;
   }
   VectorOut(prices_.data(), stride).noalias() =
@@ -375,7 +409,8 @@ void ActiveSet::finish_prices() {
     prices_[i] = b_[i] == -kInfinity ? -kInfinity : prices_[i] + shift(i);
 }
 
-// One step of refinement in the primal space, then the exact prices. Returns whether this is the optimum.
+// One step of refinement in the primal space, then the exact prices. Returns whether this is the
+// optimum.
 bool ActiveSet::polish() {
   const Index k = size(), n = generators_.n_dims;
   const auto add_combination = [&](const double* weights) {
@@ -390,10 +425,13 @@ bool ActiveSet::polish() {
     for (Index i = 0; i < k; ++i) l_[i] += shift(active_[i]);
     scratch_.assign(static_cast<std::size_t>(k), 0.0);
     for (Index r = 0; r < k; ++r) axpy(dot(r_row(r), l_.data(), k), r_row(r), scratch_.data(), k);
+    double moved = 0.0;
     for (Index i = 0; i < k; ++i) {
       scratch_[i] = std::max(scratch_[i], -a_[i]);
+      moved = std::max(moved, std::abs(scratch_[i]));
       a_[i] += scratch_[i];
     }
+    if (moved <= kEpsilon * scale_) break;
     add_combination(scratch_.data());
     for (Index i = 0; i < n; ++i) v_[i] = t_[i] - q_[i];
   }
@@ -403,7 +441,8 @@ bool ActiveSet::polish() {
     slack += a_[i] * prices_[active_[i]];
     prices_[active_[i]] = -kInfinity;
   }
-  const double violation = std::max(0.0, prices_[argmax(prices_.data(), generators_.stride)]);
+  maxima_known_ = false;
+  const double violation = std::max(0.0, largest(prices_.data(), generators_.stride));
   residual_ = std::max(violation / scale_, std::abs(slack) / (scale_ * scale_));
   banned_.clear();
   ++n_polished_;
@@ -434,7 +473,8 @@ Status ActiveSet::solve(const double* b, const double* shift, const double* t, d
     } else if (!exchange(point)) {
       return Status::infeasible;
     }
-    // Until the dual objective grows again, points come in one by one and those that do not stay are banned.
+    // Until the dual objective grows again, points come in one by one and those that do not stay
+    // are banned.
     const double objective = VectorView(y_.data(), size()).squaredNorm();
     one_by_one = !(objective > best * (1 + 16 * kEpsilon));
     if (!one_by_one) {

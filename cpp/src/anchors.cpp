@@ -13,21 +13,27 @@ namespace neurogeom {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-// Projections shorter than this count as none: the anchor is then the support point, as in the original.
+// Projections shorter than this count as none: the anchor is then the support point, as in the
+// original.
 constexpr double kInterior = 1e-8;
+// With more points than this a block of samples may take too long to wait for its end before
+// answering Ctrl-C.
+constexpr Index kManyPoints = 200;
 
-// One manifold: its lifted points, and what the samples leave behind.
+// One manifold at work: its lifted points, and what the samples leave behind. Slots are used again
+// for manifold after manifold, since fresh memory costs as much as a small projection.
 struct Manifold {
-  Manifold(const AnchorJob& job, double margin, Index n_samples)
-      : n_dims(job.points.cols()), generators(lift(job.points)) {
+  void prepare(const AnchorJob& job, double margin, Index n_samples) {
+    n_dims = job.points.cols();
+    generators = std::make_unique<Generators>(lift(job.points));
+    if (margin != 0)
+      shift = margin * generators->scale.cwiseInverse();
+    else
+      shift.resize(0);
+    anchors.resize(n_samples, n_dims);
     const auto n = static_cast<std::size_t>(n_samples);
-    anchors.resize(n * static_cast<std::size_t>(n_dims));
-    squared_projection.resize(n);
-    along.resize(n);
-    cosine.resize(n);
-    residual.resize(n);
+    for (auto* values : {&squared_projection, &along, &cosine, &residual}) values->resize(n);
     interior.resize(n);
-    if (margin != 0) shift = margin * generators.scale.cwiseInverse();
   }
 
   static Generators lift(const MatrixView& points) {
@@ -37,24 +43,25 @@ struct Manifold {
     return Generators(MatrixView(lifted.data(), lifted.rows(), lifted.cols()));
   }
 
-  Index n_dims;
-  Generators generators;
-  Vector shift;                 // empty without a margin
-  std::vector<double> anchors;  // n_samples x n_dims
-  // For each sample: |q|^2, t.u, t^.u, residual (NaN where the solver failed), whether no point was active.
+  Index n_dims = 0;
+  std::unique_ptr<Generators> generators;
+  Vector shift;       // empty without a margin
+  RowMatrix anchors;  // n_samples x n_dims
+  // For each sample: |q|^2, t.u, t^.u, residual (NaN where the solver failed), whether no point was
+  // active.
   std::vector<double> squared_projection, along, cosine, residual;
   std::vector<char> interior;
 };
 
 struct Scratch {
-  const Manifold* manifold = nullptr;
+  const Generators* generators = nullptr;
   std::unique_ptr<ActiveSet> solver;
   RowMatrix draws, values;
 };
 
 // The point furthest along t, first among equals.
 Index support_point(const Manifold& manifold, const double* values) {
-  const Generators& g = manifold.generators;
+  const Generators& g = *manifold.generators;
   Index best = 0;
   double best_value = -std::numeric_limits<double>::infinity();
   for (Index i = 0; i < g.n_points; ++i) {
@@ -70,19 +77,20 @@ Index support_point(const Manifold& manifold, const double* values) {
 
 void solve_sample(const AnchorJob& job, Manifold& manifold, ActiveSet& solver, const double* t,
                   const double* values, Index sample) {
-  const Generators& g = manifold.generators;
+  const Generators& g = *manifold.generators;
   const Index n_dims = manifold.n_dims;
   const bool with_margin = manifold.shift.size() > 0;
   double scale = VectorView(t, n_dims + 1).norm();
   if (with_margin) scale += 2 * manifold.shift.maxCoeff();
   if (scale == 0) scale = 1.0;
-  const Status status = solver.solve(values, with_margin ? manifold.shift.data() : nullptr, t, scale);
+  const Status status =
+      solver.solve(values, with_margin ? manifold.shift.data() : nullptr, t, scale);
   const bool failed = status != Status::converged;
   manifold.residual[sample] = failed ? kNaN : solver.residual();
 
   const double* q = solver.projection();
   const double square = dot(q, q, n_dims + 1);
-  double* anchor = manifold.anchors.data() + sample * n_dims;
+  double* anchor = manifold.anchors.row(sample).data();
   double* weights = job.weights == nullptr ? nullptr : job.weights + sample * g.n_points;
   if (weights != nullptr) std::fill_n(weights, g.n_points, 0.0);
   const bool interior = square < kInterior * kInterior;
@@ -137,18 +145,18 @@ AnchorSummary summarise(const Manifold& m) {
     s.residual = kNaN;
     return s;
   }
-  // Errors of functions of means by the delta method. That the mean anchor is itself estimated does not
-  // matter to first order, since the mean minimises the mean squared distance.
+  // Errors of functions of means by the delta method. That the mean anchor is itself estimated does
+  // not matter to first order, since the mean minimises the mean squared distance.
   const Estimate inverse = mean_of(m.squared_projection);
   s.capacity = {1 / inverse.value, inverse.error / (inverse.value * inverse.value)};
 
   const Index n_dims = m.n_dims;
   Vector mean = Vector::Zero(n_dims);
-  for (std::size_t k = 0; k < n; ++k) mean += VectorView(m.anchors.data() + k * n_dims, n_dims);
+  for (Index k = 0; k < m.anchors.rows(); ++k) mean += m.anchors.row(k);
   mean /= static_cast<double>(n);
   std::vector<double> centred(n), uncentred(n), squared_along(n);
   for (std::size_t k = 0; k < n; ++k) {
-    const VectorView anchor(m.anchors.data() + k * n_dims, n_dims);
+    const auto anchor = m.anchors.row(static_cast<Index>(k)).transpose();
     centred[k] = (anchor - mean).squaredNorm();
     uncentred[k] = anchor.squaredNorm();
     squared_along[k] = m.along[k] * m.along[k];
@@ -158,7 +166,8 @@ AnchorSummary summarise(const Manifold& m) {
   s.dimension_prx = mean_of(squared_along);
   const Estimate cosine = mean_of(m.cosine);
   const auto dims = static_cast<double>(n_dims);
-  s.dimension = {dims * cosine.value * cosine.value, 2 * dims * std::abs(cosine.value) * cosine.error};
+  s.dimension = {dims * cosine.value * cosine.value,
+                 2 * dims * std::abs(cosine.value) * cosine.error};
   return s;
 }
 
@@ -169,26 +178,20 @@ void anchor_statistics(const std::vector<AnchorJob>& jobs, double margin, Index 
                        AnchorSummary* summaries) {
   const auto n_jobs = static_cast<Index>(jobs.size());
   const Index blocks_per_job = (n_samples + kTargetBlock - 1) / kTargetBlock;
-  const Index n_blocks = n_jobs * blocks_per_job;
-  // Only the solving counts as progress; the short phases around it can be interrupted.
-  const Monitor before = [&](Index, Index) { return monitor && monitor(0, n_blocks); };
-  const Monitor after = [&](Index, Index) { return monitor && monitor(n_blocks, n_blocks); };
+  // Manifolds at work at once. One thread needs one slot; several wait for each other at the end of
+  // a wave, so that it must be long.
+  const Index wave = std::min<Index>(n_jobs, n_threads == 1 ? 1 : std::max(32, 4 * n_threads));
+  std::vector<Manifold> slots(static_cast<std::size_t>(wave));
 
-  std::vector<std::unique_ptr<Manifold>> manifolds(jobs.size());
-  parallel_for(n_jobs, n_threads, before, [&](Index j) {
-    manifolds[j] = std::make_unique<Manifold>(jobs[j], margin, n_samples);
-  });
-
-  const auto solve_block = [&](Scratch& scratch, Index job_index, Index block,
-                               const Checkpoint& checkpoint) {
-    const AnchorJob& job = jobs[job_index];
-    Manifold& manifold = *manifolds[job_index];
+  const auto solve_block = [&](Scratch& scratch, const AnchorJob& job, Manifold& manifold,
+                               Index block, const Checkpoint& checkpoint) {
+    const Generators& generators = *manifold.generators;
     const Index width = manifold.n_dims + 1;
-    if (scratch.manifold != &manifold) {
-      scratch.manifold = &manifold;
-      scratch.solver = std::make_unique<ActiveSet>(manifold.generators);
+    if (scratch.generators != &generators) {
+      scratch.generators = &generators;
+      scratch.solver = std::make_unique<ActiveSet>(generators);
       scratch.draws.setZero(kTargetBlock, width);
-      scratch.values.resize(kTargetBlock, manifold.generators.stride);
+      scratch.values.resize(kTargetBlock, generators.stride);
     }
     const Index begin = block * kTargetBlock;
     const Index count = std::min(kTargetBlock, n_samples - begin);
@@ -199,25 +202,42 @@ void anchor_statistics(const std::vector<AnchorJob>& jobs, double margin, Index 
       std::copy_n(job.draws + begin * width, count * width, scratch.draws.data());
     }
     if (count < kTargetBlock) scratch.draws.bottomRows(kTargetBlock - count).setZero();
-    constraint_values(manifold.generators, scratch.draws,
+    constraint_values(generators, scratch.draws,
                       manifold.shift.size() > 0 ? manifold.shift.data() : nullptr, scratch.values);
     for (Index k = 0; k < count; ++k) {
-      if (manifold.generators.n_points > 200) checkpoint();
+      if (generators.n_points > kManyPoints) checkpoint();
       solve_sample(job, manifold, *scratch.solver, scratch.draws.row(k).data(),
                    scratch.values.row(k).data(), begin + k);
     }
     if (job.squared_projection != nullptr)
-      std::copy_n(manifold.squared_projection.data() + begin, count, job.squared_projection + begin);
+      std::copy_n(manifold.squared_projection.data() + begin, count,
+                  job.squared_projection + begin);
   };
-  parallel_ranges(n_blocks, 1, n_threads, monitor, [&](const Checkpoint& checkpoint) -> RangeBody {
-    const auto scratch = std::make_shared<Scratch>();
-    return [&solve_block, scratch, checkpoint, blocks_per_job](Index begin, Index end) {
-      for (Index block = begin; block < end; ++block)
-        solve_block(*scratch, block / blocks_per_job, block % blocks_per_job, checkpoint);
-    };
-  });
 
-  parallel_for(n_jobs, n_threads, after, [&](Index j) { summaries[j] = summarise(*manifolds[j]); });
+  for (Index first = 0; first < n_jobs; first += wave) {
+    const Index count = std::min(wave, n_jobs - first);
+    // Progress is counted in manifolds over the whole call; the short phases can be interrupted.
+    const Monitor at_start = [&](Index, Index) { return monitor && monitor(first, n_jobs); };
+    const Monitor solving = [&](Index done, Index) {
+      return monitor && monitor(first + done / blocks_per_job, n_jobs);
+    };
+    parallel_for(count, n_threads, at_start,
+                 [&](Index j) { slots[j].prepare(jobs[first + j], margin, n_samples); });
+    parallel_ranges(count * blocks_per_job, 1, n_threads, solving,
+                    [&](const Checkpoint& checkpoint) -> RangeBody {
+                      const auto scratch = std::make_shared<Scratch>();
+                      return [&, scratch, checkpoint](Index begin, Index end) {
+                        for (Index b = begin; b < end; ++b) {
+                          const Index j = b / blocks_per_job;
+                          solve_block(*scratch, jobs[first + j], slots[j], b % blocks_per_job,
+                                      checkpoint);
+                        }
+                      };
+                    });
+    const Monitor at_end = [&](Index, Index) { return monitor && monitor(first + count, n_jobs); };
+    parallel_for(count, n_threads, at_end,
+                 [&](Index j) { summaries[first + j] = summarise(slots[j]); });
+  }
 }
 
 }  // namespace neurogeom

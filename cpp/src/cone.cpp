@@ -24,9 +24,10 @@ struct Scratch {
   Vector shift, prices;
 };
 
-// The residual of cone.hpp, from the points themselves rather than from anything the solver carried along.
-double certify(const Generators& generators, const ActiveSet& solver, const Vector& shift, double scale,
-               Vector& prices) {
+// The residual of cone.hpp, from the points themselves rather than from anything the solver carried
+// along.
+double certify(const Generators& generators, const ActiveSet& solver, const Vector& shift,
+               double scale, Vector& prices) {
   const VectorView v(solver.remainder(), generators.n_dims);
   prices.noalias() = generators.rows * v;
   double worst = 0.0;
@@ -63,7 +64,8 @@ void project_cone(const MatrixView& points, const MatrixView& targets, double ma
   const auto solve_block = [&](Scratch& scratch, Index block, const Checkpoint& checkpoint) {
     const Index begin = block * kTargetBlock;
     const Index count = std::min(kTargetBlock, n_targets - begin);
-    // Targets are scaled by powers of two to lengths in [1/2, 1): tolerances are relative, nothing overflows.
+    // Targets are scaled by powers of two to lengths in [1/2, 1): tolerances are relative, nothing
+    // overflows.
     scratch.targets.setZero();
     Vector lengths(count);
     for (Index k = 0; k < count; ++k) {
@@ -80,7 +82,8 @@ void project_cone(const MatrixView& points, const MatrixView& targets, double ma
       double scale = scratch.targets.row(k).norm();
       if (margin != 0) {
         for (Index i = 0; i < generators.n_points; ++i) {
-          scratch.shift[i] = generators.scale[i] > 0 ? margin / generators.scale[i] / lengths[k] : 0.0;
+          scratch.shift[i] =
+              generators.scale[i] > 0 ? margin / generators.scale[i] / lengths[k] : 0.0;
           scratch.values(k, i) += scratch.shift[i];
         }
         scale += 2 * scratch.shift.cwiseAbs().maxCoeff();
@@ -100,7 +103,8 @@ void project_cone(const MatrixView& points, const MatrixView& targets, double ma
         out.residual[begin + k] = kNaN;
         continue;
       }
-      projection = VectorView(scratch.solver.projection(), generators.n_dims).transpose() * lengths[k];
+      projection =
+          VectorView(scratch.solver.projection(), generators.n_dims).transpose() * lengths[k];
       weights.setZero();
       const auto& active = scratch.solver.active();
       for (std::size_t i = 0; i < active.size(); ++i)

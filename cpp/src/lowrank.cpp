@@ -12,7 +12,8 @@ namespace {
 constexpr std::size_t kMemory = 8;
 // A centre of which less than this share (squared) is left has no direction to speak of.
 constexpr double kVanished = 1e-14;
-// Relative decrease of the cost that no longer counts, and how many such steps in a row end the descent.
+// Relative decrease of the cost that no longer counts, and how many such steps in a row end the
+// descent.
 constexpr double kStall = 1e-13;
 constexpr int kStalledSteps = 5;
 
@@ -29,7 +30,8 @@ class CorrelationCost {
     left_.noalias() -= along_ * along_.transpose();
     inverse_.resize(n);
     for (Index m = 0; m < n; ++m) {
-      if (!(left_(m, m) > kVanished * products_(m, m))) return std::numeric_limits<double>::infinity();
+      if (!(left_(m, m) > kVanished * products_(m, m)))
+        return std::numeric_limits<double>::infinity();
       inverse_[m] = 1.0 / left_(m, m);
     }
     double cost = 0.0;
@@ -73,12 +75,17 @@ RowMatrix orthonormalized(const RowMatrix& columns) {
 }
 
 // The part of a matrix that is tangent at a basis.
-void make_tangent(const RowMatrix& basis, RowMatrix& x) { x -= basis * (basis.transpose() * x).eval(); }
+void make_tangent(const RowMatrix& basis, RowMatrix& x) {
+  x -= basis * (basis.transpose() * x).eval();
+}
 
-double inner(const RowMatrix& x, const RowMatrix& y) { return x.cwiseProduct(y).sum(); }
+double inner(const RowMatrix& x, const RowMatrix& y) {
+  return x.cwiseProduct(y).sum();
+}
 
 struct Step {
-  RowMatrix move, change;  // tangent vectors at the current basis: step taken, change of the gradient
+  RowMatrix move,
+      change;  // tangent vectors at the current basis: step taken, change of the gradient
 };
 
 // Two-loop recursion: minus the inverse Hessian estimate times the gradient.
@@ -94,8 +101,7 @@ RowMatrix quasi_newton_direction(const RowMatrix& gradient, const std::deque<Ste
     direction *= inner(last.move, last.change) / inner(last.change, last.change);
   }
   for (std::size_t i = 0; i < steps.size(); ++i) {
-    const double beta =
-        inner(steps[i].change, direction) / inner(steps[i].move, steps[i].change);
+    const double beta = inner(steps[i].change, direction) / inner(steps[i].move, steps[i].change);
     direction += (alpha[i] - beta) * steps[i].move;
   }
   return direction;
@@ -121,7 +127,8 @@ DescentResult descend(const MatrixView& centers, const MatrixView& start, Index 
       direction = -gradient;
       slope = -gradient.squaredNorm();
     }
-    // Armijo backtracking. The first direction has no scale: start with a step of a tenth of a turn.
+    // Armijo backtracking. The first direction has no scale: start with a step of a tenth of a
+    // turn.
     double length = steps.empty() ? std::min(1.0, 0.6 / direction.norm()) : 1.0;
     RowMatrix next;
     double next_cost = 0.0;
@@ -169,14 +176,15 @@ double correlation_cost(const MatrixView& centers, const MatrixView& basis, RowM
 
 std::vector<DescentResult> minimize_correlation(const MatrixView& centers,
                                                 const std::vector<MatrixView>& starts,
-                                                Index max_iterations, double tolerance, int n_threads,
-                                                const Monitor& monitor) {
+                                                Index max_iterations, double tolerance,
+                                                int n_threads, const Monitor& monitor) {
   std::vector<DescentResult> results(starts.size());
   parallel_ranges(static_cast<Index>(starts.size()), 1, n_threads, monitor,
                   [&](const Checkpoint& checkpoint) -> RangeBody {
                     return [&, checkpoint](Index begin, Index end) {
                       for (Index i = begin; i < end; ++i)
-                        results[i] = descend(centers, starts[i], max_iterations, tolerance, checkpoint);
+                        results[i] =
+                            descend(centers, starts[i], max_iterations, tolerance, checkpoint);
                     };
                   });
   return results;

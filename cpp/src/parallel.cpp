@@ -69,7 +69,8 @@ void parallel_ranges(Index n_items, Index grain, int n_threads, const Monitor& m
   std::exception_ptr first_error;
   std::mutex error_mutex;
 
-  // Exceptions must not leave an OpenMP region or a thread; the first one is kept and rethrown below.
+  // Exceptions must not leave an OpenMP region or a thread; the first one is kept and rethrown
+  // below.
   run_workers(n_threads, [&](int worker) {
     try {
       const bool is_caller = worker == 0;

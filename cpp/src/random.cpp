@@ -17,8 +17,8 @@ constexpr std::uint32_t kMultiplier0 = 0xD2511F53U, kMultiplier1 = 0xCD9E8D57U;
 constexpr std::uint32_t kWeyl0 = 0x9E3779B9U, kWeyl1 = 0xBB67AE85U;
 constexpr int kRounds = 10;
 
-// Several 64-bit lanes, each with a 32-bit word in its lower half. The upper halves may hold anything:
-// the product reads the lower ones only.
+// Several 64-bit lanes, each with a 32-bit word in its lower half. The upper halves may hold
+// anything: the product reads the lower ones only.
 #if defined(__AVX2__)
 struct Pack {
   static constexpr int lanes = 4;
@@ -122,8 +122,9 @@ constexpr std::uint64_t kTwo52Bits = 0x4330000000000000ULL;
 
 constexpr std::uint64_t kSqrtHalfBits = 0x3FE6A09E667F3BCDULL;
 
-// -2 log(x) for x in [2^-52, 1], within a few ulp: x = 2^e m with m in [sqrt(1/2), sqrt(2)), then the odd
-// series of log(m) in s = (m - 1)/(m + 1), with the minimax coefficients of FreeBSD's e_log.c.
+// -2 log(x) for x in [2^-52, 1], within a few ulp: x = 2^e m with m in [sqrt(1/2), sqrt(2)), then
+// the odd series of log(m) in s = (m - 1)/(m + 1), with the minimax coefficients of FreeBSD's
+// e_log.c.
 inline double minus_two_log(double x) {
   const std::uint64_t shifted = to_bits(x) + (kOneBits - kSqrtHalfBits);
   const double e = from_bits((shifted >> 52) | kTwo52Bits) - (kTwo52 + 1023.0);
@@ -159,8 +160,8 @@ PhiloxCounter philox4x32(PhiloxCounter counter, std::uint64_t key) {
   return counter;
 }
 
-void normals_from_words(const std::uint64_t* a, const std::uint64_t* b, double* cosine, double* sine,
-                        Index n) {
+void normals_from_words(const std::uint64_t* a, const std::uint64_t* b, double* cosine,
+                        double* sine, Index n) {
   for (Index i = 0; i < n; ++i) {
     const double u = 2.0 - from_bits((a[i] >> 12) | kOneBits);  // in (0, 1]
     const double radius = std::sqrt(minus_two_log(u));
@@ -170,19 +171,21 @@ void normals_from_words(const std::uint64_t* a, const std::uint64_t* b, double* 
     // Minimax polynomials as in FreeBSD's k_sin.c and k_cos.c.
     const double z = x * x;
     const double sin_x =
-        x + x * z *
-                (-1.66666666666666324348e-01 +
-                 z * (8.33333333332248946124e-03 +
-                      z * (-1.98412698298579493134e-04 +
-                           z * (2.75573137070700676789e-06 +
-                                z * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10)))));
+        x +
+        x * z *
+            (-1.66666666666666324348e-01 +
+             z * (8.33333333332248946124e-03 +
+                  z * (-1.98412698298579493134e-04 +
+                       z * (2.75573137070700676789e-06 +
+                            z * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10)))));
     const double cos_x =
         1.0 - (0.5 * z - z * z *
                              (4.16666666666666019037e-02 +
                               z * (-1.38888888888741095749e-03 +
                                    z * (2.48015872894767294178e-05 +
                                         z * (-2.75573143513906633035e-07 +
-                                             z * (2.08757232129817482790e-09 + z * -1.13596475577881948265e-11))))));
+                                             z * (2.08757232129817482790e-09 +
+                                                  z * -1.13596475577881948265e-11))))));
     // A quarter turn for each quadrant: odd ones swap sine and cosine, the signs follow.
     const std::uint64_t quadrant = b[i] >> 62;
     const std::uint64_t swap = (to_bits(cos_x) ^ to_bits(sin_x)) & (0 - (quadrant & 1));
@@ -192,15 +195,15 @@ void normals_from_words(const std::uint64_t* a, const std::uint64_t* b, double* 
   }
 }
 
-void standard_normals(std::uint64_t key, std::uint32_t stream, std::uint64_t first_index, Index n_rows,
-                      Index length, double* out, Index stride) {
+void standard_normals(std::uint64_t key, std::uint32_t stream, std::uint64_t first_index,
+                      Index n_rows, Index length, double* out, Index stride) {
   if (n_rows <= 0 || length <= 0) return;
   const Index n_blocks = (length + 1) / 2;
   std::uint64_t block[kGroup], index[kGroup], a[kGroup], b[kGroup];
   double cosine[kGroup], sine[kGroup], pairs[2 * kGroup];
 
-  // All blocks of all rows form one sequence, so that short vectors fill the lanes too. The last group may
-  // run past the last row: those draws are made and dropped.
+  // All blocks of all rows form one sequence, so that short vectors fill the lanes too. The last
+  // group may run past the last row: those draws are made and dropped.
   Index next_row = 0, next_block = 0;
   Index row = 0, column = 0;  // where the next normal is written
   while (row < n_rows) {

@@ -13,8 +13,8 @@ namespace {
 constexpr Index kFeatureBlock = 256;
 // Squared extent, relative to the largest, below which a direction is rounding of the Gram matrix.
 constexpr double kRankTolerance = 1e-14;
-// The first row with at least this share of the largest remaining extent is the next pivot. Taking the
-// largest itself would let rounding choose among equals.
+// The first row with at least this share of the largest remaining extent is the next pivot. Taking
+// the largest itself would let rounding choose among equals.
 constexpr double kPivotShare = 0.37;
 
 template <class T>
@@ -39,17 +39,28 @@ void load_as(const PointsView& view, Index first, RowMatrix& out) {
 // Features first .. first + out.cols() of all points, as float64.
 void load(const PointsView& view, Index first, RowMatrix& out) {
   switch (view.scalar) {
-    case Scalar::f16: return load_as<Eigen::half>(view, first, out);
-    case Scalar::f32: return load_as<float>(view, first, out);
-    case Scalar::f64: return load_as<double>(view, first, out);
-    case Scalar::i8: return load_as<std::int8_t>(view, first, out);
-    case Scalar::i16: return load_as<std::int16_t>(view, first, out);
-    case Scalar::i32: return load_as<std::int32_t>(view, first, out);
-    case Scalar::i64: return load_as<std::int64_t>(view, first, out);
-    case Scalar::u8: return load_as<std::uint8_t>(view, first, out);
-    case Scalar::u16: return load_as<std::uint16_t>(view, first, out);
-    case Scalar::u32: return load_as<std::uint32_t>(view, first, out);
-    case Scalar::u64: return load_as<std::uint64_t>(view, first, out);
+    case Scalar::f16:
+      return load_as<Eigen::half>(view, first, out);
+    case Scalar::f32:
+      return load_as<float>(view, first, out);
+    case Scalar::f64:
+      return load_as<double>(view, first, out);
+    case Scalar::i8:
+      return load_as<std::int8_t>(view, first, out);
+    case Scalar::i16:
+      return load_as<std::int16_t>(view, first, out);
+    case Scalar::i32:
+      return load_as<std::int32_t>(view, first, out);
+    case Scalar::i64:
+      return load_as<std::int64_t>(view, first, out);
+    case Scalar::u8:
+      return load_as<std::uint8_t>(view, first, out);
+    case Scalar::u16:
+      return load_as<std::uint16_t>(view, first, out);
+    case Scalar::u32:
+      return load_as<std::uint32_t>(view, first, out);
+    case Scalar::u64:
+      return load_as<std::uint64_t>(view, first, out);
   }
 }
 
@@ -67,9 +78,7 @@ void for_feature_blocks(const PointsView& view, const Checkpoint& checkpoint, Ro
 RowMatrix centred_gram(const PointsView& view, const Eigen::RowVectorXd& center,
                        const MatrixView& removed, const Checkpoint& checkpoint) {
   RowMatrix block;
-  const auto centre = [&](Index first) {
-    block.rowwise() -= center.segment(first, block.cols());
-  };
+  const auto centre = [&](Index first) { block.rowwise() -= center.segment(first, block.cols()); };
   RowMatrix along = RowMatrix::Zero(view.n_points, removed.rows());
   if (removed.rows() > 0)
     for_feature_blocks(view, checkpoint, block, [&](Index first) {
@@ -117,7 +126,8 @@ std::vector<RowMatrix> reduced_coordinates(const std::vector<PointsView>& manifo
   const auto n = static_cast<Index>(manifolds.size());
   for_manifolds(n, n_threads, monitor, [&](Index m, const Checkpoint& checkpoint) {
     coordinates[m] =
-        gram_coordinates(centred_gram(manifolds[m], centers.row(m), removed, checkpoint)) / scale[m];
+        gram_coordinates(centred_gram(manifolds[m], centers.row(m), removed, checkpoint)) /
+        scale[m];
   });
   return coordinates;
 }

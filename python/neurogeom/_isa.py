@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from . import _core as _baseline
 
+__all__ = ["build_info", "core", "isa"]
+
 if TYPE_CHECKING:
     from . import _core as core
 

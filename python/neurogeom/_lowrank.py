@@ -22,7 +22,7 @@ MIN_STABILITY = 0.05
 # Share of the centres' variance, and ranks beyond it, that bound the search (the original's rule).
 _VARIANCE, _RANKS_BEYOND = 0.95, 10
 # Squared extent below which a direction of the centres is rounding of their Gram matrix.
-_RANK_TOLERANCE = 1e-14
+_RANK_TOLERANCE = 1e-13
 _GRADIENT_TOLERANCE = 1e-6
 
 
@@ -65,7 +65,7 @@ def max_rank(rows: FloatArray) -> int:
         return 0
     n_below = int(np.count_nonzero(np.cumsum(variances) / variances.sum() < _VARIANCE))
     limit = max(n_below, 1) + _RANKS_BEYOND
-    return max(0, min(limit, len(rows) - 2, rows.shape[1] - 1))
+    return max(0, min(limit, len(rows) - 2, int(rows.shape[1]) - 1))
 
 
 def _record(rows: FloatArray, basis: FloatArray, cost: float) -> RankRecord:
@@ -113,7 +113,7 @@ def search_ranks(
         for restart in range(n_restarts):
             fresh = rows.T @ np.reshape(start_normals(rank, restart), (-1, 1))
             basis, _ = scipy.linalg.qr(np.hstack([fresh, previous]), mode="economic")
-            starts.append(np.ascontiguousarray(basis))
+            starts.append(np.ascontiguousarray(basis, dtype=np.float64))
         descents = core.minimize_correlation(
             rows, starts, max_iterations, _GRADIENT_TOLERANCE, threads
         )

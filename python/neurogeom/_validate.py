@@ -27,7 +27,7 @@ def as_array(value: Any, name: str) -> AnyArray:
     if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
         value = np.from_dlpack(value)
     try:
-        array = np.asanyarray(value)
+        array: AnyArray = np.asanyarray(value)
     except ValueError as error:  # NumPy's text for ragged nesting does not name the argument
         raise ValueError(f"{name} cannot be read as one array: {error}") from None
     if isinstance(array, np.ma.MaskedArray):

@@ -1,23 +1,25 @@
 // Projection of one target on a polyhedral cone: the inner solver of cone.hpp.
 //
-// With generators s_i (rows, of length in [1/2, 1)), the projection of t is q = sum a_i s_i with a >= 0 that minimises
-// 1/2 a'Ga - a'b, where G_ij = s_i.s_j and b_i = s_i.t + shift_i. The gradient's negative w = b - Ga is the
-// constraint value s_i.v + shift_i at v = t - q, which must not be positive.
+// With generators s_i (rows, of length in [1/2, 1)), the projection of t is q = sum a_i s_i with a
+// >= 0 that minimises 1/2 a'Ga - a'b, where G_ij = s_i.s_j and b_i = s_i.t + shift_i. The
+// gradient's negative w = b - Ga is the constraint value s_i.v + shift_i at v = t - q, which must
+// not be positive.
 //
-// Method: Lawson-Hanson (add the most violated constraint, step back and drop where a weight would turn
-// negative) on a factor that carries everything an iteration needs. For the active set F of size k it keeps
-// R (k x k) with R G_FF R' = 1, so that E = R S_F has orthonormal rows, together with
+// Method: Lawson-Hanson (add the most violated constraint, step back and drop where a weight would
+// turn negative) on a factor that carries everything an iteration needs. For the active set F of
+// size k it keeps R (k x k) with R G_FF R' = 1, so that E = R S_F has orthonormal rows, together
+// with
 //
 //   U = R G_F,: = E S'  (k x n_points),   y = R b_F,   z = R'y  (the weights on F),   w = b - U'y.
 //
-// Rows of U and R lie side by side, and so do w and -z, so that one pass serves both. Appending a point is one
-// row of Gram-Schmidt in the metric G (a row-append Cholesky with the triangular solves already done): the
-// old part of its row of the factor is a column of U, and w and z move by one axpy.
-// Dropping point p is one reflection of the rows of R, U and y that leaves column p of R in the last row only,
-// and that row is removed.
+// Rows of U and R lie side by side, and so do w and -z, so that one pass serves both. Appending a
+// point is one row of Gram-Schmidt in the metric G (a row-append Cholesky with the triangular
+// solves already done): the old part of its row of the factor is a column of U, and w and z move by
+// one axpy. Dropping point p is one reflection of the rows of R, U and y that leaves column p of R
+// in the last row only, and that row is removed.
 //
-// The Gram matrix squares the condition number. When a pivot is small the same rows are rebuilt in the
-// primal space by twice-iterated Gram-Schmidt, with E explicit (`orthogonal` mode).
+// The Gram matrix squares the condition number. When a pivot is small the same rows are rebuilt in
+// the primal space by twice-iterated Gram-Schmidt, with E explicit (`orthogonal` mode).
 #pragma once
 
 #include <vector>
@@ -30,10 +32,10 @@ namespace neurogeom {
 struct Generators {
   Index n_points = 0;
   Index n_dims = 0;
-  Index stride = 0;    // n_points rounded up to a multiple of 4; padding is zero rows
-  RowMatrix rows;      // stride x n_dims, point i divided by scale[i]; length in [1/2, 1), or 0
-  Vector scale;        // n_points, powers of two, so that the division is exact; 0 for a zero point
-  RowMatrix gram;      // n_points x stride, or empty: rows are then formed when they are needed
+  Index stride = 0;  // n_points rounded up to a multiple of 8; padding is zero rows
+  RowMatrix rows;    // stride x n_dims, point i divided by scale[i]; length in [1/2, 1), or 0
+  Vector scale;      // n_points, powers of two, so that the division is exact; 0 for a zero point
+  RowMatrix gram;    // n_points x stride, or empty: rows are then formed when they are needed
 
   explicit Generators(const MatrixView& points);
 };
@@ -42,11 +44,13 @@ class ActiveSet {
  public:
   explicit ActiveSet(const Generators& generators);
 
-  // b has `stride` entries, minus infinity where there is no constraint; shift has n_points entries or is
-  // null for zero. `scale` is the size of t and the shifts, against which all tolerances are relative.
+  // b has `stride` entries, minus infinity where there is no constraint; shift has n_points entries
+  // or is null for zero. `scale` is the size of t and the shifts, against which all tolerances are
+  // relative.
   Status solve(const double* b, const double* shift, const double* t, double scale);
 
-  // The solution: active points, their weights on the scaled generators, the projection and t minus it.
+  // The solution: active points, their weights on the scaled generators, the projection and t minus
+  // it.
   const std::vector<Index>& active() const { return active_; }
   const double* weights() const { return a_.data(); }
   const double* projection() const { return q_.data(); }
@@ -80,7 +84,9 @@ class ActiveSet {
   Append append(const Candidates& candidates);
   Append append_from_gram(const Candidates& candidates);
   Append append_orthogonal(Index point);
-  void extend(Index point, double y_new);
+  template <int Q>
+  void extend(const Index* point, const double* const* old,
+              const double (&lower)[Candidates::most][Candidates::most], const double* y);
   void rebuild_orthogonal();
   void drop(Index position);
   void settle(Index newest);
@@ -102,12 +108,14 @@ class ActiveSet {
   double total_weight_ = 0.0;
   Index capacity_ = 0;
   std::vector<Index> active_, banned_;
-  std::vector<double> factor_;         // rows [U | R]
-  std::vector<double> e_;              // rows of E, in orthogonal mode
-  std::vector<double> prices_;         // [w | -z]
-  std::vector<double> y_, a_, l_;      // per active point; l_ is scratch
-  std::vector<double> q_, v_;          // primal vectors
-  std::vector<double> block_;          // old parts of the factor of a block of new rows
+  std::vector<double> factor_;  // rows [U | R]
+  std::vector<double> e_;       // rows of E, in orthogonal mode
+  std::vector<double> prices_;  // [w | -z]
+  std::vector<double> maxima_;  // largest w of each run of points, where known
+  bool maxima_known_ = false;
+  std::vector<double> y_, a_, l_;  // per active point; l_ is scratch
+  std::vector<double> q_, v_;      // primal vectors
+  std::vector<double> block_;      // old parts of the factor of a block of new rows
   std::vector<double> gram_row_, scratch_;
 };
 

@@ -1,5 +1,5 @@
-// Short loops on contiguous doubles. Written so that compilers vectorise them without reassociating a sum
-// (dot goes through Eigen, which does so in a fixed order).
+// Short loops on contiguous doubles. Written so that compilers vectorise them without reassociating
+// a sum (dot goes through Eigen, which does so in a fixed order).
 #pragma once
 
 #include <cstring>
@@ -16,7 +16,8 @@ inline void axpy(double factor, const double* __restrict x, double* __restrict y
   for (Index i = 0; i < n; ++i) y[i] += factor * x[i];
 }
 
-// y += sum over r of factor[r] * row r of x (rows `stride` apart); four rows a pass to save traffic on y.
+// y += sum over r of factor[r] * row r of x (rows `stride` apart); four rows a pass to save traffic
+// on y.
 inline void add_rows(const double* factor, const double* x, Index n_rows, Index stride,
                      double* __restrict y, Index n) {
   Index r = 0;
@@ -31,7 +32,8 @@ inline void add_rows(const double* factor, const double* x, Index n_rows, Index 
   for (; r < n_rows; ++r) axpy(factor[r], x + r * stride, y, n);
 }
 
-// The same for rows that do not follow each other: y += sum over r of factor[r] * row number rows[r] of x.
+// The same for rows that do not follow each other: y += sum over r of factor[r] * row number
+// rows[r] of x.
 inline void add_rows_at(const double* factor, const double* x, const Index* rows, Index n_rows,
                         Index stride, double* __restrict y, Index n) {
   Index r = 0;
@@ -47,8 +49,8 @@ inline void add_rows_at(const double* factor, const double* x, const Index* rows
 }
 
 // out[r] = row number rows[r] of x . y; four rows a pass share the loads of y.
-inline void dot_rows_at(const double* x, const Index* rows, Index n_rows, Index stride, const double* y,
-                        Index n, double* out) {
+inline void dot_rows_at(const double* x, const Index* rows, Index n_rows, Index stride,
+                        const double* y, Index n, double* out) {
   const VectorView shared(y, n);
   Index r = 0;
   for (; r + 4 <= n_rows; r += 4) {
@@ -84,74 +86,88 @@ inline Lanes load_lanes(const double* x) {
   std::memcpy(&lanes, x, sizeof lanes);
   return lanes;
 }
-inline void store_lanes(Lanes lanes, double* x) { std::memcpy(x, &lanes, sizeof lanes); }
+inline void store_lanes(Lanes lanes, double* x) {
+  std::memcpy(x, &lanes, sizeof lanes);
+}
 
-// Several rows at once: row[q] += sum over r of factor[q][r] * row r of x, for q < Q. Each x is loaded once
-// for Q products. n must be a multiple of 4.
+inline Lanes max(Lanes a, Lanes b) {
+  return a > b ? a : b;
+}
+inline double largest_lane(Lanes a) {
+  const double low = a[0] > a[1] ? a[0] : a[1];
+  const double high = a[2] > a[3] ? a[2] : a[3];
+  return low > high ? low : high;
+}
+
+// Arrays that the next loops walk are padded to whole runs of this many doubles.
+constexpr Index kRun = 8;
+inline Index whole_runs(Index n) {
+  return (n + kRun - 1) / kRun * kRun;
+}
+
+// Largest entry of each run; n is a multiple of kRun.
+inline void run_maxima(const double* x, Index n, double* maxima) {
+  for (Index i = 0; i < n; i += kRun)
+    maxima[i / kRun] = largest_lane(max(load_lanes(x + i), load_lanes(x + i + 4)));
+}
+
+// Largest of n entries, n a positive multiple of 4.
+inline double largest(const double* x, Index n) {
+  Lanes most = load_lanes(x);
+  for (Index i = 4; i < n; i += 4) most = max(most, load_lanes(x + i));
+  return largest_lane(most);
+}
+
+// Q new rows of a factor from rows that are there, and what they take from the prices, in one pass:
+//   raw[q]  = init[q] + sum over r of old[q][r] * row r of factor     (init[q] null: 0)
+//   new[q]  = (raw[q] - sum over p < q of lower[q][p] new[p]) * inverse[q]
+//   prices += sum over q of minus_y[q] new[q]
+// n is a multiple of kRun. Unless null, maxima gets the largest price of each run.
 template <int Q>
-void add_rows_to_block(const double* const* factor, const double* x, Index n_rows, Index stride,
-                       double* const* row, Index n) {
-  Index i = 0;
-  for (; i + 8 <= n; i += 8) {
+struct RowBlock {
+  const double* init[Q];
+  const double* old[Q];
+  double lower[Q][Q];
+  double inverse[Q];
+  double minus_y[Q];
+  double* row[Q];
+};
+
+template <int Q>
+void append_rows(const RowBlock<Q>& block, const double* factor, Index n_rows, Index stride,
+                 Index offset, Index n, double* prices, double* maxima) {
+  for (Index i = 0; i < n; i += kRun) {
     Lanes low[Q], high[Q];
     for (int q = 0; q < Q; ++q) {
-      low[q] = load_lanes(row[q] + i);
-      high[q] = load_lanes(row[q] + i + 4);
+      low[q] = block.init[q] == nullptr ? Lanes{} : load_lanes(block.init[q] + i);
+      high[q] = block.init[q] == nullptr ? Lanes{} : load_lanes(block.init[q] + i + 4);
     }
-    const double* source = x + i;
+    const double* source = factor + offset + i;
     for (Index r = 0; r < n_rows; ++r, source += stride) {
       const Lanes x_low = load_lanes(source), x_high = load_lanes(source + 4);
       for (int q = 0; q < Q; ++q) {
-        low[q] += factor[q][r] * x_low;
-        high[q] += factor[q][r] * x_high;
+        low[q] += block.old[q][r] * x_low;
+        high[q] += block.old[q][r] * x_high;
       }
     }
+    Lanes price_low = load_lanes(prices + offset + i),
+          price_high = load_lanes(prices + offset + i + 4);
     for (int q = 0; q < Q; ++q) {
-      store_lanes(low[q], row[q] + i);
-      store_lanes(high[q], row[q] + i + 4);
+      for (int p = 0; p < q; ++p) {
+        low[q] -= block.lower[q][p] * low[p];
+        high[q] -= block.lower[q][p] * high[p];
+      }
+      low[q] *= block.inverse[q];
+      high[q] *= block.inverse[q];
+      price_low += block.minus_y[q] * low[q];
+      price_high += block.minus_y[q] * high[q];
+      store_lanes(low[q], block.row[q] + offset + i);
+      store_lanes(high[q], block.row[q] + offset + i + 4);
     }
+    store_lanes(price_low, prices + offset + i);
+    store_lanes(price_high, prices + offset + i + 4);
+    if (maxima != nullptr) maxima[i / kRun] = largest_lane(max(price_low, price_high));
   }
-  if (i < n) {
-    Lanes low[Q];
-    for (int q = 0; q < Q; ++q) low[q] = load_lanes(row[q] + i);
-    const double* source = x + i;
-    for (Index r = 0; r < n_rows; ++r, source += stride)
-      for (int q = 0; q < Q; ++q) low[q] += factor[q][r] * load_lanes(source);
-    for (int q = 0; q < Q; ++q) store_lanes(low[q], row[q] + i);
-  }
-}
-
-// Largest entry of each run of 16, the last run being shorter; returns how many runs. n is a multiple of 4.
-inline Index run_maxima(const double* x, Index n, double* maxima) {
-  constexpr Index kRun = 16;
-  Index runs = 0;
-  for (Index start = 0; start < n; start += kRun, ++runs) {
-    const Index end = start + kRun < n ? start + kRun : n;
-    Lanes most = load_lanes(x + start);
-    for (Index i = start + 4; i < end; i += 4) {
-      const Lanes next = load_lanes(x + i);
-      most = next > most ? next : most;
-    }
-    const double low = most[0] > most[1] ? most[0] : most[1];
-    const double high = most[2] > most[3] ? most[2] : most[3];
-    maxima[runs] = low > high ? low : high;
-  }
-  return runs;
-}
-
-// First position of the largest entry; n is a positive multiple of 4 (so that padding must not win).
-inline Index argmax(const double* x, Index n) {
-  Lanes most = load_lanes(x);
-  for (Index i = 4; i < n; i += 4) {
-    const Lanes next = load_lanes(x + i);
-    most = next > most ? next : most;
-  }
-  const double low = most[0] > most[1] ? most[0] : most[1];
-  const double high = most[2] > most[3] ? most[2] : most[3];
-  const double largest = low > high ? low : high;
-  Index position = 0;
-  while (position + 1 < n && x[position] != largest) ++position;
-  return position;
 }
 
 }  // namespace neurogeom

@@ -1,12 +1,12 @@
 // Removal of correlations between manifold centres: descent on the Grassmann manifold.
 //
-// For centres x_m (rows of X, P x r) and an orthonormal basis V (r x K) let R = X (1 - VV') X' be the inner
-// products of what is left of the centres. Minimised over V is
+// For centres x_m (rows of X, P x r) and an orthonormal basis V (r x K) let R = X (1 - VV') X' be
+// the inner products of what is left of the centres. Minimised over V is
 //   cost(V) = 1/2 sum_mn R_mn^2 / (R_mm R_nn),
 // half the sum of squared cosines (the diagonal included, P/2). With W_mn = R_mn / (R_mm R_nn) and
-// g_m = sum_n R_mn^2 / (R_mm^2 R_nn) its gradient is 2 X'(diag(g) - W) X V. Limited-memory BFGS with QR
-// retraction and transport by projection.
-// Cohen, Chung, Lee and Sompolinsky, Nat. Commun. 11, 746 (2020), Methods.
+// g_m = sum_n R_mn^2 / (R_mm^2 R_nn) its gradient is 2 X'(diag(g) - W) X V. Limited-memory BFGS
+// with QR retraction and transport by projection. Cohen, Chung, Lee and Sompolinsky, Nat. Commun.
+// 11, 746 (2020), Methods.
 #pragma once
 
 #include <vector>
@@ -26,8 +26,8 @@ struct DescentResult {
 // From each start (r x K, orthonormal columns) down to a gradient norm of `tolerance`.
 std::vector<DescentResult> minimize_correlation(const MatrixView& centers,
                                                 const std::vector<MatrixView>& starts,
-                                                Index max_iterations, double tolerance, int n_threads,
-                                                const Monitor& monitor);
+                                                Index max_iterations, double tolerance,
+                                                int n_threads, const Monitor& monitor);
 
 // Cost at an orthonormal basis and, unless null, its Euclidean gradient (r x K).
 double correlation_cost(const MatrixView& centers, const MatrixView& basis, RowMatrix* gradient);

@@ -1,13 +1,13 @@
 // The one seam for threads. No other file names OpenMP or std::thread.
 //
-// Work is a range of item numbers, handed out in contiguous pieces of `grain` items. A worker builds its
-// scratch once (the factory) and then gets pieces. Each item writes to a place of its own, so results do
-// not depend on the number of threads or on who did what; sums over items are done by the caller, in
-// order, afterwards.
+// Work is a range of item numbers, handed out in contiguous pieces of `grain` items. A worker
+// builds its scratch once (the factory) and then gets pieces. Each item writes to a place of its
+// own, so results do not depend on the number of threads or on who did what; sums over items are
+// done by the caller, in order, afterwards.
 //
-// The first exception of any worker stops the hand-out and is rethrown on the calling thread. The calling
-// thread is worker 0 and the only one that calls the monitor, which can stop the work (Ctrl-C) and which
-// is where progress is reported.
+// The first exception of any worker stops the hand-out and is rethrown on the calling thread. The
+// calling thread is worker 0 and the only one that calls the monitor, which can stop the work
+// (Ctrl-C) and which is where progress is reported.
 #pragma once
 
 #include <atomic>
