@@ -36,16 +36,20 @@ class RankRecord:
     cost: float
 
 
-def center_coordinates(centers: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Coordinates (P, r) of the mean-subtracted centres and the orthonormal directions (r, N)."""
-    centered = centers - centers.mean(axis=0)
+def center_coordinates(centered: FloatArray) -> FloatArray:
+    """Coordinates (P, r) of mean-subtracted centres (P, N) in their principal directions."""
     values, vectors = np.linalg.eigh(centered @ centered.T)
     keep = values > _RANK_TOLERANCE * max(values[-1], 0.0)
-    if not keep.any():
-        return np.zeros((len(centers), 0)), np.zeros((0, centers.shape[1]))
-    lengths = np.sqrt(values[keep][::-1])
-    directions = (vectors[:, keep][:, ::-1] / lengths).T @ centered
-    return np.ascontiguousarray(vectors[:, keep][:, ::-1] * lengths), directions
+    return np.ascontiguousarray((vectors[:, keep] * np.sqrt(values[keep]))[:, ::-1])
+
+
+def directions_of(basis: FloatArray, rows: FloatArray, centered: FloatArray) -> FloatArray:
+    """Directions (K, N) in the space of the centres that `basis` (r, K) is in their coordinates `rows`."""
+    lengths_squared = (rows**2).sum(axis=0)
+    spanning = (rows @ (basis / lengths_squared[:, None])).T @ centered
+    # Orthonormal to rounding, also where the Gram matrix of the centres is ill-conditioned.
+    orthonormal, _ = scipy.linalg.qr(spanning.T, mode="economic")
+    return np.ascontiguousarray(orthonormal.T)
 
 
 def mean_abs_correlation(rows: FloatArray) -> float:

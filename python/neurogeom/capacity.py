@@ -388,7 +388,8 @@ class _Analysis:
 
     def _shared_directions(self, centers: FloatArray, key: int) -> tuple[FloatArray, float, float]:
         """Orthonormal rows to remove, and the centre correlations before and after."""
-        rows, directions = _lowrank.center_coordinates(centers)
+        centered = centers - centers.mean(axis=0)
+        rows = _lowrank.center_coordinates(centered)
         before = _lowrank.mean_abs_correlation(rows)
         nothing = np.zeros((0, centers.shape[1]))
         if not self.n_restarts or not np.isfinite(before):
@@ -405,9 +406,8 @@ class _Analysis:
         rank = _lowrank.pick_rank(before, found)
         if rank == 0:
             return nothing, before, before
-        # Orthonormal to rounding, also where the Gram matrix of the centres is ill-conditioned.
-        basis, _ = scipy.linalg.qr((found[rank - 1].basis.T @ directions).T, mode="economic")
-        return np.ascontiguousarray(basis.T), before, found[rank - 1].correlation
+        best = found[rank - 1]
+        return _lowrank.directions_of(best.basis, rows, centered), before, best.correlation
 
 
 def _readable(array: AnyArray) -> AnyArray:
