@@ -208,9 +208,7 @@ def test_polygon_lies_between_two_discs_in_every_sample(radius, margin):
 
     def disc(r):
         c, s = 1 / math.hypot(1, r), r / math.hypot(1, r)
-        return np.maximum(s * t + c * z, 0) ** 2 * (s * z < c * t) + (t**2 + z**2) * (
-            s * z >= c * t
-        )
+        return np.maximum(s * t + c * z, 0) ** 2 * (s * z < c * t) + (t**2 + z**2) * (s * z >= c * t)
 
     _, squares, _ = anchor_statistics(polygon(m, radius), draws, margin)
     inner, outer = disc(radius * math.cos(np.pi / m)), disc(radius)
@@ -224,9 +222,7 @@ def test_polygon_lies_between_two_discs_in_every_sample(radius, margin):
 
 def random_problem(n_points=9, n_dims=6, n_samples=150, seed=0):
     rng = np.random.default_rng(seed)
-    return 0.6 * rng.standard_normal((n_points, n_dims)), rng.standard_normal(
-        (n_samples, n_dims + 1)
-    )
+    return 0.6 * rng.standard_normal((n_points, n_dims)), rng.standard_normal((n_samples, n_dims + 1))
 
 
 @pytest.mark.parametrize("margin", [0.0, 0.3])
@@ -242,9 +238,7 @@ def test_squared_projection_is_that_of_nnls(size, margin):
         projection = solution @ lifted
         assert square == pytest.approx(projection @ projection, rel=1e-10, abs=1e-12)
         if solution.any():
-            np.testing.assert_allclose(
-                weight @ points, projection[:-1] / projection[-1], atol=1e-10
-            )
+            np.testing.assert_allclose(weight @ points, projection[:-1] / projection[-1], atol=1e-10)
         else:
             np.testing.assert_array_equal(weight, np.eye(len(points))[(points @ t[:-1]).argmax()])
 
@@ -311,9 +305,7 @@ def test_further_dimensions_and_rotations_change_nothing():
     points, draws = random_problem(10, 5, 300)
     rng = np.random.default_rng(2)
     first, squares, _ = anchor_statistics(points, draws)
-    q = np.linalg.qr(rng.standard_normal((8, 8)))[0][
-        :5
-    ]  # five orthonormal rows in eight dimensions
+    q = np.linalg.qr(rng.standard_normal((8, 8)))[0][:5]  # five orthonormal rows in eight dimensions
     ambient = rng.standard_normal((300, 8))
     ambient += (draws[:, :-1] - ambient @ q.T) @ q
     second, again, _ = anchor_statistics(points @ q, np.column_stack([ambient, draws[:, -1]]))

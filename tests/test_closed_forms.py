@@ -148,14 +148,10 @@ def test_ball_at_margin_0_is_an_integral_over_angles(radius, dimension):
 def test_ball_identities_at_margin_0():
     np.testing.assert_allclose(ball_capacity(1, DIMENSIONS), 2 / (DIMENSIONS + 1), rtol=1e-14)
     inverse, dual = 1 / ball_capacity(RADII, DIMENSIONS), 1 / ball_capacity(1 / RADII, DIMENSIONS)
-    np.testing.assert_allclose(
-        inverse + dual, np.broadcast_to(DIMENSIONS + 1, dual.shape), rtol=1e-14
-    )
+    np.testing.assert_allclose(inverse + dual, np.broadcast_to(DIMENSIONS + 1, dual.shape), rtol=1e-14)
     segment = 0.5 + 2 / np.pi * np.arctan(RADII)
     np.testing.assert_allclose(ball_capacity(RADII, 1), 1 / segment, rtol=1e-14)
-    np.testing.assert_allclose(
-        ball_capacity(np.inf, DIMENSIONS), 1 / (DIMENSIONS + 0.5), rtol=1e-15
-    )
+    np.testing.assert_allclose(ball_capacity(np.inf, DIMENSIONS), 1 / (DIMENSIONS + 0.5), rtol=1e-15)
 
 
 def test_ball_limits():
@@ -226,9 +222,7 @@ def test_ellipsoid_projections_on_cone_and_polar_cone_add_up(log_radii, height, 
     # Moreau: ||t||^2 = ||P_C t||^2 + ||P_C* t||^2; the polar cone has radii 1/R and points down.
     radii = 10.0 ** np.array(log_radii)
     t, z = np.random.default_rng(seed).standard_normal((1, len(radii))), np.array([height])
-    total = closed_forms._ellipsoid_norm2(t, z, radii) + closed_forms._ellipsoid_norm2(
-        t, -z, 1 / radii
-    )
+    total = closed_forms._ellipsoid_norm2(t, z, radii) + closed_forms._ellipsoid_norm2(t, -z, 1 / radii)
     np.testing.assert_allclose(total, (t * t).sum() + height**2, rtol=1e-11)
 
 
@@ -244,9 +238,7 @@ def test_ellipse_lies_between_inner_and_outer_polygon():
     norm2 = closed_forms._ellipsoid_norm2(t, z, radii)
     for draw, (x, height) in enumerate(zip(t, z, strict=True)):
         vector = np.array([*x, height])
-        low, high = (
-            vector @ vector - optimize.nnls(cone, vector)[1] ** 2 for cone in (inner, outer)
-        )
+        low, high = (vector @ vector - optimize.nnls(cone, vector)[1] ** 2 for cone in (inner, outer))
         assert low - 1e-10 <= norm2[draw] <= high + 1e-10
         assert high - low < 5e-3 * (vector @ vector)
 
@@ -292,9 +284,7 @@ def test_ellipsoid_draws(monkeypatch, tmp_path):
     result = ellipsoid_capacity([1.0, 0.5, 0.0], 0.2, n_samples=500, rng=7)
     assert ellipsoid_capacity([1.0, 0.5], 0.2, n_samples=500, rng=7).capacity == result.capacity
     generator = np.random.default_rng(7)
-    assert (
-        ellipsoid_capacity([1, 0.5], 0.2, n_samples=500, rng=generator).capacity == result.capacity
-    )
+    assert ellipsoid_capacity([1, 0.5], 0.2, n_samples=500, rng=generator).capacity == result.capacity
     again = ellipsoid_capacity([1, 0.5], 0.2, n_samples=500, rng=generator)
     assert again.capacity != result.capacity
     monkeypatch.setattr(closed_forms, "_DRAW_BLOCK", 10)  # the blocks do not change the draws

@@ -109,10 +109,7 @@ def test_statistics_of_reduced_clouds():
 def correlated_clouds():
     rs = np.random.RandomState(12)
     shared = rs.randn(100, 2)
-    return [
-        shared @ (3 * rs.randn(2, 1)) + rs.randn(100, 1) + 0.6 * rs.randn(100, 10)
-        for _ in range(40)
-    ]
+    return [shared @ (3 * rs.randn(2, 1)) + rs.randn(100, 1) + 0.6 * rs.randn(100, 10) for _ in range(40)]
 
 
 def test_low_rank_removal():

@@ -138,9 +138,7 @@ def test_extractor():
     found = extractor(model, batches)
     assert list(found) == ["layer_0_Input", "layer_1_Linear", "layer_2_ReLU", "layer_3_Linear"]
     assert all(len(outputs) == 2 for outputs in found.values())
-    np.testing.assert_array_equal(
-        found["layer_2_ReLU"][1], np.maximum(found["layer_1_Linear"][1], 0)
-    )
+    np.testing.assert_array_equal(found["layer_2_ReLU"][1], np.maximum(found["layer_1_Linear"][1], 0))
     assert list(extractor(model, batches, layer_nums=[3])) == ["layer_0_Input", "layer_3_Linear"]
     assert list(extractor(model, batches, layer_types=["ReLU"])) == [
         "layer_0_Input",

@@ -62,9 +62,7 @@ def test_a_large_mean_does_no_harm():
     rng = np.random.default_rng(2)
     X = np.round(rng.standard_normal((200, 5)) * 2**10) / 2**10
     shifted = dimensionality(X + 2.0**30)  # exact in float64
-    assert shifted.participation_ratio == pytest.approx(
-        dimensionality(X).participation_ratio, rel=1e-12
-    )
+    assert shifted.participation_ratio == pytest.approx(dimensionality(X).participation_ratio, rel=1e-12)
     # a large constant feature, whose mean cannot be had without rounding
     constant = np.full((1001, 1), 0.1 * 2**62)
     X = rng.standard_normal((1001, 3))
@@ -87,8 +85,7 @@ def test_compat_gives_the_values_of_mftma(shape, peer_ratio, peer_count, true_ra
     rs = np.random.RandomState(13)
     decay = np.diag(1 / np.arange(1, n_features + 1))
     manifolds = [
-        rs.randn(n_features, 1) + decay @ rs.randn(n_features, per_manifold)
-        for _ in range(n_manifolds)
+        rs.randn(n_features, 1) + decay @ rs.randn(n_features, per_manifold) for _ in range(n_manifolds)
     ]
     X = np.concatenate(manifolds, axis=1).T
     compat, corrected = dimensionality(X, form="compat"), dimensionality(X)

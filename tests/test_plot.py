@@ -67,9 +67,7 @@ def test_missing_values_leave_a_gap(result):
     figure.draw_without_rendering()
 
 
-@pytest.mark.parametrize(
-    ("ending", "magic"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<")]
-)
+@pytest.mark.parametrize(("ending", "magic"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<")])
 def test_saved_where_asked(result, tmp_path, ending, magic):
     path = tmp_path / f"capacity.{ending}"
     plot_capacity({"a": result, "b": result}, path)

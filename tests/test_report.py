@@ -104,9 +104,7 @@ def test_csv_keeps_every_bit(results, tmp_path):
         for name, text in row.items():
             if name.startswith("mean_") or name in ("center_correlation", "margin"):
                 assert float(text) == getattr(result, name)
-    assert {f"mean_{q}{s}" for q in ("capacity", "radius", "dimension") for s in ("_se", "")} < set(
-        rows[0]
-    )
+    assert {f"mean_{q}{s}" for q in ("capacity", "radius", "dimension") for s in ("_se", "")} < set(rows[0])
     assert rows[0]["n_null"] == "0"
     assert rows[0]["null_mean_capacity"] == ""
     null = results["shuffled too"].null.mean_capacity

@@ -16,9 +16,7 @@ def unit_rows(points):
 
 def kkt_residual(points, targets, projection, weights, margin=0.0):
     """Largest relative violation of the optimality conditions, for each target, in long double."""
-    s, t, q, a = (
-        np.asarray(x, dtype=np.longdouble) for x in (points, targets, projection, weights)
-    )
+    s, t, q, a = (np.asarray(x, dtype=np.longdouble) for x in (points, targets, projection, weights))
     lengths = np.sqrt((s * s).sum(axis=1))
     lengths[lengths == 0] = 1
     v = t - q

@@ -12,10 +12,8 @@ namespace {
 constexpr std::size_t kMemory = 8;
 // A centre of which less than this share (squared) is left has no direction to speak of.
 constexpr double kVanished = 1e-14;
-// Relative decrease of the cost that no longer counts, and how many such steps in a row end the
-// descent.
-constexpr double kStall = 1e-13;
-constexpr int kStalledSteps = 5;
+// Steps in a row with too little decrease that end a descent.
+constexpr int kStalledSteps = 10;
 
 class CorrelationCost {
  public:
@@ -107,8 +105,8 @@ RowMatrix quasi_newton_direction(const RowMatrix& gradient, const std::deque<Ste
   return direction;
 }
 
-DescentResult descend(const MatrixView& centers, const MatrixView& start, Index max_iterations,
-                      double tolerance, const Checkpoint& checkpoint) {
+DescentResult descend(const MatrixView& centers, const MatrixView& start,
+                      const DescentLimits& limits, const Checkpoint& checkpoint) {
   CorrelationCost cost_function(centers);
   RowMatrix basis = start, gradient, next_gradient;
   double cost = cost_function(basis, &gradient);
@@ -117,9 +115,10 @@ DescentResult descend(const MatrixView& centers, const MatrixView& start, Index 
   make_tangent(basis, gradient);
   std::deque<Step> steps;
   int stalled = 0;
-  for (; result.n_iterations < max_iterations && stalled < kStalledSteps; ++result.n_iterations) {
+  for (; result.n_iterations < limits.max_iterations && stalled < kStalledSteps;
+       ++result.n_iterations) {
     checkpoint();
-    if (gradient.norm() <= tolerance) break;
+    if (gradient.norm() <= limits.gradient_norm) break;
     RowMatrix direction = quasi_newton_direction(gradient, steps);
     double slope = inner(gradient, direction);
     if (!(slope < 0)) {
@@ -144,7 +143,7 @@ DescentResult descend(const MatrixView& centers, const MatrixView& start, Index 
       steps.clear();
       continue;
     }
-    stalled = cost - next_cost <= kStall * cost ? stalled + 1 : 0;
+    stalled = cost - next_cost <= limits.decrease * cost ? stalled + 1 : 0;
     make_tangent(next, next_gradient);
     for (Step& step : steps) {
       make_tangent(next, step.move);
@@ -176,15 +175,14 @@ double correlation_cost(const MatrixView& centers, const MatrixView& basis, RowM
 
 std::vector<DescentResult> minimize_correlation(const MatrixView& centers,
                                                 const std::vector<MatrixView>& starts,
-                                                Index max_iterations, double tolerance,
-                                                int n_threads, const Monitor& monitor) {
+                                                const DescentLimits& limits, int n_threads,
+                                                const Monitor& monitor) {
   std::vector<DescentResult> results(starts.size());
   parallel_ranges(static_cast<Index>(starts.size()), 1, n_threads, monitor,
                   [&](const Checkpoint& checkpoint) -> RangeBody {
                     return [&, checkpoint](Index begin, Index end) {
                       for (Index i = begin; i < end; ++i)
-                        results[i] =
-                            descend(centers, starts[i], max_iterations, tolerance, checkpoint);
+                        results[i] = descend(centers, starts[i], limits, checkpoint);
                     };
                   });
   return results;

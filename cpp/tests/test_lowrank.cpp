@@ -70,7 +70,7 @@ TEST(descent_lowers_the_cost_to_a_stationary_point) {
     std::vector<MatrixView> views;
     for (std::uint64_t k = 0; k < 4; ++k) starts.push_back(orthonormal(30 + k, 19, rank));
     for (const RowMatrix& start : starts) views.push_back(view(start));
-    const auto found = minimize_correlation(view(centers), views, 2000, 1e-6, 2, {});
+    const auto found = minimize_correlation(view(centers), views, {2000, 1e-6, 1e-13}, 2, {});
     CHECK(found.size() == starts.size());
     for (std::size_t k = 0; k < found.size(); ++k) {
       const DescentResult& result = found[k];
@@ -81,7 +81,7 @@ TEST(descent_lowers_the_cost_to_a_stationary_point) {
       CHECK_NEAR(result.cost, cost_by_definition(centers, result.basis), 1e-10 * result.cost);
       CHECK(result.gradient_norm < 1e-4);
     }
-    const auto again = minimize_correlation(view(centers), views, 2000, 1e-6, 1, {});
+    const auto again = minimize_correlation(view(centers), views, {2000, 1e-6, 1e-13}, 1, {});
     for (std::size_t k = 0; k < found.size(); ++k) {
       CHECK(again[k].basis == found[k].basis);
       CHECK(again[k].cost == found[k].cost);
@@ -93,30 +93,30 @@ TEST(a_planted_direction_is_found) {
   RowMatrix direction;
   const RowMatrix centers = planted(40, 100, 30.0, direction);
   const RowMatrix start = orthonormal(40, 100, 1);
-  const auto found = minimize_correlation(view(centers), {view(start)}, 500, 1e-6, 1, {});
+  const auto found = minimize_correlation(view(centers), {view(start)}, {500, 1e-6, 1e-13}, 1, {});
   CHECK(std::abs((found[0].basis.transpose() * direction)(0, 0)) > 0.99);
   CHECK(found[0].cost < 0.2 * cost_by_definition(centers, start));
 }
 
 TEST(no_iterations_return_the_start) {
   const RowMatrix centers = normals(50, 8, 8), start = orthonormal(51, 8, 2);
-  const auto found = minimize_correlation(view(centers), {view(start)}, 0, 1e-6, 1, {});
+  const auto found = minimize_correlation(view(centers), {view(start)}, {0, 1e-6, 1e-13}, 1, {});
   CHECK(found[0].basis == start);
   CHECK(found[0].n_iterations == 0);
-  CHECK(minimize_correlation(view(centers), {}, 10, 1e-6, 1, {}).empty());
+  CHECK(minimize_correlation(view(centers), {}, {10, 1e-6, 1e-13}, 1, {}).empty());
 }
 
 TEST(a_basis_that_takes_a_centre_away_costs_infinitely_much) {
   RowMatrix centers = normals(52, 4, 6);
   const RowMatrix basis = centers.row(2).normalized().transpose();
   CHECK(std::isinf(correlation_cost(view(centers), view(basis), nullptr)));
-  const auto found = minimize_correlation(view(centers), {view(basis)}, 10, 1e-6, 1, {});
+  const auto found = minimize_correlation(view(centers), {view(basis)}, {10, 1e-6, 1e-13}, 1, {});
   CHECK(std::isinf(found[0].cost));
 }
 
 TEST(cancelling) {
   const RowMatrix centers = normals(53, 20, 19), start = orthonormal(54, 19, 3);
-  CHECK_THROWS(minimize_correlation(view(centers), {view(start)}, 500, 0.0, 1,
+  CHECK_THROWS(minimize_correlation(view(centers), {view(start)}, {500, 0.0, 1e-13}, 1,
                                     [](Index, Index) { return true; }),
                Cancelled);
 }

@@ -23,7 +23,10 @@ MIN_STABILITY = 0.05
 _VARIANCE, _RANKS_BEYOND = 0.95, 10
 # Squared extent below which a direction of the centres is rounding of their Gram matrix.
 _RANK_TOLERANCE = 1e-13
-_GRADIENT_TOLERANCE = 1e-6
+_GRADIENT_NORM = 1e-6
+# Relative decrease of the cost at which a descent ends: all restarts go down to the first, the one that is
+# picked goes on to the second.
+_COARSE, _FINE = 1e-5, 1e-10
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -110,6 +113,11 @@ def search_ranks(
     """
     rows = np.ascontiguousarray(rows)
     threads = resolve_threads(n_threads)
+
+    def descend(starts: list[FloatArray], decrease: float) -> list[RankRecord]:
+        descents = core.minimize_correlation(rows, starts, max_iterations, _GRADIENT_NORM, decrease, threads)
+        return [_record(rows, basis, cost) for basis, cost, _, _ in descents]
+
     found: list[RankRecord] = []
     previous = np.zeros((rows.shape[1], 0))
     for rank in range(1, max_rank + 1):
@@ -118,11 +126,10 @@ def search_ranks(
             fresh = rows.T @ np.reshape(start_normals(rank, restart), (-1, 1))
             basis, _ = scipy.linalg.qr(np.hstack([fresh, previous]), mode="economic")
             starts.append(np.ascontiguousarray(basis, dtype=np.float64))
-        descents = core.minimize_correlation(
-            rows, starts, max_iterations, _GRADIENT_TOLERANCE, threads
-        )
-        records = [_record(rows, basis, cost) for basis, cost, _, _ in descents]
-        found.append(_best(records, rule))
+        best = _best(descend(starts, _COARSE if rule == "cost" else _FINE), rule)
+        if rule == "cost":
+            (best,) = descend([np.ascontiguousarray(best.basis)], _FINE)
+        found.append(best)
         previous = found[-1].basis
         last = [record.correlation for record in found[-4:]]
         if rank > 4 and last[3] > last[2] > last[1] > last[0]:

@@ -56,9 +56,7 @@ class Result:
         try:
             import pandas as pd
         except ImportError:
-            raise ImportError(
-                "to_dataframe needs pandas: pip install 'neurogeom[pandas]'"
-            ) from None
+            raise ImportError("to_dataframe needs pandas: pip install 'neurogeom[pandas]'") from None
         return pd.DataFrame(self._columns())
 
     def save(self, path: str | os.PathLike[str]) -> None:

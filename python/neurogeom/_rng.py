@@ -16,8 +16,7 @@ def as_generator(rng: RandomSource) -> np.random.Generator:
         and not isinstance(rng, (int, np.integer, np.random.SeedSequence, np.random.Generator))
     ):
         raise TypeError(
-            "rng must be None, an int, a numpy SeedSequence or a numpy Generator, "
-            f"not {type(rng).__name__}"
+            f"rng must be None, an int, a numpy SeedSequence or a numpy Generator, not {type(rng).__name__}"
         )
     return np.random.default_rng(rng)
 

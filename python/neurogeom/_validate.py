@@ -17,9 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 FloatArray = NDArray[np.float64]
 AnyArray = NDArray[Any]
 
-_SCAN_BYTES = (
-    1 << 24
-)  # a large (perhaps memory-mapped) item is scanned for NaN in pieces of this size
+_SCAN_BYTES = 1 << 24  # a large (perhaps memory-mapped) item is scanned for NaN in pieces of this size
 
 
 def as_array(value: Any, name: str) -> AnyArray:
@@ -33,9 +31,7 @@ def as_array(value: Any, name: str) -> AnyArray:
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array; drop or fill the masked values first")
     if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
-        raise TypeError(
-            f"{name} must hold real numbers of at most 64 bits, not dtype {array.dtype}"
-        )
+        raise TypeError(f"{name} must hold real numbers of at most 64 bits, not dtype {array.dtype}")
     return array
 
 
@@ -60,9 +56,7 @@ def as_float_vector(value: ArrayLike, name: str) -> FloatArray:
     """Take a finite, non-empty one-dimensional float64 array."""
     array = np.ascontiguousarray(as_array(value, name), dtype=np.float64)
     if array.ndim != 1 or array.size == 0:
-        raise ValueError(
-            f"{name} must be one-dimensional and not empty, not of shape {array.shape}"
-        )
+        raise ValueError(f"{name} must be one-dimensional and not empty, not of shape {array.shape}")
     require_finite(array, name)
     return array
 
@@ -157,14 +151,10 @@ def as_labels(labels: ArrayLike, n_rows: int, name: str = "labels") -> AnyArray:
 def as_manifold_blocks(manifolds: Any, name: str = "manifolds") -> list[AnyArray]:
     """Take a list of (n_points, n_features) arrays or one (P, M, N) array; no copies are made."""
     if isinstance(manifolds, (str, bytes, dict)):
-        raise TypeError(
-            f"{name} must be a list of arrays or a 3-d array, not {type(manifolds).__name__}"
-        )
+        raise TypeError(f"{name} must be a list of arrays or a 3-d array, not {type(manifolds).__name__}")
     if not isinstance(manifolds, (list, tuple)):
         if not isinstance(manifolds, Iterable) and not hasattr(manifolds, "__dlpack__"):
-            raise TypeError(
-                f"{name} must be a list of arrays or a 3-d array, not {type(manifolds).__name__}"
-            )
+            raise TypeError(f"{name} must be a list of arrays or a 3-d array, not {type(manifolds).__name__}")
         if hasattr(manifolds, "__array__") or hasattr(manifolds, "__dlpack__"):
             manifolds = as_array(manifolds, name)
             if manifolds.ndim != 3:
@@ -181,9 +171,7 @@ def as_manifold_blocks(manifolds: Any, name: str = "manifolds") -> list[AnyArray
         hint = ""
         if len({block.shape[0] for block in blocks}) == 1:
             hint = "; the first axes agree, so the arrays look transposed: rows must be points"
-        raise ValueError(
-            f"{name} must agree in the number of features, not have {sorted(widths)}{hint}"
-        )
+        raise ValueError(f"{name} must agree in the number of features, not have {sorted(widths)}{hint}")
     return blocks
 
 
@@ -194,9 +182,7 @@ def looks_transposed(blocks: Sequence[AnyArray]) -> bool:
     return same and rows >= 400 and rows >= 8 * columns
 
 
-def as_nonnegative(
-    value: Any, name: str, *, zero: bool = True, infinite: bool = False
-) -> FloatArray:
+def as_nonnegative(value: Any, name: str, *, zero: bool = True, infinite: bool = False) -> FloatArray:
     """Take a number or an array of numbers >= 0 (> 0 without `zero`; infinity only on request)."""
     array = np.asarray(as_array(value, name), dtype=np.float64)
     good = (array >= 0 if zero else array > 0) & (infinite | (array < np.inf))
@@ -239,9 +225,7 @@ def require_variance(matrix: AnyArray, name: str) -> None:
         raise ValueError(f"{name} has no variance: all of its {len(matrix)} rows are the same")
 
 
-def require_same_width(
-    first: AnyArray, first_name: str, second: AnyArray, second_name: str
-) -> None:
+def require_same_width(first: AnyArray, first_name: str, second: AnyArray, second_name: str) -> None:
     """Refuse matrices whose rows live in different spaces."""
     if first.shape[1] != second.shape[1]:
         raise ValueError(
@@ -250,9 +234,7 @@ def require_same_width(
         )
 
 
-def require_draws(
-    draws: Sequence[FloatArray], n_manifolds: int, n_samples: int, width: int
-) -> None:
+def require_draws(draws: Sequence[FloatArray], n_manifolds: int, n_samples: int, width: int) -> None:
     """Refuse user-given draws that do not fit the manifolds."""
     if len(draws) != n_manifolds:
         raise ValueError(f"gaussians holds {len(draws)} arrays for {n_manifolds} manifolds")

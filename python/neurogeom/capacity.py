@@ -212,15 +212,11 @@ def manifold_capacity(
     analysis = _Analysis(
         margin=kappa,
         n_samples=samples,
-        n_restarts=_validate.as_count(n_restarts, "n_restarts")
-        if remove_center_correlations
-        else 0,
+        n_restarts=_validate.as_count(n_restarts, "n_restarts") if remove_center_correlations else 0,
         n_threads=resolve_threads(n_threads),
         keep_anchors=bool(keep_anchors),
     )
-    draws = (
-        None if gaussians is None else _as_draws(gaussians, len(clouds), samples, clouds.n_features)
-    )
+    draws = None if gaussians is None else _as_draws(gaussians, len(clouds), samples, clouds.n_features)
     generator = as_generator(rng)
     keys = draw_key(generator), draw_key(generator)
     report = as_progress(progress, "capacity")
@@ -258,9 +254,7 @@ class _Share:
         return lambda done, size: report(start + count * done // max(1, size), total)
 
 
-def _as_draws(
-    gaussians: Any, n_manifolds: int, n_samples: int, n_features: int
-) -> list[FloatArray]:
+def _as_draws(gaussians: Any, n_manifolds: int, n_samples: int, n_features: int) -> list[FloatArray]:
     """Check the user's draws; one array may serve all manifolds."""
     several = isinstance(gaussians, (list, tuple)) or getattr(gaussians, "ndim", 2) == 3
     arrays = list(gaussians) if several else [gaussians]
@@ -308,11 +302,7 @@ class _Analysis:
         status = np.where(usable, 0, 2).astype(np.int8)
         reduced = np.zeros(len(clouds), dtype=np.intp)
         squared = np.full((len(clouds), self.n_samples), np.nan) if self.keep_anchors else None
-        weights = (
-            [np.full((n, self.n_samples), np.nan).T for n in n_points]
-            if self.keep_anchors
-            else None
-        )
+        weights = [np.full((n, self.n_samples), np.nan).T for n in n_points] if self.keep_anchors else None
         for group in self._groups(n_points, clouds.n_features):
             members = [m for m in group if usable[m]]
             if not members:
@@ -325,7 +315,7 @@ class _Analysis:
             if draws is not None:
                 own_draws = [
                     _project_draws(draws[m], p, c, centers[m], removed, norms[m])
-                    for m, p, c in zip(members, points, coordinates)
+                    for m, p, c in zip(members, points, coordinates, strict=True)
                 ]
             rows, squares, anchor_weights = core.anchor_statistics(
                 coordinates,
@@ -342,7 +332,7 @@ class _Analysis:
             reduced[members] = [c.shape[1] for c in coordinates]
             if squared is not None and weights is not None:
                 squared[members] = squares
-                for m, weight in zip(members, anchor_weights):
+                for m, weight in zip(members, anchor_weights, strict=True):
                     weights[m] = weight
         status[summaries[:, 12] > 0] = 1
         if not quiet:
@@ -372,7 +362,7 @@ class _Analysis:
             points = [_readable(clouds[m]) for m in group]
             centers[group] = core.mean_points(points, self.n_threads)
             # A NaN or infinity anywhere shows in the mean; only then is it worth looking for it.
-            for m, array in zip(group, points):
+            for m, array in zip(group, points, strict=True):
                 if not np.isfinite(centers[m]).all():
                     _validate.require_finite(array, f"manifolds[{m}]")
                     _validate.require_magnitude(math.inf, f"manifolds[{m}]")

@@ -91,9 +91,7 @@ def _add_capacity(parser: argparse.ArgumentParser) -> None:
         help="which manifold a row belongs to: an array of FILE, or a .npy file",
     )
     add_common(parser)
-    parser.add_argument(
-        "--margin", type=margin, default=0.0, metavar="K", help="margin kappa (default: 0)"
-    )
+    parser.add_argument("--margin", type=margin, default=0.0, metavar="K", help="margin kappa (default: 0)")
     parser.add_argument(
         "--restarts",
         type=count(1),
@@ -108,13 +106,9 @@ def _add_capacity(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="also analyse N data sets with points shuffled between manifolds",
     )
-    parser.add_argument(
-        "--keep-correlations", action="store_true", help="do not remove center correlations"
-    )
+    parser.add_argument("--keep-correlations", action="store_true", help="do not remove center correlations")
     parser.add_argument("--out", metavar="FILE.csv", help="write the numbers to full precision")
-    parser.add_argument(
-        "--per-manifold", action="store_true", help="write one row a manifold to --out"
-    )
+    parser.add_argument("--per-manifold", action="store_true", help="write one row a manifold to --out")
 
 
 def _run_capacity(args: argparse.Namespace) -> None:

@@ -261,9 +261,7 @@ def _ball_inverse(radius: FloatArray, dimension: FloatArray, margin: FloatArray)
     return np.where((endless & (radius > 0)) | np.isinf(base), np.inf, inverse)
 
 
-def _radial_rule(
-    radius: FloatArray, n: FloatArray, margin: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _radial_rule(radius: FloatArray, n: FloatArray, margin: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Give nodes v = log(t / sqrt(n)) and weights that hold the chi(n) density up to a factor.
 
     Gauss-Legendre panels on the logarithmic axis, where the scales 1/R, R and sqrt(n) of the

@@ -50,9 +50,7 @@ class Dimensionality(Result):
     form: str
 
 
-def dimensionality(
-    X: ArrayLike, *, variance: float = 0.9, form: str = "corrected"
-) -> Dimensionality:
+def dimensionality(X: ArrayLike, *, variance: float = 0.9, form: str = "corrected") -> Dimensionality:
     r"""Participation ratio and explained-variance dimension of one data matrix.
 
     Parameters

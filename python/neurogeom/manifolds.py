@@ -58,7 +58,7 @@ class Manifolds(Sequence[AnyArray]):
         rows = self._rows[index]
         if len(self._blocks) > 1:
             block = np.searchsorted(self._starts, rows, side="right") - 1
-            return np.stack([self._blocks[b][r - self._starts[b]] for b, r in zip(block, rows)])
+            return np.stack([self._blocks[b][r - self._starts[b]] for b, r in zip(block, rows, strict=True)])
         first, last = int(rows[0]), int(rows[-1])
         if last - first == len(rows) - 1 and (np.diff(rows) == 1).all():
             return self._blocks[0][first : last + 1]

@@ -126,9 +126,7 @@ def plot_capacity(
     return figure
 
 
-def _draw_panel(
-    axis: Axes, results: Sequence[ManifoldCapacity], quantity: str, colour: str
-) -> None:
+def _draw_panel(axis: Axes, results: Sequence[ManifoldCapacity], quantity: str, colour: str) -> None:
     """Draw one quantity of all data sets: band, line, bars, and the mean of shuffled data."""
     x = np.arange(len(results))
     value, error, spread = (
@@ -143,9 +141,7 @@ def _draw_panel(
     else:
         axis.fill_between(x, value - spread, value + spread, color=colour, alpha=0.15, lw=0)
     axis.plot(x, value, color=colour, lw=1.6, zorder=3)
-    axis.errorbar(
-        x, value, 2 * error, fmt="o", color=colour, ms=4.5, elinewidth=1.4, capsize=2.5, zorder=4
-    )
+    axis.errorbar(x, value, 2 * error, fmt="o", color=colour, ms=4.5, elinewidth=1.4, capsize=2.5, zorder=4)
 
 
 def _null_mean(result: ManifoldCapacity, quantity: str) -> float:

@@ -148,8 +148,7 @@ def _align_plus_minus(cells: Sequence[str]) -> list[str]:
     left = max((len(value) for value, sign, _ in pairs if sign), default=0)
     right = max((len(error) for _, sign, error in pairs if sign), default=0)
     return [
-        f"{value.rjust(left)}{sign}{error.ljust(right)}" if sign else value
-        for value, sign, error in pairs
+        f"{value.rjust(left)}{sign}{error.ljust(right)}" if sign else value for value, sign, error in pairs
     ]
 
 
@@ -263,9 +262,7 @@ def write_csv(
 
 def _population_rows(results: Mapping[str, ManifoldCapacity]) -> list[list[object]]:
     moments = [f"null_{name}{suffix}" for name in _NULL for suffix in ("", "_sd")]
-    rows: list[list[object]] = [
-        ["data", "n_manifolds", "n_points", *_POPULATION, "n_null", *moments]
-    ]
+    rows: list[list[object]] = [["data", "n_manifolds", "n_points", *_POPULATION, "n_null", *moments]]
     for key, result in results.items():
         row: list[object] = [key, len(result.names), int(result.n_points.sum())]
         row += [_plain(getattr(result, name)) for name in _POPULATION]

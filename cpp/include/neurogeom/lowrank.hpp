@@ -23,11 +23,17 @@ struct DescentResult {
   Index n_iterations;
 };
 
-// From each start (r x K, orthonormal columns) down to a gradient norm of `tolerance`.
+struct DescentLimits {
+  Index max_iterations;
+  double gradient_norm;  // reached: done
+  double decrease;  // relative decrease of the cost that no longer counts; several in a row: done
+};
+
+// From each start (r x K, orthonormal columns) down.
 std::vector<DescentResult> minimize_correlation(const MatrixView& centers,
                                                 const std::vector<MatrixView>& starts,
-                                                Index max_iterations, double tolerance,
-                                                int n_threads, const Monitor& monitor);
+                                                const DescentLimits& limits, int n_threads,
+                                                const Monitor& monitor);
 
 // Cost at an orthonormal basis and, unless null, its Euclidean gradient (r x K).
 double correlation_cost(const MatrixView& centers, const MatrixView& basis, RowMatrix* gradient);

@@ -35,8 +35,7 @@ def read_clouds(XtotT: Any) -> Clouds:
     """Check the manifolds and take their means; no block is kept as a copy."""
     if isinstance(XtotT, (str, bytes, dict)) or not isinstance(XtotT, Iterable):
         raise TypeError(
-            f"XtotT must be a sequence of (N, M_i) arrays or a (P, N, M) array, not "
-            f"{type(XtotT).__name__}"
+            f"XtotT must be a sequence of (N, M_i) arrays or a (P, N, M) array, not {type(XtotT).__name__}"
         )
     shape = getattr(XtotT, "shape", (0, 0, 0))
     if len(shape) != 3:
@@ -46,9 +45,7 @@ def read_clouds(XtotT: Any) -> Clouds:
         raise ValueError("XtotT is empty")
     heights = sorted({len(block) for block in blocks})
     if len(heights) > 1:
-        raise ValueError(
-            f"XtotT[i] must agree in the number of features (rows), not have {heights}"
-        )
+        raise ValueError(f"XtotT[i] must agree in the number of features (rows), not have {heights}")
     centers = np.empty((heights[0], len(blocks)))
     scale = 0.0
     for i, block in enumerate(blocks):
@@ -87,9 +84,7 @@ def lifted_cloud(clouds: Clouds, i: int, removed: FloatArray | None) -> tuple[Fl
     return lifted, has_center
 
 
-def support_points(
-    t_vec: FloatArray, sD1: FloatArray, center: float
-) -> tuple[FloatArray, FloatArray]:
+def support_points(t_vec: FloatArray, sD1: FloatArray, center: float) -> tuple[FloatArray, FloatArray]:
     """Give the point farthest along each t (first index at ties) and its projection on t."""
     farthest = np.argmax(sD1[:-1].T @ t_vec[:-1], axis=0)
     points = sD1[:, farthest]
@@ -104,8 +99,7 @@ def read_targets(t_vec: Any, name: str, n_rows: int, n_t: int) -> FloatArray:
     array = _validate.as_float_matrix(t_vec, name)
     if array.shape != (n_rows, n_t):
         raise ValueError(
-            f"{name} must have shape (reduced dimension + 1, n_t) = {(n_rows, n_t)}, not "
-            f"{array.shape}"
+            f"{name} must have shape (reduced dimension + 1, n_t) = {(n_rows, n_t)}, not {array.shape}"
         )
     return array
 
@@ -149,9 +143,7 @@ def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
 
 
-def analyse_one(
-    sD1: Any, kappa: float, n_t: int, eps: float, t_vec: Any, ridge: float
-) -> Statistics:
+def analyse_one(sD1: Any, kappa: float, n_t: int, eps: float, t_vec: Any, ridge: float) -> Statistics:
     """Body of both ``each_manifold_analysis_D1``."""
     points = _validate.as_float_matrix(sD1, "sD1")
     kappa = _validate.as_margin(kappa, "kappa")
@@ -178,8 +170,7 @@ def analyse_all(
     """Analyse cloud after cloud; those that cannot be are NaN and named in a warning."""
     if t_vecs is not None and len(t_vecs) != len(clouds.blocks):
         raise ValueError(
-            f"t_vecs must hold one array for each of the {len(clouds.blocks)} manifolds, not "
-            f"{len(t_vecs)}"
+            f"t_vecs must hold one array for each of the {len(clouds.blocks)} manifolds, not {len(t_vecs)}"
         )
     table = np.full((3, len(clouds.blocks)), np.nan)
     without_center, failed = [], []

@@ -133,9 +133,7 @@ def maxproj(t_vec: Any, sD1: Any, sc: float = 1) -> tuple[FloatArray, FloatArray
     return _shared.support_points(targets, points, _validate.as_number(sc, "sc"))
 
 
-def minimize_vt_sq(
-    t: Any, sD1: Any, kappa: float = 0
-) -> tuple[FloatArray, float, int, FloatArray, float]:
+def minimize_vt_sq(t: Any, sD1: Any, kappa: float = 0) -> tuple[FloatArray, float, int, FloatArray, float]:
     """Minimise ||v - t||^2 subject to sD1^T v <= -kappa.
 
     Same as the original, to about 1e-10 (its solver stops there, often with status "unknown").
@@ -185,9 +183,7 @@ def fun_FA(
     s_all: Sequence[Any] | None = None,
     verbose: bool = False,
     conjugate_gradient: bool = True,
-) -> tuple[
-    list[FloatArray], list[np.float64], FloatArray, list[FloatArray], list[float], np.float64
-]:
+) -> tuple[list[FloatArray], list[np.float64], FloatArray, list[FloatArray], list[float], np.float64]:
     """Find the low-rank structure of manifold centres, rank after rank.
 
     Same as the original: the cost, the restart kept (the most stable, not the cheapest), the
@@ -279,9 +275,7 @@ class _Search:
         explained = np.cumsum(self.spectrum) / np.sum(self.spectrum)
         return max(int(np.count_nonzero(explained < 0.95)) - 1, 0) + 11
 
-    def run(
-        self, max_rank: int, n_restarts: int, max_iter: int = 20000, s_all: Any = None
-    ) -> list[Any]:
+    def run(self, max_rank: int, n_restarts: int, max_iter: int = 20000, s_all: Any = None) -> list[Any]:
         """Search ranks 1, 2, ...; empty if there is nothing that could be removed."""
         floor = 1e-13 * self.spectrum[0] if self.present.any() else 0.0
         rank = int(np.count_nonzero(self.spectrum > floor))
