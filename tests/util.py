@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import daqp
 import numpy as np
 import scipy.optimize
@@ -9,25 +11,46 @@ import scipy.optimize
 
 def unit_rows(points):
     """Rows of length 1 (zero rows stay), without overflow at any scale."""
-    rows = np.asarray(points, dtype=np.longdouble)
+    return (np.asarray(points, dtype=np.longdouble) / lengths_of(points)[:, None]).astype(np.float64)
+
+
+def lengths_of(rows):
+    """Euclidean lengths in long double, 1 for a zero row."""
+    rows = np.asarray(rows, dtype=np.longdouble)
     lengths = np.sqrt((rows * rows).sum(axis=1))
-    return (rows / np.where(lengths == 0, 1, lengths)[:, None]).astype(np.float64)
+    return np.where(lengths == 0, 1, lengths)
 
 
-def kkt_residual(points, targets, projection, weights, margin=0.0):
-    """Largest relative violation of the optimality conditions, for each target, in long double."""
-    s, t, q, a = (np.asarray(x, dtype=np.longdouble) for x in (points, targets, projection, weights))
-    lengths = np.sqrt((s * s).sum(axis=1))
-    lengths[lengths == 0] = 1
+def kkt_residual(points, targets, projection, weights=None, margin=0.0):
+    """Largest relative violation of the optimality conditions, for each target, in long double.
+
+    The conditions are s_i.v <= -margin, q.v = -margin sum(a) and a >= 0, for v = t - q. Lengths of targets
+    are enlarged by the least length of v that the margin asks for.
+    """
+    s, t, q = (np.asarray(x, dtype=np.longdouble) for x in (points, targets, projection))
+    lengths = lengths_of(s)
+    size = lengths_of(t) + max(margin, 0) / lengths.min()
     v = t - q
-    size = np.sqrt((t * t).sum(axis=1)) + abs(margin) * (1 / lengths).max() * (margin != 0)
-    size[size == 0] = 1
     primal = (np.maximum(0, v @ s.T + margin) / lengths).max(axis=1) / size
-    slack = np.abs((q * v).sum(axis=1) + margin * a.sum(axis=1)) / size**2
-    negative = np.maximum(0, -a * lengths).max(axis=1) / size
-    # The projection must be the combination of the points that the weights say.
-    combination = np.sqrt(((a @ s - q) ** 2).sum(axis=1)) / size
-    return np.stack([primal, slack, negative, combination]).max(axis=0).astype(np.float64)
+    slack, negative = (q * v).sum(axis=1), np.zeros(len(t))
+    if weights is not None:
+        a = np.asarray(weights, dtype=np.longdouble)
+        slack += margin * a.sum(axis=1)
+        negative = np.maximum(0, -a * lengths).max(axis=1) / size
+    return np.stack([primal, np.abs(slack) / size**2, negative]).max(axis=0).astype(np.float64)
+
+
+def combination_error(points, targets, projection, weights):
+    """How far weights @ points is from the projection, relative to the terms of that sum."""
+    s, q, a = (np.asarray(x, dtype=np.longdouble) for x in (points, projection, weights))
+    size = lengths_of(targets) + np.abs(a) @ lengths_of(s)
+    return (np.sqrt(((a @ s - q) ** 2).sum(axis=1)) / size).astype(np.float64)
+
+
+def relative_distance(first, second, targets):
+    """Distances of rows in units of the targets' lengths."""
+    gap = np.asarray(first, dtype=np.longdouble) - np.asarray(second, dtype=np.longdouble)
+    return (np.sqrt((gap * gap).sum(axis=1)) / lengths_of(targets)).astype(np.float64)
 
 
 def nnls_projection(points, targets):
@@ -35,7 +58,7 @@ def nnls_projection(points, targets):
     rows = unit_rows(points).T
     out = []
     for t in np.asarray(targets, dtype=np.float64):
-        size = float(np.sqrt((t.astype(np.longdouble) ** 2).sum())) or 1.0
+        size = float(lengths_of(t[None])[0])
         weights, _ = scipy.optimize.nnls(rows, t / size, maxiter=50 * max(rows.shape))
         out.append(rows @ weights * size)
     return np.array(out)
@@ -47,13 +70,13 @@ def daqp_projection(points, targets, margin=0.0):
     Returns them with the exit flags (1 solved, -1 infeasible).
     """
     points, targets = (np.asarray(x, dtype=np.float64) for x in (points, targets))
-    lengths = np.sqrt((points.astype(np.longdouble) ** 2).sum(axis=1)).astype(np.float64)
-    keep = lengths > 0
+    lengths = lengths_of(points).astype(np.float64)
+    keep = points.any(axis=1)
     A = np.ascontiguousarray(unit_rows(points)[keep])
     out = np.full(targets.shape, np.nan)
     flags = np.empty(len(targets), dtype=int)
     for i, t in enumerate(targets):
-        size = float(np.sqrt((t.astype(np.longdouble) ** 2).sum())) or 1.0
+        size = float(lengths_of(t[None])[0])
         v, _, flags[i], _ = daqp.solve(
             np.eye(len(t)),
             -t / size,
@@ -80,7 +103,8 @@ def _lifted(rng, n_points, n_dims):
     return points
 
 
-def _duplicates(rng, n_points, n_dims, change=0.0):
+def near_duplicates(rng, n_points, n_dims, change=0.0):
+    """Few different points, several times each, moved by `change`."""
     points = rng.standard_normal((n_points, n_dims))
     points = points[rng.integers(0, max(1, n_points // 2), n_points)]
     return points + change * rng.standard_normal(points.shape)
@@ -100,7 +124,7 @@ def _line(rng, n_points, n_dims):
 
 def _circle(rng, n_points, n_dims):
     points = np.zeros((n_points, n_dims))
-    angle = 2 * np.pi * np.arange(n_points) / n_points
+    angle = 2 * np.pi * (np.arange(n_points) + 0.2) / n_points
     points[:, 0] = np.cos(angle)
     points[:, 1 % n_dims] += np.sin(angle)
     points[:, -1] += 1
@@ -132,10 +156,10 @@ def _extreme_scales(rng, n_points, n_dims):
 FAMILIES = {
     "gaussian": _gaussian,
     "lifted": _lifted,
-    "duplicates": _duplicates,
-    "near 1e-6": lambda rng, m, n: _duplicates(rng, m, n, 1e-6),
-    "near 1e-9": lambda rng, m, n: _duplicates(rng, m, n, 1e-9),
-    "near 1e-12": lambda rng, m, n: _duplicates(rng, m, n, 1e-12),
+    "duplicates": near_duplicates,
+    "near 1e-6": lambda rng, m, n: near_duplicates(rng, m, n, 1e-6),
+    "near 1e-9": lambda rng, m, n: near_duplicates(rng, m, n, 1e-9),
+    "near 1e-12": lambda rng, m, n: near_duplicates(rng, m, n, 1e-12),
     "rank deficient": _rank_deficient,
     "line": _line,
     "circle": _circle,
@@ -146,16 +170,83 @@ FAMILIES = {
 }
 
 
-def cone_targets(rng, points, count):
-    """Targets of four kinds in turn: anywhere, in the cone, away from it, at a ray of it."""
+TARGETS = ("any", "inside", "away", "ray")
+
+
+def cone_targets(rng, points, count, kinds=TARGETS):
+    """Targets of these kinds in turn: anywhere, in the cone, away from it, near a ray of it."""
     units = unit_rows(points)
     n_points, n_dims = units.shape
     targets = rng.standard_normal((count, n_dims))
     for i in range(count):
-        if i % 4 == 1:
+        kind = kinds[i % len(kinds)]
+        if kind == "inside":
             targets[i] = rng.exponential(size=n_points) @ units
-        elif i % 4 == 2:
+        elif kind == "away":
             targets[i] -= 3 * units.mean(axis=0) * np.sqrt(n_dims)
-        elif i % 4 == 3:
+        elif kind == "ray":
             targets[i] = units[rng.integers(n_points)] + 0.1 * targets[i]
     return targets
+
+
+def exact_projection(points, target, start=()):
+    """Projection in rational arithmetic (Lawson-Hanson without rounding), rounded at the end.
+
+    `start` are points to begin with; they change nothing but the time.
+    """
+    s = [[Fraction(x) for x in row] for row in np.asarray(points, dtype=float).tolist()]
+    t = [Fraction(x) for x in np.asarray(target, dtype=float).tolist()]
+    gram: dict[tuple[int, int], Fraction] = {}
+
+    def product(i, j):
+        key = (min(i, j), max(i, j))
+        if key not in gram:
+            gram[key] = _dot(s[i], s[j])
+        return gram[key]
+
+    b = [_dot(row, t) for row in s]
+    weights: dict[int, Fraction] = {}
+    queue = list(start)
+    while True:
+        price = {
+            i: b[i] - sum((a * product(i, j) for j, a in weights.items()), Fraction(0))
+            for i in (queue or range(len(s)))
+            if i not in weights
+        }
+        new = max(price, key=lambda i: price[i], default=None)
+        if new is None or price[new] <= 0:
+            if not queue:
+                break
+            queue = []
+            continue
+        # A violated point is independent of the active ones: they are all orthogonal to v, it is not.
+        weights[new] = Fraction(0)
+        while True:
+            active = list(weights)
+            z = dict(zip(active, _solve([[product(i, j) for j in active] for i in active], b, active)))
+            if min(z.values()) > 0:
+                weights = z
+                break
+            step = min(weights[i] / (weights[i] - z[i]) for i in active if z[i] <= 0)
+            weights = {i: weights[i] + step * (z[i] - weights[i]) for i in active}
+            weights = {i: a for i, a in weights.items() if a > 0}
+    q = [sum((a * s[i][d] for i, a in weights.items()), Fraction(0)) for d in range(len(t))]
+    return np.array([float(x) for x in q])
+
+
+def _dot(x, y):
+    return sum((a * b for a, b in zip(x, y)), Fraction(0))
+
+
+def _solve(matrix, values, index):
+    """Solve a positive definite system of fractions by elimination."""
+    rows = [[*row, values[i]] for row, i in zip(matrix, index)]
+    n = len(rows)
+    for k in range(n):
+        for r in range(k + 1, n):
+            factor = rows[r][k] / rows[k][k]
+            rows[r] = [x - factor * y if c >= k else x for c, (x, y) in enumerate(zip(rows[r], rows[k]))]
+    solution = [Fraction(0)] * n
+    for k in reversed(range(n)):
+        solution[k] = (rows[k][n] - _dot(rows[k][k + 1 : n], solution[k + 1 :])) / rows[k][k]
+    return solution

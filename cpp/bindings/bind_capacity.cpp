@@ -32,8 +32,7 @@ static Array mean_points_py(const std::vector<py::array>& manifolds, int n_threa
   const std::vector<PointsView> views = views_of(manifolds);
   Array centers = new_matrix(static_cast<Index>(views.size()), views.at(0).n_features);
   const MatrixOut out = out_matrix(centers);
-  run_interruptible(py::none(),
-                    [&](const Monitor& monitor) { mean_points(views, n_threads, monitor, out); });
+  run_interruptible(py::none(), [&](const Monitor& monitor) { mean_points(views, n_threads, monitor, out); });
   return centers;
 }
 
@@ -97,8 +96,8 @@ static py::list minimize_correlation_py(const Array& centers, const std::vector<
   const std::vector<MatrixView> views = as_matrices(starts);
   std::vector<DescentResult> results;
   run_interruptible(py::none(), [&](const Monitor& monitor) {
-    results = minimize_correlation(rows, views, {max_iterations, gradient_norm, decrease},
-                                   n_threads, monitor);
+    results =
+        minimize_correlation(rows, views, {max_iterations, gradient_norm, decrease}, n_threads, monitor);
   });
   py::list out;
   for (const DescentResult& r : results) {
@@ -119,15 +118,13 @@ static py::tuple correlation_cost_py(const Array& centers, const Array& basis) {
 
 void bind_capacity(py::module_& m) {
   m.def("mean_points", &mean_points_py, py::arg("manifolds"), py::arg("n_threads"));
-  m.def("reduced_coordinates", &reduced_coordinates_py, py::arg("manifolds"),
-        py::arg("centers").noconvert(), py::arg("removed").noconvert(),
-        py::arg("scale").noconvert(), py::arg("n_threads"));
-  m.def("anchor_statistics", &anchor_statistics_py, py::arg("points").noconvert(),
-        py::arg("streams"), py::arg("draws"), py::arg("margin"), py::arg("n_samples"),
-        py::arg("key"), py::arg("keep"), py::arg("n_threads"), py::arg("progress"));
-  m.def("minimize_correlation", &minimize_correlation_py, py::arg("centers").noconvert(),
-        py::arg("starts"), py::arg("max_iterations"), py::arg("gradient_norm"), py::arg("decrease"),
-        py::arg("n_threads"));
+  m.def("reduced_coordinates", &reduced_coordinates_py, py::arg("manifolds"), py::arg("centers").noconvert(),
+        py::arg("removed").noconvert(), py::arg("scale").noconvert(), py::arg("n_threads"));
+  m.def("anchor_statistics", &anchor_statistics_py, py::arg("points").noconvert(), py::arg("streams"),
+        py::arg("draws"), py::arg("margin"), py::arg("n_samples"), py::arg("key"), py::arg("keep"),
+        py::arg("n_threads"), py::arg("progress"));
+  m.def("minimize_correlation", &minimize_correlation_py, py::arg("centers").noconvert(), py::arg("starts"),
+        py::arg("max_iterations"), py::arg("gradient_norm"), py::arg("decrease"), py::arg("n_threads"));
   m.def("correlation_cost", &correlation_cost_py, py::arg("centers").noconvert(),
         py::arg("basis").noconvert());
 }

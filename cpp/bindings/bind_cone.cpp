@@ -5,8 +5,8 @@
 
 namespace neurogeom {
 
-static py::tuple project_cone_py(const Array& points, const Array& targets, double margin,
-                                 int n_threads, const py::object& progress) {
+static py::tuple project_cone_py(const Array& points, const Array& targets, double margin, int n_threads,
+                                 const py::object& progress) {
   const MatrixView point_rows = as_matrix(points), target_rows = as_matrix(targets);
   require(point_rows.cols() == target_rows.cols(), "internal: widths differ");
   Array projection = new_matrix(target_rows.rows(), target_rows.cols());
@@ -22,9 +22,8 @@ static py::tuple project_cone_py(const Array& points, const Array& targets, doub
 }
 
 void bind_cone(py::module_& m) {
-  m.def("project_cone", &project_cone_py, py::arg("points").noconvert(),
-        py::arg("targets").noconvert(), py::arg("margin"), py::arg("n_threads"),
-        py::arg("progress"));
+  m.def("project_cone", &project_cone_py, py::arg("points").noconvert(), py::arg("targets").noconvert(),
+        py::arg("margin"), py::arg("n_threads"), py::arg("progress"));
 }
 
 }  // namespace neurogeom

@@ -22,17 +22,15 @@ static py::tuple normals_from_words_py(const Words& a, const Words& b) {
   return py::make_tuple(cosine, sine);
 }
 
-static std::array<std::uint32_t, 4> philox4x32_py(std::array<std::uint32_t, 4> counter,
-                                                  std::uint64_t key) {
+static std::array<std::uint32_t, 4> philox4x32_py(std::array<std::uint32_t, 4> counter, std::uint64_t key) {
   const PhiloxCounter out = philox4x32({{counter[0], counter[1], counter[2], counter[3]}}, key);
   return {out.word[0], out.word[1], out.word[2], out.word[3]};
 }
 
 void bind_random(py::module_& m) {
-  m.def("standard_normals", &standard_normals_py, py::arg("key"), py::arg("stream"),
-        py::arg("first_index"), py::arg("n_rows"), py::arg("length"));
-  m.def("normals_from_words", &normals_from_words_py, py::arg("a").noconvert(),
-        py::arg("b").noconvert());
+  m.def("standard_normals", &standard_normals_py, py::arg("key"), py::arg("stream"), py::arg("first_index"),
+        py::arg("n_rows"), py::arg("length"));
+  m.def("normals_from_words", &normals_from_words_py, py::arg("a").noconvert(), py::arg("b").noconvert());
   m.def("philox4x32", &philox4x32_py, py::arg("counter"), py::arg("key"));
 }
 

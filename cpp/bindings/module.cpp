@@ -13,8 +13,8 @@ namespace neurogeom {
 static py::dict build_info() {
   py::dict info;
   info["compiler"] = __VERSION__;
-  info["eigen"] = std::to_string(EIGEN_WORLD_VERSION) + "." + std::to_string(EIGEN_MAJOR_VERSION) +
-                  "." + std::to_string(EIGEN_MINOR_VERSION);
+  info["eigen"] = std::to_string(EIGEN_WORLD_VERSION) + "." + std::to_string(EIGEN_MAJOR_VERSION) + "." +
+                  std::to_string(EIGEN_MINOR_VERSION);
   info["simd"] = Eigen::SimdInstructionSetsInUse();
   info["threads"] = parallel_backend();
   return info;
@@ -23,8 +23,8 @@ static py::dict build_info() {
 // Whether this CPU and system run the x86-64-v3 module.
 static bool supports_v3() {
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-         __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+         __builtin_cpu_supports("bmi2");
 #else
   return false;
 #endif

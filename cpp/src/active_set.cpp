@@ -11,50 +11,20 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
-// A constraint counts as violated beyond this, relative to the target (rounding of a product is
-// ~1e-15).
+// A constraint counts as violated beyond this, relative to the target (a product rounds to ~1e-15).
 constexpr double kViolation = 1e-14;
-// Squared pivot below which the Gram matrix has lost half of its digits.
-constexpr double kSmallPivot = 1e-8;
-// Length of what is left of a point, after two orthogonalisations, that is rounding alone.
-constexpr double kDependent = 1e-13;
 // Violation of a dependent point above which it is taken for real (possible with a margin only).
 constexpr double kDependentViolation = 1e-10;
-// Sum of weights, relative to the target, from which prices are recomputed from the points
-// themselves.
+// Sum of weights, relative to the target, from which prices are recomputed from the points themselves.
 constexpr double kLargeWeights = 1e3;
 constexpr int kMaxPolish = 6;
-// Points are added together with the most violated one if their violation is at least this share of
-// it, also after those before them are in. Fewer would cost passes, more would add points that must
-// be dropped again.
-constexpr double kBlockShare = 0.5;
 // Small active sets and few points grow one by one: there a wrong addition costs more than a pass.
 constexpr Index kBlockFrom = 6;
 constexpr Index kBlockFromPoints = 128;
 // Optimality residual above which a solution is not called one.
 constexpr double kAcceptedResidual = 1e-10;
-// Gram matrices beyond 32 MB are formed row by row.
-constexpr Index kMaxGramPoints = 2048;
 
 }  // namespace
-
-Generators::Generators(const MatrixView& points)
-    : n_points(points.rows()), n_dims(points.cols()), stride(whole_runs(points.rows())) {
-  rows = RowMatrix::Zero(stride, n_dims);
-  scale = Vector::Zero(n_points);
-  for (Index i = 0; i < n_points; ++i) {
-    const double norm = points.row(i).stableNorm();
-    if (norm == 0) continue;
-    int exponent = 0;
-    std::frexp(norm, &exponent);
-    scale[i] = std::ldexp(1.0, exponent);
-    rows.row(i) = points.row(i) / scale[i];
-  }
-  if (n_points <= kMaxGramPoints) {
-    gram = RowMatrix::Zero(n_points, stride);
-    gram.noalias() = rows.topRows(n_points) * rows.transpose();
-  }
-}
 
 ActiveSet::ActiveSet(const Generators& generators)
     : generators_(generators),
@@ -64,20 +34,6 @@ ActiveSet::ActiveSet(const Generators& generators)
   prices_.resize(static_cast<std::size_t>(stride));
   maxima_.resize(static_cast<std::size_t>((stride / kRun + 3) / 4 * 4), -kInfinity);
   reserve(16);
-}
-
-void ActiveSet::reserve(Index rows) {
-  if (rows <= capacity_) return;
-  const Index old_width = width();
-  capacity_ = whole_runs(std::max(rows, 2 * capacity_));
-  const auto count = static_cast<std::size_t>(capacity_);
-  std::vector<double> factor(count * static_cast<std::size_t>(width()), 0.0);
-  for (Index r = 0; r < size(); ++r)
-    std::copy_n(factor_.data() + r * old_width, old_width, factor.data() + r * width());
-  factor_ = std::move(factor);
-  prices_.resize(static_cast<std::size_t>(width()), 0.0);
-  for (auto* x : {&y_, &a_, &l_}) x->resize(count);
-  block_.resize(Candidates::most * count);
 }
 
 void ActiveSet::reset() {
@@ -131,7 +87,7 @@ ActiveSet::Candidates ActiveSet::find_violated(bool only_one) {
     return found;
   }
   // By falling price, the first among equals; the least falls out.
-  const double threshold = kBlockShare * most;
+  const double threshold = Candidates::share * most;
   for (Index run = 0; run < n_runs; ++run) {
     if (!(maxima_[run] >= threshold)) continue;
     for (Index i = kRun * run; i < kRun * (run + 1); ++i) {
@@ -145,195 +101,6 @@ ActiveSet::Candidates ActiveSet::find_violated(bool only_one) {
     }
   }
   return found;
-}
-
-ActiveSet::Append ActiveSet::append(const Candidates& candidates) {
-  reserve(size() + candidates.count);
-  if (!orthogonal_) {
-    if (append_from_gram(candidates) == Append::done) return Append::done;
-    orthogonal_ = true;
-    rebuild_orthogonal();
-  }
-  return append_orthogonal(candidates.point[0]);
-}
-
-ActiveSet::Append ActiveSet::append_from_gram(const Candidates& candidates) {
-  const Index k = size();
-  constexpr Index most = Candidates::most;
-  // The new rows of the factor: minus their old parts, their triangle, and what of the violation is
-  // left to each. A first point without a pivot is for the orthogonal factor to deal with.
-  const double* old[most];
-  double lower[most][most], y[most];
-  Index point[most];
-  Index count = 0;
-  for (Index c = 0; c < candidates.count; ++c) {
-    const Index candidate = candidates.point[c];
-    double* own = block_.data() + count * capacity_;
-    const double* column = factor_.data() + candidate;
-    for (Index r = 0; r < k; ++r) own[r] = -column[r * width()];
-    const double* gram = gram_row(candidate);
-    double left = gram[candidate] - VectorView(own, k).squaredNorm();
-    double price = prices_[candidate];
-    for (Index q = 0; q < count; ++q) {
-      double along = gram[point[q]] - dot(own, old[q], k);
-      for (Index p = 0; p < q; ++p) along -= lower[count][p] * lower[q][p];
-      lower[count][q] = along / lower[q][q];
-      left -= lower[count][q] * lower[count][q];
-      price -= lower[count][q] * y[q];
-    }
-    if (left < kSmallPivot) {
-      if (count == 0) return Append::dependent;
-      continue;
-    }
-    if (count > 0 && price < kBlockShare * prices_[point[0]]) continue;
-    point[count] = candidate;
-    old[count] = own;
-    lower[count][count] = std::sqrt(left);
-    y[count] = price / lower[count][count];
-    ++count;
-    if (generators_.gram.size() == 0) break;  // gram_row has room for one row only
-  }
-  switch (count) {
-    case 1:
-      extend<1>(point, old, lower, y);
-      break;
-    case 2:
-      extend<2>(point, old, lower, y);
-      break;
-    case 3:
-      extend<3>(point, old, lower, y);
-      break;
-    default:
-      extend<4>(point, old, lower, y);
-      break;
-  }
-  return Append::done;
-}
-
-template <int Q>
-void ActiveSet::extend(const Index* point, const double* const* old,
-                       const double (&lower)[Candidates::most][Candidates::most], const double* y) {
-  const Index k = size(), stride = generators_.stride;
-  RowBlock<Q> block;
-  for (int q = 0; q < Q; ++q) {
-    block.init[q] = gram_row(point[q]);
-    block.old[q] = old[q];
-    block.inverse[q] = 1.0 / lower[q][q];
-    block.minus_y[q] = -y[q];
-    block.row[q] = u_row(k + q);
-    for (int p = 0; p < q; ++p) block.lower[q][p] = lower[q][p];
-    prices_[point[q]] = -kInfinity;
-  }
-  append_rows<Q>(block, factor_.data(), k, width(), 0, stride, prices_.data(), maxima_.data());
-  maxima_known_ = true;
-  for (int q = 0; q < Q; ++q) block.init[q] = nullptr;
-  append_rows<Q>(block, factor_.data(), k, width(), stride, whole_runs(k), prices_.data(), nullptr);
-
-  // Columns k and up of R: nothing in the older rows, and the inverse of the triangle in the new
-  // ones.
-  for (Index r = 0; r < k; ++r) std::fill_n(r_row(r) + k, Q, 0.0);
-  std::fill_n(negative_z() + k, Q, 0.0);
-  for (int q = 0; q < Q; ++q) {
-    double* own = r_row(k + q) + k;
-    for (int p = 0; p < Q; ++p) own[p] = p == q ? 1.0 : 0.0;
-    for (int p = 0; p < q; ++p)
-      for (int m = 0; m <= p; ++m) own[m] -= lower[q][p] * r_row(k + p)[k + m];
-    for (int p = 0; p <= q; ++p) {
-      own[p] *= block.inverse[q];
-      negative_z()[k + p] -= y[q] * own[p];
-    }
-    active_.push_back(point[q]);
-    y_[k + q] = y[q];
-    a_[k + q] = 0.0;
-  }
-}
-
-ActiveSet::Append ActiveSet::append_orthogonal(Index point) {
-  const Index k = size(), n = generators_.n_dims;
-  e_.resize(static_cast<std::size_t>(capacity_ * n));
-  double* left = e_row(k);
-  std::copy_n(generators_.rows.row(point).data(), n, left);
-  std::fill_n(l_.data(), k, 0.0);
-  for (int pass = 0; pass < 2; ++pass) {
-    for (Index r = 0; r < k; ++r) {
-      const double along = dot(e_row(r), left, n);
-      l_[r] += along;
-      axpy(-along, e_row(r), left, n);
-    }
-  }
-  const double pivot = VectorView(left, n).norm();
-  if (pivot < kDependent) return Append::dependent;
-  for (Index i = 0; i < n; ++i) left[i] /= pivot;
-  VectorOut(u_row(k), generators_.stride).noalias() = generators_.rows * VectorView(left, n);
-  double* row = r_row(k);
-  std::fill_n(row, k, 0.0);
-  for (Index r = 0; r < k; ++r) axpy(-l_[r] / pivot, r_row(r), row, k);
-  // y is R b_F with b = S t + shift; the part of t is taken from the orthonormal row, where nothing
-  // cancels.
-  double y_new = dot(left, t_, n) + shift(point) / pivot;
-  for (Index f = 0; f < k && shift_ != nullptr; ++f) y_new += row[f] * shift(active_[f]);
-  for (Index r = 0; r < k; ++r) r_row(r)[k] = 0.0;
-  row[k] = 1.0 / pivot;
-  active_.push_back(point);
-  y_[k] = y_new;
-  a_[k] = 0.0;
-  negative_z()[k] = 0.0;
-  axpy(-y_new, u_row(k), prices_.data(), generators_.stride + k + 1);
-  prices_[point] = -kInfinity;
-  maxima_known_ = false;
-  return Append::done;
-}
-
-void ActiveSet::rebuild_orthogonal() {
-  const std::vector<Index> points = active_;
-  const std::vector<double> feasible(a_.begin(), a_.begin() + size());
-  active_.clear();
-  std::copy_n(b_, generators_.stride, prices_.data());
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    // A point that was independent before can only have been so by rounding; without it nothing is
-    // lost.
-    if (append_orthogonal(points[i]) == Append::done) a_[size() - 1] = feasible[i];
-  }
-  for (const Index point : banned_) prices_[point] = -kInfinity;
-}
-
-void ActiveSet::drop(Index position) {
-  const Index last = size() - 1;
-  const Index point = active_[position];
-  if (orthogonal_) {
-    active_.erase(active_.begin() + position);
-    a_.erase(a_.begin() + position);
-    a_.push_back(0.0);
-    rebuild_orthogonal();
-    return;
-  }
-  // Reflect the rows so that column `position` of R is left in the last row alone.
-  double square = 0.0;
-  for (Index r = 0; r <= last; ++r) {
-    l_[r] = r_row(r)[position];
-    square += l_[r] * l_[r];
-  }
-  const double length = std::sqrt(square);
-  const double sign = l_[last] < 0 ? -1.0 : 1.0;
-  l_[last] += sign * length;
-  const double factor = 1.0 / (length * std::abs(l_[last]));
-  const Index n = generators_.stride + last + 1;
-  scratch_.assign(static_cast<std::size_t>(n), 0.0);
-  add_rows(l_.data(), factor_.data(), last + 1, width(), scratch_.data(), n);
-  const double along = dot(l_.data(), y_.data(), last + 1);
-  for (Index r = 0; r <= last; ++r) {
-    if (l_[r] == 0.0) continue;
-    axpy(-factor * l_[r], scratch_.data(), u_row(r), n);
-    y_[r] -= factor * l_[r] * along;
-  }
-  // Take the last row out, then the point's column.
-  axpy(y_[last], u_row(last), prices_.data(), n);
-  for (Index r = 0; r < last; ++r) r_row(r)[position] = r_row(r)[last];
-  negative_z()[position] = negative_z()[last];
-  active_[position] = active_[last];
-  a_[position] = a_[last];
-  active_.pop_back();
-  restore_price(point);
 }
 
 // From the feasible weights a_ towards the weights z that are best on the active set, dropping
@@ -399,14 +166,11 @@ void ActiveSet::finish_prices() {
   if (!orthogonal_ && total_weight_ <= kLargeWeights * scale_ && generators_.gram.size() > 0) {
     std::copy_n(b_, stride, prices_.data());
     for (Index i = 0; i < size(); ++i) l_[i] = -a_[i];
-    add_rows_at(l_.data(), generators_.gram.data(), active_.data(), size(), stride, prices_.data(),
-                stride);
+    add_rows_at(l_.data(), generators_.gram.data(), active_.data(), size(), stride, prices_.data(), stride);
     return;
   }
-  VectorOut(prices_.data(), stride).noalias() =
-      generators_.rows * VectorView(v_.data(), generators_.n_dims);
-  for (Index i = 0; i < stride; ++i)
-    prices_[i] = b_[i] == -kInfinity ? -kInfinity : prices_[i] + shift(i);
+  VectorOut(prices_.data(), stride).noalias() = generators_.rows * VectorView(v_.data(), generators_.n_dims);
+  for (Index i = 0; i < stride; ++i) prices_[i] = b_[i] == -kInfinity ? -kInfinity : prices_[i] + shift(i);
 }
 
 // One step of refinement in the primal space, then the exact prices. Returns whether this is the

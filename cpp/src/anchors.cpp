@@ -83,8 +83,7 @@ void solve_sample(const AnchorJob& job, Manifold& manifold, ActiveSet& solver, c
   double scale = VectorView(t, n_dims + 1).norm();
   if (with_margin) scale += 2 * manifold.shift.maxCoeff();
   if (scale == 0) scale = 1.0;
-  const Status status =
-      solver.solve(values, with_margin ? manifold.shift.data() : nullptr, t, scale);
+  const Status status = solver.solve(values, with_margin ? manifold.shift.data() : nullptr, t, scale);
   const bool failed = status != Status::converged;
   manifold.residual[sample] = failed ? kNaN : solver.residual();
 
@@ -166,16 +165,14 @@ AnchorSummary summarise(const Manifold& m) {
   s.dimension_prx = mean_of(squared_along);
   const Estimate cosine = mean_of(m.cosine);
   const auto dims = static_cast<double>(n_dims);
-  s.dimension = {dims * cosine.value * cosine.value,
-                 2 * dims * std::abs(cosine.value) * cosine.error};
+  s.dimension = {dims * cosine.value * cosine.value, 2 * dims * std::abs(cosine.value) * cosine.error};
   return s;
 }
 
 }  // namespace
 
-void anchor_statistics(const std::vector<AnchorJob>& jobs, double margin, Index n_samples,
-                       std::uint64_t key, int n_threads, const Monitor& monitor,
-                       AnchorSummary* summaries) {
+void anchor_statistics(const std::vector<AnchorJob>& jobs, double margin, Index n_samples, std::uint64_t key,
+                       int n_threads, const Monitor& monitor, AnchorSummary* summaries) {
   const auto n_jobs = static_cast<Index>(jobs.size());
   const Index blocks_per_job = (n_samples + kTargetBlock - 1) / kTargetBlock;
   // Manifolds at work at once. One thread needs one slot; several wait for each other at the end of
@@ -183,8 +180,8 @@ void anchor_statistics(const std::vector<AnchorJob>& jobs, double margin, Index 
   const Index wave = std::min<Index>(n_jobs, n_threads == 1 ? 1 : std::max(32, 4 * n_threads));
   std::vector<Manifold> slots(static_cast<std::size_t>(wave));
 
-  const auto solve_block = [&](Scratch& scratch, const AnchorJob& job, Manifold& manifold,
-                               Index block, const Checkpoint& checkpoint) {
+  const auto solve_block = [&](Scratch& scratch, const AnchorJob& job, Manifold& manifold, Index block,
+                               const Checkpoint& checkpoint) {
     const Generators& generators = *manifold.generators;
     const Index width = manifold.n_dims + 1;
     if (scratch.generators != &generators) {
@@ -196,22 +193,21 @@ void anchor_statistics(const std::vector<AnchorJob>& jobs, double margin, Index 
     const Index begin = block * kTargetBlock;
     const Index count = std::min(kTargetBlock, n_samples - begin);
     if (job.draws == nullptr) {
-      standard_normals(key, job.stream, static_cast<std::uint64_t>(begin), count, width,
-                       scratch.draws.data(), width);
+      standard_normals(key, job.stream, static_cast<std::uint64_t>(begin), count, width, scratch.draws.data(),
+                       width);
     } else {
       std::copy_n(job.draws + begin * width, count * width, scratch.draws.data());
     }
     if (count < kTargetBlock) scratch.draws.bottomRows(kTargetBlock - count).setZero();
-    constraint_values(generators, scratch.draws,
-                      manifold.shift.size() > 0 ? manifold.shift.data() : nullptr, scratch.values);
+    constraint_values(generators, scratch.draws, manifold.shift.size() > 0 ? manifold.shift.data() : nullptr,
+                      scratch.values);
     for (Index k = 0; k < count; ++k) {
       if (generators.n_points > kManyPoints) checkpoint();
-      solve_sample(job, manifold, *scratch.solver, scratch.draws.row(k).data(),
-                   scratch.values.row(k).data(), begin + k);
+      solve_sample(job, manifold, *scratch.solver, scratch.draws.row(k).data(), scratch.values.row(k).data(),
+                   begin + k);
     }
     if (job.squared_projection != nullptr)
-      std::copy_n(manifold.squared_projection.data() + begin, count,
-                  job.squared_projection + begin);
+      std::copy_n(manifold.squared_projection.data() + begin, count, job.squared_projection + begin);
   };
 
   for (Index first = 0; first < n_jobs; first += wave) {
@@ -229,14 +225,12 @@ void anchor_statistics(const std::vector<AnchorJob>& jobs, double margin, Index 
                       return [&, scratch, checkpoint](Index begin, Index end) {
                         for (Index b = begin; b < end; ++b) {
                           const Index j = b / blocks_per_job;
-                          solve_block(*scratch, jobs[first + j], slots[j], b % blocks_per_job,
-                                      checkpoint);
+                          solve_block(*scratch, jobs[first + j], slots[j], b % blocks_per_job, checkpoint);
                         }
                       };
                     });
     const Monitor at_end = [&](Index, Index) { return monitor && monitor(first + count, n_jobs); };
-    parallel_for(count, n_threads, at_end,
-                 [&](Index j) { summaries[first + j] = summarise(slots[j]); });
+    parallel_for(count, n_threads, at_end, [&](Index j) { summaries[first + j] = summarise(slots[j]); });
   }
 }
 

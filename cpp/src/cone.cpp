@@ -26,8 +26,8 @@ struct Scratch {
 
 // The residual of cone.hpp, from the points themselves rather than from anything the solver carried
 // along.
-double certify(const Generators& generators, const ActiveSet& solver, const Vector& shift,
-               double scale, Vector& prices) {
+double certify(const Generators& generators, const ActiveSet& solver, const Vector& shift, double scale,
+               Vector& prices) {
   const VectorView v(solver.remainder(), generators.n_dims);
   prices.noalias() = generators.rows * v;
   double worst = 0.0;
@@ -82,8 +82,7 @@ void project_cone(const MatrixView& points, const MatrixView& targets, double ma
       double scale = scratch.targets.row(k).norm();
       if (margin != 0) {
         for (Index i = 0; i < generators.n_points; ++i) {
-          scratch.shift[i] =
-              generators.scale[i] > 0 ? margin / generators.scale[i] / lengths[k] : 0.0;
+          scratch.shift[i] = generators.scale[i] > 0 ? margin / generators.scale[i] / lengths[k] : 0.0;
           scratch.values(k, i) += scratch.shift[i];
         }
         scale += 2 * scratch.shift.cwiseAbs().maxCoeff();
@@ -93,9 +92,9 @@ void project_cone(const MatrixView& points, const MatrixView& targets, double ma
       Status status = Status::infeasible;
       if (scale == 0) scale = 1.0;
       if (!contradiction)
-        status = scratch.solver.solve(scratch.values.row(k).data(),
-                                      margin != 0 ? scratch.shift.data() : nullptr,
-                                      scratch.targets.row(k).data(), scale);
+        status =
+            scratch.solver.solve(scratch.values.row(k).data(), margin != 0 ? scratch.shift.data() : nullptr,
+                                 scratch.targets.row(k).data(), scale);
       out.status[begin + k] = static_cast<std::int8_t>(status);
       if (status != Status::converged) {
         projection.setConstant(kNaN);
@@ -103,14 +102,12 @@ void project_cone(const MatrixView& points, const MatrixView& targets, double ma
         out.residual[begin + k] = kNaN;
         continue;
       }
-      projection =
-          VectorView(scratch.solver.projection(), generators.n_dims).transpose() * lengths[k];
+      projection = VectorView(scratch.solver.projection(), generators.n_dims).transpose() * lengths[k];
       weights.setZero();
       const auto& active = scratch.solver.active();
       for (std::size_t i = 0; i < active.size(); ++i)
         weights[active[i]] = scratch.solver.weights()[i] * lengths[k] / generators.scale[active[i]];
-      out.residual[begin + k] =
-          certify(generators, scratch.solver, scratch.shift, scale, scratch.prices);
+      out.residual[begin + k] = certify(generators, scratch.solver, scratch.shift, scale, scratch.prices);
     }
   };
 

@@ -28,8 +28,7 @@ class CorrelationCost {
     left_.noalias() -= along_ * along_.transpose();
     inverse_.resize(n);
     for (Index m = 0; m < n; ++m) {
-      if (!(left_(m, m) > kVanished * products_(m, m)))
-        return std::numeric_limits<double>::infinity();
+      if (!(left_(m, m) > kVanished * products_(m, m))) return std::numeric_limits<double>::infinity();
       inverse_[m] = 1.0 / left_(m, m);
     }
     double cost = 0.0;
@@ -105,8 +104,8 @@ RowMatrix quasi_newton_direction(const RowMatrix& gradient, const std::deque<Ste
   return direction;
 }
 
-DescentResult descend(const MatrixView& centers, const MatrixView& start,
-                      const DescentLimits& limits, const Checkpoint& checkpoint) {
+DescentResult descend(const MatrixView& centers, const MatrixView& start, const DescentLimits& limits,
+                      const Checkpoint& checkpoint) {
   CorrelationCost cost_function(centers);
   RowMatrix basis = start, gradient, next_gradient;
   double cost = cost_function(basis, &gradient);
@@ -115,8 +114,7 @@ DescentResult descend(const MatrixView& centers, const MatrixView& start,
   make_tangent(basis, gradient);
   std::deque<Step> steps;
   int stalled = 0;
-  for (; result.n_iterations < limits.max_iterations && stalled < kStalledSteps;
-       ++result.n_iterations) {
+  for (; result.n_iterations < limits.max_iterations && stalled < kStalledSteps; ++result.n_iterations) {
     checkpoint();
     if (gradient.norm() <= limits.gradient_norm) break;
     RowMatrix direction = quasi_newton_direction(gradient, steps);

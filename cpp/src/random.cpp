@@ -38,9 +38,7 @@ struct Pack {
 struct Pack {
   static constexpr int lanes = 2;
   __m128i v;
-  static Pack load(const std::uint64_t* p) {
-    return {_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))};
-  }
+  static Pack load(const std::uint64_t* p) { return {_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))}; }
   static Pack all(std::uint32_t x) { return {_mm_set1_epi64x(static_cast<long long>(x))}; }
   void store(std::uint64_t* p) const { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), v); }
   Pack product(Pack o) const { return {_mm_mul_epu32(v, o.v)}; }
@@ -132,11 +130,11 @@ inline double minus_two_log(double x) {
   const double s = f / (2.0 + f);
   const double z = s * s;
   const double w = z * z;
-  const double even = w * (3.999999999940941908e-01 +
-                           w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01));
-  const double odd = z * (6.666666666666735130e-01 +
-                          w * (2.857142874366239149e-01 +
-                               w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01)));
+  const double even =
+      w * (3.999999999940941908e-01 + w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01));
+  const double odd =
+      z * (6.666666666666735130e-01 +
+           w * (2.857142874366239149e-01 + w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01)));
   const double half_square = 0.5 * f * f;
   const double log_m = f - (half_square - s * (half_square + (even + odd)));
   return -2.0 * (e * 0.6931471805599453 + log_m);
@@ -160,8 +158,8 @@ PhiloxCounter philox4x32(PhiloxCounter counter, std::uint64_t key) {
   return counter;
 }
 
-void normals_from_words(const std::uint64_t* a, const std::uint64_t* b, double* cosine,
-                        double* sine, Index n) {
+void normals_from_words(const std::uint64_t* a, const std::uint64_t* b, double* cosine, double* sine,
+                        Index n) {
   for (Index i = 0; i < n; ++i) {
     const double u = 2.0 - from_bits((a[i] >> 12) | kOneBits);  // in (0, 1]
     const double radius = std::sqrt(minus_two_log(u));
@@ -171,21 +169,20 @@ void normals_from_words(const std::uint64_t* a, const std::uint64_t* b, double* 
     // Minimax polynomials as in FreeBSD's k_sin.c and k_cos.c.
     const double z = x * x;
     const double sin_x =
-        x +
-        x * z *
-            (-1.66666666666666324348e-01 +
-             z * (8.33333333332248946124e-03 +
-                  z * (-1.98412698298579493134e-04 +
-                       z * (2.75573137070700676789e-06 +
-                            z * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10)))));
+        x + x * z *
+                (-1.66666666666666324348e-01 +
+                 z * (8.33333333332248946124e-03 +
+                      z * (-1.98412698298579493134e-04 +
+                           z * (2.75573137070700676789e-06 +
+                                z * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10)))));
     const double cos_x =
-        1.0 - (0.5 * z - z * z *
-                             (4.16666666666666019037e-02 +
-                              z * (-1.38888888888741095749e-03 +
-                                   z * (2.48015872894767294178e-05 +
-                                        z * (-2.75573143513906633035e-07 +
-                                             z * (2.08757232129817482790e-09 +
-                                                  z * -1.13596475577881948265e-11))))));
+        1.0 - (0.5 * z -
+               z * z *
+                   (4.16666666666666019037e-02 +
+                    z * (-1.38888888888741095749e-03 +
+                         z * (2.48015872894767294178e-05 +
+                              z * (-2.75573143513906633035e-07 +
+                                   z * (2.08757232129817482790e-09 + z * -1.13596475577881948265e-11))))));
     // A quarter turn for each quadrant: odd ones swap sine and cosine, the signs follow.
     const std::uint64_t quadrant = b[i] >> 62;
     const std::uint64_t swap = (to_bits(cos_x) ^ to_bits(sin_x)) & (0 - (quadrant & 1));
@@ -195,8 +192,8 @@ void normals_from_words(const std::uint64_t* a, const std::uint64_t* b, double* 
   }
 }
 
-void standard_normals(std::uint64_t key, std::uint32_t stream, std::uint64_t first_index,
-                      Index n_rows, Index length, double* out, Index stride) {
+void standard_normals(std::uint64_t key, std::uint32_t stream, std::uint64_t first_index, Index n_rows,
+                      Index length, double* out, Index stride) {
   if (n_rows <= 0 || length <= 0) return;
   const Index n_blocks = (length + 1) / 2;
   std::uint64_t block[kGroup], index[kGroup], a[kGroup], b[kGroup];

@@ -75,8 +75,8 @@ void for_feature_blocks(const PointsView& view, const Checkpoint& checkpoint, Ro
   }
 }
 
-RowMatrix centred_gram(const PointsView& view, const Eigen::RowVectorXd& center,
-                       const MatrixView& removed, const Checkpoint& checkpoint) {
+RowMatrix centred_gram(const PointsView& view, const Eigen::RowVectorXd& center, const MatrixView& removed,
+                       const Checkpoint& checkpoint) {
   RowMatrix block;
   const auto centre = [&](Index first) { block.rowwise() -= center.segment(first, block.cols()); };
   RowMatrix along = RowMatrix::Zero(view.n_points, removed.rows());
@@ -120,14 +120,12 @@ void mean_points(const std::vector<PointsView>& manifolds, int n_threads, const 
 
 std::vector<RowMatrix> reduced_coordinates(const std::vector<PointsView>& manifolds,
                                            const MatrixView& centers, const MatrixView& removed,
-                                           const VectorView& scale, int n_threads,
-                                           const Monitor& monitor) {
+                                           const VectorView& scale, int n_threads, const Monitor& monitor) {
   std::vector<RowMatrix> coordinates(manifolds.size());
   const auto n = static_cast<Index>(manifolds.size());
   for_manifolds(n, n_threads, monitor, [&](Index m, const Checkpoint& checkpoint) {
     coordinates[m] =
-        gram_coordinates(centred_gram(manifolds[m], centers.row(m), removed, checkpoint)) /
-        scale[m];
+        gram_coordinates(centred_gram(manifolds[m], centers.row(m), removed, checkpoint)) / scale[m];
   });
   return coordinates;
 }

@@ -29,8 +29,7 @@ inline void report(bool ok, const char* file, int line, const char* text) {
 }
 
 // Data for tests, made by the generator under test.
-inline neurogeom::RowMatrix normals(std::uint64_t key, neurogeom::Index rows,
-                                    neurogeom::Index cols) {
+inline neurogeom::RowMatrix normals(std::uint64_t key, neurogeom::Index rows, neurogeom::Index cols) {
   neurogeom::RowMatrix out(rows, cols);
   neurogeom::standard_normals(key, 0, 0, rows, cols, out.data(), cols);
   return out;

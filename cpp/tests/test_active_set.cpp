@@ -25,8 +25,7 @@ struct Problem {
     constraint_values(generators, targets, nullptr, values);
   }
   Status solve(Index k) {
-    return solver.solve(values.row(k).data(), nullptr, targets.row(k).data(),
-                        targets.row(k).norm());
+    return solver.solve(values.row(k).data(), nullptr, targets.row(k).data(), targets.row(k).norm());
   }
   VectorView projection() const { return VectorView(solver.projection(), generators.n_dims); }
 };
@@ -60,8 +59,7 @@ Vector projection_by_search(const RowMatrix& points, const Vector& t) {
 TEST(generators_are_scaled_and_padded) {
   for (const Index n_points : {1, 2, 3, 4, 5, 16, 17, 33}) {
     RowMatrix points = normals(1, n_points, 6);
-    for (Index i = 0; i < n_points; ++i)
-      points.row(i) *= std::pow(10.0, static_cast<double>(i % 7 - 3));
+    for (Index i = 0; i < n_points; ++i) points.row(i) *= std::pow(10.0, static_cast<double>(i % 7 - 3));
     points.row(n_points / 2).setZero();
     const Generators g{view(points)};
     CHECK(g.n_points == n_points && g.n_dims == 6);
@@ -71,9 +69,8 @@ TEST(generators_are_scaled_and_padded) {
       CHECK(g.rows.row(i) * g.scale[i] == points.row(i));
       const double length = g.rows.row(i).norm();
       int exponent = 0;
-      CHECK(i == n_points / 2
-                ? g.scale[i] == 0 && length == 0
-                : length >= 0.5 && length < 1 && std::frexp(g.scale[i], &exponent) == 0.5);
+      CHECK(i == n_points / 2 ? g.scale[i] == 0 && length == 0
+                              : length >= 0.5 && length < 1 && std::frexp(g.scale[i], &exponent) == 0.5);
     }
     CHECK((g.gram - g.rows.topRows(n_points) * g.rows.transpose()).norm() < 1e-14);
   }
@@ -107,8 +104,7 @@ TEST(the_parts_of_a_solution_fit) {
     CHECK((sum - problem.projection()).norm() < 1e-13);
     CHECK(least >= 0);
     const VectorView v(problem.solver.remainder(), 40);
-    CHECK((v + problem.projection() - targets.row(k).transpose()).norm() <
-          1e-14 * targets.row(k).norm());
+    CHECK((v + problem.projection() - targets.row(k).transpose()).norm() < 1e-14 * targets.row(k).norm());
     const double scale = targets.row(k).norm();
     CHECK((problem.generators.rows * v).maxCoeff() < 1e-12 * scale);
     CHECK(std::abs(v.dot(problem.projection())) < 1e-12 * scale * scale);

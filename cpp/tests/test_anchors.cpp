@@ -10,12 +10,11 @@ namespace {
 constexpr double kPi = 3.14159265358979323846;
 constexpr std::uint64_t kKey = 77;
 
-AnchorSummary analyse(const RowMatrix& points, double margin, Index n_samples,
-                      const double* draws = nullptr, double* squared = nullptr,
-                      double* weights = nullptr, int n_threads = 1) {
+AnchorSummary analyse(const RowMatrix& points, double margin, Index n_samples, const double* draws = nullptr,
+                      double* squared = nullptr, double* weights = nullptr, int n_threads = 1) {
   AnchorSummary summary;
-  anchor_statistics({{view(points), draws, 5, squared, weights}}, margin, n_samples, kKey,
-                    n_threads, {}, &summary);
+  anchor_statistics({{view(points), draws, 5, squared, weights}}, margin, n_samples, kKey, n_threads, {},
+                    &summary);
   return summary;
 }
 
@@ -86,8 +85,7 @@ TEST(every_sample_of_two_points_with_margin) {
       double mean = 0.0;
       for (Index k = 0; k < 500; ++k) {
         // Margin shifts the coordinate along the centre.
-        const double expected =
-            squared_projection_on_wedge(draws(k, 0), draws(k, 1) + margin, radius);
+        const double expected = squared_projection_on_wedge(draws(k, 0), draws(k, 1) + margin, radius);
         CHECK_NEAR(squared[k], expected, 1e-12 * (1 + expected));
         CHECK(weights[2 * k] >= 0 && weights[2 * k + 1] >= 0);
         CHECK_NEAR(weights[2 * k] + weights[2 * k + 1], 1.0, 1e-12);
@@ -107,8 +105,7 @@ TEST(simplex_has_capacity_two_over_m) {
 
 TEST(a_point) {
   for (const double margin : {0.0, 0.1, 0.5, 2.0}) {
-    const double inverse =
-        (1 + margin * margin) * normal_cdf(margin) + margin * normal_density(margin);
+    const double inverse = (1 + margin * margin) * normal_cdf(margin) + margin * normal_density(margin);
     for (const Index n_dims : {0, 1, 3}) {
       const AnchorSummary s = analyse(RowMatrix::Zero(1, n_dims), margin, 8000);
       CHECK(within(s.capacity, 1 / inverse));
@@ -159,8 +156,7 @@ TEST(draws_belong_to_key_stream_and_sample) {
   const RowMatrix points = normals(7, 15, 4), other = normals(8, 9, 5);
   RowMatrix draws(200, 5);
   standard_normals(kKey, 5, 0, 200, 5, draws.data(), 5);
-  const AnchorSummary own = analyse(points, 0.0, 200),
-                      given = analyse(points, 0.0, 200, draws.data());
+  const AnchorSummary own = analyse(points, 0.0, 200), given = analyse(points, 0.0, 200, draws.data());
   CHECK(same(own, given));
   for (const int n_threads : {2, 3, 7})
     CHECK(same(own, analyse(points, 0.0, 200, nullptr, nullptr, nullptr, n_threads)));
@@ -168,9 +164,9 @@ TEST(draws_belong_to_key_stream_and_sample) {
   std::vector<double> few(70), many(200);
   analyse(points, 0.0, 70, nullptr, few.data());
   AnchorSummary pair[2];
-  anchor_statistics({{view(other), nullptr, 6, nullptr, nullptr},
-                     {view(points), nullptr, 5, many.data(), nullptr}},
-                    0.0, 200, kKey, 2, {}, pair);
+  anchor_statistics(
+      {{view(other), nullptr, 6, nullptr, nullptr}, {view(points), nullptr, 5, many.data(), nullptr}}, 0.0,
+      200, kKey, 2, {}, pair);
   CHECK(same(own, pair[1]));
   CHECK(std::vector<double>(many.begin(), many.begin() + 70) == few);
 }

@@ -20,22 +20,20 @@ struct Answer {
   }
 };
 
-Answer project(const RowMatrix& points, const RowMatrix& targets, double margin = 0.0,
-               int n_threads = 1) {
+Answer project(const RowMatrix& points, const RowMatrix& targets, double margin = 0.0, int n_threads = 1) {
   const Index n = targets.rows();
   Answer a{RowMatrix(n, targets.cols()), RowMatrix(n, points.rows()),
            std::vector<std::int8_t>(static_cast<std::size_t>(n)), Vector(n)};
-  project_cone(view(points), view(targets), margin, n_threads, {},
-               {MatrixOut(a.projection.data(), n, targets.cols()),
-                MatrixOut(a.weights.data(), n, points.rows()), a.status.data(),
-                VectorOut(a.residual.data(), n)});
+  project_cone(
+      view(points), view(targets), margin, n_threads, {},
+      {MatrixOut(a.projection.data(), n, targets.cols()), MatrixOut(a.weights.data(), n, points.rows()),
+       a.status.data(), VectorOut(a.residual.data(), n)});
   return a;
 }
 
 // Largest violation of the optimality conditions of any target, relative, computed from the answer
 // alone.
-double worst_violation(const RowMatrix& points, const RowMatrix& targets, double margin,
-                       const Answer& a) {
+double worst_violation(const RowMatrix& points, const RowMatrix& targets, double margin, const Answer& a) {
   double worst = 0.0;
   Vector lengths = points.rowwise().norm();
   for (Index k = 0; k < targets.rows(); ++k) {
@@ -51,8 +49,7 @@ double worst_violation(const RowMatrix& points, const RowMatrix& targets, double
     worst = std::max(worst, -a.weights.row(k).minCoeff());
     worst = std::max(worst, std::abs(q.dot(v) + margin * a.weights.row(k).sum()) / (scale * scale));
     for (Index i = 0; i < points.rows(); ++i)
-      if (lengths[i] > 0)
-        worst = std::max(worst, (points.row(i).dot(v) + margin) / lengths[i] / scale);
+      if (lengths[i] > 0) worst = std::max(worst, (points.row(i).dot(v) + margin) / lengths[i] / scale);
   }
   return worst;
 }
@@ -83,8 +80,7 @@ TEST(ray_and_halfspace) {
     const Answer a = project(point, targets, margin);
     CHECK(a.solved());
     for (Index k = 0; k < targets.rows(); ++k) {
-      const double weight =
-          std::max(0.0, (targets.row(k).dot(point.row(0)) + margin) / point.squaredNorm());
+      const double weight = std::max(0.0, (targets.row(k).dot(point.row(0)) + margin) / point.squaredNorm());
       CHECK_NEAR(a.weights(k, 0), weight, 1e-14 * (1 + weight));
       CHECK((a.projection.row(k) - weight * point.row(0)).norm() < 1e-14 * (1 + weight));
     }
@@ -157,8 +153,7 @@ TEST(contradicting_margin_is_infeasible) {
   line << 1, 0, -1, 0;
   const RowMatrix targets = normals(15, 5, 2);
   const Answer a = project(line, targets, 0.1);
-  for (const std::int8_t status : a.status)
-    CHECK(status == static_cast<std::int8_t>(Status::infeasible));
+  for (const std::int8_t status : a.status) CHECK(status == static_cast<std::int8_t>(Status::infeasible));
   CHECK(all_nan(a.projection) && all_nan(a.weights) && a.residual.array().isNaN().all());
   CHECK(project(line, targets, 0.0).solved());
   CHECK(project(line, targets, -0.1).solved());
@@ -191,8 +186,7 @@ TEST(units_do_not_matter) {
   const RowMatrix points = normals(19, 30, 10), targets = normals(20, 10, 10);
   const Answer a = project(points, targets);
   const double unit = std::ldexp(1.0, -300);
-  const Answer small = project(unit * points, unit * targets),
-               mixed = project(points / unit, unit * targets);
+  const Answer small = project(unit * points, unit * targets), mixed = project(points / unit, unit * targets);
   CHECK(small.projection / unit == a.projection);
   CHECK(mixed.projection / unit == a.projection);
   CHECK(small.weights == a.weights);
@@ -216,10 +210,8 @@ TEST(cancelling) {
   RowMatrix projection(500, 10), weights(500, 20);
   std::vector<std::int8_t> status(500);
   Vector residual(500);
-  const ConeProjections out{MatrixOut(projection.data(), 500, 10),
-                            MatrixOut(weights.data(), 500, 20), status.data(),
-                            VectorOut(residual.data(), 500)};
-  CHECK_THROWS(project_cone(
-                   view(points), view(targets), 0.0, 1, [](Index, Index) { return true; }, out),
-               Cancelled);
+  const ConeProjections out{MatrixOut(projection.data(), 500, 10), MatrixOut(weights.data(), 500, 20),
+                            status.data(), VectorOut(residual.data(), 500)};
+  CHECK_THROWS(
+      project_cone(view(points), view(targets), 0.0, 1, [](Index, Index) { return true; }, out), Cancelled);
 }

@@ -11,8 +11,7 @@ namespace {
 
 RowMatrix orthonormal(std::uint64_t key, Index rows, Index cols) {
   const Eigen::MatrixXd x = normals(key, rows, cols);
-  return Eigen::HouseholderQR<Eigen::MatrixXd>(x).householderQ() *
-         Eigen::MatrixXd::Identity(rows, cols);
+  return Eigen::HouseholderQR<Eigen::MatrixXd>(x).householderQ() * Eigen::MatrixXd::Identity(rows, cols);
 }
 
 double cost_by_definition(const RowMatrix& centers, const RowMatrix& basis) {
@@ -53,8 +52,8 @@ TEST(gradient_agrees_with_finite_differences) {
       const double step = 1e-6;
       const auto at = [&](double length) {
         const Eigen::MatrixXd moved = basis + length * direction;
-        const RowMatrix q = Eigen::HouseholderQR<Eigen::MatrixXd>(moved).householderQ() *
-                            Eigen::MatrixXd::Identity(11, rank);
+        const RowMatrix q =
+            Eigen::HouseholderQR<Eigen::MatrixXd>(moved).householderQ() * Eigen::MatrixXd::Identity(11, rank);
         return correlation_cost(view(centers), view(q), nullptr);
       };
       const double slope = (at(step) - at(-step)) / (2 * step);
@@ -64,11 +63,11 @@ TEST(gradient_agrees_with_finite_differences) {
 }
 
 TEST(descent_lowers_the_cost_to_a_stationary_point) {
-  for (const Index rank : {1, 3, 5}) {
+  for (const Index rank : {1, 3}) {
     const RowMatrix centers = normals(20, 20, 19);
     std::vector<RowMatrix> starts;
     std::vector<MatrixView> views;
-    for (std::uint64_t k = 0; k < 4; ++k) starts.push_back(orthonormal(30 + k, 19, rank));
+    for (std::uint64_t k = 0; k < 2; ++k) starts.push_back(orthonormal(30 + k, 19, rank));
     for (const RowMatrix& start : starts) views.push_back(view(start));
     const auto found = minimize_correlation(view(centers), views, {2000, 1e-6, 1e-13}, 2, {});
     CHECK(found.size() == starts.size());
@@ -76,8 +75,7 @@ TEST(descent_lowers_the_cost_to_a_stationary_point) {
       const DescentResult& result = found[k];
       CHECK(result.cost < correlation_cost(view(centers), views[k], nullptr));
       CHECK(result.cost >= 10.0);  // half of P: the diagonal
-      CHECK((result.basis.transpose() * result.basis - RowMatrix::Identity(rank, rank)).norm() <
-            1e-12);
+      CHECK((result.basis.transpose() * result.basis - RowMatrix::Identity(rank, rank)).norm() < 1e-12);
       CHECK_NEAR(result.cost, cost_by_definition(centers, result.basis), 1e-10 * result.cost);
       CHECK(result.gradient_norm < 1e-4);
     }

@@ -53,8 +53,7 @@ int in_forked_child(const std::function<int()>& body) {
 TEST(every_item_once) {
   for (const Index n_items : {0, 1, 2, 7, 64, 65, 1000})
     for (const Index grain : {0, 1, 3, 64, 5000})
-      for (const int n_threads : {-1, 0, 1, 2, 3, 7})
-        CHECK(all_once(visits(n_items, grain, n_threads)));
+      for (const int n_threads : {-1, 0, 1, 2, 3, 7}) CHECK(all_once(visits(n_items, grain, n_threads)));
 }
 
 TEST(single_items) {
@@ -78,13 +77,11 @@ TEST(first_exception_comes_out) {
     CHECK(text == "item");
     CHECK(started < 100000);  // the hand-out has stopped
   }
-  CHECK_THROWS(
-      parallel_ranges(5, 1, 2, {}, [](const Checkpoint&) -> RangeBody { throw std::bad_alloc(); }),
-      std::bad_alloc);
-  CHECK_THROWS(
-      parallel_for(
-          5, 1, [](Index, Index) -> bool { throw std::domain_error("monitor"); }, [](Index) {}),
-      std::domain_error);
+  CHECK_THROWS(parallel_ranges(5, 1, 2, {}, [](const Checkpoint&) -> RangeBody { throw std::bad_alloc(); }),
+               std::bad_alloc);
+  CHECK_THROWS(parallel_for(
+                   5, 1, [](Index, Index) -> bool { throw std::domain_error("monitor"); }, [](Index) {}),
+               std::domain_error);
   CHECK(all_once(visits(1000, 1, 3)));
 }
 
@@ -93,8 +90,7 @@ TEST(monitor_cancels) {
     std::atomic<Index> started{0};
     const auto run = [&] {
       parallel_for(
-          1000000, n_threads, [](Index done, Index) { return done >= 10; },
-          [&](Index) { ++started; });
+          1000000, n_threads, [](Index done, Index) { return done >= 10; }, [&](Index) { ++started; });
     };
     CHECK_THROWS(run(), Cancelled);
     CHECK(started >= 10);
@@ -107,8 +103,7 @@ TEST(monitor_is_called_by_the_caller_and_counts_up) {
   Index last = -1;
   bool fine = true;
   const Monitor monitor = [&](Index done, Index total) {
-    fine = fine && std::this_thread::get_id() == caller && total == 500 && done >= last &&
-           done <= total;
+    fine = fine && std::this_thread::get_id() == caller && total == 500 && done >= last && done <= total;
     last = done;
     return false;
   };

@@ -16,18 +16,16 @@ bool philox_gives(PhiloxCounter counter, std::uint64_t key, PhiloxCounter expect
   return std::equal(words.word, words.word + 4, expected.word);
 }
 
-std::vector<double> draw(std::uint64_t key, std::uint32_t stream, std::uint64_t index,
-                         Index length) {
+std::vector<double> draw(std::uint64_t key, std::uint32_t stream, std::uint64_t index, Index length) {
   std::vector<double> out(static_cast<std::size_t>(length));
   standard_normals(key, stream, index, 1, length, out.data(), length);
   return out;
 }
 
 // The pair of normals of one block, straight from the layout in random.hpp.
-void block_by_definition(std::uint64_t key, std::uint32_t stream, std::uint64_t index,
-                         std::uint32_t block, double pair[2]) {
-  const auto low = static_cast<std::uint32_t>(index),
-             high = static_cast<std::uint32_t>(index >> 32);
+void block_by_definition(std::uint64_t key, std::uint32_t stream, std::uint64_t index, std::uint32_t block,
+                         double pair[2]) {
+  const auto low = static_cast<std::uint32_t>(index), high = static_cast<std::uint32_t>(index >> 32);
   const PhiloxCounter w = philox4x32({{block, stream, low, high}}, key);
   const std::uint64_t a = w.word[0] | static_cast<std::uint64_t>(w.word[1]) << 32;
   const std::uint64_t b = w.word[2] | static_cast<std::uint64_t>(w.word[3]) << 32;
@@ -70,15 +68,12 @@ TEST(rows_lengths_and_cuts_do_not_matter) {
     std::vector<double> block(static_cast<std::size_t>(rows * stride), -77.0);
     standard_normals(kKey, 9, first, rows, length, block.data(), stride);
     for (Index r = 0; r < rows; ++r) {
-      const std::vector<double> alone =
-          draw(kKey, 9, first + static_cast<std::uint64_t>(r), length);
-      const std::vector<double> longer =
-          draw(kKey, 9, first + static_cast<std::uint64_t>(r), length + 7);
+      const std::vector<double> alone = draw(kKey, 9, first + static_cast<std::uint64_t>(r), length);
+      const std::vector<double> longer = draw(kKey, 9, first + static_cast<std::uint64_t>(r), length + 7);
       const double* row = block.data() + r * stride;
       CHECK(std::memcmp(row, alone.data(), sizeof(double) * alone.size()) == 0);
       CHECK(std::memcmp(row, longer.data(), sizeof(double) * alone.size()) == 0);
-      CHECK(row[length] == -77.0 &&
-            row[stride - 1] == -77.0);  // what lies between rows is left alone
+      CHECK(row[length] == -77.0 && row[stride - 1] == -77.0);  // what lies between rows is left alone
     }
   }
   double untouched = -77.0;
@@ -99,10 +94,9 @@ TEST(keys_streams_and_indices_differ) {
 
 TEST(extreme_words) {
   const std::uint64_t ones = ~std::uint64_t{0}, quarter = std::uint64_t{1} << 62;
-  const std::vector<std::uint64_t> a = {0,   0xfff, 0x1000, std::uint64_t{1} << 63, ones - 0x1000,
-                                        ones};
-  const std::vector<std::uint64_t> b = {
-      0, 1, quarter - 1, quarter, quarter / 2, 2 * quarter, 3 * quarter, ones, 5 * (quarter / 2)};
+  const std::vector<std::uint64_t> a = {0, 0xfff, 0x1000, std::uint64_t{1} << 63, ones - 0x1000, ones};
+  const std::vector<std::uint64_t> b = {0,           1,           quarter - 1, quarter,          quarter / 2,
+                                        2 * quarter, 3 * quarter, ones,        5 * (quarter / 2)};
   for (const std::uint64_t word_a : a)
     for (const std::uint64_t word_b : b) {
       double cosine = NAN, sine = NAN;
@@ -132,8 +126,7 @@ TEST(moments) {
   // Neighbours are uncorrelated: within a pair, across pairs, across indices.
   for (const Index lag : {1, 2, 3, 100}) {
     double product = 0.0;
-    for (Index i = lag; i < n; ++i)
-      product += x.data()[i] * x.data()[i - lag] / static_cast<double>(n);
+    for (Index i = lag; i < n; ++i) product += x.data()[i] * x.data()[i - lag] / static_cast<double>(n);
     CHECK_NEAR(product, 0.0, root);
   }
   // Kolmogorov-Smirnov distance from the normal distribution, 0.1 % point.
@@ -142,8 +135,7 @@ TEST(moments) {
   double distance = 0.0;
   for (Index i = 0; i < n; ++i) {
     const double cdf = 0.5 * std::erfc(-sorted[i] / std::sqrt(2.0));
-    distance = std::max(
-        {distance, cdf - static_cast<double>(i) / n, static_cast<double>(i + 1) / n - cdf});
+    distance = std::max({distance, cdf - static_cast<double>(i) / n, static_cast<double>(i + 1) / n - cdf});
   }
   CHECK(distance < 1.95 / std::sqrt(static_cast<double>(n)));
 }

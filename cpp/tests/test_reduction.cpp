@@ -24,8 +24,7 @@ RowMatrix center_of(const PointsView& points) {
 
 RowMatrix coordinates(const PointsView& points, const RowMatrix& removed, double scale = 1.0) {
   const RowMatrix center = center_of(points);
-  return reduced_coordinates({points}, view(center), view(removed), VectorView(&scale, 1), 1,
-                             {})[0];
+  return reduced_coordinates({points}, view(center), view(removed), VectorView(&scale, 1), 1, {})[0];
 }
 
 RowMatrix centred(const RowMatrix& x) {
@@ -69,8 +68,7 @@ void check_scalar(Scalar scalar, bool negative) {
       {rows.data(), scalar, kPoints, kFeatures, kFeatures * size, size},
       {columns.data(), scalar, kPoints, kFeatures, size, kPoints * size},
       {wide.data(), scalar, kPoints, kFeatures, 2 * kFeatures * size, 2 * size},
-      {backwards.data() + backwards.size() - 1, scalar, kPoints, kFeatures, -kFeatures * size,
-       -size},
+      {backwards.data() + backwards.size() - 1, scalar, kPoints, kFeatures, -kFeatures * size, -size},
   };
   for (const PointsView& points : views) {
     CHECK(center_of(points) == center_of(view_of(values)));
@@ -124,8 +122,8 @@ TEST(an_orthogonal_map_changes_nothing) {
 
 TEST(removed_directions) {
   const Eigen::MatrixXd columns = normals(7, kFeatures, 3);
-  const Eigen::MatrixXd q = Eigen::HouseholderQR<Eigen::MatrixXd>(columns).householderQ() *
-                            Eigen::MatrixXd::Identity(kFeatures, 3);
+  const Eigen::MatrixXd q =
+      Eigen::HouseholderQR<Eigen::MatrixXd>(columns).householderQ() * Eigen::MatrixXd::Identity(kFeatures, 3);
   const RowMatrix removed = q.transpose();
   const RowMatrix x = normals(8, 12, kFeatures) + 5 * normals(9, 12, 3) * removed;
   const RowMatrix left = centred(x) - centred(x) * removed.transpose() * removed;
@@ -153,16 +151,14 @@ TEST(rank_of_degenerate_clouds) {
 TEST(same_bits_for_any_threads) {
   std::vector<RowMatrix> clouds;
   std::vector<PointsView> views;
-  for (std::uint64_t m = 0; m < 8; ++m)
-    clouds.push_back(normals(20 + m, 10 + static_cast<Index>(m), 300));
+  for (std::uint64_t m = 0; m < 8; ++m) clouds.push_back(normals(20 + m, 10 + static_cast<Index>(m), 300));
   for (const RowMatrix& cloud : clouds) views.push_back(view_of(cloud));
   RowMatrix centers(8, 300);
   mean_points(views, 3, {}, MatrixOut(centers.data(), 8, 300));
   const RowMatrix none(0, 300);
   const Vector scale = Vector::LinSpaced(8, 1.0, 2.0);
   const auto run = [&](int n_threads) {
-    return reduced_coordinates(views, view(centers), view(none), VectorView(scale.data(), 8),
-                               n_threads, {});
+    return reduced_coordinates(views, view(centers), view(none), VectorView(scale.data(), 8), n_threads, {});
   };
   const auto one = run(1), three = run(3);
   for (std::size_t m = 0; m < 8; ++m) {

@@ -2,6 +2,7 @@
 
 from importlib.metadata import version as _version
 
+from . import datasets
 from ._isa import build_info
 from ._results import ConvergenceWarning, load
 from .capacity import ManifoldCapacity, NullCapacity, manifold_capacity
@@ -22,6 +23,7 @@ __all__ = [
     "NullCapacity",
     "ball_capacity",
     "build_info",
+    "datasets",
     "dimensionality",
     "ellipsoid_capacity",
     "load",

@@ -24,21 +24,10 @@
 
 #include <vector>
 
+#include "neurogeom/generators.hpp"
 #include "neurogeom/types.hpp"
 
 namespace neurogeom {
-
-// Generators of a cone with everything that many targets share.
-struct Generators {
-  Index n_points = 0;
-  Index n_dims = 0;
-  Index stride = 0;  // n_points rounded up to a multiple of 8; padding is zero rows
-  RowMatrix rows;    // stride x n_dims, point i divided by scale[i]; length in [1/2, 1), or 0
-  Vector scale;      // n_points, powers of two, so that the division is exact; 0 for a zero point
-  RowMatrix gram;    // n_points x stride, or empty: rows are then formed when they are needed
-
-  explicit Generators(const MatrixView& points);
-};
 
 class ActiveSet {
  public:
@@ -77,6 +66,9 @@ class ActiveSet {
   // The most violated points, first the very most.
   struct Candidates {
     static constexpr Index most = 4;
+    // Points come in together with the most violated one if their violation is at least this share of its,
+    // also after those before them are in. Fewer would cost passes, more would add points only to drop them.
+    static constexpr double share = 0.5;
     Index point[most];
     Index count = 0;
   };

@@ -38,8 +38,7 @@ struct AnchorSummary {
   double n_failed;  // samples whose projection did not converge; if any, all estimates are NaN
 };
 constexpr Index kSummaryFields = 13;
-static_assert(sizeof(AnchorSummary) == kSummaryFields * sizeof(double),
-              "a summary is a row of doubles");
+static_assert(sizeof(AnchorSummary) == kSummaryFields * sizeof(double), "a summary is a row of doubles");
 
 struct AnchorJob {
   MatrixView points;    // n_points x D; D may be 0
@@ -49,8 +48,7 @@ struct AnchorJob {
   double* weights;             // n_samples x n_points convex weights of the anchors, or null
 };
 
-void anchor_statistics(const std::vector<AnchorJob>& jobs, double margin, Index n_samples,
-                       std::uint64_t key, int n_threads, const Monitor& monitor,
-                       AnchorSummary* summaries);
+void anchor_statistics(const std::vector<AnchorJob>& jobs, double margin, Index n_samples, std::uint64_t key,
+                       int n_threads, const Monitor& monitor, AnchorSummary* summaries);
 
 }  // namespace neurogeom

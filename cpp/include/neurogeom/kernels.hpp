@@ -18,8 +18,8 @@ inline void axpy(double factor, const double* __restrict x, double* __restrict y
 
 // y += sum over r of factor[r] * row r of x (rows `stride` apart); four rows a pass to save traffic
 // on y.
-inline void add_rows(const double* factor, const double* x, Index n_rows, Index stride,
-                     double* __restrict y, Index n) {
+inline void add_rows(const double* factor, const double* x, Index n_rows, Index stride, double* __restrict y,
+                     Index n) {
   Index r = 0;
   for (; r + 4 <= n_rows; r += 4) {
     const double f0 = factor[r], f1 = factor[r + 1], f2 = factor[r + 2], f3 = factor[r + 3];
@@ -34,8 +34,8 @@ inline void add_rows(const double* factor, const double* x, Index n_rows, Index 
 
 // The same for rows that do not follow each other: y += sum over r of factor[r] * row number
 // rows[r] of x.
-inline void add_rows_at(const double* factor, const double* x, const Index* rows, Index n_rows,
-                        Index stride, double* __restrict y, Index n) {
+inline void add_rows_at(const double* factor, const double* x, const Index* rows, Index n_rows, Index stride,
+                        double* __restrict y, Index n) {
   Index r = 0;
   for (; r + 4 <= n_rows; r += 4) {
     const double f0 = factor[r], f1 = factor[r + 1], f2 = factor[r + 2], f3 = factor[r + 3];
@@ -49,8 +49,8 @@ inline void add_rows_at(const double* factor, const double* x, const Index* rows
 }
 
 // out[r] = row number rows[r] of x . y; four rows a pass share the loads of y.
-inline void dot_rows_at(const double* x, const Index* rows, Index n_rows, Index stride,
-                        const double* y, Index n, double* out) {
+inline void dot_rows_at(const double* x, const Index* rows, Index n_rows, Index stride, const double* y,
+                        Index n, double* out) {
   const VectorView shared(y, n);
   Index r = 0;
   for (; r + 4 <= n_rows; r += 4) {
@@ -134,8 +134,8 @@ struct RowBlock {
 };
 
 template <int Q>
-void append_rows(const RowBlock<Q>& block, const double* factor, Index n_rows, Index stride,
-                 Index offset, Index n, double* prices, double* maxima) {
+void append_rows(const RowBlock<Q>& block, const double* factor, Index n_rows, Index stride, Index offset,
+                 Index n, double* prices, double* maxima) {
   for (Index i = 0; i < n; i += kRun) {
     Lanes low[Q], high[Q];
     for (int q = 0; q < Q; ++q) {
@@ -150,8 +150,7 @@ void append_rows(const RowBlock<Q>& block, const double* factor, Index n_rows, I
         high[q] += block.old[q][r] * x_high;
       }
     }
-    Lanes price_low = load_lanes(prices + offset + i),
-          price_high = load_lanes(prices + offset + i + 4);
+    Lanes price_low = load_lanes(prices + offset + i), price_high = load_lanes(prices + offset + i + 4);
     for (int q = 0; q < Q; ++q) {
       for (int p = 0; p < q; ++p) {
         low[q] -= block.lower[q][p] * low[p];

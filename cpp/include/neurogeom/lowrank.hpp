@@ -26,7 +26,7 @@ struct DescentResult {
 struct DescentLimits {
   Index max_iterations;
   double gradient_norm;  // reached: done
-  double decrease;  // relative decrease of the cost that no longer counts; several in a row: done
+  double decrease;       // relative decrease of the cost that no longer counts; several in a row: done
 };
 
 // From each start (r x K, orthonormal columns) down.

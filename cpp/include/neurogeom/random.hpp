@@ -32,12 +32,12 @@ struct PhiloxCounter {
 PhiloxCounter philox4x32(PhiloxCounter counter, std::uint64_t key);
 
 // Box-Muller of n pairs of 64-bit words; exposed so that the map can be tested at extreme words.
-void normals_from_words(const std::uint64_t* a, const std::uint64_t* b, double* cosine,
-                        double* sine, Index n);
+void normals_from_words(const std::uint64_t* a, const std::uint64_t* b, double* cosine, double* sine,
+                        Index n);
 
 // Row i of `out` (stride elements apart) is the vector of `length` normals at index first_index +
 // i. Length is at most 2^33.
-void standard_normals(std::uint64_t key, std::uint32_t stream, std::uint64_t first_index,
-                      Index n_rows, Index length, double* out, Index stride);
+void standard_normals(std::uint64_t key, std::uint32_t stream, std::uint64_t first_index, Index n_rows,
+                      Index length, double* out, Index stride);
 
 }  // namespace neurogeom

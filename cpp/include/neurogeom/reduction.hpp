@@ -35,8 +35,7 @@ void mean_points(const std::vector<PointsView>& manifolds, int n_threads, const 
 // 0), divided by scale[m].
 std::vector<RowMatrix> reduced_coordinates(const std::vector<PointsView>& manifolds,
                                            const MatrixView& centers, const MatrixView& removed,
-                                           const VectorView& scale, int n_threads,
-                                           const Monitor& monitor);
+                                           const VectorView& scale, int n_threads, const Monitor& monitor);
 
 // Factor A (n x rank) with A A' = gram to rounding; pivots are taken in the order of the rows where
 // that is safe. Directions below 1e-7 of the largest extent are dropped.

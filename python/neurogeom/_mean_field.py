@@ -1,0 +1,226 @@
+"""The mean-field analysis of one set of manifolds, step by step; :mod:`neurogeom.capacity` is its face.
+
+Centres and what they share, then, group by group, coordinates of the points and anchor statistics. The three
+steps that touch the data or the draws run in the core.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import warnings
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from . import _lowrank, _validate
+from ._capacity_results import ManifoldCapacity, population_result
+from ._isa import core
+from ._progress import ProgressFunction
+from ._results import ConvergenceWarning
+from ._validate import AnyArray, FloatArray
+from .manifolds import Manifolds
+
+# Manifolds are handled in groups whose coordinates, Gram matrices and anchors stay below this. Results do
+# not depend on it: every manifold is computed alone.
+_GROUP_BYTES = 64 << 20
+# A centre shorter than this, relative to the data, is zero up to rounding.
+_ZERO_CENTER = 1e-12
+# Columns of the core's summaries (anchors.hpp, AnchorSummary).
+_N_FIELDS, _N_FAILED = 13, 12
+
+
+@dataclasses.dataclass
+class Share:
+    """One analysis' part of the progress of the whole call; counts manifolds."""
+
+    report: ProgressFunction | None
+    start: int
+    length: int
+    total: int
+
+    def part(self, first: int, count: int) -> ProgressFunction | None:
+        if self.report is None:
+            return None
+        report, start, total = self.report, self.start + first, self.total
+        return lambda done, size: report(start + count * done // max(1, size), total)
+
+
+@dataclasses.dataclass(frozen=True)
+class Analysis:
+    """The analysis of one set of manifolds, settled but for data and draws."""
+
+    margin: float
+    n_samples: int
+    n_restarts: int  # 0: centre correlations stay
+    n_threads: int
+    keep_anchors: bool
+
+    def run(
+        self,
+        clouds: Manifolds,
+        draws: list[FloatArray] | None,
+        keys: tuple[int, int],
+        share: Share,
+        *,
+        quiet: bool = False,
+    ) -> ManifoldCapacity:
+        centers = self._centers(clouds)
+        n_points = clouds.n_points
+        overall = n_points @ centers / n_points.sum()
+        removed, before, after = self._shared_directions(centers, keys[1])
+
+        # What is left of the centres; the points follow in the core, relative to them.
+        left = centers - overall
+        left -= (left @ removed.T) @ removed
+        norms = np.linalg.norm(left, axis=1)
+        scale = np.linalg.norm(centers, axis=1).max(initial=0.0)
+        _validate.require_magnitude(float(scale), "manifolds")
+        usable = norms > _ZERO_CENTER * scale
+
+        summaries = np.full((len(clouds), _N_FIELDS), np.nan)
+        status = np.where(usable, 0, 2).astype(np.int8)
+        reduced = np.zeros(len(clouds), dtype=np.intp)
+        squared = np.full((len(clouds), self.n_samples), np.nan) if self.keep_anchors else None
+        weights = [np.full((n, self.n_samples), np.nan).T for n in n_points] if self.keep_anchors else None
+        for group in self._groups(n_points, clouds.n_features):
+            members = [m for m in group if usable[m]]
+            if not members:
+                continue
+            points = [_readable(clouds[m]) for m in members]
+            coordinates = core.reduced_coordinates(
+                points, centers[members], removed, norms[members], self.n_threads
+            )
+            own_draws = None
+            if draws is not None:
+                own_draws = [
+                    _project_draws(draws[m], p, c, centers[m], removed, norms[m])
+                    for m, p, c in zip(members, points, coordinates, strict=True)
+                ]
+            rows, squares, anchor_weights = core.anchor_statistics(
+                coordinates,
+                members,
+                own_draws,
+                self.margin,
+                self.n_samples,
+                keys[0],
+                self.keep_anchors,
+                self.n_threads,
+                share.part(group[0], len(group)),
+            )
+            summaries[members] = rows
+            reduced[members] = [c.shape[1] for c in coordinates]
+            if squared is not None and weights is not None:
+                squared[members] = squares
+                for m, weight in zip(members, anchor_weights, strict=True):
+                    weights[m] = weight
+        status[summaries[:, _N_FAILED] > 0] = 1
+        if not quiet:
+            _warn_of_failures(clouds, status)
+        return population_result(
+            summaries,
+            names=clouds.names,
+            center_correlation=before,
+            residual_center_correlation=after,
+            rank_removed=len(removed),
+            n_points=n_points,
+            n_features=clouds.n_features,
+            reduced_dimension=reduced,
+            center_norm=norms,
+            margin=self.margin,
+            n_samples=self.n_samples,
+            status=status,
+            null=None,
+            squared_projections=squared,
+            anchor_weights=None if weights is None else tuple(weights),
+        )
+
+    def _centers(self, clouds: Manifolds) -> FloatArray:
+        """Means of all manifolds, in groups so that gathered rows do not pile up."""
+        centers = np.empty((len(clouds), clouds.n_features))
+        for group in self._groups(clouds.n_points, clouds.n_features):
+            points = [_readable(clouds[m]) for m in group]
+            centers[group] = core.mean_points(points, self.n_threads)
+            # A NaN or infinity anywhere shows in the mean; only then is it worth looking for it.
+            for m, array in zip(group, points, strict=True):
+                if not np.isfinite(centers[m]).all():
+                    _validate.require_finite(array, f"manifolds[{m}]")
+                    _validate.require_magnitude(math.inf, f"manifolds[{m}]")
+        return centers
+
+    def _groups(self, n_points: NDArray[np.intp], n_features: int) -> list[list[int]]:
+        """Consecutive manifolds that are worked on together."""
+        rank = np.minimum(n_points, n_features)
+        gathered = n_points * n_features
+        size = 8 * (gathered + n_points * (n_points + rank) + self.n_samples * (rank + 8))
+        first = np.cumsum(size) // _GROUP_BYTES
+        return [list(np.flatnonzero(first == g)) for g in np.unique(first)]
+
+    def _shared_directions(self, centers: FloatArray, key: int) -> tuple[FloatArray, float, float]:
+        """Orthonormal rows to remove, and the centre correlations before and after."""
+        centered = centers - centers.mean(axis=0)
+        rows = _lowrank.center_coordinates(centered)
+        before = _lowrank.mean_abs_correlation(rows)
+        nothing = np.zeros((0, centers.shape[1]))
+        if not self.n_restarts or not np.isfinite(before):
+            return nothing, before, before
+        n = len(rows)
+        found = _lowrank.search_ranks(
+            rows,
+            _lowrank.max_rank(rows),
+            lambda rank, restart: core.standard_normals(key, rank, restart, 1, n)[0],
+            self.n_restarts,
+            rule="cost",
+            n_threads=self.n_threads,
+        )
+        rank = _lowrank.pick_rank(before, found)
+        if rank == 0:
+            return nothing, before, before
+        best = found[rank - 1]
+        return _lowrank.directions_of(best.basis, rows, centered), before, best.correlation
+
+
+def _readable(array: AnyArray) -> AnyArray:
+    """Native byte order and alignment, as the core needs them."""
+    if array.dtype.isnative and array.flags.aligned:
+        return np.asarray(array)
+    return np.array(array, dtype=array.dtype.newbyteorder("="))
+
+
+def _project_draws(
+    draws: FloatArray,
+    points: AnyArray,
+    coordinates: FloatArray,
+    center: FloatArray,
+    removed: FloatArray,
+    norm: float,
+) -> FloatArray:
+    """Coordinates of ambient draws in the basis in which `coordinates` describe the points.
+
+    With centred points X = A Q' (A the coordinates, Q orthonormal columns) they are Q't = A^+ X t.
+    """
+    centred = np.asarray(points, dtype=np.float64) - center
+    centred -= (centred @ removed.T) @ removed
+    products = centred @ draws[:, :-1].T / norm
+    projected = scipy.linalg.lstsq(coordinates, products)[0] if coordinates.size else products[:0]
+    return np.ascontiguousarray(np.column_stack([projected.T, draws[:, -1]]))
+
+
+def _warn_of_failures(clouds: Manifolds, status: NDArray[np.int8]) -> None:
+    for code, reason in (
+        (1, "a cone projection did not converge"),
+        (
+            2,
+            "the centre is zero relative to the data (it equals the global mean), so its norm is no unit",
+        ),
+    ):
+        failed = np.flatnonzero(status == code)
+        if len(failed):
+            shown = ", ".join(str(clouds.names[m]) for m in failed[:5])
+            more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
+            warnings.warn(
+                f"manifold {shown}{more}: {reason}; its results are NaN",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
