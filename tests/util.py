@@ -250,3 +250,17 @@ def _solve(matrix, values, index):
     for k in reversed(range(n)):
         solution[k] = (rows[k][n] - _dot(rows[k][k + 1 : n], solution[k + 1 :])) / rows[k][k]
     return solution
+
+
+def has_margin(points):
+    """Whether some v has points @ v < 0 throughout, by linear programming on the points' directions."""
+    rows = unit_rows(points)
+    n = rows.shape[1]
+    # maximise m subject to rows @ v + m <= 0, |v_i| <= 1
+    result = scipy.optimize.linprog(
+        np.append(np.zeros(n), -1.0),
+        A_ub=np.column_stack([rows, np.ones(len(rows))]),
+        b_ub=np.zeros(len(rows)),
+        bounds=[(-1, 1)] * n + [(None, None)],
+    )
+    return result.x[-1] > 1e-7
