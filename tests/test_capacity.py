@@ -243,8 +243,8 @@ def test_coordinates_and_layout_do_not_matter(clouds, options):
 
 
 def test_coordinates_do_not_matter_where_directions_are_removed():
-    # The descent ends where its cost stalls at 1e-13, relative. That settles the directions to
-    # about sqrt(1e-13) = 3e-7, times the condition of the minimum.
+    # The descent ends where its cost stalls at 1e-10, relative, which settles the directions to
+    # about sqrt(1e-10) = 1e-5, times the condition of the minimum.
     clouds = gaussian_clouds(20, 10, 80, shared=3.0)
     first = ng.manifold_capacity(clouds, n_samples=100, rng=3, n_restarts=3)
     assert first.rank_removed == 2

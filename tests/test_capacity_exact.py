@@ -11,6 +11,7 @@ import math
 import neurogeom as ng
 import numpy as np
 import pytest
+from neurogeom import _core
 from neurogeom._isa import core
 from scipy import optimize
 
@@ -131,6 +132,19 @@ def test_two_points(radius):
     share = 0.5 - angle / np.pi
     error = math.sqrt(share * (1 - share) / 20_000)
     assert (np.abs(result.interior_fraction - share) < 4 * error).all()
+
+
+@pytest.mark.parametrize("module", [_core, core], ids=["baseline", "in use"])
+@pytest.mark.parametrize("radius", [1e2, 1e3, 2e3, 4e3, 1e5, 1e7])
+def test_nearly_opposite_generators_converge(radius, module):
+    # The Gram matrix of the lifted points has condition R^2.
+    points = np.array([[radius], [-radius]])
+    rows, _, _ = module.anchor_statistics([points] * 8, range(8), None, 0.0, 20_000, 3, False, 1, None)
+    summary = dict(zip(ROW, rows.T, strict=True))
+    np.testing.assert_array_equal(summary["n_failed"], 0)
+    assert (summary["residual"] < 1e-10).all()
+    truth = 1 / (0.5 + 2 / np.pi * math.atan(radius))
+    assert_within_errors(summary["capacity"], truth, summary["capacity_se"])
 
 
 @pytest.mark.parametrize("margin", [0.5, 1.5])

@@ -97,7 +97,7 @@ def test_equals_rational_arithmetic(family, shape, kind):
         targets = util.cone_targets(rng, points, 2, (kind,))
         cone = ng.project_cone(points, targets)
         check_certificate(points, targets, cone)
-        for target, found, weights in zip(targets, cone.projection, cone.weights):
+        for target, found, weights in zip(targets, cone.projection, cone.weights, strict=True):
             exact = util.exact_projection(points, target, np.flatnonzero(weights).tolist())
             assert np.linalg.norm(found - exact) <= 1e-10 * np.linalg.norm(target)
 

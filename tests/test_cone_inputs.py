@@ -183,7 +183,7 @@ def test_bad_options(options, error, text):
 
 
 def test_widths_must_agree():
-    with pytest.raises(ValueError, match="points and targets must have rows of one length.*2 and 3"):
+    with pytest.raises(ValueError, match=r"points and targets must have rows of one length.*2 and 3"):
         ng.project_cone(POINTS, np.zeros((1, 3)))
 
 
@@ -218,16 +218,14 @@ class Wrapped:
 def test_layouts_and_dtypes(convert):
     """The values that arrive are used, in float64, and the arrays are left alone."""
     rng = np.random.default_rng(5)
-    points, targets = (
-        convert(rng.integers(0, 2, shape).astype(np.float64)) for shape in ((6, 4), (5, 4))
-    )
+    points, targets = (convert(rng.integers(0, 2, shape).astype(np.float64)) for shape in ((6, 4), (5, 4)))
     plain = ng.project_cone(*(np.array(x, dtype=np.float64) for x in (points, targets)))
     before = [np.array(x) for x in (points, targets)]
     cone = ng.project_cone(points, targets)
     for name, value in plain.to_dict().items():
         np.testing.assert_array_equal(getattr(cone, name), value)
     assert cone.projection.dtype == cone.weights.dtype == np.float64
-    for array, old in zip((points, targets), before):
+    for array, old in zip((points, targets), before, strict=True):
         np.testing.assert_array_equal(np.array(array), old)
 
 

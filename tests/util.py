@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import textwrap
 from fractions import Fraction
 
 import daqp
@@ -223,7 +227,8 @@ def exact_projection(points, target, start=()):
         weights[new] = Fraction(0)
         while True:
             active = list(weights)
-            z = dict(zip(active, _solve([[product(i, j) for j in active] for i in active], b, active)))
+            best = _solve([[product(i, j) for j in active] for i in active], b, active)
+            z = dict(zip(active, best, strict=True))
             if min(z.values()) > 0:
                 weights = z
                 break
@@ -235,17 +240,17 @@ def exact_projection(points, target, start=()):
 
 
 def _dot(x, y):
-    return sum((a * b for a, b in zip(x, y)), Fraction(0))
+    return sum((a * b for a, b in zip(x, y, strict=True)), Fraction(0))
 
 
 def _solve(matrix, values, index):
     """Solve a positive definite system of fractions by elimination."""
-    rows = [[*row, values[i]] for row, i in zip(matrix, index)]
+    rows = [[*row, values[i]] for row, i in zip(matrix, index, strict=True)]
     n = len(rows)
     for k in range(n):
         for r in range(k + 1, n):
             factor = rows[r][k] / rows[k][k]
-            rows[r] = [x - factor * y if c >= k else x for c, (x, y) in enumerate(zip(rows[r], rows[k]))]
+            rows[r] = [x - factor * y for x, y in zip(rows[r], rows[k], strict=True)]
     solution = [Fraction(0)] * n
     for k in reversed(range(n)):
         solution[k] = (rows[k][n] - _dot(rows[k][k + 1 : n], solution[k + 1 :])) / rows[k][k]
@@ -264,3 +269,31 @@ def has_margin(points):
         bounds=[(-1, 1)] * n + [(None, None)],
     )
     return result.x[-1] > 1e-7
+
+
+def assert_same_bits(first, second):
+    """Equal fields, NaN being equal to NaN, through nested dicts and tuples."""
+    if isinstance(first, dict):
+        assert first.keys() == second.keys()
+        for key in first:
+            assert_same_bits(first[key], second[key])
+    elif isinstance(first, tuple):
+        assert len(first) == len(second)
+        for one, other in zip(first, second, strict=True):
+            assert_same_bits(one, other)
+    else:
+        assert type(first) is type(second)
+        assert getattr(first, "dtype", None) == getattr(second, "dtype", None)
+        np.testing.assert_array_equal(first, second)
+
+
+def run_python(code, *arguments, timeout=60, **environment):
+    """Run a script in a fresh interpreter; gives (exit code, stdout, stderr)."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    return done.returncode, done.stdout.strip(), done.stderr

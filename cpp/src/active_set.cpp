@@ -16,7 +16,7 @@ constexpr double kViolation = 1e-14;
 // Violation of a dependent point above which it is taken for real (possible with a margin only).
 constexpr double kDependentViolation = 1e-10;
 // Sum of weights, relative to the target, from which prices are recomputed from the points themselves.
-constexpr double kLargeWeights = 1e3;
+constexpr double kLargeWeights = 10;
 constexpr int kMaxPolish = 6;
 // Small active sets and few points grow one by one: there a wrong addition costs more than a pass.
 constexpr Index kBlockFrom = 6;
@@ -42,13 +42,14 @@ void ActiveSet::reset() {
   orthogonal_ = false;
   n_polished_ = 0;
   residual_ = 0.0;
+  noise_ = 0.0;
   total_weight_ = 0.0;
   std::copy_n(b_, generators_.stride, prices_.data());
   maxima_known_ = false;
 }
 
 double ActiveSet::tolerance() const {
-  return std::max(kViolation * scale_, 8 * kEpsilon * total_weight_);
+  return std::max({kViolation * scale_, 8 * kEpsilon * total_weight_, noise_});
 }
 
 const double* ActiveSet::gram_row(Index point) {
@@ -129,7 +130,7 @@ void ActiveSet::settle(Index newest) {
     if (point == newest && step == 0.0) ban(point);
   }
   for (Index i = 0; i < size(); ++i) a_[i] = -negative_z()[i];
-  total_weight_ = VectorView(a_.data(), size()).sum();
+  total_weight_ = sum(a_.data(), size());
 }
 
 // A violated point that lies in the span of the active ones: with a margin the dual can move along
@@ -184,7 +185,8 @@ bool ActiveSet::polish() {
   add_combination(a_.data());
   for (Index i = 0; i < n; ++i) v_[i] = t_[i] - q_[i];
   if (k == 0) return true;
-  for (int pass = 0; pass < (orthogonal_ ? 2 : 1); ++pass) {
+  const int n_passes = orthogonal_ || total_weight_ > kLargeWeights * scale_ ? 2 : 1;
+  for (int pass = 0; pass < n_passes; ++pass) {
     dot_rows_at(generators_.rows.data(), active_.data(), k, n, v_.data(), n, l_.data());
     for (Index i = 0; i < k; ++i) l_[i] += shift(active_[i]);
     scratch_.assign(static_cast<std::size_t>(k), 0.0);
@@ -222,24 +224,30 @@ Status ActiveSet::solve(const double* b, const double* shift, const double* t, d
   const Index limit = 50 + 20 * std::min(generators_.n_points, generators_.n_dims);
   double best = 0.0;
   bool one_by_one = false;
-  for (Index iteration = 0; iteration < limit; ++iteration) {
+  for (Index iteration = 0; iteration <= limit; ++iteration) {
+    if (iteration == limit) {  // whatever is reached: its residual says what it is worth
+      polish();
+      break;
+    }
     const Candidates violated = find_violated(one_by_one);
     const Index point = violated.point[0];
     const double price = prices_[point];
     if (!(price > tolerance())) {
-      if (!polish()) continue;
-      return residual_ <= kAcceptedResidual ? Status::converged : Status::iteration_limit;
+      if (polish()) break;
+      continue;
     }
     if (append(violated) == Append::done) {
       settle(one_by_one ? point : -1);
     } else if (price <= kDependentViolation * scale_) {
+      // In the span of points that are satisfied, and yet violated: this is how large rounding is here.
+      noise_ = price;
       ban(point);
     } else if (!exchange(point)) {
       return Status::infeasible;
     }
     // Until the dual objective grows again, points come in one by one and those that do not stay
     // are banned.
-    const double objective = VectorView(y_.data(), size()).squaredNorm();
+    const double objective = squared_norm(y_.data(), size());
     one_by_one = !(objective > best * (1 + 16 * kEpsilon));
     if (!one_by_one) {
       best = objective;
@@ -247,8 +255,7 @@ Status ActiveSet::solve(const double* b, const double* shift, const double* t, d
       banned_.clear();
     }
   }
-  polish();
-  return Status::iteration_limit;
+  return residual_ <= kAcceptedResidual ? Status::converged : Status::iteration_limit;
 }
 
 }  // namespace neurogeom

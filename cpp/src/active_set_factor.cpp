@@ -56,7 +56,7 @@ ActiveSet::Append ActiveSet::append_from_gram(const Candidates& candidates) {
     const double* column = factor_.data() + candidate;
     for (Index r = 0; r < k; ++r) own[r] = -column[r * width()];
     const double* gram = gram_row(candidate);
-    double left = gram[candidate] - VectorView(own, k).squaredNorm();
+    double left = gram[candidate] - squared_norm(own, k);
     double price = prices_[candidate];
     for (Index q = 0; q < count; ++q) {
       double along = gram[point[q]] - dot(own, old[q], k);
@@ -145,7 +145,7 @@ ActiveSet::Append ActiveSet::append_orthogonal(Index point) {
       axpy(-along, e_row(r), left, n);
     }
   }
-  const double pivot = VectorView(left, n).norm();
+  const double pivot = std::sqrt(squared_norm(left, n));
   if (pivot < kDependent) return Append::dependent;
   for (Index i = 0; i < n; ++i) left[i] /= pivot;
   VectorOut(u_row(k), generators_.stride).noalias() = generators_.rows * VectorView(left, n);

@@ -80,7 +80,7 @@ void solve_sample(const AnchorJob& job, Manifold& manifold, ActiveSet& solver, c
   const Generators& g = *manifold.generators;
   const Index n_dims = manifold.n_dims;
   const bool with_margin = manifold.shift.size() > 0;
-  double scale = VectorView(t, n_dims + 1).norm();
+  double scale = std::sqrt(squared_norm(t, n_dims + 1));
   if (with_margin) scale += 2 * manifold.shift.maxCoeff();
   if (scale == 0) scale = 1.0;
   const Status status = solver.solve(values, with_margin ? manifold.shift.data() : nullptr, t, scale);
@@ -150,14 +150,15 @@ AnchorSummary summarise(const Manifold& m) {
   s.capacity = {1 / inverse.value, inverse.error / (inverse.value * inverse.value)};
 
   const Index n_dims = m.n_dims;
-  Vector mean = Vector::Zero(n_dims);
+  Vector mean = Vector::Zero(n_dims), away(n_dims);
   for (Index k = 0; k < m.anchors.rows(); ++k) mean += m.anchors.row(k);
   mean /= static_cast<double>(n);
   std::vector<double> centred(n), uncentred(n), squared_along(n);
   for (std::size_t k = 0; k < n; ++k) {
-    const auto anchor = m.anchors.row(static_cast<Index>(k)).transpose();
-    centred[k] = (anchor - mean).squaredNorm();
-    uncentred[k] = anchor.squaredNorm();
+    const double* anchor = m.anchors.row(static_cast<Index>(k)).data();
+    for (Index d = 0; d < n_dims; ++d) away[d] = anchor[d] - mean[d];
+    centred[k] = squared_norm(away.data(), n_dims);
+    uncentred[k] = squared_norm(anchor, n_dims);
     squared_along[k] = m.along[k] * m.along[k];
   }
   s.radius = root_of(mean_of(centred));

@@ -5,6 +5,8 @@
 #include <limits>
 #include <memory>
 
+#include "neurogeom/kernels.hpp"
+
 namespace neurogeom {
 namespace {
 
@@ -33,9 +35,11 @@ double certify(const Generators& generators, const ActiveSet& solver, const Vect
   double worst = 0.0;
   for (Index i = 0; i < generators.n_points; ++i)
     if (prices[i] + shift[i] > 0)
-      worst = std::max(worst, (prices[i] + shift[i]) / generators.rows.row(i).norm() / scale);
+      worst = std::max(worst, (prices[i] + shift[i]) /
+                                  std::sqrt(squared_norm(generators.rows.row(i).data(), generators.n_dims)) /
+                                  scale);
   const VectorView q(solver.projection(), generators.n_dims);
-  double slack = q.dot(v);
+  double slack = dot(q.data(), v.data(), generators.n_dims);
   for (std::size_t i = 0; i < solver.active().size(); ++i)
     slack += solver.weights()[i] * shift[solver.active()[i]];
   return std::max(worst, std::abs(slack) / (scale * scale));
@@ -69,9 +73,8 @@ void project_cone(const MatrixView& points, const MatrixView& targets, double ma
     scratch.targets.setZero();
     Vector lengths(count);
     for (Index k = 0; k < count; ++k) {
-      int exponent = 0;
-      std::frexp(targets.row(begin + k).stableNorm(), &exponent);
-      lengths[k] = std::ldexp(1.0, exponent);
+      const double above = power_of_two_above(targets.row(begin + k).data(), targets.cols());
+      lengths[k] = above > 0 ? above : 1.0;
       scratch.targets.row(k) = targets.row(begin + k) / lengths[k];
     }
     constraint_values(generators, scratch.targets, nullptr, scratch.values);
@@ -79,7 +82,7 @@ void project_cone(const MatrixView& points, const MatrixView& targets, double ma
       checkpoint();
       auto projection = out.projection.row(begin + k);
       auto weights = out.weights.row(begin + k);
-      double scale = scratch.targets.row(k).norm();
+      double scale = std::sqrt(squared_norm(scratch.targets.row(k).data(), generators.n_dims));
       if (margin != 0) {
         for (Index i = 0; i < generators.n_points; ++i) {
           scratch.shift[i] = generators.scale[i] > 0 ? margin / generators.scale[i] / lengths[k] : 0.0;

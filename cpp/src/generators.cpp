@@ -1,7 +1,5 @@
 #include "neurogeom/generators.hpp"
 
-#include <cmath>
-
 #include "neurogeom/kernels.hpp"
 
 namespace neurogeom {
@@ -17,11 +15,8 @@ Generators::Generators(const MatrixView& points)
   rows = RowMatrix::Zero(stride, n_dims);
   scale = Vector::Zero(n_points);
   for (Index i = 0; i < n_points; ++i) {
-    const double norm = points.row(i).stableNorm();
-    if (norm == 0) continue;
-    int exponent = 0;
-    std::frexp(norm, &exponent);
-    scale[i] = std::ldexp(1.0, exponent);
+    scale[i] = power_of_two_above(points.row(i).data(), n_dims);
+    if (scale[i] == 0) continue;
     rows.row(i) = points.row(i) / scale[i];
   }
   if (n_points <= kMaxGramPoints) {

@@ -18,7 +18,7 @@ constexpr int kStalledSteps = 10;
 class CorrelationCost {
  public:
   explicit CorrelationCost(const MatrixView& centers)
-      : centers_(centers), products_(centers * centers.transpose()) {}
+      : centers_(centers), products_(centers_ * centers_.transpose()) {}
 
   // Infinite where a centre vanishes, so that the line search turns back.
   double operator()(const RowMatrix& basis, RowMatrix* gradient) {
@@ -56,7 +56,7 @@ class CorrelationCost {
   }
 
  private:
-  MatrixView centers_;
+  RowMatrix centers_;  // a copy: own memory is aligned, and bits do not depend on where the input lies
   RowMatrix products_, along_, left_, weighted_;
   Vector inverse_, row_cost_;
   Eigen::RowVectorXd scaled_;

@@ -113,7 +113,11 @@ void mean_points(const std::vector<PointsView>& manifolds, int n_threads, const 
                 [&](Index m, const Checkpoint& checkpoint) {
                   RowMatrix block;
                   for_feature_blocks(manifolds[m], checkpoint, block, [&](Index first) {
-                    centers.row(m).segment(first, block.cols()) = block.colwise().mean();
+                    double* center = centers.row(m).data() + first;
+                    std::fill_n(center, block.cols(), 0.0);
+                    for (Index p = 0; p < block.rows(); ++p)
+                      axpy(1.0, block.row(p).data(), center, block.cols());
+                    for (Index f = 0; f < block.cols(); ++f) center[f] /= static_cast<double>(block.rows());
                   });
                 });
 }

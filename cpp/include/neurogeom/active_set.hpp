@@ -95,6 +95,7 @@ class ActiveSet {
   const double* t_ = nullptr;
   double scale_ = 0.0;
   double residual_ = 0.0;
+  double noise_ = 0.0;  // violation that was found to be rounding
   bool orthogonal_ = false;
   int n_polished_ = 0;
   double total_weight_ = 0.0;

@@ -1,15 +1,76 @@
-// Short loops on contiguous doubles. Written so that compilers vectorise them without reassociating
-// a sum (dot goes through Eigen, which does so in a fixed order).
+// Short loops on contiguous doubles: sums in one fixed order, whatever the address of the data. (Eigen's own
+// reductions over foreign memory start at the first aligned element, so that their bits depend on it.)
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "neurogeom/types.hpp"
 
 namespace neurogeom {
 
+// Four doubles in a register (or two), by the vector extension of GCC and Clang.
+using Lanes = double __attribute__((vector_size(32)));
+
+inline Lanes load_lanes(const double* x) {
+  Lanes lanes;
+  std::memcpy(&lanes, x, sizeof lanes);
+  return lanes;
+}
+inline void store_lanes(Lanes lanes, double* x) {
+  std::memcpy(x, &lanes, sizeof lanes);
+}
+
+inline Lanes max(Lanes a, Lanes b) {
+  return a > b ? a : b;
+}
+inline double largest_lane(Lanes a) {
+  const double low = a[0] > a[1] ? a[0] : a[1];
+  const double high = a[2] > a[3] ? a[2] : a[3];
+  return low > high ? low : high;
+}
+
+inline double sum_lanes(Lanes a) {
+  return (a[0] + a[1]) + (a[2] + a[3]);
+}
+
 inline double dot(const double* x, const double* y, Index n) {
-  return VectorView(x, n).dot(VectorView(y, n));
+  Lanes first{}, second{};
+  Index i = 0;
+  for (; i + 8 <= n; i += 8) {
+    first += load_lanes(x + i) * load_lanes(y + i);
+    second += load_lanes(x + i + 4) * load_lanes(y + i + 4);
+  }
+  double rest = 0.0;
+  for (; i < n; ++i) rest += x[i] * y[i];
+  return sum_lanes(first + second) + rest;
+}
+inline double squared_norm(const double* x, Index n) {
+  return dot(x, x, n);
+}
+
+inline double sum(const double* x, Index n) {
+  double total = 0.0;
+  for (Index i = 0; i < n; ++i) total += x[i];
+  return total;
+}
+
+// The power of two above the length of x: length / result is in [1/2, 1). 0 for a zero vector. Dividing by it
+// is exact, and nothing overflows on the way.
+inline double power_of_two_above(const double* x, Index n) {
+  double most = 0.0;
+  for (Index i = 0; i < n; ++i) most = std::max(most, std::abs(x[i]));
+  if (most == 0) return 0.0;
+  int outer = 0, inner = 0;
+  std::frexp(most, &outer);
+  double square = 0.0;
+  for (Index i = 0; i < n; ++i) {
+    const double scaled = std::ldexp(x[i], -outer);
+    square += scaled * scaled;
+  }
+  std::frexp(std::sqrt(square), &inner);
+  return std::ldexp(1.0, std::min(outer + inner, 1023));
 }
 
 inline void axpy(double factor, const double* __restrict x, double* __restrict y, Index n) {
@@ -51,7 +112,6 @@ inline void add_rows_at(const double* factor, const double* x, const Index* rows
 // out[r] = row number rows[r] of x . y; four rows a pass share the loads of y.
 inline void dot_rows_at(const double* x, const Index* rows, Index n_rows, Index stride, const double* y,
                         Index n, double* out) {
-  const VectorView shared(y, n);
   Index r = 0;
   for (; r + 4 <= n_rows; r += 4) {
     double sum[4][4] = {};
@@ -76,27 +136,6 @@ inline void dot_rows_at(const double* x, const Index* rows, Index n_rows, Index 
     for (int q = 0; q < 4; ++q) out[r + q] = (sum[q][0] + sum[q][1]) + (sum[q][2] + sum[q][3]);
   }
   for (; r < n_rows; ++r) out[r] = dot(x + rows[r] * stride, y, n);
-}
-
-// Four doubles in a register (or two), by the vector extension of GCC and Clang.
-using Lanes = double __attribute__((vector_size(32)));
-
-inline Lanes load_lanes(const double* x) {
-  Lanes lanes;
-  std::memcpy(&lanes, x, sizeof lanes);
-  return lanes;
-}
-inline void store_lanes(Lanes lanes, double* x) {
-  std::memcpy(x, &lanes, sizeof lanes);
-}
-
-inline Lanes max(Lanes a, Lanes b) {
-  return a > b ? a : b;
-}
-inline double largest_lane(Lanes a) {
-  const double low = a[0] > a[1] ? a[0] : a[1];
-  const double high = a[2] > a[3] ? a[2] : a[3];
-  return low > high ? low : high;
 }
 
 // Arrays that the next loops walk are padded to whole runs of this many doubles.

@@ -1,0 +1,209 @@
+"""Print the table of ratios that the README quotes: neurogeom over loops of other solvers.
+
+    python bench/table.py [--quick]
+
+One core each, processor time, medians of interleaved runs. Ours is the whole of ``ng.manifold_capacity``
+(sampling, Gram matrices and statistics included) without removal of centre correlations. A peer's is its loop
+over the draws of one manifold, handed over in reduced coordinates, its own draws (NumPy's legacy generator)
+and statistics included. Answers on the same draws are compared first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib.metadata
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import neurogeom as ng
+import numpy as np
+from cases import RADII, SIZES, capacity, clouds, coordinates, estimates_for, readme_example
+from neurogeom import _isa
+from peers import Peer, available_peers
+
+N_SAMPLES = (2000, 300)
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# Relative difference from a peer's answer that its tolerances explain.
+AGREEMENT = 1e-6
+
+
+@dataclasses.dataclass
+class Effort:
+    """How long to measure."""
+
+    rounds: int
+    n_manifolds: dict[tuple[int, int], int]
+    peer_samples: dict[str, int]
+
+    @classmethod
+    def of(cls, quick: bool) -> Effort:
+        """Settle the effort; quick is for checking that all of this runs."""
+        manifolds = dict(zip(SIZES, (4, 4, 2, 2) if quick else (20, 20, 10, 10), strict=True))
+        samples = {"cvxopt": 10, "daqp": 50} if quick else {"cvxopt": 100, "daqp": 400}
+        return cls(2 if quick else 7, manifolds, samples)
+
+
+def spent(call: Callable[[], object], clock: Callable[[], float] = time.process_time) -> float:
+    """Seconds that a call takes."""
+    start = clock()
+    call()
+    return clock() - start
+
+
+def fewer(n_samples: int, n_dims: int) -> int:
+    """Fewer draws where a peer takes long for each."""
+    return max(10, n_samples // (4 if n_dims > 150 else 1))
+
+
+def peer_seconds(peer: Peer, points: np.ndarray, n_samples: int) -> float:
+    """Seconds for each draw of a peer's loop, its own draws (NumPy's legacy generator) included."""
+    state = np.random.RandomState(1)
+    n_dims = points.shape[1]
+    count = fewer(n_samples, n_dims)
+    return spent(lambda: peer(points, state.randn(count, n_dims + 1))) / count
+
+
+def require_agreement(peers: dict[str, Peer], points: np.ndarray) -> None:
+    """Capacity, radius and dimension of one manifold from the same draws."""
+    draws = np.random.default_rng(5).normal(size=(20, points.shape[1] + 1))
+    ours = np.array(estimates_for(points, draws))
+    for peer in peers.values():
+        np.testing.assert_allclose(peer(points, draws), ours, rtol=AGREEMENT, err_msg=peer.name)
+
+
+def cell_ratios(
+    size: tuple[int, int], radius: float, peers: dict[str, Peer], effort: Effort
+) -> dict[tuple[str, int], float]:
+    """Peer's time for a draw over ours, for each peer and number of samples."""
+    manifolds = clouds(*size, radius, effort.n_manifolds[size])
+    reduced = coordinates(manifolds)
+    require_agreement(peers, reduced[0])
+    capacity(manifolds, 10)
+    ours: dict[int, list[float]] = {n: [] for n in N_SAMPLES}
+    theirs: dict[str, list[float]] = {name: [] for name in peers}
+    for k in range(effort.rounds):
+        for n in N_SAMPLES:
+            seconds = spent(lambda n=n, k=k: capacity(manifolds, n, rng=k))
+            ours[n].append(seconds / (len(manifolds) * n))
+        for name, peer in peers.items():
+            points = reduced[k % len(reduced)]
+            theirs[name].append(peer_seconds(peer, points, effort.peer_samples[name]))
+    return {
+        (name, n): statistics.median(theirs[name]) / statistics.median(ours[n])
+        for name in peers
+        for n in N_SAMPLES
+    }
+
+
+def sampling_ratio(effort: Effort) -> float:
+    """Rate of our normals over that of NumPy's default generator."""
+    shape = (1000, 200)
+    generator = np.random.Generator(np.random.PCG64(0))
+    ours, theirs = [], []
+    for k in range(10 * effort.rounds):
+        ours.append(spent(lambda k=k: _isa.core.standard_normals(k, 0, 0, *shape)))
+        theirs.append(spent(lambda: generator.standard_normal(shape)))
+    return statistics.median(theirs) / statistics.median(ours)
+
+
+def example_ratios(peers: dict[str, Peer], effort: Effort) -> tuple[dict[str, float], float | None]:
+    """Loops over the draws of the MFTMA package's example, over our whole call; then two threads over one.
+
+    The peer's whole call is put at its loop for 100 x 200 draws and nothing else: a lower bound, since it
+    also searches for low-rank structure and reduces the data.
+    """
+    manifolds = [features.T for features in readme_example()]
+    n_draws = 200 * len(manifolds)
+    reduced = coordinates(manifolds)
+    require_agreement(peers, reduced[0])
+
+    def call(n_threads: int) -> ng.ManifoldCapacity:
+        return ng.manifold_capacity(manifolds, n_samples=200, n_restarts=1, rng=0, n_threads=n_threads)
+
+    assert abs(call(1).mean_capacity / 0.0397 - 1) < 0.03, "the example's capacity is off"
+    ours, one, two = [], [], []
+    theirs: dict[str, list[float]] = {name: [] for name in peers}
+    for k in range(effort.rounds):
+        ours.append(spent(lambda: call(1)))
+        one.append(spent(lambda: call(1), time.perf_counter))
+        two.append(spent(lambda: call(2), time.perf_counter))
+        for name, peer in peers.items():
+            seconds = peer_seconds(peer, reduced[k], effort.peer_samples[name])
+            theirs[name].append(seconds * n_draws)
+    ratios = {name: statistics.median(theirs[name]) / statistics.median(ours) for name in peers}
+    scaling = statistics.median(one) / statistics.median(two) if (os.cpu_count() or 1) > 1 else None
+    return ratios, scaling
+
+
+def processor() -> str:
+    """Name of the processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def circumstances(peers: dict[str, Peer], load: float) -> str:
+    """One line about the machine, versions and threads."""
+    versions = [
+        f"{name} {importlib.metadata.version(name)}" for name in ("neurogeom", "numpy", "scipy", *peers)
+    ]
+    info = ng.build_info()
+    return (
+        f"{processor()}, {os.cpu_count()} cores, load {load:.1f} at the start; "
+        f"Python {platform.python_version()}, {', '.join(versions)}; module {info['isa']}, "
+        f"compiler {info['compiler']}; one thread each, except for the last row."
+    )
+
+
+def show(value: float | None) -> str:
+    """Render a ratio with two digits."""
+    if value is None:
+        return ""
+    rounded = float(f"{value:.2g}")
+    return f"{rounded:,.0f}x" if rounded >= 10 else f"{rounded:.1f}x"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="few runs: only shows that it works")
+    effort = Effort.of(parser.parse_args().quick)
+    if any(os.environ.get(name) != "1" for name in THREADS):
+        # Libraries read these when they are loaded: start again with one thread for all.
+        os.environ.update(dict.fromkeys(THREADS, "1"))
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+    peers = available_peers()
+    load = os.getloadavg()[0]
+
+    columns = [(name, n) for name in peers for n in N_SAMPLES]
+    titles = [f"{name} loop, {n} draws" for name, n in columns]
+    rows = [["", *titles, "other"], [":--", *["--:"] * (len(columns) + 1)]]
+
+    def add(title: str, ratios: dict[tuple[str, int], float], other: float | None = None) -> None:
+        rows.append([title, *(show(ratios.get(column)) for column in columns), show(other)])
+        print(f"{title}: done", file=sys.stderr)
+
+    for radius in RADII:
+        for size in SIZES:
+            title = f"{size[0]} points, {size[1]} dimensions, radius {radius:g}"
+            add(title, cell_ratios(size, radius, peers, effort))
+    ratios, scaling = example_ratios(peers, effort)
+    first = {(name, N_SAMPLES[0]): ratio for name, ratio in ratios.items()}
+    add("MFTMA README example, 200 draws, our whole call over their loop alone (lower bound)", first)
+    add("normal draws, over NumPy's PCG64", {}, sampling_ratio(effort))
+    add("two threads over one, MFTMA README example", {}, scaling)
+    print("\n".join("| " + " | ".join(row) + " |" for row in rows))
+    print(f"\n{circumstances(peers, load)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,280 @@
+"""Rules of the house: what may stand where, and that what is written down agrees with what is built.
+
+Tests of the source tree look for it beside this file, so that they run from a clone and from an sdist.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import neurogeom as ng
+import numpy as np
+import pytest
+import util
+from neurogeom import _core as baseline
+from neurogeom import _isa
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "python" / "neurogeom"
+needs_v3 = pytest.mark.skipif(not baseline.supports_v3(), reason="this CPU lacks AVX2 or FMA")
+
+
+def sources(*patterns):
+    return sorted(path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file())
+
+
+def without_comments(path):
+    return re.sub(r"//[^\n]*|/\*.*?\*/", "", path.read_text(), flags=re.DOTALL)
+
+
+# ---- the compiled modules
+
+
+def names_of(module):
+    return {name for name in dir(module) if not name.startswith("__")}
+
+
+def test_stub_names_what_the_module_has():
+    tree = ast.parse((PACKAGE / "_core.pyi").read_text())
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    assert set(functions) == names_of(baseline)
+    for name, node in functions.items():
+        # pybind11 writes the signature in the first line of the docstring
+        given = re.findall(r"(\w+):", getattr(baseline, name).__doc__.split(" -> ")[0])
+        assert [argument.arg for argument in node.args.args] == given, name
+
+
+@needs_v3
+def test_both_modules_have_the_same_names():
+    assert names_of(importlib.import_module("neurogeom._core_v3")) == names_of(baseline)
+
+
+def test_build_info():
+    info = ng.build_info()
+    assert set(info) == {"isa", "simd", "eigen", "compiler", "threads"}
+    assert all(isinstance(value, str) and value for value in info.values())
+    assert info["isa"] in ("baseline", "v3")
+    assert info["threads"] in ("OpenMP", "std::thread")
+    assert re.fullmatch(r"\d+\.\d+\.\d+", info["eigen"])
+
+
+SHOW_ISA = "import neurogeom._isa as i; print(i.isa, i.core.__name__)"
+
+
+@pytest.mark.parametrize("spelling", ["baseline", "Baseline"])
+def test_isa_override_to_baseline(spelling):
+    shown = util.run_python(SHOW_ISA, NEUROGEOM_ISA=spelling)
+    assert shown[:2] == (0, "baseline neurogeom._core")
+
+
+@needs_v3
+@pytest.mark.parametrize("wanted", ["v3", "auto"])
+def test_isa_override_to_v3(wanted):
+    assert util.run_python(SHOW_ISA, NEUROGEOM_ISA=wanted)[:2] == (0, "v3 neurogeom._core_v3")
+
+
+def test_nonsense_isa():
+    code, _, error = util.run_python(SHOW_ISA, NEUROGEOM_ISA="avx9000")
+    assert code != 0
+    assert "ImportError: NEUROGEOM_ISA must be auto, baseline or v3, not 'avx9000'" in error
+
+
+@needs_v3
+@pytest.mark.parametrize("options", ["", "margin=0.5", "remove_center_correlations=False"])
+def test_both_modules_agree_to_rounding(options, tmp_path):
+    code = f"""
+        import sys, numpy as np, neurogeom as ng
+        rng = np.random.default_rng(0)
+        clouds = rng.normal(size=(12, 1, 40)) + 0.7 * rng.normal(size=(12, 30, 40))
+        ng.manifold_capacity(clouds, rng=3, n_samples=200, {options}).save(sys.argv[1])
+    """
+    results = []
+    for isa in ("baseline", "v3"):
+        path = tmp_path / f"{isa}.npz"
+        assert util.run_python(code, path, NEUROGEOM_ISA=isa)[0] == 0
+        results.append(ng.load(path).to_dict())
+    for name, value in results[0].items():
+        if isinstance(value, (float, np.ndarray)) and name != "names":
+            tolerance = {"atol": 1e-12} if name == "kkt_residual" else {"rtol": 1e-9, "atol": 1e-12}
+            np.testing.assert_allclose(results[1][name], value, err_msg=name, **tolerance)
+        else:
+            np.testing.assert_array_equal(results[1][name], value)
+
+
+# ---- the C++ sources
+
+
+def test_python_stays_in_the_bindings():
+    files = sources("cpp/include/**/*", "cpp/src/*", "cpp/tests/*")
+    assert files
+    for path in files:
+        assert not re.search(r"pybind11|Python\.h", without_comments(path)), path
+
+
+def test_threads_stay_in_one_file():
+    files = sources("cpp/include/**/*", "cpp/src/*", "cpp/bindings/*")
+    pattern = r"#\s*pragma\s+omp|\bomp_\w+\(|<omp\.h>|_OPENMP\b|std::j?thread|<thread>|std::async|pthread_"
+    with_threads = {path.name for path in files if re.search(pattern, without_comments(path))}
+    assert with_threads == {"parallel.cpp"}
+
+
+def test_bindings_do_no_arithmetic_of_their_own():
+    for path in sources("cpp/bindings/*"):
+        assert not re.search(r"\b(sqrt|exp|log|dot|norm|cwise\w+)\s*\(", without_comments(path)), path
+
+
+def test_no_dangerous_compiler_flags():
+    for path in sources("CMakeLists.txt", "CMakePresets.json", "pyproject.toml", "cpp/**/CMakeLists.txt"):
+        assert not re.search(r"-march=native|-ffast-math|-Ofast|-funsafe-math", path.read_text()), path
+
+
+ENDINGS = ("py", "pyi", "hpp", "cpp")
+
+
+def test_no_file_grows_too_long():
+    files = sources(*(f"{top}/**/*.{end}" for top in ("python", "cpp", "tests", "bench") for end in ENDINGS))
+    assert len(files) > 30
+    too_long = {str(p.relative_to(ROOT)): n for p in files if (n := p.read_text().count("\n")) > 400}
+    assert not too_long
+
+
+# ---- the Python sources
+
+# Imports go down, or along a line without a circle.
+FLOORS = [
+    {"_core", "_core_v3"},
+    {"_validate", "_rng", "_threads", "_progress", "_results", "_isa"},
+    {"manifolds", "_lowrank", "cone", "closed_forms", "dimensionality", "datasets"},
+    {"_capacity_results", "_mean_field"},
+    {"capacity"},
+    {"report", "plot"},
+    {"compat"},
+    {"_cli_shared", "_cli_files", "_cli_demo", "cli", "__main__"},
+]
+FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
+
+
+def imported_names(path):
+    """Top-level names below neurogeom that a file imports, also inside functions and for type checking."""
+    package = ("neurogeom", *path.relative_to(PACKAGE).parts[:-1])
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            modules = [alias.name.split(".") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = list(package[: len(package) - node.level + 1]) if node.level else []
+            base += node.module.split(".") if node.module else []
+            modules = [[*base, alias.name] for alias in node.names]
+        else:
+            continue
+        found |= {m[1] for m in modules if m[0] == "neurogeom" and len(m) > 1}
+    return found
+
+
+def public_names():
+    """In which module each name of the package's __init__ is made."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    froms = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.level and node.module]
+    return {alias.name: node.module for node in froms for alias in node.names} | {"__version__": "__init__"}
+
+
+def modules():
+    """Each module or subpackage of the package with the names that it imports."""
+    found, home = {}, public_names()
+    for path in sources("python/neurogeom/**/*.py"):
+        top = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if top != "__init__":
+            names = {name if name in FLOOR else home[name] for name in imported_names(path)}
+            found.setdefault(top, set()).update(names - {top, "__init__"})
+    return found
+
+
+def test_every_module_has_a_floor():
+    assert set(modules()) | {"_core", "_core_v3"} == set(FLOOR)
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_imports_go_down(name):
+    for other in modules()[name]:
+        assert FLOOR[other] <= FLOOR[name], f"{name} imports {other}"
+
+
+def test_imports_make_no_circle():
+    left = modules()
+    while left:
+        free = {name for name, needs in left.items() if not needs & set(left)}
+        assert free, f"circle among {sorted(left)}"
+        left = {name: needs for name, needs in left.items() if name not in free}
+
+
+def test_only_compat_touches_the_global_random_state():
+    for path in sources("python/neurogeom/*.py"):
+        text = path.read_text()
+        assert not re.search(r"np\.random\.(rand|randn|seed|normal|choice|permutation)\b", text), path
+
+
+@pytest.mark.parametrize("name", ng.__all__)
+def test_public_names_are_documented(name):
+    item = getattr(ng, name)
+    text = inspect.getdoc(item)
+    assert text, name
+    assert re.match(r"[A-Z].*\.$", text.split("\n\n")[0].replace("\n", " ")), "the first line is a sentence"
+    if not inspect.isfunction(item):
+        return
+    for heading in ("Returns", "Examples"):
+        assert re.search(rf"^{heading}\n-+$", text, re.MULTILINE), f"{name} has no {heading}"
+    assert ">>> " in text
+    parameters = inspect.signature(item).parameters
+    if parameters:
+        section = text.split("Parameters\n----------\n")[1].split("\n\n")[0]
+        documented = re.findall(r"^(\w[\w, ]*) :", section, re.MULTILINE)
+        assert [n for entry in documented for n in entry.split(", ")] == list(parameters)
+
+
+def test_names_are_sorted_and_exist():
+    assert list(ng.__all__) == sorted(ng.__all__)
+    for name in ng.__all__:
+        assert hasattr(ng, name)
+    assert all(not name.startswith("_") for name in ng.__all__)
+
+
+def test_isa_choice_is_the_one_reported():
+    assert ng.build_info()["isa"] == _isa.isa
+    assert {**_isa.core.build_info(), "isa": _isa.isa} == ng.build_info()
+
+
+# ---- metadata
+
+
+def project_version():
+    return re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[1]
+
+
+def test_one_version_everywhere():
+    version = project_version()
+    assert ng.__version__ == version
+    assert re.search(rf"^version: {re.escape(version)}$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    assert f"## [{version}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_bundled_data_comes_with_its_notice():
+    installed = Path(ng.__file__).parent
+    for place in {PACKAGE, installed}:
+        notice = (place / "data" / "NOTICE.md").read_text()
+        for data in (place / "data").glob("*.np[yz]"):
+            assert data.name in notice, f"{data.name} has no attribution"
+        assert (place / "py.typed").exists()
+    assert sum(p.stat().st_size for p in (PACKAGE / "data").iterdir()) < 4_000_000
+    text = (ROOT / "pyproject.toml").read_text()
+    assert "python/neurogeom/data/NOTICE.md" in text
+    assert "LICENSE" in text
+    assert "BSD 3-Clause" in (ROOT / "LICENSE").read_text()
+
+
+def test_gitignore_keeps_build_products_out():
+    ignored = (ROOT / ".gitignore").read_text().split()
+    assert {"build/", "dist/", "*.so", "__pycache__/"} <= set(ignored)

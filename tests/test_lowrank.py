@@ -1,0 +1,332 @@
+"""Removal of centre correlations: cost, descent, search over ranks and choice of the rank."""
+
+from __future__ import annotations
+
+import neurogeom as ng
+import numpy as np
+import pytest
+from neurogeom import _lowrank
+from neurogeom._isa import core
+from scipy import linalg, optimize
+
+SHAPES = [(4, 2, 1), (6, 4, 1), (10, 9, 3), (25, 12, 4), (40, 39, 2), (5, 3, 2)]  # centres, dims, rank
+
+
+def orthonormal(rng, n, k):
+    return np.ascontiguousarray(np.linalg.qr(rng.standard_normal((n, k)))[0])
+
+
+def problem(n_centers, n_dims, rank, seed=0):
+    rng = np.random.default_rng(seed)
+    rows = rng.standard_normal((n_centers, n_dims))
+    rows += 2 * np.outer(rng.standard_normal(n_centers), rng.standard_normal(n_dims))
+    return rows, orthonormal(rng, n_dims, rank)
+
+
+def left_over(rows, basis):
+    return rows - rows @ basis @ basis.T
+
+
+def direct_cost(rows, basis):
+    """Half the sum of squared cosines between the rows of X (1 - VV'), for any V: R = X X' - XV (XV)'."""
+    products = rows @ rows.T - rows @ basis @ basis.T @ rows.T
+    squares = np.diagonal(products)
+    return 0.5 * (products**2 / np.outer(squares, squares)).sum()
+
+
+def cosines(rows):
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.abs(unit @ unit.T)[np.triu_indices(len(rows), 1)]
+
+
+def stability(rows, basis):
+    return (np.linalg.norm(left_over(rows, basis), axis=1) / np.linalg.norm(rows, axis=1)).min()
+
+
+def descend(rows, starts, *, max_iterations=2000, gradient_norm=1e-6, decrease=0.0, n_threads=1):
+    return core.minimize_correlation(rows, starts, max_iterations, gradient_norm, decrease, n_threads)
+
+
+def normals(seed, n):
+    """Starting normals as search_ranks asks for them: a function of (rank, restart)."""
+    return lambda rank, restart: np.random.default_rng([seed, rank, restart]).standard_normal(n)
+
+
+def same_span(first, second, tolerance=1e-7):
+    assert first.shape == second.shape
+    return linalg.subspace_angles(first, second).max() < tolerance
+
+
+# Cost and gradient
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_cost_and_gradient(shape):
+    rows, basis = problem(*shape)
+    cost, gradient = core.correlation_cost(rows, basis)
+    assert cost == pytest.approx(direct_cost(rows, basis), rel=1e-12)
+    assert cost == pytest.approx(shape[0] / 2 + (cosines(left_over(rows, basis)) ** 2).sum(), rel=1e-11)
+    step = 1e-6
+    numeric = np.empty_like(basis)
+    for entry in np.ndindex(basis.shape):
+        change = np.zeros_like(basis)
+        change[entry] = step
+        ahead, behind = direct_cost(rows, basis + change), direct_cost(rows, basis - change)
+        numeric[entry] = (ahead - behind) / (2 * step)
+    np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-7 * np.abs(numeric).max())
+
+
+def test_cost_depends_on_the_span_alone():
+    rows, basis = problem(12, 8, 3)
+    turn = orthonormal(np.random.default_rng(1), 3, 3)
+    cost, gradient = core.correlation_cost(rows, basis)
+    turned_cost, turned_gradient = core.correlation_cost(rows, np.ascontiguousarray(basis @ turn))
+    assert turned_cost == pytest.approx(cost, rel=1e-13)
+    np.testing.assert_allclose(turned_gradient, gradient @ turn, rtol=1e-10, atol=1e-12)
+    scaled_cost, _ = core.correlation_cost(1e3 * rows, basis)  # of each centre only the direction counts
+    assert scaled_cost == pytest.approx(cost, rel=1e-12)
+
+
+# Descent
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_descent_ends_at_a_stationary_point(shape):
+    rows, _ = problem(*shape)
+    rng = np.random.default_rng(2)
+    starts = [orthonormal(rng, shape[1], shape[2]) for _ in range(6)]
+    for start, (basis, cost, norm, n_iterations) in zip(starts, descend(rows, starts), strict=True):
+        np.testing.assert_allclose(basis.T @ basis, np.eye(shape[2]), atol=1e-13)
+        assert cost <= direct_cost(rows, start)
+        assert cost == pytest.approx(direct_cost(rows, basis), rel=1e-6)
+        again, gradient = core.correlation_cost(rows, basis)
+        assert again == pytest.approx(cost, rel=1e-12)
+        gradient -= basis @ (basis.T @ gradient)
+        assert norm == pytest.approx(np.linalg.norm(gradient), rel=1e-3, abs=1e-9)
+        assert n_iterations < 2000
+        # Done, or no step down the gradient lowers the cost by more than rounding.
+        steps = np.geomspace(1e-12, 0.1, 45) / max(norm, 1e-300)
+        lower = min(direct_cost(rows, np.linalg.qr(basis - step * gradient)[0]) for step in steps)
+        assert norm <= 1e-6 or lower > cost * (1 - 1e-11)
+
+
+def test_descent_finds_the_minimum_of_a_plane():
+    # One direction of two: the cost is a function of an angle.
+    angles = np.linspace(0, np.pi, 20_001)
+    for seed in range(20):
+        rows, _ = problem(5, 2, 1, seed=seed)
+        circle = np.stack([np.cos(angles), np.sin(angles)])
+        left = rows @ np.stack([-circle[1], circle[0]])  # what is left lies on a line: |cosine| = 1
+        assert np.abs(left).min(axis=0).max() > 0
+        start = np.ascontiguousarray(circle[:, [777]])
+        ((_, cost, _, _),) = descend(rows, [start])
+        assert cost == pytest.approx(25 / 2, rel=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(5, 3, 1), (7, 4, 1), (8, 5, 2)])
+def test_best_of_some_descents_is_that_of_scipy(shape):
+    rows, _ = problem(*shape, seed=3)
+    n_dims, rank = shape[1:]
+    rng = np.random.default_rng(4)
+    starts = [orthonormal(rng, n_dims, rank) for _ in range(25)]
+    costs = [cost for _, cost, _, _ in descend(rows, starts)]
+
+    def cost_of(flat):
+        return direct_cost(rows, np.linalg.qr(flat.reshape(n_dims, rank))[0])
+
+    theirs = [optimize.minimize(cost_of, start.ravel(), method="BFGS").fun for start in starts]
+    assert min(costs) <= min(theirs) + 1e-8
+    assert np.median(costs) <= np.median(theirs) + 0.05 * np.ptp(theirs)
+
+
+def test_a_start_that_removes_a_centre_altogether():
+    rows, _ = problem(6, 4, 1)
+    start = np.ascontiguousarray(rows[:1].T / np.linalg.norm(rows[0]))
+    ((basis, cost, _, n_iterations),) = descend(rows, [start])
+    assert cost == np.inf
+    assert n_iterations == 0
+    np.testing.assert_array_equal(basis, start)
+
+
+# Search over ranks
+
+
+def test_coordinates_of_the_centres():
+    rng = np.random.default_rng(0)
+    for shape in ((6, 30), (30, 6), (5, 5)):
+        centers = rng.standard_normal(shape)
+        centered = centers - centers.mean(axis=0)
+        rows = _lowrank.center_coordinates(centered)
+        assert rows.shape == (shape[0], min(shape[0] - 1, shape[1]))
+        np.testing.assert_allclose(rows @ rows.T, centered @ centered.T, atol=1e-12)
+        basis = orthonormal(rng, rows.shape[1], 2)
+        directions = _lowrank.directions_of(basis, rows, centered)
+        np.testing.assert_allclose(directions @ directions.T, np.eye(2), atol=1e-13)
+        left = centered - centered @ directions.T @ directions
+        np.testing.assert_allclose(
+            left @ left.T, left_over(rows, basis) @ left_over(rows, basis).T, atol=1e-11
+        )
+
+
+def test_mean_absolute_correlation():
+    rows = np.random.default_rng(0).standard_normal((7, 3))
+    assert _lowrank.mean_abs_correlation(rows) == pytest.approx(cosines(rows).mean(), rel=1e-13)
+    assert _lowrank.mean_abs_correlation(np.array([[1.0, 0.0], [0.0, 2.0]])) == 0
+    assert np.isnan(_lowrank.mean_abs_correlation(np.array([[1.0, 0.0], [0.0, 0.0]])))
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1, 0.5, 2.0])
+@pytest.mark.parametrize("n_centers", [2, 3, 5, 20, 60])
+def test_bound_of_the_search(n_centers, decay):
+    rng = np.random.default_rng(1)
+    rows = rng.standard_normal((n_centers, n_centers - 1)) * np.exp(-decay * np.arange(n_centers - 1))
+    share = np.cumsum(np.linalg.svd(rows, compute_uv=False) ** 2)
+    share /= share[-1]
+    original = np.argmax(np.where(share < 0.95, share, 0)) + 11
+    # With P - 1 directions gone nothing would be left; neither with all dimensions.
+    assert _lowrank.max_rank(rows) == max(0, min(original, n_centers - 2, rows.shape[1] - 1))
+
+
+def planted(n_centers=40, n_dims=60, rank=2, strength=8.0, seed=0):
+    """Centres of independent directions plus a strong part in few common ones."""
+    rng = np.random.default_rng(seed)
+    shared = orthonormal(rng, n_dims, rank)
+    rows = rng.standard_normal((n_centers, n_dims)) / np.sqrt(n_dims)
+    return rows + strength * rng.standard_normal((n_centers, rank)) @ shared.T / np.sqrt(rank), shared
+
+
+@pytest.mark.parametrize("rank", [1, 2, 4])
+@pytest.mark.parametrize("rule", ["cost", "stability"])
+def test_planted_structure_is_found(rank, rule):
+    rows, shared = planted(rank=rank)
+    before = _lowrank.mean_abs_correlation(rows)
+    found = _lowrank.search_ranks(rows, 6, normals(0, 40), 10, rule=rule, n_threads=2)
+    record = found[rank - 1]
+    # Noise of length 1 against 8 sqrt(40 / rank) along the common directions.
+    if rule == "cost":
+        assert linalg.subspace_angles(record.basis, shared).max() < 0.15
+        assert record.correlation < 0.25 * before
+        assert record.correlation < 1.2 * cosines(left_over(rows, shared)).mean()
+    for k, item in enumerate(found, start=1):
+        assert item.basis.shape == (60, k)
+        assert item.cost == pytest.approx(direct_cost(rows, item.basis), rel=1e-6)
+        assert item.correlation == pytest.approx(cosines(left_over(rows, item.basis)).mean(), rel=1e-8)
+        assert item.stability == pytest.approx(stability(rows, item.basis), rel=1e-6)
+
+
+def test_starts_continue_the_previous_rank():
+    # Without iterations a descent returns its start: the span of s'X and of what came before.
+    rows, _ = planted()
+    draws = normals(3, 40)
+    found = _lowrank.search_ranks(rows, 4, draws, 1, rule="cost", max_iterations=0)
+    for rank, record in enumerate(found, start=1):
+        expected = np.stack([draws(k, 0) @ rows for k in range(1, rank + 1)], axis=1)
+        assert same_span(record.basis, expected)
+    moved = _lowrank.search_ranks(rows, 2, draws, 1, rule="cost")
+    expected = np.column_stack([moved[0].basis, draws(2, 0) @ rows])
+    start = np.ascontiguousarray(np.linalg.qr(expected)[0])
+    ((basis, cost, _, _),) = descend(rows, [start])
+    assert moved[1].cost == pytest.approx(cost, rel=1e-6)
+    assert same_span(moved[1].basis, basis, 1e-2)
+
+
+@pytest.mark.parametrize("rule", ["cost", "stability"])
+def test_choice_between_restarts(rule):
+    least_stable = 0
+    for seed in range(40):
+        rows, _ = problem(6, 2 + seed % 2, 1, seed=seed)
+        draws = normals(seed, 6)
+        starts = [(draws(1, restart) @ rows)[:, None] for restart in range(8)]
+        starts = [start / np.linalg.norm(start) for start in starts]
+        (record,) = _lowrank.search_ranks(rows, 1, draws, 8, rule=rule, max_iterations=0)
+        kept = [stability(rows, start) for start in starts]
+        costs = [direct_cost(rows, start) for start in starts]
+        if rule == "stability" or max(kept) < _lowrank.MIN_STABILITY:
+            best = int(np.argmax(kept))
+        else:
+            best = min(range(8), key=lambda i: (kept[i] < _lowrank.MIN_STABILITY, costs[i]))
+            least_stable += kept[int(np.argmin(costs))] < _lowrank.MIN_STABILITY
+        if rule == "cost" and np.ptp(costs) < 1e-9:
+            continue  # two dimensions: one remains, and all costs are the same
+        assert same_span(record.basis, starts[best])
+    assert least_stable > 0 or rule == "stability"
+
+
+def test_search_stops_after_three_rises():
+    lengths = set()
+    for seed in range(6):
+        rows = np.random.default_rng(seed).standard_normal((16, 15))
+        found = _lowrank.search_ranks(rows, 14, normals(seed, 16), 2, rule="cost")
+        r = [record.correlation for record in found]
+        stops = [k for k in range(5, len(r) + 1) if r[k - 1] > r[k - 2] > r[k - 3] > r[k - 4]]
+        assert len(found) == (stops[0] if stops else 14)
+        lengths.add(len(found))
+    assert min(lengths) < 14
+
+
+def test_bits_do_not_depend_on_threads():
+    rows, _ = planted()
+    runs = [_lowrank.search_ranks(rows, 5, normals(0, 40), 5, rule="cost", n_threads=n) for n in (1, 2, 3, 7)]
+    for run in runs[1:]:
+        assert len(run) == len(runs[0])
+        for first, second in zip(runs[0], run, strict=True):
+            np.testing.assert_array_equal(first.basis, second.basis)
+            assert first.cost == second.cost
+
+
+# Choice of the rank
+
+
+def record(correlation, stable=1.0):
+    return _lowrank.RankRecord(
+        basis=np.zeros((3, 1)), correlation=correlation, stability=stable, cost=correlation
+    )
+
+
+def test_pick_rank():
+    assert _lowrank.pick_rank(0.5, [record(0.4), record(0.2), record(0.3)]) == 2
+    assert _lowrank.pick_rank(0.1, [record(0.4), record(0.2), record(0.3)]) == 0
+    assert _lowrank.pick_rank(0.5, [record(0.4), record(0.2, stable=0.04), record(0.3)]) == 3
+    assert _lowrank.pick_rank(0.5, [record(np.nan), record(0.4), record(0.4)]) == 2
+    assert _lowrank.pick_rank(0.5, []) == 0
+
+
+def test_nothing_is_removed_from_independent_centres():
+    # In 500 dimensions 12 directions are all but orthogonal: removal can only bring them closer.
+    clouds = np.random.default_rng(0).standard_normal((12, 5, 500))
+    result = ng.manifold_capacity(clouds, n_samples=10, rng=0, n_restarts=3)
+    assert result.rank_removed == 0
+    assert result.residual_center_correlation == result.center_correlation
+
+
+@pytest.mark.parametrize("n_centers", [2, 3, 4])
+def test_few_manifolds(n_centers):
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        clouds = rng.standard_normal((n_centers, 1, 20)) + 0.1 * rng.standard_normal((n_centers, 4, 20))
+        result = ng.manifold_capacity(clouds, n_samples=10, rng=0)
+        assert np.isfinite(result.capacity).all()
+        assert result.rank_removed <= n_centers - 2
+        assert result.residual_center_correlation <= result.center_correlation
+        if n_centers == 2:
+            assert result.center_correlation == pytest.approx(1)
+
+
+def test_removal_takes_the_shared_part_out():
+    rows, _ = planted(n_centers=20, n_dims=100)
+    spread = 0.05 * np.random.default_rng(1).standard_normal((20, 6, 100))
+    result = ng.manifold_capacity(rows[:, None] + spread, n_samples=50, rng=0)
+    assert result.rank_removed >= 2
+    assert result.residual_center_correlation < 0.25 * result.center_correlation
+    kept = ng.manifold_capacity(rows[:, None] + spread, n_samples=50, rng=0, remove_center_correlations=False)
+    assert kept.rank_removed == 0
+    assert (result.center_norm < kept.center_norm).all()
+    assert result.mean_radius > 2 * kept.mean_radius  # in units of centres that are shorter now
+
+
+def test_centres_without_variance():
+    rows = _lowrank.center_coordinates(np.zeros((5, 8)))
+    assert rows.shape == (5, 0)
+    assert _lowrank.max_rank(rows) == 0
+    assert _lowrank.search_ranks(rows, 0, normals(0, 5), 3, rule="cost") == []
+    assert np.isnan(_lowrank.mean_abs_correlation(rows))
