@@ -90,7 +90,12 @@ def test_certificate_on_many_small_sets(family):
 @pytest.mark.parametrize("shape", [(3, 2), (2, 5), (20, 5), (8, 8)], ids=str)
 @pytest.mark.parametrize("kind", util.TARGETS)
 def test_equals_rational_arithmetic(family, shape, kind):
-    """No rounding in the reference. For the near ones at 1e-12 a pair's own width is below the bound."""
+    """No rounding in the reference. For the near ones at 1e-12 a pair's own width is below the bound.
+
+    A target inside the cone ends with a remainder that no point sees by more than 1e-14 |t|. The twins of
+    active points, `spacing` away, could take up to 1e-14/spacing more: see the notes of project_cone.
+    """
+    bound = 1e-7 if kind == "inside" and family.startswith("near") else 1e-10
     for seed in range(4):
         rng = np.random.default_rng([seed, *shape])
         points = rng.integers(-2, 3, shape) if family == "grid" else util.FAMILIES[family](rng, *shape)
@@ -99,7 +104,7 @@ def test_equals_rational_arithmetic(family, shape, kind):
         check_certificate(points, targets, cone)
         for target, found, weights in zip(targets, cone.projection, cone.weights, strict=True):
             exact = util.exact_projection(points, target, np.flatnonzero(weights).tolist())
-            assert np.linalg.norm(found - exact) <= 1e-10 * np.linalg.norm(target)
+            assert np.linalg.norm(found - exact) <= bound * np.linalg.norm(target)
 
 
 def test_target_above_a_thin_wedge():

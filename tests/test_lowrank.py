@@ -97,7 +97,7 @@ def test_descent_ends_at_a_stationary_point(shape):
     starts = [orthonormal(rng, shape[1], shape[2]) for _ in range(6)]
     for start, (basis, cost, norm, n_iterations) in zip(starts, descend(rows, starts), strict=True):
         np.testing.assert_allclose(basis.T @ basis, np.eye(shape[2]), atol=1e-13)
-        assert cost <= direct_cost(rows, start)
+        assert cost <= direct_cost(rows, start) * (1 + 1e-12)  # one dimension left: always P^2/2
         assert cost == pytest.approx(direct_cost(rows, basis), rel=1e-6)
         again, gradient = core.correlation_cost(rows, basis)
         assert again == pytest.approx(cost, rel=1e-12)
@@ -110,17 +110,19 @@ def test_descent_ends_at_a_stationary_point(shape):
         assert norm <= 1e-6 or lower > cost * (1 - 1e-11)
 
 
-def test_descent_finds_the_minimum_of_a_plane():
-    # One direction of two: the cost is a function of an angle.
-    angles = np.linspace(0, np.pi, 20_001)
-    for seed in range(20):
-        rows, _ = problem(5, 2, 1, seed=seed)
-        circle = np.stack([np.cos(angles), np.sin(angles)])
-        left = rows @ np.stack([-circle[1], circle[0]])  # what is left lies on a line: |cosine| = 1
-        assert np.abs(left).min(axis=0).max() > 0
-        start = np.ascontiguousarray(circle[:, [777]])
-        ((_, cost, _, _),) = descend(rows, [start])
-        assert cost == pytest.approx(25 / 2, rel=1e-9)
+@pytest.mark.parametrize("seed", range(4))
+def test_no_direction_of_a_half_sphere_is_better_than_the_best_descent(seed):
+    rows, _ = problem(6, 3, 1, seed=seed)
+    n = 4000
+    height = (np.arange(n) + 0.5) / n  # spiral points, about 2.3 degrees apart
+    angle = np.arange(n) * np.pi * (3 - np.sqrt(5))
+    around = np.sqrt(1 - height**2)
+    directions = np.stack([around * np.cos(angle), around * np.sin(angle), height], axis=1)
+    lowest = min(direct_cost(rows, direction[:, None]) for direction in directions)
+    starts = [np.ascontiguousarray(direction[:, None]) for direction in directions[::100]]
+    best = min(cost for _, cost, _, _ in descend(rows, starts))
+    assert best <= lowest
+    assert best > 0.9 * lowest  # no nonsense either: the grid comes close
 
 
 @pytest.mark.parametrize("shape", [(5, 3, 1), (7, 4, 1), (8, 5, 2)])
@@ -187,8 +189,11 @@ def test_bound_of_the_search(n_centers, decay):
     assert _lowrank.max_rank(rows) == max(0, min(original, n_centers - 2, rows.shape[1] - 1))
 
 
-def planted(n_centers=40, n_dims=60, rank=2, strength=8.0, seed=0):
-    """Centres of independent directions plus a strong part in few common ones."""
+def planted(n_centers=40, n_dims=30, rank=2, strength=8.0, seed=0):
+    """Centres of independent directions plus a strong part in few common ones.
+
+    As in use, dimensions are fewer than centres: there is nothing outside the span of the rows.
+    """
     rng = np.random.default_rng(seed)
     shared = orthonormal(rng, n_dims, rank)
     rows = rng.standard_normal((n_centers, n_dims)) / np.sqrt(n_dims)
@@ -205,10 +210,11 @@ def test_planted_structure_is_found(rank, rule):
     # Noise of length 1 against 8 sqrt(40 / rank) along the common directions.
     if rule == "cost":
         assert linalg.subspace_angles(record.basis, shared).max() < 0.15
-        assert record.correlation < 0.25 * before
+        chance = np.sqrt(2 / np.pi / (30 - rank))  # mean |cosine| of random directions
+        assert record.correlation < chance < before / 2
         assert record.correlation < 1.2 * cosines(left_over(rows, shared)).mean()
     for k, item in enumerate(found, start=1):
-        assert item.basis.shape == (60, k)
+        assert item.basis.shape == (30, k)
         assert item.cost == pytest.approx(direct_cost(rows, item.basis), rel=1e-6)
         assert item.correlation == pytest.approx(cosines(left_over(rows, item.basis)).mean(), rel=1e-8)
         assert item.stability == pytest.approx(stability(rows, item.basis), rel=1e-6)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 from pathlib import Path
 
+import neurogeom as ng
 import numpy as np
 import pytest
 
@@ -90,6 +92,20 @@ def test_list_in_single_precision():
     result = analyse(clouds)
     """
     assert peak(body) < 1.5 * 20 * 100 * 25_000 * 4 + 200 * MB
+
+
+def test_one_gathered_manifold_at_a_time():
+    # With interleaved labels a manifold is a copy of half of the data: one of them, not two.
+    rng = np.random.default_rng(0)
+    matrix = rng.standard_normal((200, 100_000), dtype=np.float32)
+    clouds = ng.manifolds(matrix, np.arange(200) % 2)
+    tracemalloc.start()
+    try:
+        ng.manifold_capacity(clouds, n_samples=50, rng=0)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 0.5 * matrix.nbytes + 20 * MB
 
 
 def test_memory_does_not_grow_with_the_square_of_the_features():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import io
 import sys
 
@@ -145,6 +146,7 @@ def test_files_of_others(content, tmp_path):
     content(tmp_path / "other.npz")
     with pytest.raises(ValueError, match=r"other\.npz"):
         ng.load(tmp_path / "other.npz")
+    gc.collect()  # a file left open would be noticed in some later test
 
 
 def test_missing_file(tmp_path):

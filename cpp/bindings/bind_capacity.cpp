@@ -28,12 +28,15 @@ static std::vector<PointsView> views_of(const std::vector<py::array>& arrays) {
   return views;
 }
 
-static Array mean_points_py(const std::vector<py::array>& manifolds, int n_threads) {
+static py::tuple mean_points_py(const std::vector<py::array>& manifolds, int n_threads) {
   const std::vector<PointsView> views = views_of(manifolds);
   Array centers = new_matrix(static_cast<Index>(views.size()), views.at(0).n_features);
+  Array largest = new_vector(static_cast<Index>(views.size()));
   const MatrixOut out = out_matrix(centers);
-  run_interruptible(py::none(), [&](const Monitor& monitor) { mean_points(views, n_threads, monitor, out); });
-  return centers;
+  const VectorOut most = out_vector(largest);
+  run_interruptible(py::none(),
+                    [&](const Monitor& monitor) { mean_points(views, n_threads, monitor, out, most); });
+  return py::make_tuple(centers, largest);
 }
 
 static std::vector<Array> reduced_coordinates_py(const std::vector<py::array>& manifolds,

@@ -13,11 +13,15 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 // A constraint counts as violated beyond this, relative to the target (a product rounds to ~1e-15).
 constexpr double kViolation = 1e-14;
-// Violation of a dependent point above which it is taken for real (possible with a margin only).
-constexpr double kDependentViolation = 1e-10;
+// Share of an active point in a dependent one below which it is none.
+constexpr double kNoCoefficient = 1e-10;
 // Sum of weights, relative to the target, from which prices are recomputed from the points themselves.
 constexpr double kLargeWeights = 10;
 constexpr int kMaxPolish = 6;
+constexpr int kMaxRefinements = 5;
+// With a margin, weights beyond this (relative to the target) that do not lead to a solution mean that there
+// is none to working precision.
+constexpr double kDivergedWeights = 1e6;
 // Small active sets and few points grow one by one: there a wrong addition costs more than a pass.
 constexpr Index kBlockFrom = 6;
 constexpr Index kBlockFromPoints = 128;
@@ -26,8 +30,9 @@ constexpr double kAcceptedResidual = 1e-10;
 
 }  // namespace
 
-ActiveSet::ActiveSet(const Generators& generators)
+ActiveSet::ActiveSet(const Generators& generators, Checkpoint checkpoint)
     : generators_(generators),
+      checkpoint_(std::move(checkpoint)),
       q_(static_cast<std::size_t>(generators.n_dims)),
       v_(static_cast<std::size_t>(generators.n_dims)) {
   const Index stride = generators.stride;
@@ -143,7 +148,7 @@ bool ActiveSet::exchange(Index point) {
   double step = kInfinity;
   Index blocking = -1;
   for (Index i = 0; i < k; ++i) {
-    if (coefficient[i] <= kDependentViolation) continue;
+    if (coefficient[i] <= kNoCoefficient) continue;
     if (a_[i] / coefficient[i] < step) {
       step = a_[i] / coefficient[i];
       blocking = i;
@@ -185,21 +190,41 @@ bool ActiveSet::polish() {
   add_combination(a_.data());
   for (Index i = 0; i < n; ++i) v_[i] = t_[i] - q_[i];
   if (k == 0) return true;
-  const int n_passes = orthogonal_ || total_weight_ > kLargeWeights * scale_ ? 2 : 1;
+  const bool delicate = orthogonal_ || total_weight_ > kLargeWeights * scale_;
+  const int n_passes = delicate ? kMaxRefinements : 1;
+  double last_error = kInfinity;
+  const auto move = [&](double sign) {
+    for (Index i = 0; i < k; ++i) l_[i] = sign * scratch_[i];
+    for (Index i = 0; i < k; ++i) a_[i] += l_[i];
+    add_combination(l_.data());
+    for (Index i = 0; i < n; ++i) v_[i] = t_[i] - q_[i];
+  };
   for (int pass = 0; pass < n_passes; ++pass) {
     dot_rows_at(generators_.rows.data(), active_.data(), k, n, v_.data(), n, l_.data());
-    for (Index i = 0; i < k; ++i) l_[i] += shift(active_[i]);
+    double error = 0.0;
+    for (Index i = 0; i < k; ++i) {
+      l_[i] += shift(active_[i]);
+      error = std::max(error, std::abs(l_[i]));
+    }
+    if (!(error < last_error)) {  // the last move was rounding: take it back
+      move(-1.0);
+      break;
+    }
+    last_error = error;
+    // The correction is R'R times the error; where there is E and no shift, R'E v is the same and loses less.
     scratch_.assign(static_cast<std::size_t>(k), 0.0);
-    for (Index r = 0; r < k; ++r) axpy(dot(r_row(r), l_.data(), k), r_row(r), scratch_.data(), k);
+    const bool from_rows = orthogonal_ && shift_ == nullptr;
+    for (Index r = 0; r < k; ++r) {
+      const double along = from_rows ? dot(e_row(r), v_.data(), n) : dot(r_row(r), l_.data(), k);
+      axpy(along, r_row(r), scratch_.data(), k);
+    }
     double moved = 0.0;
     for (Index i = 0; i < k; ++i) {
       scratch_[i] = std::max(scratch_[i], -a_[i]);
       moved = std::max(moved, std::abs(scratch_[i]));
-      a_[i] += scratch_[i];
     }
-    if (moved <= kEpsilon * scale_) break;
-    add_combination(scratch_.data());
-    for (Index i = 0; i < n; ++i) v_[i] = t_[i] - q_[i];
+    if (moved <= kEpsilon * std::max(scale_, total_weight_)) break;
+    move(1.0);
   }
   finish_prices();
   double slack = 0.0;
@@ -225,6 +250,7 @@ Status ActiveSet::solve(const double* b, const double* shift, const double* t, d
   double best = 0.0;
   bool one_by_one = false;
   for (Index iteration = 0; iteration <= limit; ++iteration) {
+    if (checkpoint_) checkpoint_();
     if (iteration == limit) {  // whatever is reached: its residual says what it is worth
       polish();
       break;
@@ -238,9 +264,11 @@ Status ActiveSet::solve(const double* b, const double* shift, const double* t, d
     }
     if (append(violated) == Append::done) {
       settle(one_by_one ? point : -1);
-    } else if (price <= kDependentViolation * scale_) {
+    } else if (price <= 4 * rounding_ * scale_) {
       // In the span of points that are satisfied, and yet violated: this is how large rounding is here.
       noise_ = price;
+      ban(point);
+    } else if (shift_ == nullptr) {
       ban(point);
     } else if (!exchange(point)) {
       return Status::infeasible;
@@ -255,7 +283,9 @@ Status ActiveSet::solve(const double* b, const double* shift, const double* t, d
       banned_.clear();
     }
   }
-  return residual_ <= kAcceptedResidual ? Status::converged : Status::iteration_limit;
+  if (residual_ <= kAcceptedResidual) return Status::converged;
+  const bool diverged = shift_ != nullptr && total_weight_ > kDivergedWeights * scale_;
+  return diverged ? Status::infeasible : Status::iteration_limit;
 }
 
 }  // namespace neurogeom

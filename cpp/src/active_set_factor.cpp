@@ -12,8 +12,9 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // Squared pivot below which the Gram matrix has lost half of its digits.
 constexpr double kSmallPivot = 1e-8;
-// Length of what is left of a point, after two orthogonalisations, that is rounding alone.
-constexpr double kDependent = 1e-13;
+// Length of what is left of a point, after two orthogonalisations, that is rounding alone; per unit of the
+// combination that was taken away.
+constexpr double kDependent = 2e-14;
 
 }  // namespace
 
@@ -146,7 +147,14 @@ ActiveSet::Append ActiveSet::append_orthogonal(Index point) {
     }
   }
   const double pivot = std::sqrt(squared_norm(left, n));
-  if (pivot < kDependent) return Append::dependent;
+  // Coefficients of what was taken away: the active points are in the span of E to rounding, and so is a
+  // combination of them to as much more as its coefficients are large.
+  scratch_.assign(static_cast<std::size_t>(k), 0.0);
+  for (Index r = 0; r < k; ++r) axpy(l_[r], r_row(r), scratch_.data(), k);
+  double size_of_combination = 1.0;
+  for (Index i = 0; i < k; ++i) size_of_combination += std::abs(scratch_[i]);
+  rounding_ = kDependent * size_of_combination;
+  if (pivot < rounding_) return Append::dependent;
   for (Index i = 0; i < n; ++i) left[i] /= pivot;
   VectorOut(u_row(k), generators_.stride).noalias() = generators_.rows * VectorView(left, n);
   double* row = r_row(k);

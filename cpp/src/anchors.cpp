@@ -23,9 +23,13 @@ constexpr Index kManyPoints = 200;
 // One manifold at work: its lifted points, and what the samples leave behind. Slots are used again
 // for manifold after manifold, since fresh memory costs as much as a small projection.
 struct Manifold {
-  void prepare(const AnchorJob& job, double margin, Index n_samples) {
+  void prepare(const AnchorJob& job, double margin, Index n_samples, const Checkpoint& checkpoint) {
     n_dims = job.points.cols();
     generators = std::make_unique<Generators>(lift(job.points));
+    for (Index begin = 0; begin < generators->gram_rows(); begin += Generators::gram_block) {
+      checkpoint();
+      generators->form_gram(begin, std::min(begin + Generators::gram_block, generators->gram_rows()));
+    }
     if (margin != 0)
       shift = margin * generators->scale.cwiseInverse();
     else
@@ -127,7 +131,8 @@ Estimate mean_of(const std::vector<double>& x) {
 
 Estimate root_of(Estimate x) {
   const double root = std::sqrt(x.value);
-  return {root, root > 0 ? x.error / (2 * root) : 0.0};
+  if (root == 0 && !std::isnan(x.error)) return {0.0, 0.0};
+  return {root, x.error / (2 * root)};
 }
 
 AnchorSummary summarise(const Manifold& m) {
@@ -187,7 +192,8 @@ void anchor_statistics(const std::vector<AnchorJob>& jobs, double margin, Index 
     const Index width = manifold.n_dims + 1;
     if (scratch.generators != &generators) {
       scratch.generators = &generators;
-      scratch.solver = std::make_unique<ActiveSet>(generators);
+      const bool many = generators.n_points > kManyPoints;
+      scratch.solver = std::make_unique<ActiveSet>(generators, many ? checkpoint : Checkpoint{});
       scratch.draws.setZero(kTargetBlock, width);
       scratch.values.resize(kTargetBlock, generators.stride);
     }
@@ -203,7 +209,6 @@ void anchor_statistics(const std::vector<AnchorJob>& jobs, double margin, Index 
     constraint_values(generators, scratch.draws, manifold.shift.size() > 0 ? manifold.shift.data() : nullptr,
                       scratch.values);
     for (Index k = 0; k < count; ++k) {
-      if (generators.n_points > kManyPoints) checkpoint();
       solve_sample(job, manifold, *scratch.solver, scratch.draws.row(k).data(), scratch.values.row(k).data(),
                    begin + k);
     }
@@ -218,8 +223,11 @@ void anchor_statistics(const std::vector<AnchorJob>& jobs, double margin, Index 
     const Monitor solving = [&](Index done, Index) {
       return monitor && monitor(first + done / blocks_per_job, n_jobs);
     };
-    parallel_for(count, n_threads, at_start,
-                 [&](Index j) { slots[j].prepare(jobs[first + j], margin, n_samples); });
+    parallel_ranges(count, 1, n_threads, at_start, [&](const Checkpoint& checkpoint) -> RangeBody {
+      return [&, checkpoint](Index begin, Index end) {
+        for (Index j = begin; j < end; ++j) slots[j].prepare(jobs[first + j], margin, n_samples, checkpoint);
+      };
+    });
     parallel_ranges(count * blocks_per_job, 1, n_threads, solving,
                     [&](const Checkpoint& checkpoint) -> RangeBody {
                       const auto scratch = std::make_shared<Scratch>();

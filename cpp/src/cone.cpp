@@ -11,12 +11,14 @@ namespace neurogeom {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+// A solution with a larger residual is not called one.
+constexpr double kLargestResidual = 1e-10;
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // Everything that a worker of project_cone keeps between targets.
 struct Scratch {
-  explicit Scratch(const Generators& generators)
-      : solver(generators),
+  Scratch(const Generators& generators, const Checkpoint& checkpoint)
+      : solver(generators, checkpoint),
         targets(kTargetBlock, generators.n_dims),
         values(kTargetBlock, generators.stride),
         shift(generators.n_points),
@@ -60,7 +62,17 @@ void constraint_values(const Generators& generators, const RowMatrix& targets, c
 
 void project_cone(const MatrixView& points, const MatrixView& targets, double margin, int n_threads,
                   const Monitor& monitor, ConeProjections out) {
-  const Generators generators(points);
+  Generators generators(points);
+  const Index n_gram_blocks = (generators.gram_rows() + Generators::gram_block - 1) / Generators::gram_block;
+  const Monitor at_start = [&](Index, Index) { return monitor && monitor(0, 1); };
+  parallel_for(n_gram_blocks, n_threads, at_start, [&](Index block) {
+    const Index begin = block * Generators::gram_block;
+    generators.form_gram(begin, std::min(begin + Generators::gram_block, generators.gram_rows()));
+  });
+  double shortest = 1.0;  // the largest shift is margin / shortest
+  if (generators.scale.maxCoeff() > 0)
+    shortest =
+        (generators.scale.array() > 0).select(generators.scale, generators.scale.maxCoeff()).minCoeff();
   const Index n_targets = targets.rows();
   // A zero point asks for 0 <= -margin.
   const bool contradiction = margin > 0 && (generators.scale.array() == 0).any();
@@ -74,12 +86,13 @@ void project_cone(const MatrixView& points, const MatrixView& targets, double ma
     Vector lengths(count);
     for (Index k = 0; k < count; ++k) {
       const double above = power_of_two_above(targets.row(begin + k).data(), targets.cols());
-      lengths[k] = above > 0 ? above : 1.0;
+      const double shifted = margin > 0 ? margin / shortest : 0.0;
+      lengths[k] = std::max(above, power_of_two_above(&shifted, 1));
+      if (lengths[k] == 0) lengths[k] = 1.0;
       scratch.targets.row(k) = targets.row(begin + k) / lengths[k];
     }
     constraint_values(generators, scratch.targets, nullptr, scratch.values);
     for (Index k = 0; k < count; ++k) {
-      checkpoint();
       auto projection = out.projection.row(begin + k);
       auto weights = out.weights.row(begin + k);
       double scale = std::sqrt(squared_norm(scratch.targets.row(k).data(), generators.n_dims));
@@ -88,7 +101,7 @@ void project_cone(const MatrixView& points, const MatrixView& targets, double ma
           scratch.shift[i] = generators.scale[i] > 0 ? margin / generators.scale[i] / lengths[k] : 0.0;
           scratch.values(k, i) += scratch.shift[i];
         }
-        scale += 2 * scratch.shift.cwiseAbs().maxCoeff();
+        scale += 2 * std::max(0.0, scratch.shift.maxCoeff());
       } else {
         scratch.shift.setZero();
       }
@@ -98,11 +111,16 @@ void project_cone(const MatrixView& points, const MatrixView& targets, double ma
         status =
             scratch.solver.solve(scratch.values.row(k).data(), margin != 0 ? scratch.shift.data() : nullptr,
                                  scratch.targets.row(k).data(), scale);
+      double residual = kNaN;
+      if (status == Status::converged) {
+        residual = certify(generators, scratch.solver, scratch.shift, scale, scratch.prices);
+        if (!(residual <= kLargestResidual)) status = Status::iteration_limit;
+      }
       out.status[begin + k] = static_cast<std::int8_t>(status);
+      out.residual[begin + k] = status == Status::converged ? residual : kNaN;
       if (status != Status::converged) {
         projection.setConstant(kNaN);
         weights.setConstant(kNaN);
-        out.residual[begin + k] = kNaN;
         continue;
       }
       projection = VectorView(scratch.solver.projection(), generators.n_dims).transpose() * lengths[k];
@@ -110,13 +128,12 @@ void project_cone(const MatrixView& points, const MatrixView& targets, double ma
       const auto& active = scratch.solver.active();
       for (std::size_t i = 0; i < active.size(); ++i)
         weights[active[i]] = scratch.solver.weights()[i] * lengths[k] / generators.scale[active[i]];
-      out.residual[begin + k] = certify(generators, scratch.solver, scratch.shift, scale, scratch.prices);
     }
   };
 
   const Index n_blocks = (n_targets + kTargetBlock - 1) / kTargetBlock;
   parallel_ranges(n_blocks, 1, n_threads, monitor, [&](const Checkpoint& checkpoint) -> RangeBody {
-    const auto scratch = std::make_shared<Scratch>(generators);
+    const auto scratch = std::make_shared<Scratch>(generators, checkpoint);
     return [&solve_block, scratch, checkpoint](Index begin, Index end) {
       for (Index block = begin; block < end; ++block) solve_block(*scratch, block, checkpoint);
     };

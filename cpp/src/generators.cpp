@@ -1,5 +1,7 @@
 #include "neurogeom/generators.hpp"
 
+#include <algorithm>
+
 #include "neurogeom/kernels.hpp"
 
 namespace neurogeom {
@@ -19,9 +21,18 @@ Generators::Generators(const MatrixView& points)
     if (scale[i] == 0) continue;
     rows.row(i) = points.row(i) / scale[i];
   }
-  if (n_points <= kMaxGramPoints) {
-    gram = RowMatrix::Zero(n_points, stride);
-    gram.noalias() = rows.topRows(n_points) * rows.transpose();
+  if (n_points <= kMaxGramPoints) gram.resize(n_points, stride);
+}
+
+void Generators::form_gram(Index begin, Index end) {
+  // Blocks of one size, the last one padded, so that each row comes out of the same kernel calls.
+  for (Index start = begin; start < end; start += gram_block) {
+    const Index count = std::min(gram_block, end - start);
+    RowMatrix block = RowMatrix::Zero(gram_block, n_dims);
+    block.topRows(count) = rows.middleRows(start, count);
+    RowMatrix products(gram_block, stride);
+    products.noalias() = block * rows.transpose();
+    gram.middleRows(start, count) = products.topRows(count);
   }
 }
 

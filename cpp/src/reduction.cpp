@@ -108,17 +108,20 @@ void for_manifolds(Index n, int n_threads, const Monitor& monitor,
 }  // namespace
 
 void mean_points(const std::vector<PointsView>& manifolds, int n_threads, const Monitor& monitor,
-                 MatrixOut centers) {
+                 MatrixOut centers, VectorOut largest) {
   for_manifolds(static_cast<Index>(manifolds.size()), n_threads, monitor,
                 [&](Index m, const Checkpoint& checkpoint) {
                   RowMatrix block;
+                  double most = 0.0;
                   for_feature_blocks(manifolds[m], checkpoint, block, [&](Index first) {
+                    most = std::max(most, block.cwiseAbs().maxCoeff());
                     double* center = centers.row(m).data() + first;
                     std::fill_n(center, block.cols(), 0.0);
                     for (Index p = 0; p < block.rows(); ++p)
                       axpy(1.0, block.row(p).data(), center, block.cols());
                     for (Index f = 0; f < block.cols(); ++f) center[f] /= static_cast<double>(block.rows());
                   });
+                  largest[m] = most;
                 });
 }
 

@@ -85,17 +85,27 @@ class ManifoldCapacity(Result):
         return len(self.capacity)
 
 
-def population_result(summaries: FloatArray, **fields: Any) -> ManifoldCapacity:
-    """Population values from per-manifold ones."""
+def population_result(
+    summaries: FloatArray, shared_squares: FloatArray | None, **fields: Any
+) -> ManifoldCapacity:
+    """Population values from per-manifold ones.
+
+    `shared_squares` are the squared projections (P, n_samples) where one set of draws served all manifolds.
+    """
     capacity, capacity_se = summaries[:, 0], summaries[:, 1]
     inverse, inverse_se = 1 / capacity, capacity_se / capacity**2
     n = len(summaries)
 
     def mean(values: FloatArray, errors: FloatArray) -> tuple[float, float, float]:
         over_manifolds = values.std(ddof=1) / math.sqrt(n)
-        return float(values.mean()), float(np.sqrt((errors**2).sum()) / n), float(over_manifolds)
+        independent = np.sqrt((errors**2).sum()) / n
+        over_draws = independent if shared_squares is None else errors.mean()
+        return float(values.mean()), float(over_draws), float(over_manifolds)
 
     mean_inverse, *inverse_errors = mean(inverse, inverse_se)
+    if shared_squares is not None and shared_squares.shape[1] > 1:
+        per_draw = shared_squares.mean(axis=0)
+        inverse_errors[0] = float(per_draw.std(ddof=1) / math.sqrt(len(per_draw)))
     mean_radius = mean(summaries[:, 2], summaries[:, 3])
     mean_dimension = mean(summaries[:, 6], summaries[:, 7])
     mean_capacity = 1 / mean_inverse if mean_inverse else math.inf

@@ -58,8 +58,12 @@ def count(minimum: int) -> Callable[[str], int]:
 def margin(text: str) -> float:
     """Read a margin kappa, as the argparse type of the option."""
     try:
-        return _validate.as_margin(text, "the margin")
-    except (TypeError, ValueError) as error:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"the margin must be a number, not {text!r}") from None
+    try:
+        return _validate.as_margin(value, "the margin")
+    except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 

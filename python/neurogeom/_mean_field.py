@@ -56,6 +56,7 @@ class Analysis:
     n_restarts: int  # 0: centre correlations stay
     n_threads: int
     keep_anchors: bool
+    shared_draws: bool  # one set for all manifolds, which makes their estimates dependent
 
     def run(
         self,
@@ -66,23 +67,22 @@ class Analysis:
         *,
         quiet: bool = False,
     ) -> ManifoldCapacity:
-        centers = self._centers(clouds)
+        centers, size = self._centers(clouds)
         n_points = clouds.n_points
         overall = n_points @ centers / n_points.sum()
-        removed, before, after = self._shared_directions(centers, keys[1])
+        removed, before, after = self._shared_directions(centers, _ZERO_CENTER * size, keys[1])
 
         # What is left of the centres; the points follow in the core, relative to them.
         left = centers - overall
         left -= (left @ removed.T) @ removed
         norms = np.linalg.norm(left, axis=1)
-        scale = np.linalg.norm(centers, axis=1).max(initial=0.0)
-        _validate.require_magnitude(float(scale), "manifolds")
-        usable = norms > _ZERO_CENTER * scale
+        usable = norms > _ZERO_CENTER * size
 
         summaries = np.full((len(clouds), _N_FIELDS), np.nan)
         status = np.where(usable, 0, 2).astype(np.int8)
         reduced = np.zeros(len(clouds), dtype=np.intp)
-        squared = np.full((len(clouds), self.n_samples), np.nan) if self.keep_anchors else None
+        keep = self.keep_anchors or self.shared_draws
+        squared = np.full((len(clouds), self.n_samples), np.nan) if keep else None
         weights = [np.full((n, self.n_samples), np.nan).T for n in n_points] if self.keep_anchors else None
         for group in self._groups(n_points, clouds.n_features):
             members = [m for m in group if usable[m]]
@@ -105,21 +105,24 @@ class Analysis:
                 self.margin,
                 self.n_samples,
                 keys[0],
-                self.keep_anchors,
+                keep,
                 self.n_threads,
                 share.part(group[0], len(group)),
             )
             summaries[members] = rows
             reduced[members] = [c.shape[1] for c in coordinates]
-            if squared is not None and weights is not None:
+            if squared is not None:
                 squared[members] = squares
+            if weights is not None:
                 for m, weight in zip(members, anchor_weights, strict=True):
                     weights[m] = weight
+            del points, coordinates  # before the next group is gathered
         status[summaries[:, _N_FAILED] > 0] = 1
         if not quiet:
             _warn_of_failures(clouds, status)
         return population_result(
             summaries,
+            squared if self.shared_draws else None,
             names=clouds.names,
             center_correlation=before,
             residual_center_correlation=after,
@@ -132,22 +135,26 @@ class Analysis:
             n_samples=self.n_samples,
             status=status,
             null=None,
-            squared_projections=squared,
+            squared_projections=squared if self.keep_anchors else None,
             anchor_weights=None if weights is None else tuple(weights),
         )
 
-    def _centers(self, clouds: Manifolds) -> FloatArray:
-        """Means of all manifolds, in groups so that gathered rows do not pile up."""
+    def _centers(self, clouds: Manifolds) -> tuple[FloatArray, float]:
+        """Means of all manifolds, and the largest magnitude in the data; in groups, as in `run`."""
         centers = np.empty((len(clouds), clouds.n_features))
+        size = 0.0
         for group in self._groups(clouds.n_points, clouds.n_features):
             points = [_readable(clouds[m]) for m in group]
-            centers[group] = core.mean_points(points, self.n_threads)
-            # A NaN or infinity anywhere shows in the mean; only then is it worth looking for it.
-            for m, array in zip(group, points, strict=True):
-                if not np.isfinite(centers[m]).all():
+            centers[group], largest = core.mean_points(points, self.n_threads)
+            # A NaN shows in the mean, an infinity in the magnitude; only then is it worth looking for it.
+            for m, array, magnitude in zip(group, points, largest, strict=True):
+                if not (np.isfinite(centers[m]).all() and np.isfinite(magnitude)):
                     _validate.require_finite(array, f"manifolds[{m}]")
                     _validate.require_magnitude(math.inf, f"manifolds[{m}]")
-        return centers
+            size = max(size, float(largest.max()))
+            del points, array  # before the next group is gathered
+        _validate.require_magnitude(size, "manifolds")
+        return centers, size
 
     def _groups(self, n_points: NDArray[np.intp], n_features: int) -> list[list[int]]:
         """Consecutive manifolds that are worked on together."""
@@ -157,9 +164,17 @@ class Analysis:
         first = np.cumsum(size) // _GROUP_BYTES
         return [list(np.flatnonzero(first == g)) for g in np.unique(first)]
 
-    def _shared_directions(self, centers: FloatArray, key: int) -> tuple[FloatArray, float, float]:
-        """Orthonormal rows to remove, and the centre correlations before and after."""
+    def _shared_directions(
+        self, centers: FloatArray, zero: float, key: int
+    ) -> tuple[FloatArray, float, float]:
+        """Orthonormal rows to remove, and the centre correlations before and after.
+
+        Centres that are zero up to rounding have no direction and take no part.
+        """
         centered = centers - centers.mean(axis=0)
+        centered = centered[np.linalg.norm(centered, axis=1) > zero]
+        if len(centered) < 2:
+            return np.zeros((0, centers.shape[1])), math.nan, math.nan
         rows = _lowrank.center_coordinates(centered)
         before = _lowrank.mean_abs_correlation(rows)
         nothing = np.zeros((0, centers.shape[1]))

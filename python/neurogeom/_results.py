@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import zipfile
 from typing import Any, ClassVar
 
 import numpy as np
@@ -122,7 +123,13 @@ def load(path: str | os.PathLike[str]) -> Any:
     >>> ng.load(path).participation_ratio == result.participation_ratio
     True
     """
-    with np.load(path, allow_pickle=False) as archive:
-        if "__neurogeom__" not in archive:
-            raise ValueError(f"{os.fspath(path)} was not written by a neurogeom result")
-        return _unpack(json.loads(str(archive["__neurogeom__"])), archive)
+    with open(path, "rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                result = _unpack(json.loads(str(archive["__neurogeom__"])), archive)
+        # Whatever a file of somebody else's, or half of one of ours, may raise on the way.
+        except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{os.fspath(path)} is no readable neurogeom result: {error!r}") from error
+    if not isinstance(result, Result):
+        raise ValueError(f"{os.fspath(path)} is no readable neurogeom result")
+    return result

@@ -18,6 +18,8 @@ def as_generator(rng: RandomSource) -> np.random.Generator:
         raise TypeError(
             f"rng must be None, an int, a numpy SeedSequence or a numpy Generator, not {type(rng).__name__}"
         )
+    if isinstance(rng, (int, np.integer)) and rng < 0:
+        raise ValueError(f"rng must not be negative as a seed, not {rng}")
     return np.random.default_rng(rng)
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from . import _validate
 
+# More than any machine has, less than what a C int or the system's limits would refuse.
+_MOST_THREADS = 1024
 # Read once at import: schedulers and nannies change the variable later, for their own purposes.
 _OMP_NUM_THREADS = os.environ.get("OMP_NUM_THREADS", "")
 
@@ -37,14 +40,20 @@ def available_cores() -> int:
 def resolve_threads(n_threads: int | None) -> int:
     """Turn the argument of public functions into a number of threads."""
     if n_threads is not None:
-        return _validate.as_count(n_threads, "n_threads")
+        return min(_validate.as_count(n_threads, "n_threads"), _MOST_THREADS)
     first = _OMP_NUM_THREADS.split(",")[0].strip()
     if first.isdigit() and int(first) > 0:
         return int(first)
     return available_cores()
 
 
+@functools.cache
+def _controller() -> ThreadpoolController:
+    """Find the BLAS libraries once: looking through the process's maps takes longer than a small analysis."""
+    return ThreadpoolController()
+
+
 def single_threaded_blas() -> AbstractContextManager[Any]:
     """Hold NumPy's and SciPy's BLAS to one thread: results must not depend on its thread count."""
-    limits: AbstractContextManager[Any] = threadpool_limits(limits=1, user_api="blas")
+    limits: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
     return limits

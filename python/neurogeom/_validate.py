@@ -99,6 +99,8 @@ def as_count(value: Any, name: str, *, minimum: int = 1) -> int:
 
 def as_number(value: Any, name: str) -> float:
     """Take one finite real number."""
+    if isinstance(value, (str, bytes)):
+        raise TypeError(f"{name} must be a number, not {type(value).__name__}")
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -136,7 +138,12 @@ def as_choice(value: Any, name: str, choices: Sequence[str]) -> str:
 
 def as_labels(labels: ArrayLike, n_rows: int, name: str = "labels") -> AnyArray:
     """Take one label (integer, string or bool) for each row."""
-    array = np.asarray(labels)
+    try:
+        array = np.asanyarray(labels)
+    except ValueError as error:
+        raise ValueError(f"{name} cannot be read as one array: {error}") from None
+    if isinstance(array, np.ma.MaskedArray) or array.dtype.kind == "c":
+        raise TypeError(f"{name} must be integers or strings, not complex or masked")
     if array.ndim != 1 or len(array) != n_rows:
         raise ValueError(
             f"{name} must give one label for each of the {n_rows} rows, not have shape {array.shape}"

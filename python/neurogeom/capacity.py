@@ -56,7 +56,9 @@ def manifold_capacity(
         Starts of the search for that structure, for each rank.
     gaussians : array_like (n_samples, n_features + 1) or P of them, optional
         Draws to use instead of our own, for exact comparisons: standard normal coordinates in the space of
-        the features, the last column being the coordinate along the centre.
+        the features, the last column being the coordinate along the centre. With one array for all manifolds
+        their estimates are dependent: ``mean_capacity_se`` takes that in, ``mean_radius_se`` and
+        ``mean_dimension_se`` are then upper bounds.
     null : int, default 0
         Also analyse this many data sets with the points dealt out to the manifolds at random.
     rng : None, int, SeedSequence or Generator
@@ -130,14 +132,17 @@ def manifold_capacity(
     kappa = _validate.as_margin(margin)
     samples = _validate.as_count(n_samples, "n_samples")
     shuffles = _validate.as_count(null, "null", minimum=0)
+    draws, shared = None, False
+    if gaussians is not None:
+        draws, shared = _as_draws(gaussians, len(clouds), samples, clouds.n_features)
     analysis = Analysis(
         margin=kappa,
         n_samples=samples,
         n_restarts=_validate.as_count(n_restarts, "n_restarts") if remove_center_correlations else 0,
         n_threads=resolve_threads(n_threads),
         keep_anchors=bool(keep_anchors),
+        shared_draws=shared,
     )
-    draws = None if gaussians is None else _as_draws(gaussians, len(clouds), samples, clouds.n_features)
     generator = as_generator(rng)
     keys = draw_key(generator), draw_key(generator)
     report = as_progress(progress, "capacity")
@@ -159,13 +164,19 @@ def manifold_capacity(
     return result
 
 
-def _as_draws(gaussians: Any, n_manifolds: int, n_samples: int, n_features: int) -> list[FloatArray]:
-    """Check the user's draws; one array may serve all manifolds."""
-    several = isinstance(gaussians, (list, tuple)) or getattr(gaussians, "ndim", 2) == 3
-    arrays = list(gaussians) if several else [gaussians]
+def _as_draws(
+    gaussians: Any, n_manifolds: int, n_samples: int, n_features: int
+) -> tuple[list[FloatArray], bool]:
+    """Check the user's draws, one array a manifold or one for all; say whether it is one for all."""
+    shared = (
+        np.ndim(gaussians[0]) == 1
+        if isinstance(gaussians, (list, tuple)) and gaussians
+        else (getattr(gaussians, "ndim", 2) == 2)
+    )
+    arrays = [gaussians] if shared else list(gaussians)
     draws = [
-        _validate.as_float_matrix(array, f"gaussians[{i}]" if several else "gaussians")
+        _validate.as_float_matrix(array, "gaussians" if shared else f"gaussians[{i}]")
         for i, array in enumerate(arrays)
     ]
-    _validate.require_draws(draws, n_manifolds if several else 1, n_samples, n_features + 1)
-    return draws if several else draws * n_manifolds
+    _validate.require_draws(draws, 1 if shared else n_manifolds, n_samples, n_features + 1)
+    return (draws * n_manifolds if shared else draws), shared

@@ -64,7 +64,7 @@ def project_cone(
     n_threads : int, optional
         Threads to use; see the README for the default.
     progress : bool or callable, default False
-        True for a bar, or a function of (blocks done, blocks in all).
+        True for a bar on stderr, or a function of (targets done, targets in all).
 
     Returns
     -------
@@ -89,7 +89,9 @@ def project_cone(
     -----
     Active-set method in the dual on a shared Gram matrix, with a fallback on an orthogonal factor where the
     active points are nearly dependent. When points are dependent the weights are one of several solutions;
-    the projection is unique.
+    the projection is unique. A point counts as satisfied within 1e-14 \\|t|. If points nearly coincide (to a
+    relative 1e-6, say) and the target lies inside their cone, the projection is then good to 1e-7 \\|t| only,
+    although the residual is 1e-14.
 
     Examples
     --------
@@ -107,13 +109,16 @@ def project_cone(
     rows = _validate.as_float_matrix(points, "points")
     vectors = _validate.as_float_matrix(targets, "targets")
     _validate.require_same_width(rows, "points", vectors, "targets")
+    report, n_targets = as_progress(progress, "cone"), len(vectors)
     projection, weights, status, residual = core.project_cone(
         rows,
         vectors,
         _validate.as_number(margin, "margin"),
         resolve_threads(n_threads),
-        as_progress(progress, "cone"),
+        report and (lambda done, total: report(done * n_targets // total, n_targets)),
     )
+    if report is not None:
+        report(n_targets, n_targets)
     n_limited = int(np.count_nonzero(status == 1))
     if n_limited:
         warnings.warn(

@@ -25,13 +25,15 @@
 #include <vector>
 
 #include "neurogeom/generators.hpp"
+#include "neurogeom/parallel.hpp"
 #include "neurogeom/types.hpp"
 
 namespace neurogeom {
 
 class ActiveSet {
  public:
-  explicit ActiveSet(const Generators& generators);
+  // The checkpoint, if any, is called once an iteration and may throw.
+  explicit ActiveSet(const Generators& generators, Checkpoint checkpoint = {});
 
   // b has `stride` entries, minus infinity where there is no constraint; shift has n_points entries
   // or is null for zero. `scale` is the size of t and the shifts, against which all tolerances are
@@ -90,12 +92,14 @@ class ActiveSet {
   double tolerance() const;
 
   const Generators& generators_;
+  const Checkpoint checkpoint_;
   const double* b_ = nullptr;
   const double* shift_ = nullptr;
   const double* t_ = nullptr;
   double scale_ = 0.0;
   double residual_ = 0.0;
-  double noise_ = 0.0;  // violation that was found to be rounding
+  double rounding_ = 0.0;  // of what is left of the point that was last tried in orthogonal mode
+  double noise_ = 0.0;     // violation that was found to be rounding
   bool orthogonal_ = false;
   int n_polished_ = 0;
   double total_weight_ = 0.0;

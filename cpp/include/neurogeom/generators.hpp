@@ -15,6 +15,12 @@ struct Generators {
   RowMatrix gram;    // n_points x stride, or empty: rows are then formed when they are needed
 
   explicit Generators(const MatrixView& points);
+
+  // Forms rows [begin, end) of the Gram matrix, `begin` being a multiple of gram_block; there are gram_rows
+  // of them (none where the matrix would be too large to keep).
+  static constexpr Index gram_block = 64;
+  Index gram_rows() const { return gram.rows(); }
+  void form_gram(Index begin, Index end);
 };
 
 }  // namespace neurogeom

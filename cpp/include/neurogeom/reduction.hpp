@@ -26,9 +26,10 @@ struct PointsView {
   Index feature_stride;
 };
 
-// centers(m, :) = mean of the points of manifold m.
+// centers(m, :) = mean of the points of manifold m; largest[m] = largest magnitude of a value in it (NaN
+// aside).
 void mean_points(const std::vector<PointsView>& manifolds, int n_threads, const Monitor& monitor,
-                 MatrixOut centers);
+                 MatrixOut centers, VectorOut largest);
 
 // For each manifold the coordinates (n_points x rank) of its points relative to centers.row(m),
 // after removal of the directions in the rows of `removed` (orthonormal, K x n_features, K may be
