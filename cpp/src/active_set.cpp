@@ -223,13 +223,14 @@ bool ActiveSet::polish() {
       scratch_[i] = std::max(scratch_[i], -a_[i]);
       moved = std::max(moved, std::abs(scratch_[i]));
     }
-    if (moved <= kEpsilon * std::max(scale_, total_weight_)) break;
+    if (moved <= kEpsilon * scale_) break;
     move(1.0);
   }
   finish_prices();
-  double slack = 0.0;
+  // Not from the prices of the active points: large weights would multiply their rounding.
+  double slack = dot(q_.data(), v_.data(), n);
   for (Index i = 0; i < k; ++i) {
-    slack += a_[i] * prices_[active_[i]];
+    slack += a_[i] * shift(active_[i]);
     prices_[active_[i]] = -kInfinity;
   }
   maxima_known_ = false;

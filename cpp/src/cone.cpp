@@ -77,7 +77,7 @@ void project_cone(const MatrixView& points, const MatrixView& targets, double ma
   // A zero point asks for 0 <= -margin.
   const bool contradiction = margin > 0 && (generators.scale.array() == 0).any();
 
-  const auto solve_block = [&](Scratch& scratch, Index block, const Checkpoint& checkpoint) {
+  const auto solve_block = [&](Scratch& scratch, Index block) {
     const Index begin = block * kTargetBlock;
     const Index count = std::min(kTargetBlock, n_targets - begin);
     // Targets are scaled by powers of two to lengths in [1/2, 1): tolerances are relative, nothing
@@ -134,8 +134,8 @@ void project_cone(const MatrixView& points, const MatrixView& targets, double ma
   const Index n_blocks = (n_targets + kTargetBlock - 1) / kTargetBlock;
   parallel_ranges(n_blocks, 1, n_threads, monitor, [&](const Checkpoint& checkpoint) -> RangeBody {
     const auto scratch = std::make_shared<Scratch>(generators, checkpoint);
-    return [&solve_block, scratch, checkpoint](Index begin, Index end) {
-      for (Index block = begin; block < end; ++block) solve_block(*scratch, block, checkpoint);
+    return [&solve_block, scratch](Index begin, Index end) {
+      for (Index block = begin; block < end; ++block) solve_block(*scratch, block);
     };
   });
 }

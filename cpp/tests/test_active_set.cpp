@@ -19,6 +19,7 @@ struct Problem {
   RowMatrix targets, values;
 
   Problem(const RowMatrix& points, const RowMatrix& t) : generators(view(points)) {
+    generators.form_gram(0, generators.gram_rows());
     targets = RowMatrix::Zero(kTargetBlock, points.cols());
     for (Index k = 0; k < t.rows(); ++k) targets.row(k) = t.row(k);
     values.resize(kTargetBlock, generators.stride);
@@ -61,7 +62,8 @@ TEST(generators_are_scaled_and_padded) {
     RowMatrix points = normals(1, n_points, 6);
     for (Index i = 0; i < n_points; ++i) points.row(i) *= std::pow(10.0, static_cast<double>(i % 7 - 3));
     points.row(n_points / 2).setZero();
-    const Generators g{view(points)};
+    Generators g{view(points)};
+    g.form_gram(0, g.gram_rows());
     CHECK(g.n_points == n_points && g.n_dims == 6);
     CHECK(g.stride >= n_points && g.stride % 4 == 0 && g.rows.rows() == g.stride);
     CHECK(g.stride == n_points || g.rows.bottomRows(g.stride - n_points).isZero(0.0));

@@ -18,7 +18,8 @@ PointsView view_of(const RowMatrix& x) {
 
 RowMatrix center_of(const PointsView& points) {
   RowMatrix center(1, points.n_features);
-  mean_points({points}, 1, {}, MatrixOut(center.data(), 1, points.n_features));
+  Vector size(1);
+  mean_points({points}, 1, {}, MatrixOut(center.data(), 1, points.n_features), VectorOut(size.data(), 1));
   return center;
 }
 
@@ -95,7 +96,9 @@ TEST(every_scalar_type_and_layout) {
 TEST(means) {
   const RowMatrix x = normals(2, 50, 700), y = normals(3, 4, 700);
   RowMatrix centers(2, 700);
-  mean_points({view_of(x), view_of(y)}, 2, {}, MatrixOut(centers.data(), 2, 700));
+  Vector sizes(2);
+  mean_points({view_of(x), view_of(y)}, 2, {}, MatrixOut(centers.data(), 2, 700), VectorOut(sizes.data(), 2));
+  CHECK(sizes[0] == x.cwiseAbs().maxCoeff() && sizes[1] == y.cwiseAbs().maxCoeff());
   CHECK(largest(centers.row(0) - x.colwise().mean()) < 1e-14);
   CHECK(largest(centers.row(1) - y.colwise().mean()) < 1e-14);
 }
@@ -154,7 +157,8 @@ TEST(same_bits_for_any_threads) {
   for (std::uint64_t m = 0; m < 8; ++m) clouds.push_back(normals(20 + m, 10 + static_cast<Index>(m), 300));
   for (const RowMatrix& cloud : clouds) views.push_back(view_of(cloud));
   RowMatrix centers(8, 300);
-  mean_points(views, 3, {}, MatrixOut(centers.data(), 8, 300));
+  Vector sizes(8);
+  mean_points(views, 3, {}, MatrixOut(centers.data(), 8, 300), VectorOut(sizes.data(), 8));
   const RowMatrix none(0, 300);
   const Vector scale = Vector::LinSpaced(8, 1.0, 2.0);
   const auto run = [&](int n_threads) {
