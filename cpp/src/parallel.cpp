@@ -1,6 +1,7 @@
 #include "neurogeom/parallel.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -69,8 +70,7 @@ void parallel_ranges(Index n_items, Index grain, int n_threads, const Monitor& m
   std::exception_ptr first_error;
   std::mutex error_mutex;
 
-  // Exceptions must not leave an OpenMP region or a thread; the first one is kept and rethrown
-  // below.
+  // Exceptions must not leave an OpenMP region or a thread; the first one is kept and rethrown below.
   run_workers(n_threads, [&](int worker) {
     try {
       const bool is_caller = worker == 0;
@@ -84,6 +84,15 @@ void parallel_ranges(Index n_items, Index grain, int n_threads, const Monitor& m
         body(begin, end);
         region.finish(end - begin);
         region.check(is_caller);
+      }
+      // The caller goes on looking for Ctrl-C while others finish their last pieces.
+      if (is_caller && monitor) {
+        auto pause = std::chrono::microseconds(20);
+        while (!region.stopped() && !region.finished()) {
+          region.check(true);
+          std::this_thread::sleep_for(pause);
+          pause = std::min(2 * pause, std::chrono::microseconds(2000));
+        }
       }
     } catch (...) {
       region.stop();

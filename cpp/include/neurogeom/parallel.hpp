@@ -36,6 +36,7 @@ class Region {
   void stop() { stopped_.store(true, std::memory_order_relaxed); }
   bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
   void finish(Index items) { done_.fetch_add(items, std::memory_order_relaxed); }
+  bool finished() const { return done_.load(std::memory_order_relaxed) >= total_; }
 
  private:
   const Index total_;
