@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "neurogeom/kernels.hpp"
 
@@ -19,20 +18,28 @@ constexpr double kPivotShare = 0.37;
 
 template <class T>
 void load_as(const PointsView& view, Index first, RowMatrix& out) {
-  const auto* base = static_cast<const char*>(view.data);
+  constexpr auto item = static_cast<Index>(sizeof(T));
+  const auto* base = static_cast<const char*>(view.data) + first * view.feature_stride;
+  const Index n_points = out.rows(), n_features = out.cols();
+  if (view.feature_stride == item) {  // rows lie together: a plain loop, which compilers vectorise
+    for (Index p = 0; p < n_points; ++p) {
+      const T* row = reinterpret_cast<const T*>(base + p * view.point_stride);
+      double* target = out.row(p).data();
+      for (Index f = 0; f < n_features; ++f) target[f] = static_cast<double>(row[f]);
+    }
+    return;
+  }
   const auto read = [&](Index point, Index feature) {
-    T value;
-    std::memcpy(&value, base + point * view.point_stride + (first + feature) * view.feature_stride,
-                sizeof value);
-    return static_cast<double>(value);
+    return static_cast<double>(
+        *reinterpret_cast<const T*>(base + point * view.point_stride + feature * view.feature_stride));
   };
   // The inner loop runs along the smaller stride.
   if (std::abs(view.feature_stride) <= std::abs(view.point_stride)) {
-    for (Index p = 0; p < out.rows(); ++p)
-      for (Index f = 0; f < out.cols(); ++f) out(p, f) = read(p, f);
+    for (Index p = 0; p < n_points; ++p)
+      for (Index f = 0; f < n_features; ++f) out(p, f) = read(p, f);
   } else {
-    for (Index f = 0; f < out.cols(); ++f)
-      for (Index p = 0; p < out.rows(); ++p) out(p, f) = read(p, f);
+    for (Index f = 0; f < n_features; ++f)
+      for (Index p = 0; p < n_points; ++p) out(p, f) = read(p, f);
   }
 }
 

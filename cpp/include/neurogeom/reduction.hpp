@@ -16,7 +16,7 @@ namespace neurogeom {
 
 enum class Scalar { f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64 };
 
-// A matrix of points (rows) in memory that somebody else owns; strides in bytes.
+// A matrix of points (rows) in memory that somebody else owns; strides in bytes, values aligned.
 struct PointsView {
   const void* data;
   Scalar scalar;
