@@ -181,9 +181,9 @@ void anchor_statistics(const std::vector<AnchorJob>& jobs, double margin, Index 
                        int n_threads, const Monitor& monitor, AnchorSummary* summaries) {
   const auto n_jobs = static_cast<Index>(jobs.size());
   const Index blocks_per_job = (n_samples + kTargetBlock - 1) / kTargetBlock;
-  // Manifolds at work at once. One thread needs one slot; several wait for each other at the end of
-  // a wave, so that it must be long.
-  const Index wave = std::min<Index>(n_jobs, n_threads == 1 ? 1 : std::max(32, 4 * n_threads));
+  // Manifolds at work at once. One thread needs one slot; several wait for each other at the end of a wave,
+  // which takes long where others use the machine too: then all are one wave.
+  const Index wave = n_threads == 1 ? std::min<Index>(n_jobs, 1) : n_jobs;
   std::vector<Manifold> slots(static_cast<std::size_t>(wave));
 
   const auto solve_block = [&](Scratch& scratch, const AnchorJob& job, Manifold& manifold, Index block,

@@ -65,7 +65,7 @@ struct Pack {
 
 // Blocks handled at once: several packs in flight hide the latency of the products.
 constexpr int kPacks = 2;
-constexpr int kGroup = 16;
+constexpr int kGroup = 64;
 static_assert(kGroup % (kPacks * Pack::lanes) == 0, "a group is a whole number of steps");
 
 // Words of kGroup counters that share the stream; a = w0 | w1 << 32, b = w2 | w3 << 32.

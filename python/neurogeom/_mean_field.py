@@ -84,7 +84,7 @@ class Analysis:
         keep = self.keep_anchors or self.shared_draws
         squared = np.full((len(clouds), self.n_samples), np.nan) if keep else None
         weights = [np.full((n, self.n_samples), np.nan).T for n in n_points] if self.keep_anchors else None
-        for group in self._groups(n_points, clouds.n_features):
+        for group in self._groups(clouds):
             members = [m for m in group if usable[m]]
             if not members:
                 continue
@@ -143,7 +143,7 @@ class Analysis:
         """Means of all manifolds, and the largest magnitude in the data; in groups, as in `run`."""
         centers = np.empty((len(clouds), clouds.n_features))
         size = 0.0
-        for group in self._groups(clouds.n_points, clouds.n_features):
+        for group in self._groups(clouds):
             points = [_readable(clouds[m]) for m in group]
             centers[group], largest = core.mean_points(points, self.n_threads)
             # A NaN shows in the mean, an infinity in the magnitude; only then is it worth looking for it.
@@ -156,10 +156,11 @@ class Analysis:
         _validate.require_magnitude(size, "manifolds")
         return centers, size
 
-    def _groups(self, n_points: NDArray[np.intp], n_features: int) -> list[list[int]]:
+    def _groups(self, clouds: Manifolds) -> list[list[int]]:
         """Consecutive manifolds that are worked on together."""
-        rank = np.minimum(n_points, n_features)
-        gathered = n_points * n_features
+        n_points = clouds.n_points
+        rank = np.minimum(n_points, clouds.n_features)
+        gathered = n_points * clouds.n_features if clouds.copies else 0
         size = 8 * (gathered + n_points * (n_points + rank) + self.n_samples * (rank + 8))
         first = np.cumsum(size) // _GROUP_BYTES
         return [list(np.flatnonzero(first == g)) for g in np.unique(first)]

@@ -40,6 +40,11 @@ class Manifolds(Sequence[AnyArray]):
         members = self._blocks if self._rows is None else self._rows
         return np.array([len(member) for member in members])
 
+    @property
+    def copies(self) -> bool:
+        """Whether a manifold's rows are gathered, perhaps by copying, when it is asked for."""
+        return self._rows is not None
+
     def __len__(self) -> int:
         return len(self._blocks if self._rows is None else self._rows)
 
