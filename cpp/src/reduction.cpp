@@ -10,8 +10,9 @@ namespace {
 
 // Features in a block: large enough for an efficient product, small enough for the cache.
 constexpr Index kFeatureBlock = 256;
-// Squared extent, relative to the largest, below which a direction is rounding of the Gram matrix.
-constexpr double kRankTolerance = 1e-14;
+// Squared extent, relative to the largest, below which a direction is rounding of the Gram matrix (which
+// comes to about 1e-13 for several hundred points).
+constexpr double kRankTolerance = 1e-12;
 // The first row with at least this share of the largest remaining extent is the next pivot. Taking
 // the largest itself would let rounding choose among equals.
 constexpr double kPivotShare = 0.37;

@@ -151,6 +151,16 @@ TEST(rank_of_degenerate_clouds) {
   CHECK(gram_coordinates(RowMatrix::Zero(3, 3)).cols() == 0);
 }
 
+// Rounding of a large Gram matrix is no direction: the rank is a factor of the reported dimension.
+TEST(rank_of_large_clouds) {
+  for (std::uint64_t key = 40; key < 43; ++key) {
+    const RowMatrix wide = normals(key, 500, 200).array() + 100.0;
+    CHECK(coordinates(view_of(wide), RowMatrix(0, 200)).cols() == 200);
+    const RowMatrix deficient = normals(key, 400, 150) * normals(key + 10, 150, 300);
+    CHECK(coordinates(view_of(deficient), RowMatrix(0, 300)).cols() == 150);
+  }
+}
+
 TEST(same_bits_for_any_threads) {
   std::vector<RowMatrix> clouds;
   std::vector<PointsView> views;

@@ -39,7 +39,7 @@ std::vector<RowMatrix> reduced_coordinates(const std::vector<PointsView>& manifo
                                            const VectorView& scale, int n_threads, const Monitor& monitor);
 
 // Factor A (n x rank) with A A' = gram to rounding; pivots are taken in the order of the rows where
-// that is safe. Directions below 1e-7 of the largest extent are dropped.
+// that is safe. Directions below 1e-6 of the largest extent are dropped.
 RowMatrix gram_coordinates(const RowMatrix& gram);
 
 }  // namespace neurogeom
