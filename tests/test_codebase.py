@@ -148,7 +148,7 @@ def test_no_file_grows_too_long():
 FLOORS = [
     {"_core", "_core_v3"},
     {"_validate", "_rng", "_threads", "_progress", "_results", "_isa"},
-    {"manifolds", "_lowrank", "cone", "closed_forms", "dimensionality", "datasets"},
+    {"manifolds", "dichotomies", "_lowrank", "cone", "closed_forms", "dimensionality", "datasets"},
     {"_capacity_results", "_mean_field"},
     {"capacity"},
     {"report", "plot"},

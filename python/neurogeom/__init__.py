@@ -8,6 +8,7 @@ from ._results import ConvergenceWarning, load
 from .capacity import ManifoldCapacity, NullCapacity, manifold_capacity
 from .closed_forms import EllipsoidCapacity, ball_capacity, ellipsoid_capacity, point_capacity
 from .cone import ConeProjection, project_cone
+from .dichotomies import sparse_dichotomies, tilted_dichotomies
 from .dimensionality import Dimensionality, dimensionality
 from .manifolds import Manifolds, manifolds
 
@@ -31,4 +32,6 @@ __all__ = [
     "manifolds",
     "point_capacity",
     "project_cone",
+    "sparse_dichotomies",
+    "tilted_dichotomies",
 ]

@@ -251,3 +251,41 @@ def require_draws(draws: Sequence[FloatArray], n_manifolds: int, n_samples: int,
                 f"gaussians[{i}] must have shape (n_samples, n_features + 1) = {(n_samples, width)}, "
                 f"not {array.shape}"
             )
+
+
+def as_signs(value: Any, n_rows: int, n_columns: int, name: str) -> NDArray[np.int8]:
+    """Take labels +1 and -1, one row a sample and one column a manifold."""
+    array = as_array(value, name)
+    if array.shape != (n_rows, n_columns):
+        raise ValueError(
+            f"{name} must have shape (n_samples, n_manifolds) = {(n_rows, n_columns)}, not {array.shape}"
+        )
+    bad = (array != 1) & (array != -1) if array.dtype.kind in "fi" else np.ones(array.shape, dtype=bool)
+    if bad.any():
+        position, shown = _first(bad, name)
+        raise ValueError(f"{shown} is {array[position]}; labels must be +1 or -1")
+    return array.astype(np.int8)
+
+
+def as_task(value: Any, name: str) -> NDArray[np.int8]:
+    """Take one label -1, 0 or +1 for each manifold."""
+    array = as_array(value, name)
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(f"{name} must be one-dimensional and not empty, not of shape {array.shape}")
+    bad = ~np.isin(array, (-1, 0, 1)) | (array.dtype.kind == "b")
+    if bad.any():
+        position, shown = _first(bad, name)
+        raise ValueError(f"{shown} is {array[position]}; labels must be -1, 0 or +1")
+    return array.astype(np.int8)
+
+
+def require_fewer(value: int, name: str, limit: int, limit_name: str) -> None:
+    """Refuse a count that is not below a limit."""
+    if value >= limit:
+        raise ValueError(f"{name} must be below {limit_name} ({limit}), not {value}")
+
+
+def require_length(array: AnyArray, name: str, length: int, what: str) -> None:
+    """Refuse a vector that has not one entry for each of something."""
+    if len(array) != length:
+        raise ValueError(f"{name} must have one entry for each {what} ({length}), not {len(array)}")
