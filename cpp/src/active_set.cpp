@@ -57,12 +57,21 @@ double ActiveSet::tolerance() const {
   return std::max({kViolation * scale_, 8 * kEpsilon * total_weight_, noise_});
 }
 
-const double* ActiveSet::gram_row(Index point) {
-  if (generators_.gram.size() > 0) return generators_.gram.data() + point * generators_.stride;
-  gram_row_.resize(static_cast<std::size_t>(generators_.stride));
-  VectorOut(gram_row_.data(), generators_.stride).noalias() =
-      generators_.rows * generators_.rows.row(point).transpose();
-  return gram_row_.data();
+// A row of the (signed) Gram matrix. What is not kept is made in one of a few places for such rows.
+const double* ActiveSet::gram_row(Index point, Index slot) {
+  const Index stride = generators_.stride;
+  const bool kept = generators_.gram.size() > 0;
+  const double* row = generators_.gram.data() + (kept ? point * stride : 0);
+  if (kept && signs_ == nullptr) return row;
+  gram_row_.resize(static_cast<std::size_t>(Candidates::most * stride));
+  double* made = gram_row_.data() + slot * stride;
+  if (!kept) {
+    VectorOut(made, stride).noalias() = generators_.rows * generators_.rows.row(point).transpose();
+    row = made;
+  }
+  if (signs_ != nullptr)
+    for (Index i = 0; i < stride; ++i) made[i] = signs_[point] * signs_[i] * row[i];
+  return made;
 }
 
 void ActiveSet::restore_price(Index point) {
@@ -172,19 +181,26 @@ void ActiveSet::finish_prices() {
   if (!orthogonal_ && total_weight_ <= kLargeWeights * scale_ && generators_.gram.size() > 0) {
     std::copy_n(b_, stride, prices_.data());
     for (Index i = 0; i < size(); ++i) l_[i] = -a_[i];
-    add_rows_at(l_.data(), generators_.gram.data(), active_.data(), size(), stride, prices_.data(), stride);
+    if (signs_ == nullptr) {
+      add_rows_at(l_.data(), generators_.gram.data(), active_.data(), size(), stride, prices_.data(), stride);
+      return;
+    }
+    for (Index i = 0; i < size(); ++i) axpy(l_[i], gram_row(active_[i]), prices_.data(), stride);
     return;
   }
   VectorOut(prices_.data(), stride).noalias() = generators_.rows * VectorView(v_.data(), generators_.n_dims);
-  for (Index i = 0; i < stride; ++i) prices_[i] = b_[i] == -kInfinity ? -kInfinity : prices_[i] + shift(i);
+  for (Index i = 0; i < stride; ++i)
+    prices_[i] = b_[i] == -kInfinity ? -kInfinity : sign(i) * prices_[i] + shift(i);
 }
 
 // One step of refinement in the primal space, then the exact prices. Returns whether this is the
 // optimum.
 bool ActiveSet::polish() {
   const Index k = size(), n = generators_.n_dims;
+  std::vector<double> factors(static_cast<std::size_t>(k));
   const auto add_combination = [&](const double* weights) {
-    add_rows_at(weights, generators_.rows.data(), active_.data(), k, n, q_.data(), n);
+    for (Index i = 0; i < k; ++i) factors[i] = sign(active_[i]) * weights[i];
+    add_rows_at(factors.data(), generators_.rows.data(), active_.data(), k, n, q_.data(), n);
   };
   std::fill(q_.begin(), q_.end(), 0.0);
   add_combination(a_.data());
@@ -203,7 +219,7 @@ bool ActiveSet::polish() {
     dot_rows_at(generators_.rows.data(), active_.data(), k, n, v_.data(), n, l_.data());
     double error = 0.0;
     for (Index i = 0; i < k; ++i) {
-      l_[i] += shift(active_[i]);
+      l_[i] = sign(active_[i]) * l_[i] + shift(active_[i]);
       error = std::max(error, std::abs(l_[i]));
     }
     if (!(error < last_error)) {  // the last move was rounding: take it back
@@ -241,10 +257,12 @@ bool ActiveSet::polish() {
   return violation <= tolerance() || n_polished_ >= kMaxPolish;
 }
 
-Status ActiveSet::solve(const double* b, const double* shift, const double* t, double scale) {
+Status ActiveSet::solve(const double* b, const double* shift, const double* t, double scale,
+                        const double* signs) {
   b_ = b;
   shift_ = shift;
   t_ = t;
+  signs_ = signs;
   scale_ = scale;
   reset();
   const Index limit = 50 + 20 * std::min(generators_.n_points, generators_.n_dims);

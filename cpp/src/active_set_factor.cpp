@@ -48,6 +48,7 @@ ActiveSet::Append ActiveSet::append_from_gram(const Candidates& candidates) {
   // The new rows of the factor: minus their old parts, their triangle, and what of the violation is
   // left to each. A first point without a pivot is for the orthogonal factor to deal with.
   const double* old[most];
+  const double* gram_of[most];
   double lower[most][most], y[most];
   Index point[most];
   Index count = 0;
@@ -56,7 +57,7 @@ ActiveSet::Append ActiveSet::append_from_gram(const Candidates& candidates) {
     double* own = block_.data() + count * capacity_;
     const double* column = factor_.data() + candidate;
     for (Index r = 0; r < k; ++r) own[r] = -column[r * width()];
-    const double* gram = gram_row(candidate);
+    const double* gram = gram_row(candidate, count);
     double left = gram[candidate] - squared_norm(own, k);
     double price = prices_[candidate];
     for (Index q = 0; q < count; ++q) {
@@ -73,35 +74,35 @@ ActiveSet::Append ActiveSet::append_from_gram(const Candidates& candidates) {
     if (count > 0 && price < Candidates::share * prices_[point[0]]) continue;
     point[count] = candidate;
     old[count] = own;
+    gram_of[count] = gram;
     lower[count][count] = std::sqrt(left);
     y[count] = price / lower[count][count];
     ++count;
-    if (generators_.gram.size() == 0) break;  // gram_row has room for one row only
   }
   switch (count) {
     case 1:
-      extend<1>(point, old, lower, y);
+      extend<1>(point, gram_of, old, lower, y);
       break;
     case 2:
-      extend<2>(point, old, lower, y);
+      extend<2>(point, gram_of, old, lower, y);
       break;
     case 3:
-      extend<3>(point, old, lower, y);
+      extend<3>(point, gram_of, old, lower, y);
       break;
     default:
-      extend<4>(point, old, lower, y);
+      extend<4>(point, gram_of, old, lower, y);
       break;
   }
   return Append::done;
 }
 
 template <int Q>
-void ActiveSet::extend(const Index* point, const double* const* old,
+void ActiveSet::extend(const Index* point, const double* const* gram, const double* const* old,
                        const double (&lower)[Candidates::most][Candidates::most], const double* y) {
   const Index k = size(), stride = generators_.stride;
   RowBlock<Q> block;
   for (int q = 0; q < Q; ++q) {
-    block.init[q] = gram_row(point[q]);
+    block.init[q] = gram[q];
     block.old[q] = old[q];
     block.inverse[q] = 1.0 / lower[q][q];
     block.minus_y[q] = -y[q];
@@ -137,7 +138,8 @@ ActiveSet::Append ActiveSet::append_orthogonal(Index point) {
   const Index k = size(), n = generators_.n_dims;
   e_.resize(static_cast<std::size_t>(capacity_ * n));
   double* left = e_row(k);
-  std::copy_n(generators_.rows.row(point).data(), n, left);
+  const double* row_of_point = generators_.rows.row(point).data();
+  for (Index i = 0; i < n; ++i) left[i] = sign(point) * row_of_point[i];
   std::fill_n(l_.data(), k, 0.0);
   for (int pass = 0; pass < 2; ++pass) {
     for (Index r = 0; r < k; ++r) {
@@ -157,6 +159,8 @@ ActiveSet::Append ActiveSet::append_orthogonal(Index point) {
   if (pivot < rounding_) return Append::dependent;
   for (Index i = 0; i < n; ++i) left[i] /= pivot;
   VectorOut(u_row(k), generators_.stride).noalias() = generators_.rows * VectorView(left, n);
+  if (signs_ != nullptr)
+    for (Index i = 0; i < generators_.stride; ++i) u_row(k)[i] *= signs_[i];
   double* row = r_row(k);
   std::fill_n(row, k, 0.0);
   for (Index r = 0; r < k; ++r) axpy(-l_[r] / pivot, r_row(r), row, k);

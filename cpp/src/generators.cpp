@@ -12,7 +12,7 @@ constexpr Index kMaxGramPoints = 2048;
 
 }  // namespace
 
-Generators::Generators(const MatrixView& points)
+Generators::Generators(const MatrixView& points, bool with_gram)
     : n_points(points.rows()), n_dims(points.cols()), stride(whole_runs(points.rows())) {
   rows = RowMatrix::Zero(stride, n_dims);
   scale = Vector::Zero(n_points);
@@ -21,7 +21,7 @@ Generators::Generators(const MatrixView& points)
     if (scale[i] == 0) continue;
     rows.row(i) = points.row(i) / scale[i];
   }
-  if (n_points <= kMaxGramPoints) gram.resize(n_points, stride);
+  if (with_gram && n_points <= kMaxGramPoints) gram.resize(n_points, stride);
 }
 
 void Generators::form_gram(Index begin, Index end) {

@@ -1,0 +1,178 @@
+#include "neurogeom/products.hpp"
+
+#include <algorithm>
+
+#include "neurogeom/kernels.hpp"
+
+namespace neurogeom {
+namespace {
+
+// Entries of the rows that are multiplied at a time, and rows of x that then stay in the first cache.
+constexpr Index kDepth = 128;
+constexpr Index kNearRows = 24;
+
+// A x B entries of row_products over `n` entries, added to `out`.
+template <int A, int B>
+void product_tile(const double* const* x, const double* const* y, Index from, Index n, double* out,
+                  Index stride) {
+  Lanes sums[A][B] = {};
+  Index i = from;
+  const Index end = from + n;
+  for (; i + 4 <= end; i += 4) {
+    Lanes right[B];
+    for (int b = 0; b < B; ++b) right[b] = load_lanes(y[b] + i);
+    for (int a = 0; a < A; ++a) {
+      const Lanes left = load_lanes(x[a] + i);
+      for (int b = 0; b < B; ++b) sums[a][b] += left * right[b];
+    }
+  }
+  for (int a = 0; a < A; ++a)
+    for (int b = 0; b < B; ++b) {
+      double rest = 0.0;
+      for (Index j = i; j < end; ++j) rest += x[a][j] * y[b][j];
+      out[a * stride + b] += sum_lanes(sums[a][b]) + rest;
+    }
+}
+
+template <int B>
+void product_columns(const double* const* x, Index n_x, const double* const* y, Index from, Index n, double* out,
+                     Index stride) {
+  Index a = 0;
+  for (; a + 3 <= n_x; a += 3) product_tile<3, B>(x + a, y, from, n, out + a * stride, stride);
+  for (; a < n_x; ++a) product_tile<1, B>(x + a, y, from, n, out + a * stride, stride);
+}
+
+// Vectors that share the loads of a panel.
+constexpr int kVectors = 6;
+
+template <int S>
+void panel_tile(const double* panel, const double* const* vectors, Index from, Index n, double* const* out,
+                Index at) {
+  Lanes low[S], high[S];
+  for (int s = 0; s < S; ++s) {
+    low[s] = from == 0 ? Lanes{} : load_lanes(out[s] + at);
+    high[s] = from == 0 ? Lanes{} : load_lanes(out[s] + at + 4);
+  }
+  for (Index d = 0; d < n; ++d) {
+    const Lanes x_low = load_lanes(panel + kRun * d), x_high = load_lanes(panel + kRun * d + 4);
+    for (int s = 0; s < S; ++s) {
+      const double v = vectors[s][from + d];
+      low[s] += v * x_low;
+      high[s] += v * x_high;
+    }
+  }
+  for (int s = 0; s < S; ++s) {
+    store_lanes(low[s], out[s] + at);
+    store_lanes(high[s], out[s] + at + 4);
+  }
+}
+
+}  // namespace
+
+void row_products(const double* const* x, Index n_x, const double* const* y, Index n_y, Index n, double* out,
+                  Index stride) {
+  for (Index a = 0; a < n_x; ++a) std::fill_n(out + a * stride, n_y, 0.0);
+  for (Index from = 0; from < n; from += kDepth) {
+    const Index depth = std::min(kDepth, n - from);
+    for (Index near = 0; near < n_x; near += kNearRows) {
+      const Index count = std::min(kNearRows, n_x - near);
+      double* rows = out + near * stride;
+      Index b = 0;
+      for (; b + 4 <= n_y; b += 4) product_columns<4>(x + near, count, y + b, from, depth, rows + b, stride);
+      for (; b < n_y; ++b) product_columns<1>(x + near, count, y + b, from, depth, rows + b, stride);
+    }
+  }
+}
+
+namespace {
+
+template <int Q>
+void multiply_tile(const double* c, const double* h, Index depth, Index width, Index stride, double* out) {
+  for (Index at = 0; at < width; at += kRun) {
+    Lanes low[Q] = {}, high[Q] = {};
+    const double* source = h + at;
+    for (Index i = 0; i < depth; ++i, source += stride) {
+      const Lanes x_low = load_lanes(source), x_high = load_lanes(source + 4);
+      for (int q = 0; q < Q; ++q) {
+        const double factor = c[q * stride + i];
+        low[q] += factor * x_low;
+        high[q] += factor * x_high;
+      }
+    }
+    for (int q = 0; q < Q; ++q) {
+      store_lanes(low[q], out + q * stride + at);
+      store_lanes(high[q], out + q * stride + at + 4);
+    }
+  }
+}
+
+template <int R>
+void self_product_tile(const double* e, Index n_e, double sign, const double* column, double* h, Index width,
+                       Index stride) {
+  for (Index at = 0; at < width; at += kRun) {
+    Lanes low[R], high[R];
+    for (int r = 0; r < R; ++r) {
+      low[r] = load_lanes(h + r * stride + at);
+      high[r] = load_lanes(h + r * stride + at + 4);
+    }
+    for (Index q = 0; q < n_e; ++q) {
+      const Lanes e_low = load_lanes(e + q * stride + at), e_high = load_lanes(e + q * stride + at + 4);
+      for (int r = 0; r < R; ++r) {
+        const double factor = sign * column[q * stride + r];
+        low[r] += factor * e_low;
+        high[r] += factor * e_high;
+      }
+    }
+    for (int r = 0; r < R; ++r) {
+      store_lanes(low[r], h + r * stride + at);
+      store_lanes(high[r], h + r * stride + at + 4);
+    }
+  }
+}
+
+}  // namespace
+
+void multiply_rows(const double* c, Index n_rows, const double* h, Index depth, Index width, Index stride,
+                   double* out) {
+  Index q = 0;
+  for (; q + 6 <= n_rows; q += 6)
+    multiply_tile<6>(c + q * stride, h, depth, width, stride, out + q * stride);
+  for (; q + 2 <= n_rows; q += 2)
+    multiply_tile<2>(c + q * stride, h, depth, width, stride, out + q * stride);
+  for (; q < n_rows; ++q) multiply_tile<1>(c + q * stride, h, depth, width, stride, out + q * stride);
+}
+
+void add_self_product(const double* e, Index n_e, double sign, double* h, Index n_rows, Index width,
+                      Index stride) {
+  Index i = 0;
+  for (; i + 6 <= n_rows; i += 6)
+    self_product_tile<6>(e, n_e, sign, e + i, h + i * stride, width, stride);
+  for (; i + 2 <= n_rows; i += 2)
+    self_product_tile<2>(e, n_e, sign, e + i, h + i * stride, width, stride);
+  for (; i < n_rows; ++i) self_product_tile<1>(e, n_e, sign, e + i, h + i * stride, width, stride);
+}
+
+PackedRows::PackedRows(const RowMatrix& rows)
+    : n_rows_(rows.rows()), n_dims_(rows.cols()), panels_(static_cast<std::size_t>(rows.size())) {
+  double* to = panels_.data();
+  for (Index first = 0; first < n_rows_; first += kRun)
+    for (Index d = 0; d < n_dims_; ++d)
+      for (Index i = 0; i < kRun; ++i) *to++ = rows(first + i, d);
+}
+
+void PackedRows::multiply(const double* const* vectors, Index count, double* const* out) const {
+  constexpr Index depth_at_once = 2 * kDepth;
+  for (Index from = 0; from < n_dims_; from += depth_at_once) {
+    const Index depth = std::min(depth_at_once, n_dims_ - from);
+    for (Index at = 0; at < n_rows_; at += kRun) {
+      const double* panel = panels_.data() + at * n_dims_ + from * kRun;
+      Index s = 0;
+      for (; s + kVectors <= count; s += kVectors)
+        panel_tile<kVectors>(panel, vectors + s, from, depth, out + s, at);
+      for (; s + 2 <= count; s += 2) panel_tile<2>(panel, vectors + s, from, depth, out + s, at);
+      for (; s < count; ++s) panel_tile<1>(panel, vectors + s, from, depth, out + s, at);
+    }
+  }
+}
+
+}  // namespace neurogeom
