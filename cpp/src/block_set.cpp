@@ -23,7 +23,7 @@ constexpr int kMaxRefinements = 4;
 constexpr int kMaxRounds = 300;
 // Points picked from a manifold in a round, and the share of its largest violation that they must have.
 constexpr Index kPicked = 3;
-constexpr double kShare = 0.3;
+constexpr double kShare = 0.6;
 
 }  // namespace
 
@@ -80,7 +80,7 @@ void BlockSet::start(Problem& p) {
   p.projection = Vector::Zero(n);
   p.remainder = VectorView(p.target, n);
   p.residual = p.best = 0.0;
-  p.one_by_one = false;
+  p.careful = false;
   p.n_refined = p.n_rounds = 0;
 }
 
@@ -103,10 +103,15 @@ bool BlockSet::advance(Problem& p, double* values) {
   }
   const double tolerance = std::max(kViolation * p.scale, 8 * kEpsilon * total);
   const double violation = pick(p, values, tolerance);
-  if (candidates_.empty()) {
+  if (drift > kLost * p.scale) return give_up(Outcome::delicate);
+  if (drift > tolerance) correct(p, error_.data());
+  feasible_ = p.weights;
+  // A most violated point that lies in the span of the active ones, whose values are zero, is violated by
+  // rounding: that is for another correction of the weights, or for the residual to judge.
+  const bool extended = !candidates_.empty() && append(p);
+  if (!extended) {
     if (drift > tolerance && p.n_refined < kMaxRefinements) {
       ++p.n_refined;
-      correct(p, error_.data());
       settle(p);
       update_remainder(p);
       return true;
@@ -119,19 +124,15 @@ bool BlockSet::advance(Problem& p, double* values) {
     if (!(gap <= p.residual)) p.residual = gap;  // also where it is NaN
     return give_up(p.residual <= kAcceptedResidual ? Outcome::solved : Outcome::delicate);
   }
-  if (drift > kLost * p.scale) return give_up(Outcome::delicate);
-  if (drift > tolerance) correct(p, error_.data());
-  feasible_ = p.weights;
-  if (!append(p)) return give_up(Outcome::delicate);
-  if (p.one_by_one)
+  if (p.careful)
     step_back(p, feasible_);
   else
     settle(p);
   if (static_cast<Index>(p.active.size()) > most_active_) return give_up(Outcome::too_many_active);
   double objective = 0.0;
   for (std::size_t i = 0; i < p.active.size(); ++i) objective += p.weights[i] * p.value[i];
-  p.one_by_one = !(objective > p.best * (1 + 16 * kEpsilon));
-  if (!p.one_by_one) p.best = objective;
+  p.careful = !(objective > p.best * (1 + 16 * kEpsilon));
+  if (!p.careful) p.best = objective;
   update_remainder(p);
   return true;
 }
@@ -172,7 +173,6 @@ double BlockSet::pick(const Problem& p, const double* values, double tolerance) 
   }
   std::stable_sort(candidates_.begin(), candidates_.end(),
                    [](const Candidate& a, const Candidate& b) { return a.price > b.price; });
-  if (p.one_by_one && candidates_.size() > 1) candidates_.resize(1);
   const auto room = static_cast<std::size_t>(
       std::max<Index>(1, generators_.n_dims - static_cast<Index>(p.active.size())));
   if (candidates_.size() > room) candidates_.resize(room);
@@ -203,7 +203,9 @@ bool BlockSet::append(Problem& p) {
   const auto block = static_cast<std::size_t>(r * stride);
   cross_.resize(block);
   solved_.resize(block);
-  schur_.resize(static_cast<std::size_t>(r * r));
+  for (auto* square : {&schur_, &taken_, &lower_}) square->resize(static_cast<std::size_t>(r * r));
+  solved_rows_.resize(static_cast<std::size_t>(r));
+  inverse_row_.resize(static_cast<std::size_t>(r));
   active_rows_.clear();
   new_rows_.clear();
   for (const Index point : p.active) active_rows_.push_back(generators_.rows.row(point).data());
@@ -216,26 +218,29 @@ bool BlockSet::append(Problem& p) {
     for (Index i = 0; i < k; ++i) row[i] *= candidates_[q].sign * p.sign[i];
     std::fill(row + k, row + whole_runs(k), 0.0);
   }
-  multiply_rows(cross_.data(), r, p.inverse.data(), k, whole_runs(k), stride, solved_.data());
+  multiply_rows(cross_.data(), r, stride, p.inverse.data(), k, whole_runs(k), stride, solved_.data());
   row_products(new_rows_.data(), r, new_rows_.data(), r, n, schur_.data(), r);
+  for (Index q = 0; q < r; ++q) {
+    new_rows_[q] = cross_.data() + q * stride;
+    solved_rows_[q] = solved_.data() + q * stride;
+  }
+  row_products(new_rows_.data(), r, solved_rows_.data(), r, whole_runs(k), taken_.data(), r);
 
-  // Cholesky factor of S, row by row; points without a pivot or without a violation left stay out.
-  lower_.assign(static_cast<std::size_t>(r * r), 0.0);
+  // Cholesky factor of S, row by row, diagonal inverted; points without a pivot or without a violation left
+  // stay out.
   step_.clear();
   std::vector<Index>& chosen = leaving_;  // same kind of list, not in use now
   chosen.clear();
   for (Index q = 0; q < r; ++q) {
-    const double* own = cross_.data() + q * stride;
     const auto entry = [&](Index other) {
-      return candidates_[q].sign * candidates_[other].sign * schur_[q * r + other] -
-             dot(own, solved_.data() + other * stride, k);
+      return candidates_[q].sign * candidates_[other].sign * schur_[q * r + other] - taken_[q * r + other];
     };
     const auto count = static_cast<Index>(chosen.size());
     double* row = lower_.data() + count * r;
     double left = entry(q), price = candidates_[q].price;
     for (Index c = 0; c < count; ++c) {
       const double* other = lower_.data() + c * r;
-      row[c] = (entry(chosen[c]) - dot(row, other, c)) / other[c];
+      row[c] = (entry(chosen[c]) - dot(row, other, c)) * other[c];
       left -= row[c] * row[c];
       price -= row[c] * step_[c];
     }
@@ -244,24 +249,31 @@ bool BlockSet::append(Problem& p) {
       continue;
     }
     if (!(price > 0)) continue;
-    row[count] = std::sqrt(left);
-    step_.push_back(price / row[count]);
+    row[count] = 1 / std::sqrt(left);
+    step_.push_back(price * row[count]);
     chosen.push_back(q);
   }
 
   // E = L^-1 [C H, -1]; then H grows by E'E and the weights by -E'y.
   const auto count = static_cast<Index>(chosen.size());
   const Index width = whole_runs(k + count);
-  factor_.resize(static_cast<std::size_t>(count * stride));
   for (Index c = 0; c < count; ++c) {
-    double* row = factor_.data() + c * stride;
-    std::copy_n(solved_.data() + chosen[c] * stride, k, row);
+    double* row = solved_.data() + c * stride;
+    if (chosen[c] != c) std::copy_n(solved_.data() + chosen[c] * stride, k, row);
     std::fill(row + k, row + width, 0.0);
     row[k + c] = -1.0;
-    const double* own = lower_.data() + c * r;
-    for (Index b = 0; b < c; ++b) axpy(-own[b], factor_.data() + b * stride, row, width);
-    for (Index i = 0; i < width; ++i) row[i] /= own[c];
+    // Row c of L^-1 takes the place of row c of the factor: the rows before it are there already.
+    double* own = lower_.data() + c * r;
+    for (Index b = 0; b < c; ++b) {
+      double sum = own[b] * lower_[b * r + b];
+      for (Index a = b + 1; a < c; ++a) sum += own[a] * lower_[a * r + b];
+      inverse_row_[b] = -sum * own[c];
+    }
+    std::copy_n(inverse_row_.data(), c, own);
+    std::fill(own + c + 1, own + count, 0.0);
   }
+  factor_.resize(static_cast<std::size_t>(count * stride));
+  multiply_rows(lower_.data(), count, r, solved_.data(), count, width, stride, factor_.data());
   for (Index c = 0; c < count; ++c) {
     const Candidate& candidate = candidates_[chosen[c]];
     p.active.push_back(candidate.point);

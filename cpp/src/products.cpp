@@ -11,7 +11,13 @@ namespace {
 constexpr Index kDepth = 128;
 constexpr Index kNearRows = 24;
 
-// A x B entries of row_products over `n` entries, added to `out`.
+// The sums of the lanes of each of four.
+Lanes sums_of_lanes(const Lanes (&x)[4]) {
+  return Lanes{x[0][0], x[1][0], x[2][0], x[3][0]} + Lanes{x[0][1], x[1][1], x[2][1], x[3][1]} +
+         (Lanes{x[0][2], x[1][2], x[2][2], x[3][2]} + Lanes{x[0][3], x[1][3], x[2][3], x[3][3]});
+}
+
+// A x B entries of row_products over `n` entries, added to `out` but for the first of them.
 template <int A, int B>
 void product_tile(const double* const* x, const double* const* y, Index from, Index n, double* out,
                   Index stride) {
@@ -26,12 +32,18 @@ void product_tile(const double* const* x, const double* const* y, Index from, In
       for (int b = 0; b < B; ++b) sums[a][b] += left * right[b];
     }
   }
-  for (int a = 0; a < A; ++a)
-    for (int b = 0; b < B; ++b) {
-      double rest = 0.0;
-      for (Index j = i; j < end; ++j) rest += x[a][j] * y[b][j];
-      out[a * stride + b] += sum_lanes(sums[a][b]) + rest;
+  for (int a = 0; a < A; ++a) {
+    double rest[B] = {};
+    for (Index j = i; j < end; ++j)
+      for (int b = 0; b < B; ++b) rest[b] += x[a][j] * y[b][j];
+    double* to = out + a * stride;
+    if constexpr (B == 4) {
+      const Lanes found = sums_of_lanes(sums[a]) + load_lanes(rest);
+      store_lanes(from == 0 ? found : load_lanes(to) + found, to);
+    } else {
+      for (int b = 0; b < B; ++b) to[b] = (from == 0 ? 0.0 : to[b]) + (sum_lanes(sums[a][b]) + rest[b]);
     }
+  }
 }
 
 template <int B>
@@ -71,7 +83,8 @@ void panel_tile(const double* panel, const double* const* vectors, Index from, I
 
 void row_products(const double* const* x, Index n_x, const double* const* y, Index n_y, Index n, double* out,
                   Index stride) {
-  for (Index a = 0; a < n_x; ++a) std::fill_n(out + a * stride, n_y, 0.0);
+  if (n == 0)
+    for (Index a = 0; a < n_x; ++a) std::fill_n(out + a * stride, n_y, 0.0);
   for (Index from = 0; from < n; from += kDepth) {
     const Index depth = std::min(kDepth, n - from);
     for (Index near = 0; near < n_x; near += kNearRows) {
@@ -87,14 +100,15 @@ void row_products(const double* const* x, Index n_x, const double* const* y, Ind
 namespace {
 
 template <int Q>
-void multiply_tile(const double* c, const double* h, Index depth, Index width, Index stride, double* out) {
+void multiply_tile(const double* c, Index c_stride, const double* h, Index depth, Index width, Index stride,
+                   double* out) {
   for (Index at = 0; at < width; at += kRun) {
     Lanes low[Q] = {}, high[Q] = {};
     const double* source = h + at;
     for (Index i = 0; i < depth; ++i, source += stride) {
       const Lanes x_low = load_lanes(source), x_high = load_lanes(source + 4);
       for (int q = 0; q < Q; ++q) {
-        const double factor = c[q * stride + i];
+        const double factor = c[q * c_stride + i];
         low[q] += factor * x_low;
         high[q] += factor * x_high;
       }
@@ -132,14 +146,14 @@ void self_product_tile(const double* e, Index n_e, double sign, const double* co
 
 }  // namespace
 
-void multiply_rows(const double* c, Index n_rows, const double* h, Index depth, Index width, Index stride,
-                   double* out) {
+void multiply_rows(const double* c, Index n_rows, Index c_stride, const double* h, Index depth, Index width,
+                   Index stride, double* out) {
   Index q = 0;
   for (; q + 6 <= n_rows; q += 6)
-    multiply_tile<6>(c + q * stride, h, depth, width, stride, out + q * stride);
+    multiply_tile<6>(c + q * c_stride, c_stride, h, depth, width, stride, out + q * stride);
   for (; q + 2 <= n_rows; q += 2)
-    multiply_tile<2>(c + q * stride, h, depth, width, stride, out + q * stride);
-  for (; q < n_rows; ++q) multiply_tile<1>(c + q * stride, h, depth, width, stride, out + q * stride);
+    multiply_tile<2>(c + q * c_stride, c_stride, h, depth, width, stride, out + q * stride);
+  for (; q < n_rows; ++q) multiply_tile<1>(c + q * c_stride, c_stride, h, depth, width, stride, out + q * stride);
 }
 
 void add_self_product(const double* e, Index n_e, double sign, double* h, Index n_rows, Index width,

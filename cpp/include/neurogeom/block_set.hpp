@@ -14,7 +14,7 @@
 // For the active set F of a target H = G_FF^-1 is kept explicitly: points come in and go out by symmetric
 // products with small factors. Step 1 also shows how far H has drifted, since the constraint values of active
 // points ought to be zero, and corrects the weights by it. Where a round has not raised the objective |q|^2,
-// points come in one by one as in Lawson and Hanson's method, which cannot circle, until it has.
+// the next ones let points go one by one, as Lawson and Hanson's method does, which raises it surely.
 //
 // What is delicate (a small pivot, a drifting H, too many rounds) is not forced: such a target is handed back,
 // for ActiveSet.
@@ -54,7 +54,7 @@ class BlockSet {
     const double* target = nullptr;
     const std::int8_t* labels = nullptr;
     double scale = 0.0, best = 0.0;
-    bool one_by_one = false;
+    bool careful = false;
     int n_refined = 0, n_rounds = 0;
     Index capacity = 0, stride = 0;
     std::vector<double> inverse, sign, value;  // value: constraint values of active points, at v = t
@@ -88,9 +88,9 @@ class BlockSet {
   RowMatrix values_;
   std::vector<Candidate> candidates_;
   std::vector<Index> leaving_;
-  std::vector<const double*> active_rows_, new_rows_;
-  // Scratch, rows `stride` of the problem apart (schur_ and lower_: the number of candidates).
-  std::vector<double> cross_, solved_, schur_, lower_, factor_, error_, step_, feasible_;
+  std::vector<const double*> active_rows_, new_rows_, solved_rows_;
+  // Scratch, rows `stride` of the problem apart (schur_, taken_ and lower_: the number of candidates).
+  std::vector<double> cross_, solved_, schur_, taken_, lower_, inverse_row_, factor_, error_, step_, feasible_;
 };
 
 }  // namespace neurogeom

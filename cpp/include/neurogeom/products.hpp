@@ -12,12 +12,12 @@ namespace neurogeom {
 void row_products(const double* const* x, Index n_x, const double* const* y, Index n_y, Index n, double* out,
                   Index stride);
 
-// out(q, :) = sum over i < depth of c(q, i) h(i, :), rows of `width` entries, a multiple of kRun; rows of c,
-// h and out are `stride` apart.
-void multiply_rows(const double* c, Index n_rows, const double* h, Index depth, Index width, Index stride,
-                   double* out);
+// out(q, :) = sum over i < depth of c(q, i) h(i, :), rows of `width` entries, a multiple of kRun; rows of h and
+// out are `stride` apart.
+void multiply_rows(const double* c, Index n_rows, Index c_stride, const double* h, Index depth, Index width,
+                   Index stride, double* out);
 
-// h(i, :) += sign * sum over q of e(q, i) e(q, :) for i < n_rows; widths and strides as above.
+// h(i, :) += sign * sum over q of e(q, i) e(q, :) for i < n_rows; width and stride as above.
 void add_self_product(const double* e, Index n_e, double sign, double* h, Index n_rows, Index width,
                       Index stride);
 
