@@ -37,5 +37,6 @@ PYBIND11_MODULE(NEUROGEOM_MODULE, m, py::mod_gil_not_used()) {
   m.def("supports_v3", &neurogeom::supports_v3);
   neurogeom::bind_capacity(m);
   neurogeom::bind_cone(m);
+  neurogeom::bind_joint(m);
   neurogeom::bind_random(m);
 }

@@ -12,8 +12,8 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
-// As in ActiveSet: what counts as violated, relative to the target, and the squared pivot that has lost half of
-// its digits.
+// As in ActiveSet: what counts as violated, relative to the target, and the squared pivot that has lost half
+// of its digits.
 constexpr double kViolation = 1e-14;
 constexpr double kSmallPivot = 1e-8;
 // A constraint value of an active point beyond this means that H is of no use any more.
@@ -37,9 +37,8 @@ BlockSet::BlockSet(const Generators& generators, const PackedRows& packed, const
       values_(kTargetBlock, generators.stride) {}
 
 void BlockSet::solve(const RowMatrix& targets, const std::int8_t* labels, Index count, const double* shift,
-                     const double* scale, Index most_active) {
+                     const double* scale) {
   shift_ = shift;
-  most_active_ = most_active;
   const auto n_manifolds = static_cast<Index>(starts_.size()) - 1;
   std::vector<Problem*> running;
   for (Index s = 0; s < count; ++s) {
@@ -72,7 +71,7 @@ void BlockSet::solve(const RowMatrix& targets, const std::int8_t* labels, Index 
 
 void BlockSet::start(Problem& p) {
   const Index n = generators_.n_dims;
-  p.outcome = Outcome::solved;
+  p.solved = false;
   p.active.clear();
   p.weights.clear();
   p.sign.clear();
@@ -87,13 +86,10 @@ void BlockSet::start(Problem& p) {
 // One round of one target from the products of all points with v; whether it is to have another one.
 bool BlockSet::advance(Problem& p, double* values) {
   const auto k = static_cast<Index>(p.active.size());
-  const auto give_up = [&](Outcome outcome) {
-    p.outcome = outcome;
-    return false;
-  };
-  if (++p.n_rounds > kMaxRounds) return give_up(Outcome::delicate);
+  if (++p.n_rounds > kMaxRounds) return false;
   error_.resize(static_cast<std::size_t>(k));
   double drift = 0.0, total = 0.0;
+  p.largest_value = largest_magnitude(values, generators_.stride);
   for (Index i = 0; i < k; ++i) {
     double& value = values[p.active[i]];
     error_[i] = p.sign[i] * value + (shift_ == nullptr ? 0.0 : shift_[p.active[i]]);
@@ -103,7 +99,7 @@ bool BlockSet::advance(Problem& p, double* values) {
   }
   const double tolerance = std::max(kViolation * p.scale, 8 * kEpsilon * total);
   const double violation = pick(p, values, tolerance);
-  if (drift > kLost * p.scale) return give_up(Outcome::delicate);
+  if (!(drift <= kLost * p.scale)) return false;
   if (drift > tolerance) correct(p, error_.data());
   feasible_ = p.weights;
   // A most violated point that lies in the span of the active ones, whose values are zero, is violated by
@@ -122,13 +118,13 @@ bool BlockSet::advance(Problem& p, double* values) {
     p.residual = std::max({violation, drift, 0.0}) / p.scale;
     const double gap = std::abs(slack) / (p.scale * p.scale);
     if (!(gap <= p.residual)) p.residual = gap;  // also where it is NaN
-    return give_up(p.residual <= kAcceptedResidual ? Outcome::solved : Outcome::delicate);
+    p.solved = p.residual <= kAcceptedResidual;
+    return false;
   }
   if (p.careful)
     step_back(p, feasible_);
   else
     settle(p);
-  if (static_cast<Index>(p.active.size()) > most_active_) return give_up(Outcome::too_many_active);
   double objective = 0.0;
   for (std::size_t i = 0; i < p.active.size(); ++i) objective += p.weights[i] * p.value[i];
   p.careful = !(objective > p.best * (1 + 16 * kEpsilon));
@@ -173,8 +169,8 @@ double BlockSet::pick(const Problem& p, const double* values, double tolerance) 
   }
   std::stable_sort(candidates_.begin(), candidates_.end(),
                    [](const Candidate& a, const Candidate& b) { return a.price > b.price; });
-  const auto room = static_cast<std::size_t>(
-      std::max<Index>(1, generators_.n_dims - static_cast<Index>(p.active.size())));
+  const auto room =
+      static_cast<std::size_t>(std::max<Index>(1, generators_.n_dims - static_cast<Index>(p.active.size())));
   if (candidates_.size() > room) candidates_.resize(room);
   return largest_violation;
 }
@@ -187,8 +183,7 @@ void BlockSet::reserve(Problem& p, Index size) {
   if (stride % 64 == 0) stride += kRun;
   std::vector<double> inverse(static_cast<std::size_t>(capacity * stride), 0.0);
   const auto k = static_cast<Index>(p.active.size());
-  for (Index i = 0; i < k; ++i)
-    std::copy_n(p.inverse.data() + i * p.stride, k, inverse.data() + i * stride);
+  for (Index i = 0; i < k; ++i) std::copy_n(p.inverse.data() + i * p.stride, k, inverse.data() + i * stride);
   p.inverse = std::move(inverse);
   p.capacity = capacity;
   p.stride = stride;
@@ -284,8 +279,7 @@ bool BlockSet::append(Problem& p) {
     std::fill_n(p.inverse.data() + (k + c) * stride, stride, 0.0);
   }
   add_self_product(factor_.data(), count, 1.0, p.inverse.data(), k + count, width, stride);
-  for (Index c = 0; c < count; ++c)
-    axpy(-step_[c], factor_.data() + c * stride, p.weights.data(), k + count);
+  for (Index c = 0; c < count; ++c) axpy(-step_[c], factor_.data() + c * stride, p.weights.data(), k + count);
   return true;
 }
 

@@ -47,8 +47,8 @@ void product_tile(const double* const* x, const double* const* y, Index from, In
 }
 
 template <int B>
-void product_columns(const double* const* x, Index n_x, const double* const* y, Index from, Index n, double* out,
-                     Index stride) {
+void product_columns(const double* const* x, Index n_x, const double* const* y, Index from, Index n,
+                     double* out, Index stride) {
   Index a = 0;
   for (; a + 3 <= n_x; a += 3) product_tile<3, B>(x + a, y, from, n, out + a * stride, stride);
   for (; a < n_x; ++a) product_tile<1, B>(x + a, y, from, n, out + a * stride, stride);
@@ -153,16 +153,15 @@ void multiply_rows(const double* c, Index n_rows, Index c_stride, const double* 
     multiply_tile<6>(c + q * c_stride, c_stride, h, depth, width, stride, out + q * stride);
   for (; q + 2 <= n_rows; q += 2)
     multiply_tile<2>(c + q * c_stride, c_stride, h, depth, width, stride, out + q * stride);
-  for (; q < n_rows; ++q) multiply_tile<1>(c + q * c_stride, c_stride, h, depth, width, stride, out + q * stride);
+  for (; q < n_rows; ++q)
+    multiply_tile<1>(c + q * c_stride, c_stride, h, depth, width, stride, out + q * stride);
 }
 
 void add_self_product(const double* e, Index n_e, double sign, double* h, Index n_rows, Index width,
                       Index stride) {
   Index i = 0;
-  for (; i + 6 <= n_rows; i += 6)
-    self_product_tile<6>(e, n_e, sign, e + i, h + i * stride, width, stride);
-  for (; i + 2 <= n_rows; i += 2)
-    self_product_tile<2>(e, n_e, sign, e + i, h + i * stride, width, stride);
+  for (; i + 6 <= n_rows; i += 6) self_product_tile<6>(e, n_e, sign, e + i, h + i * stride, width, stride);
+  for (; i + 2 <= n_rows; i += 2) self_product_tile<2>(e, n_e, sign, e + i, h + i * stride, width, stride);
   for (; i < n_rows; ++i) self_product_tile<1>(e, n_e, sign, e + i, h + i * stride, width, stride);
 }
 

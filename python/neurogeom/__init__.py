@@ -10,6 +10,7 @@ from .closed_forms import EllipsoidCapacity, ball_capacity, ellipsoid_capacity, 
 from .cone import ConeProjection, project_cone
 from .dichotomies import sparse_dichotomies, tilted_dichotomies
 from .dimensionality import Dimensionality, dimensionality
+from .joint import EffectiveGeometry, effective_geometry
 from .manifolds import Manifolds, manifolds
 
 __version__ = _version("neurogeom")
@@ -18,6 +19,7 @@ __all__ = [
     "ConeProjection",
     "ConvergenceWarning",
     "Dimensionality",
+    "EffectiveGeometry",
     "EllipsoidCapacity",
     "ManifoldCapacity",
     "Manifolds",
@@ -26,6 +28,7 @@ __all__ = [
     "build_info",
     "datasets",
     "dimensionality",
+    "effective_geometry",
     "ellipsoid_capacity",
     "load",
     "manifold_capacity",

@@ -45,3 +45,27 @@ def minimize_correlation(
     n_threads: int,
 ) -> list[tuple[_Array, float, float, int]]: ...
 def correlation_cost(centers: _Array, basis: _Array) -> tuple[float, _Array]: ...
+def project_joint(
+    points: _Array,
+    starts: Sequence[int],
+    draws: _Array,
+    labels: NDArray[np.int8],
+    margin: float,
+    n_threads: int,
+    progress: _Progress,
+) -> tuple[
+    _Array, _Array, NDArray[np.int8], NDArray[np.bool_], tuple[_Array, NDArray[np.int64], NDArray[np.int64]]
+]: ...
+def joint_anchors(
+    points: _Array,
+    starts: Sequence[int],
+    draws: _Array,
+    labels: NDArray[np.int8],
+    weights: _Array,
+    point: NDArray[np.int64],
+    first: NDArray[np.int64],
+    used: NDArray[np.bool_],
+    inactive: int,
+    n_threads: int,
+    progress: _Progress,
+) -> dict[str, Any]: ...

@@ -289,3 +289,9 @@ def require_length(array: AnyArray, name: str, length: int, what: str) -> None:
     """Refuse a vector that has not one entry for each of something."""
     if len(array) != length:
         raise ValueError(f"{name} must have one entry for each {what} ({length}), not {len(array)}")
+
+
+def require_shape(array: AnyArray, name: str, shape: tuple[int, ...]) -> None:
+    """Refuse an array of another shape."""
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, not {array.shape}")

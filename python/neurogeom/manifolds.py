@@ -72,6 +72,12 @@ class Manifolds(Sequence[AnyArray]):
     def __iter__(self) -> Iterator[AnyArray]:
         return (self[i] for i in range(len(self)))
 
+    def pooled(self, first: int, last: int) -> NDArray[np.float64]:
+        """Features first .. last - 1 of the points of all manifolds, one manifold after the other."""
+        parts = [np.asarray(block[:, first:last], dtype=np.float64) for block in self._blocks]
+        points = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return points if self._rows is None else points[np.concatenate(self._rows)]
+
     def shuffled(self, generator: np.random.Generator) -> Manifolds:
         """Deal all points out anew, each manifold keeping its number of points."""
         pooled = np.arange(self._starts[-1]) if self._rows is None else np.concatenate(self._rows)

@@ -1,5 +1,5 @@
-// Dense products of gathered rows, for many small problems that share their points. Each entry is a sum in one
-// fixed order, whatever else is computed beside it.
+// Dense products of gathered rows, for many small problems that share their points. Each entry is a sum in
+// one fixed order, whatever else is computed beside it.
 #pragma once
 
 #include <vector>
@@ -12,8 +12,8 @@ namespace neurogeom {
 void row_products(const double* const* x, Index n_x, const double* const* y, Index n_y, Index n, double* out,
                   Index stride);
 
-// out(q, :) = sum over i < depth of c(q, i) h(i, :), rows of `width` entries, a multiple of kRun; rows of h and
-// out are `stride` apart.
+// out(q, :) = sum over i < depth of c(q, i) h(i, :), rows of `width` entries, a multiple of kRun; rows of h
+// and out are `stride` apart.
 void multiply_rows(const double* c, Index n_rows, Index c_stride, const double* h, Index depth, Index width,
                    Index stride, double* out);
 

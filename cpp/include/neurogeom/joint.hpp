@@ -1,0 +1,47 @@
+// Projections on the joint cones of a set of manifolds, and the geometry of their anchor points.
+//
+// Points x_i of P manifolds are the rows of one matrix, those of manifold m being starts[m] .. starts[m + 1]
+// - 1. For a draw t and a dichotomy y (+1 or -1 for each manifold), with a margin kappa,
+//
+//   v = argmin |v - t|^2 subject to y_m x_i.v <= -kappa for all points,  q = t - v = sum a_i y_m x_i, a >= 0,
+//
+// and the capacity is P / E|q|^2. Chou et al., "Geometry linked to untangling efficiency" (GLUE); Wakhloo,
+// Sussman and Chung, Phys. Rev. Lett. 131, 027301 (2023).
+#pragma once
+
+#include <vector>
+
+#include "neurogeom/parallel.hpp"
+#include "neurogeom/types.hpp"
+
+namespace neurogeom {
+
+struct JointCones {
+  MatrixView points;
+  std::vector<Index> starts;
+  MatrixView draws;           // n_samples x n_dims
+  const std::int8_t* labels;  // n_samples x n_manifolds
+
+  Index n_manifolds() const { return static_cast<Index>(starts.size()) - 1; }
+  Index n_samples() const { return draws.rows(); }
+};
+
+// The positive weights of one sample: points and a_i.
+struct SparseWeights {
+  std::vector<Index> point;
+  std::vector<double> weight;
+};
+
+struct JointProjection {
+  double squared = 0.0;  // |q|^2; NaN where the status is not `converged`
+  double residual = 0.0;
+  Status status = Status::converged;
+  bool inseparable =
+      false;  // q is the whole part of t in the span of the points; weights are then not unique
+  SparseWeights weights;
+};
+
+std::vector<JointProjection> project_joint(const JointCones& cones, double margin, int n_threads,
+                                           const Monitor& monitor);
+
+}  // namespace neurogeom

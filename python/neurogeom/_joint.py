@@ -1,0 +1,156 @@
+"""Joint cones of a set of manifolds: points, draws and labels made ready, and their projections.
+
+What :mod:`neurogeom.joint` and :mod:`neurogeom.correlated` share.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse
+from numpy.typing import NDArray
+
+from . import _validate
+from ._isa import core
+from ._progress import ProgressFunction
+from ._results import ConvergenceWarning
+from ._rng import draw_key
+from ._validate import FloatArray
+from .dichotomies import Dichotomies, Signs, draw_dichotomies
+from .manifolds import Manifolds
+
+# Features that are read at a time where there are more of them than points.
+_FEATURE_BLOCK = 4096
+_DRAW_STREAM = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class JointCones:
+    """Points of all manifolds as rows, with a draw and a labeling for each sample."""
+
+    points: FloatArray
+    starts: list[int]
+    draws: FloatArray
+    labels: Signs
+
+    @classmethod
+    def prepare(
+        cls,
+        clouds: Manifolds,
+        *,
+        center: bool,
+        dichotomies: Dichotomies,
+        gaussians: Any,
+        n_samples: int,
+        generator: np.random.Generator,
+    ) -> JointCones:
+        """Read the points; labels and draws come from separate streams of the generator."""
+        label_generator, draw_generator = generator.spawn(2)
+        labels = draw_dichotomies(dichotomies, n_samples, len(clouds), label_generator)
+        if gaussians is None:
+            points = joint_coordinates(clouds, center=center, may_rotate=True)
+            key = draw_key(draw_generator)
+            draws = core.standard_normals(key, _DRAW_STREAM, 0, n_samples, points.shape[1])
+        else:
+            draws = _validate.as_float_matrix(gaussians, "gaussians")
+            _validate.require_shape(draws, "gaussians", (n_samples, clouds.n_features))
+            points = joint_coordinates(clouds, center=center, may_rotate=False)
+        return cls(points, [0, *map(int, np.cumsum(clouds.n_points))], draws, labels)
+
+    @property
+    def n_manifolds(self) -> int:
+        """Number of manifolds."""
+        return len(self.starts) - 1
+
+    def project(self, margin: float, n_threads: int, progress: ProgressFunction | None) -> JointProjections:
+        """Project every draw on its joint cone."""
+        n_samples = len(self.draws)
+        squared, residual, status, inseparable, weights = core.project_joint(
+            self.points,
+            self.starts,
+            self.draws,
+            self.labels,
+            margin,
+            n_threads,
+            progress and (lambda done, total: progress(done * n_samples // max(1, total), n_samples)),
+        )
+        shape = (n_samples, len(self.points))
+        return JointProjections(
+            squared, residual, status, inseparable, scipy.sparse.csr_array(weights, shape)
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class JointProjections:
+    """Squared lengths of the projections, how each solve ended, and the weights of the points."""
+
+    squared: FloatArray
+    residual: FloatArray
+    status: NDArray[np.int8]
+    inseparable: NDArray[np.bool_]
+    weights: scipy.sparse.csr_array[np.float64, tuple[int, int]]
+
+    def warn(self, what: str) -> None:
+        """Say that samples have failed, if any have; which makes the estimates NaN."""
+        n_limited = int(np.count_nonzero(self.status == 1))
+        if n_limited:
+            warnings.warn(
+                f"{n_limited} of {len(self.status)} projections did not converge (status 1): {what} NaN",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+
+def joint_coordinates(clouds: Manifolds, *, center: bool, may_rotate: bool) -> FloatArray:
+    """Coordinates of all points, relative to their mean if `center`.
+
+    Where there are more features than points, and `may_rotate`, they are in an orthonormal basis of a space
+    of as many dimensions as there are points. With X' = QR they are R', and R is built up from blocks of
+    features by QR decompositions, which loses nothing to squaring as a Gram matrix would.
+    """
+    n_points, n_features = int(clouds.n_points.sum()), clouds.n_features
+    width = n_features if not may_rotate or n_features <= n_points else max(_FEATURE_BLOCK, n_points)
+    triangle = np.zeros((0, n_points))
+    size = 0.0
+    for first in range(0, n_features, width):
+        block = clouds.pooled(first, first + width)
+        size = max(size, float(max(block.max(), -block.min())))
+        if not math.isfinite(size):
+            for m, cloud in enumerate(clouds):
+                _validate.require_finite(cloud, f"manifolds[{m}]")
+        _validate.require_magnitude(size, "manifolds")
+        if center:
+            block = block - block.mean(axis=0)
+        if width == n_features and (not may_rotate or n_features <= n_points):
+            return np.ascontiguousarray(block)
+        stacked = np.concatenate([triangle, block.T])
+        triangle = scipy.linalg.qr(stacked, mode="r", overwrite_a=True, check_finite=False)[0][:n_points]
+    return np.ascontiguousarray(triangle.T)
+
+
+def jackknife(leave_one_out: FloatArray) -> float:
+    """Give the jackknife standard error from the estimates that leave out one sample each."""
+    n = len(leave_one_out)
+    if n < 2:
+        return math.nan
+    deviation = leave_one_out - leave_one_out.mean()
+    return float(np.sqrt((n - 1) / n * (deviation**2).sum()))
+
+
+def means_without_one(values: FloatArray) -> FloatArray:
+    """Means over all samples but one, for each."""
+    return np.asarray((values.sum() - values) / (len(values) - 1))
+
+
+def mean_and_error(values: FloatArray) -> tuple[float, float]:
+    """Mean over samples that have a value, and its standard error."""
+    values = values[~np.isnan(values)]
+    if len(values) == 0:
+        return math.nan, math.nan
+    error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+    return float(values.mean()), float(error)
