@@ -97,7 +97,7 @@ class EffectiveGeometry(Result):
         return np.asarray(self.anchor_axis_norm / self.anchor_center_norm)
 
 
-def ratio_estimates(a: FloatArray, b: FloatArray, c: FloatArray, n_manifolds: int) -> dict[str, float]:
+def ratio_estimates(a: FloatArray, b: FloatArray, c: FloatArray, n_manifolds: int) -> dict[str, Any]:
     """Dimension, radii, utility and approximate capacity with jackknife errors; one entry a sample."""
 
     def radius(means: list[FloatArray]) -> FloatArray:
@@ -113,7 +113,7 @@ def ratio_estimates(a: FloatArray, b: FloatArray, c: FloatArray, n_manifolds: in
         "utility": lambda means: means[2] / means[0],
         "approximate_capacity": approximate,
     }
-    estimates: dict[str, float] = {}
+    estimates: dict[str, Any] = {}
     with np.errstate(divide="ignore", invalid="ignore"):
         columns = [a, b, c, c / (b - c)]
         for name, measure in measures.items():
