@@ -172,7 +172,9 @@ class GramMoments:
         )
         return self._moments(centers, cross, slabs, self._zero_shuffled)
 
-    def _moments(self, centers: FloatArray, cross: FloatArray, slabs: Iterable[FloatArray], zero: float) -> Moments:
+    def _moments(
+        self, centers: FloatArray, cross: FloatArray, slabs: Iterable[FloatArray], zero: float
+    ) -> Moments:
         """Moments of a grouping; `slabs` are the rows of the residuals' Gram matrix, group after group."""
         overlaps = np.empty_like(centers)
         variances = np.empty(len(centers))

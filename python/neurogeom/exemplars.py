@@ -123,9 +123,8 @@ def translation_manifolds(
     images : array_like of shape (P, H, W) or (P, H, W, C)
         Images; the channels, if any, last.
     max_shift : int
-        Largest shift along each axis, in pixels, below H and W. Shifts (down, right) are drawn from the
-        (2 max_shift + 1)^2 whole-pixel shifts without repetition, for each image anew; the zero shift is one of
-        them.
+        Largest shift along each axis, in pixels, below H and W. Shifts (down, right) are drawn without
+        repetition from all (2 max_shift + 1)^2, no shift at all included, for each image anew.
     n_views : int
         Number of views of each image, at most (2 max_shift + 1)^2; with as many, each shift occurs once.
     rng : None, int, SeedSequence or Generator

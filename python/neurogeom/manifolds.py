@@ -66,10 +66,11 @@ class Manifolds(Sequence[AnyArray]):
         local = rows - self._starts[block]
         if (block != block[0]).any():
             return np.stack([self._blocks[b][r] for b, r in zip(block, local, strict=True)])
+        source: AnyArray = self._blocks[int(block[0])]
         first, last = int(local[0]), int(local[-1])
-        if last - first == len(local) - 1 and (np.diff(local) == 1).all():
-            return self._blocks[block[0]][first : last + 1]
-        return self._blocks[block[0]][local]
+        together = last - first == len(local) - 1 and bool((np.diff(local) == 1).all())
+        points: AnyArray = source[first : last + 1] if together else source[local]
+        return points
 
     def __iter__(self) -> Iterator[AnyArray]:
         return (self[i] for i in range(len(self)))

@@ -19,8 +19,8 @@ from .cone import project_cone
 
 # Squared distances that agree to this are a tie.
 _TIE = 1e-12
-# Two points of the hulls are one point if they agree to this in every principal direction of the data, in
-# units of the root mean square coordinate in it.
+# Two points of the hulls are one point if they agree to this in every feature, in units of its largest value,
+# and in every principal direction, in units of the root mean square coordinate in it.
 _COMMON = 1e-10
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -120,7 +120,7 @@ def overlap(a: ArrayLike, b: ArrayLike) -> Overlap:
     only if zero is a convex combination of the :math:`s_i`, that is if the hulls meet; else it gives a
     hyperplane. The latter counts as verified if, in the data as given, every point lies on its side by more
     than the rounding error of the sum that says so; the former if the two combinations agree to a relative
-    1e-10 in every principal direction of the data. The hyperplane is a separating one, not that of
+    1e-10 in every feature and in every principal direction of the features. The hyperplane is a separating one, not that of
     largest margin.
 
     Examples
@@ -212,25 +212,29 @@ class _Decision:
     margin = bias = gap = math.nan
 
     def __init__(self, clouds: list[FloatArray], points: FloatArray) -> None:
-        self._clouds, self._points = clouds, points
+        self._clouds = clouds
         n_points, n_features = points.shape
         self._signs = np.repeat([1.0, -1.0], [len(cloud) for cloud in clouds])
         # Coordinates with the same products: no more than points.
         coordinates = points
         if n_features > n_points:
-            coordinates = scipy.linalg.qr(points.T, mode="r", check_finite=False)[0][:n_points].T
+            (factor,) = scipy.linalg.qr(points.T, mode="r", check_finite=False)
+            coordinates = np.array(factor[:n_points].T, dtype=np.float64)
         multipliers = self._multipliers(coordinates)
         if self._separated_by(self._signs * multipliers @ points):
             return
         # The hulls meet, or the data vary little in the direction that separates them: then coordinates of
         # equal variance find it. Directions below rounding are left out.
-        left, values, right = scipy.linalg.svd(points, full_matrices=False, check_finite=False)
+        extent = np.abs(points).max(axis=0)
+        extent[extent == 0] = 1
+        self._scaled = points / extent
+        left, values, right = scipy.linalg.svd(self._scaled, full_matrices=False, check_finite=False)
         keep = values > max(points.shape) * _EPS * values[0]
-        self._unit = left[:, keep] * math.sqrt(n_points)
+        self._unit: FloatArray = left[:, keep] * math.sqrt(n_points)
         if self._meet_at(multipliers):
             return
         multipliers = self._multipliers(self._unit)
-        normal = (self._signs * multipliers @ self._unit) / values[keep] @ right[keep]
+        normal: FloatArray = (self._signs * multipliers @ self._unit) / values[keep] @ right[keep] / extent
         if not self._separated_by(normal):
             self._meet_at(multipliers)
 
@@ -240,14 +244,15 @@ class _Decision:
         cone = np.column_stack([lifted, np.ones(len(lifted))])
         target = np.zeros((1, cone.shape[1]))
         target[0, -1] = 1
-        return project_cone(cone, target, n_threads=1).weights[0]
+        weights: FloatArray = project_cone(cone, target, n_threads=1).weights[0]
+        return weights
 
     def _separated_by(self, normal: FloatArray) -> bool:
         """Take the hyperplane if each point is on its side beyond the rounding of the sum that says so."""
         length = float(np.linalg.norm(normal))
         if not (np.isfinite(length) and length > 0):
             return False
-        weights = normal / length
+        weights: FloatArray = normal / length
         # The hyperplane goes midway between the clouds.
         a, b = (cloud @ weights for cloud in self._clouds)
         bias = -(float(a.min()) / 2 + float(b.max()) / 2)
@@ -267,9 +272,7 @@ class _Decision:
             return False
         u, v = (part / total for part, total in zip(parts, totals, strict=True))
         difference = np.concatenate([u, -v])
-        along = np.abs(difference @ self._unit)
-        across = np.abs(difference @ self._points)
-        if (along > _COMMON).any() or (across > _COMMON * np.abs(self._points).max()).any():
+        if any((np.abs(difference @ x) > _COMMON).any() for x in (self._unit, self._scaled)):
             return False
         ends = [w @ cloud for w, cloud in zip((u, v), self._clouds, strict=True)]
         self.separable, self.convex_weights = False, (u, v)
