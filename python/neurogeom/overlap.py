@@ -120,8 +120,8 @@ def overlap(a: ArrayLike, b: ArrayLike) -> Overlap:
     only if zero is a convex combination of the :math:`s_i`, that is if the hulls meet; else it gives a
     hyperplane. The latter counts as verified if, in the data as given, every point lies on its side by more
     than the rounding error of the sum that says so; the former if the two combinations agree to a relative
-    1e-10 in every feature and in every principal direction of the features. The hyperplane is a separating one, not that of
-    largest margin.
+    1e-10 in every feature and in every principal direction of the features. The hyperplane is a separating
+    one, not that of largest margin.
 
     Examples
     --------
