@@ -95,7 +95,8 @@ def test_blocks_of_features_change_rounding_only(monkeypatch):
 def test_closed_form_of_crosses():
     """Clouds c +- a_k e_k: covariances are diagonal and everything is a ratio of small numbers."""
     a = np.array([[1.0, 2.0, 0.0], [3.0, 0.0, 1.0]])
-    clouds = [np.vstack([np.diag(a[m]), -np.diag(a[m])]) + [0, 0, 1 - 2 * m] for m in range(2)]
+    shifts = np.array([[0.0, 0, 1], [0, 0, -1]])
+    clouds = [np.vstack([np.diag(row), -np.diag(row)]) + s for row, s in zip(a, shifts, strict=True)]
     result = ng.alignment(clouds)
     np.testing.assert_allclose(result.center_center, [[1, -1], [-1, 1]])
     cosine = (a[0] ** 2 @ a[1] ** 2) / np.linalg.norm(a[0] ** 2) / np.linalg.norm(a[1] ** 2)
