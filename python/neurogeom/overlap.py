@@ -21,7 +21,7 @@ from .cone import project_cone
 _TIE = 1e-12
 # Two points of the hulls are one point if they agree to this in every feature, in units of its largest value,
 # and in every principal direction, in units of the root mean square coordinate in it.
-_COMMON = 1e-10
+_COMMON = 1e-13
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -120,7 +120,7 @@ def overlap(a: ArrayLike, b: ArrayLike) -> Overlap:
     only if zero is a convex combination of the :math:`s_i`, that is if the hulls meet; else it gives a
     hyperplane. The latter counts as verified if, in the data as given, every point lies on its side by more
     than the rounding error of the sum that says so; the former if the two combinations agree to a relative
-    1e-10 in every feature and in every principal direction of the features. The hyperplane is a separating
+    1e-13 in every feature and in every principal direction of the features. The hyperplane is a separating
     one, not that of largest margin.
 
     Examples
@@ -181,9 +181,12 @@ def _relative(clouds: list[FloatArray]) -> tuple[FloatArray, float]:
     points -= points[0].copy()  # leaves no rounding of a large common offset
     points -= points.mean(axis=0)
     largest = float(np.abs(points).max())
-    scale = largest * math.sqrt(points.shape[1]) if largest > 0 else 1.0
-    points /= scale
-    return points, scale
+    if largest == 0:
+        return points, 1.0
+    points /= largest  # before squares are taken
+    length = math.sqrt(float((points**2).sum(axis=1).max()))
+    points /= length
+    return points, largest * length
 
 
 def _distances(a: FloatArray, b: FloatArray) -> tuple[float, FloatArray, FloatArray]:
