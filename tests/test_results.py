@@ -28,6 +28,8 @@ def capacity_with_nan():
 
 
 MAKERS = {
+    "alignment": lambda: ng.alignment(ng.manifolds(CLOUDS.reshape(-1, 30), np.repeat(list("abcde"), 8))),
+    "alignment with null": lambda: ng.alignment(CLOUDS, null=3, rng=0),
     "capacity": lambda: ng.manifold_capacity(CLOUDS, rng=0, n_samples=40),
     "capacity with everything": lambda: ng.manifold_capacity(
         [cloud[: 3 + m] for m, cloud in enumerate(CLOUDS)],
@@ -45,6 +47,9 @@ MAKERS = {
     "cone without solution": lambda: ng.project_cone([[1.0], [-1.0]], [[1.0]], margin=1.0),
     "dimensionality": lambda: ng.dimensionality(CLOUDS[0], form="unbiased"),
     "ellipsoid": lambda: ng.ellipsoid_capacity([1.0, 0.5], n_samples=100, rng=0),
+    "null alignment": lambda: ng.alignment(CLOUDS, null=3, rng=0).null,
+    "overlap": lambda: ng.overlap(CLOUDS[0], CLOUDS[1]),
+    "overlap of hulls that meet": lambda: ng.overlap(CLOUDS[0, :, :2], CLOUDS[0, ::2, :2]),
     "null": lambda: ng.manifold_capacity(CLOUDS, rng=0, n_samples=5, null=3, n_restarts=1).null,
 }
 
@@ -83,7 +88,7 @@ def test_to_dict(result):
     assert set(given) == fields
     for name, value in given.items():
         own = getattr(result, name)
-        if isinstance(own, ng.NullCapacity):
+        if isinstance(own, (ng.NullCapacity, ng.NullAlignment)):
             util.assert_same_bits(value, own.to_dict())
             assert isinstance(value, dict)
         else:

@@ -5,36 +5,52 @@ from importlib.metadata import version as _version
 from . import datasets
 from ._isa import build_info
 from ._results import ConvergenceWarning, load
+from .alignment import Alignment, NullAlignment, alignment
 from .capacity import ManifoldCapacity, NullCapacity, manifold_capacity
 from .closed_forms import EllipsoidCapacity, ball_capacity, ellipsoid_capacity, point_capacity
 from .cone import ConeProjection, project_cone
+from .correlated import CorrelatedCapacity, correlated_capacity, correlated_sphere_capacity
 from .dichotomies import sparse_dichotomies, tilted_dichotomies
 from .dimensionality import Dimensionality, dimensionality
+from .exemplars import downsample, exemplar_manifolds, random_projection, translation_manifolds
 from .joint import EffectiveGeometry, effective_geometry
 from .manifolds import Manifolds, manifolds
+from .overlap import Overlap, overlap
 
 __version__ = _version("neurogeom")
 
 __all__ = [
+    "Alignment",
     "ConeProjection",
     "ConvergenceWarning",
+    "CorrelatedCapacity",
     "Dimensionality",
     "EffectiveGeometry",
     "EllipsoidCapacity",
     "ManifoldCapacity",
     "Manifolds",
+    "NullAlignment",
     "NullCapacity",
+    "Overlap",
+    "alignment",
     "ball_capacity",
     "build_info",
+    "correlated_capacity",
+    "correlated_sphere_capacity",
     "datasets",
     "dimensionality",
+    "downsample",
     "effective_geometry",
     "ellipsoid_capacity",
+    "exemplar_manifolds",
     "load",
     "manifold_capacity",
     "manifolds",
+    "overlap",
     "point_capacity",
     "project_cone",
+    "random_projection",
     "sparse_dichotomies",
     "tilted_dichotomies",
+    "translation_manifolds",
 ]

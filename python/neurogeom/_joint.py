@@ -118,7 +118,7 @@ def joint_coordinates(clouds: Manifolds, *, center: bool, may_rotate: bool) -> F
     triangle = np.zeros((0, n_points))
     size = 0.0
     for first in range(0, n_features, width):
-        block = clouds.pooled(first, first + width)
+        block = clouds.features(first, first + width)
         size = max(size, float(max(block.max(), -block.min())))
         if not math.isfinite(size):
             for m, cloud in enumerate(clouds):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -295,3 +295,83 @@ def require_shape(array: AnyArray, name: str, shape: tuple[int, ...]) -> None:
     """Refuse an array of another shape."""
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, not {array.shape}")
+
+
+def require_pair(n_manifolds: int, what: str) -> None:
+    """Refuse one manifold where a measure compares several."""
+    if n_manifolds < 2:
+        raise ValueError(f"manifolds holds one manifold; {what}: give at least two")
+
+
+def require_finite_manifolds(manifolds: Iterable[AnyArray], name: str = "manifolds") -> None:
+    """Raise with the first position of a NaN or infinity in any manifold."""
+    for m, points in enumerate(manifolds):
+        require_finite(points, f"{name}[{m}]")
+
+
+def require_some_variance(extent: float, name: str) -> None:
+    """Refuse data without any extent."""
+    if extent == 0:
+        raise ValueError(f"{name} has no variance: all points are the same")
+
+
+def as_function(value: Any, name: str) -> Callable[..., Any]:
+    """Take something that can be called."""
+    if not callable(value):
+        raise TypeError(f"{name} must be callable, not {type(value).__name__}")
+    return value  # type: ignore[no-any-return]
+
+
+def as_stimuli(value: Any, name: str = "stimuli") -> int:
+    """Give the number of stimuli of a non-empty array or sequence."""
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__len__") or np.shape(value) == ():
+        raise TypeError(f"{name} must be an array or a sequence of stimuli, not {type(value).__name__}")
+    if len(value) == 0:
+        raise ValueError(f"{name} is empty")
+    return len(value)
+
+
+def as_responses(value: Any, n_stimuli: int, width: int | None) -> AnyArray:
+    """Take what a user's model returned: one finite row for each stimulus, always of one width."""
+    array = as_matrix(value, "what respond returned")
+    if len(array) != n_stimuli or width not in (None, array.shape[1]):
+        raise ValueError(
+            f"respond must return {n_stimuli} rows, one a stimulus, always of the same width"
+            f"{f' ({width})' if width else ''}, not shape {array.shape}"
+        )
+    require_finite(array, "what respond returned")
+    return array
+
+
+def require_stochastic(same: NDArray[np.bool_], n_repeats: int, perturbed: bool) -> None:
+    """Refuse exemplar manifolds of zero radius."""
+    if same.any():
+        which = f"{int(same.sum())} of {len(same)} stimuli (first: {int(np.argmax(same))})"
+        advice = "perturb does not change these stimuli enough" if perturbed else "give perturb"
+        raise ValueError(
+            f"the model is deterministic: its {n_repeats} responses to {which} are identical to rounding, "
+            f"which makes manifolds of zero radius; switch its noise on (dropout, sampling) or {advice}"
+        )
+
+
+def as_images(value: Any, name: str = "images") -> AnyArray:
+    """Take finite images (P, H, W) or (P, H, W, C)."""
+    array = as_array(value, name)
+    if array.ndim not in (3, 4) or array.size == 0:
+        raise ValueError(f"{name} must have shape (P, H, W) or (P, H, W, C), not {array.shape}")
+    require_finite(array, name)
+    return array
+
+
+def require_at_most(value: int, name: str, limit: int, limit_name: str) -> None:
+    """Refuse a count above a limit."""
+    if value > limit:
+        raise ValueError(f"{name} must be at most {limit_name} ({limit}), not {value}")
+
+
+def as_correlation(value: Any, name: str, *, one: bool = True) -> float:
+    """Take a correlation from 0 to 1 (below 1 unless `one`)."""
+    number = as_number(value, name)
+    if not (0 <= number < 1 or (one and number == 1)):
+        raise ValueError(f"{name} must lie between 0 and 1{'' if one else ' (below 1)'}, not {number}")
+    return number

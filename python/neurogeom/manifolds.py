@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _validate
-from ._validate import AnyArray
+from ._validate import AnyArray, FloatArray
 
 
 class Manifolds(Sequence[AnyArray]):
@@ -61,22 +62,32 @@ class Manifolds(Sequence[AnyArray]):
         if self._rows is None:
             return self._blocks[index]
         rows = self._rows[index]
-        if len(self._blocks) > 1:
-            block = np.searchsorted(self._starts, rows, side="right") - 1
-            return np.stack([self._blocks[b][r - self._starts[b]] for b, r in zip(block, rows, strict=True)])
-        first, last = int(rows[0]), int(rows[-1])
-        if last - first == len(rows) - 1 and (np.diff(rows) == 1).all():
-            return self._blocks[0][first : last + 1]
-        return self._blocks[0][rows]
+        block = np.searchsorted(self._starts, rows, side="right") - 1
+        local = rows - self._starts[block]
+        if (block != block[0]).any():
+            return np.stack([self._blocks[b][r] for b, r in zip(block, local, strict=True)])
+        source: AnyArray = self._blocks[int(block[0])]
+        first, last = int(local[0]), int(local[-1])
+        together = last - first == len(local) - 1 and bool((np.diff(local) == 1).all())
+        points: AnyArray = source[first : last + 1] if together else source[local]
+        return points
 
     def __iter__(self) -> Iterator[AnyArray]:
         return (self[i] for i in range(len(self)))
 
-    def pooled(self, first: int, last: int) -> NDArray[np.float64]:
-        """Features first .. last - 1 of the points of all manifolds, one manifold after the other."""
-        parts = [np.asarray(block[:, first:last], dtype=np.float64) for block in self._blocks]
-        points = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        return points if self._rows is None else points[np.concatenate(self._rows)]
+    def features(self, start: int, stop: int) -> FloatArray:
+        """Read some features of all points, manifold after manifold, as a float64 matrix of its own."""
+        pieces = [np.asarray(block[:, start:stop]) for block in self._blocks]
+        if self._rows is None:
+            return np.concatenate(pieces, dtype=np.float64)
+        stacked = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+        return stacked[np.concatenate(self._rows)].astype(np.float64, copy=False)
+
+    def subset(self, positions: Sequence[NDArray[np.intp]]) -> Manifolds:
+        """Keep some points of each manifold, given by their numbers in it; nothing is copied."""
+        rows = [np.arange(a, b) for a, b in pairwise(self._starts)] if self._rows is None else self._rows
+        kept = [members[chosen] for members, chosen in zip(rows, positions, strict=True)]
+        return Manifolds(self._blocks, kept, self.names)
 
     def shuffled(self, generator: np.random.Generator) -> Manifolds:
         """Deal all points out anew, each manifold keeping its number of points."""
