@@ -21,9 +21,13 @@ constexpr double kLost = 1e-7;
 constexpr double kAcceptedResidual = 1e-10;
 constexpr int kMaxRefinements = 4;
 constexpr int kMaxRounds = 300;
-// Points picked from a manifold in a round, and the share of its largest violation that they must have.
+// Points picked from a manifold in a round, and the shares that their violation must have of the largest one
+// of the manifold, of the largest of all, and of itself when those before them have come in. Picking less
+// costs rounds, picking more adds points only to take them out again.
 constexpr Index kPicked = 3;
-constexpr double kShare = 0.6;
+constexpr double kShareOfManifold = 0.6;
+constexpr double kShareOfAll = 0.25;
+constexpr double kShareLeft = 0.2;
 
 }  // namespace
 
@@ -154,7 +158,7 @@ double BlockSet::pick(const Problem& p, const double* values, double tolerance) 
     }
     largest_violation = std::max(largest_violation, most);
     if (!(most > tolerance)) continue;
-    const double threshold = std::max(tolerance, kShare * most);
+    const double threshold = std::max(tolerance, kShareOfManifold * most);
     const std::size_t first = candidates_.size();
     for (Index i = begin; i < end; ++i) {
       const double price = violation(i);
@@ -169,6 +173,9 @@ double BlockSet::pick(const Problem& p, const double* values, double tolerance) 
   }
   std::stable_sort(candidates_.begin(), candidates_.end(),
                    [](const Candidate& a, const Candidate& b) { return a.price > b.price; });
+  while (!p.careful && !candidates_.empty() &&
+         candidates_.back().price < kShareOfAll * candidates_.front().price)
+    candidates_.pop_back();
   const auto room =
       static_cast<std::size_t>(std::max<Index>(1, generators_.n_dims - static_cast<Index>(p.active.size())));
   if (candidates_.size() > room) candidates_.resize(room);
@@ -214,12 +221,12 @@ bool BlockSet::append(Problem& p) {
     std::fill(row + k, row + whole_runs(k), 0.0);
   }
   multiply_rows(cross_.data(), r, stride, p.inverse.data(), k, whole_runs(k), stride, solved_.data());
-  row_products(new_rows_.data(), r, new_rows_.data(), r, n, schur_.data(), r);
+  lower_products(new_rows_.data(), new_rows_.data(), r, n, schur_.data());
   for (Index q = 0; q < r; ++q) {
     new_rows_[q] = cross_.data() + q * stride;
     solved_rows_[q] = solved_.data() + q * stride;
   }
-  row_products(new_rows_.data(), r, solved_rows_.data(), r, whole_runs(k), taken_.data(), r);
+  lower_products(new_rows_.data(), solved_rows_.data(), r, whole_runs(k), taken_.data());
 
   // Cholesky factor of S, row by row, diagonal inverted; points without a pivot or without a violation left
   // stay out.
@@ -243,7 +250,7 @@ bool BlockSet::append(Problem& p) {
       if (q == 0) return false;
       continue;
     }
-    if (!(price > 0)) continue;
+    if (!(price > kShareLeft * candidates_[q].price)) continue;
     row[count] = 1 / std::sqrt(left);
     step_.push_back(price * row[count]);
     chosen.push_back(q);

@@ -81,20 +81,35 @@ void panel_tile(const double* panel, const double* const* vectors, Index from, I
 
 }  // namespace
 
-void row_products(const double* const* x, Index n_x, const double* const* y, Index n_y, Index n, double* out,
-                  Index stride) {
+// The products of all rows, or of those with f <= q.
+static void all_products(const double* const* x, Index n_x, const double* const* y, Index n_y, Index n,
+                         double* out, Index stride, bool lower) {
   if (n == 0)
     for (Index a = 0; a < n_x; ++a) std::fill_n(out + a * stride, n_y, 0.0);
   for (Index from = 0; from < n; from += kDepth) {
     const Index depth = std::min(kDepth, n - from);
     for (Index near = 0; near < n_x; near += kNearRows) {
-      const Index count = std::min(kNearRows, n_x - near);
-      double* rows = out + near * stride;
+      const Index end = std::min(near + kNearRows, n_x);
       Index b = 0;
-      for (; b + 4 <= n_y; b += 4) product_columns<4>(x + near, count, y + b, from, depth, rows + b, stride);
-      for (; b < n_y; ++b) product_columns<1>(x + near, count, y + b, from, depth, rows + b, stride);
+      const auto columns = [&](auto product, Index width) {
+        const Index begin = lower ? std::max(near, b) : near;
+        if (begin < end)
+          product(x + begin, end - begin, y + b, from, depth, out + begin * stride + b, stride);
+        b += width;
+      };
+      while (b + 4 <= n_y) columns(product_columns<4>, 4);
+      while (b < n_y) columns(product_columns<1>, 1);
     }
   }
+}
+
+void row_products(const double* const* x, Index n_x, const double* const* y, Index n_y, Index n, double* out,
+                  Index stride) {
+  all_products(x, n_x, y, n_y, n, out, stride, false);
+}
+
+void lower_products(const double* const* x, const double* const* y, Index count, Index n, double* out) {
+  all_products(x, count, y, count, n, out, count, true);
 }
 
 namespace {
