@@ -16,6 +16,8 @@ constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 // of its digits.
 constexpr double kViolation = 1e-14;
 constexpr double kSmallPivot = 1e-8;
+// What counts as violated in single precision, relative to v.
+constexpr double kRoughViolation = 1e-5;
 // A constraint value of an active point beyond this means that H is of no use any more.
 constexpr double kLost = 1e-7;
 constexpr double kAcceptedResidual = 1e-10;
@@ -53,17 +55,20 @@ void BlockSet::solve(const RowMatrix& targets, const std::int8_t* labels, Index 
     start(p);
     running.push_back(&p);
   }
-  std::vector<const double*> vectors;
-  std::vector<double*> out;
   while (!running.empty()) {
     checkpoint_();
-    vectors.clear();
-    out.clear();
+    // Those that are rough come first, so that each kind is one product.
+    const auto rough =
+        std::stable_partition(running.begin(), running.end(), [](const Problem* p) { return !p->precise; }) -
+        running.begin();
+    std::vector<const double*> vectors;
+    std::vector<double*> out;
     for (std::size_t r = 0; r < running.size(); ++r) {
       vectors.push_back(running[r]->remainder.data());
       out.push_back(values_.row(static_cast<Index>(r)).data());
     }
-    packed_.multiply(vectors.data(), static_cast<Index>(vectors.size()), out.data());
+    packed_.multiply_roughly(vectors.data(), rough, out.data());
+    packed_.multiply(vectors.data() + rough, static_cast<Index>(vectors.size()) - rough, out.data() + rough);
     std::size_t left = 0;
     for (std::size_t r = 0; r < running.size(); ++r) {
       checkpoint_();
@@ -83,7 +88,7 @@ void BlockSet::start(Problem& p) {
   p.projection = Vector::Zero(n);
   p.remainder = VectorView(p.target, n);
   p.residual = p.best = 0.0;
-  p.careful = false;
+  p.careful = p.precise = false;
   p.n_refined = p.n_rounds = 0;
 }
 
@@ -101,14 +106,22 @@ bool BlockSet::advance(Problem& p, double* values) {
     total += p.weights[i];
     value = -p.sign[i] * kInfinity;  // not to be picked
   }
-  const double tolerance = std::max(kViolation * p.scale, 8 * kEpsilon * total);
+  double tolerance = std::max(kViolation * p.scale, 8 * kEpsilon * total);
+  if (!p.precise) {
+    const double length = std::sqrt(squared_norm(p.remainder.data(), generators_.n_dims));
+    tolerance = std::max(tolerance, kRoughViolation * length);
+  }
   const double violation = pick(p, values, tolerance);
-  if (!(drift <= kLost * p.scale)) return false;
-  if (drift > tolerance) correct(p, error_.data());
+  if (!p.precise && candidates_.empty()) return begin_precise(p);
+  if (p.precise) {
+    if (!(drift <= kLost * p.scale)) return false;
+    if (drift > tolerance) correct(p, error_.data());
+  }
   feasible_ = p.weights;
   // A most violated point that lies in the span of the active ones, whose values are zero, is violated by
   // rounding: that is for another correction of the weights, or for the residual to judge.
   const bool extended = !candidates_.empty() && append(p);
+  if (!extended && !p.precise) return begin_precise(p);
   if (!extended) {
     if (drift > tolerance && p.n_refined < kMaxRefinements) {
       ++p.n_refined;
@@ -133,6 +146,21 @@ bool BlockSet::advance(Problem& p, double* values) {
   for (std::size_t i = 0; i < p.active.size(); ++i) objective += p.weights[i] * p.value[i];
   p.careful = !(objective > p.best * (1 + 16 * kEpsilon));
   if (!p.careful) p.best = objective;
+  update_remainder(p);
+  return true;
+}
+
+// From single to double precision: with one correction of the weights, most targets then need one round.
+bool BlockSet::begin_precise(Problem& p) {
+  p.precise = true;
+  const auto k = static_cast<Index>(p.active.size());
+  const Index n = generators_.n_dims;
+  error_.resize(static_cast<std::size_t>(k));
+  dot_rows_at(generators_.rows.data(), p.active.data(), k, n, p.remainder.data(), n, error_.data());
+  for (Index i = 0; i < k; ++i)
+    error_[i] = p.sign[i] * error_[i] + (shift_ == nullptr ? 0.0 : shift_[p.active[i]]);
+  correct(p, error_.data());
+  settle(p);
   update_remainder(p);
   return true;
 }

@@ -32,10 +32,13 @@ class PackedRows {
 
   // out[s][i] = row i . vectors[s], for s < count.
   void multiply(const double* const* vectors, Index count, double* const* out) const;
+  // The same in single precision, in half of the time.
+  void multiply_roughly(const double* const* vectors, Index count, double* const* out) const;
 
  private:
   Index n_rows_, n_dims_;
   std::vector<double> panels_;  // kRun rows side by side, one dimension after the other
+  std::vector<float> rough_;    // the same
 };
 
 }  // namespace neurogeom
