@@ -45,3 +45,21 @@ def minimize_correlation(
     n_threads: int,
 ) -> list[tuple[_Array, float, float, int]]: ...
 def correlation_cost(centers: _Array, basis: _Array) -> tuple[float, _Array]: ...
+def decide_separability(
+    vectors: _Array,
+    first: Sequence[int],
+    n_axes: int,
+    intercept: bool,
+    labels: NDArray[np.int8],
+    n_threads: int,
+) -> NDArray[np.int8]: ...
+def separability_thresholds(
+    vectors: _Array,
+    first: Sequence[int],
+    n_axes: int,
+    intercept: bool,
+    labels: NDArray[np.int8],
+    key: int,
+    n_threads: int,
+    progress: _Progress,
+) -> _Array: ...
