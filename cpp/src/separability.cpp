@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <numeric>
 
 #include "neurogeom/kernels.hpp"
 
@@ -13,6 +14,9 @@ namespace {
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 // Largest |sum a_i s_i| / sum a_i |s_i| of a certificate of inseparability.
 constexpr double kZero = 1e-12;
+// Last coordinates of the rows: 1, then less and less.
+constexpr double kLowerLift = 1.0 / 1024;
+constexpr double kLeastLift = 1e-13;
 // Rounds after which a decision is given up. Points need few; ellipsoids that nearly touch need most.
 constexpr int kMaxRounds = 1000;
 // Points of ellipsoids that are worse than those at hand by less than this, relative, are no progress.
@@ -30,8 +34,7 @@ Separator::Separator(const Bodies& bodies, Checkpoint checkpoint)
   sign_.resize(n_bodies);
   size_.resize(n_bodies);
   known_.resize(n_bodies);
-  worst_.resize(bodies.first.size() - 1);
-  cosine_.resize(worst_.size());
+  cosine_.resize(n_bodies);
 }
 
 void Separator::forget() {
@@ -66,29 +69,36 @@ void Separator::hebbian_direction() {
   if (bodies_.intercept) w_[n_dims_] = offset_ * sum(products_.data(), n_bodies);
 }
 
-// The worst body of each manifold for the direction, and the least of their cosines. Zero where there is no
-// direction.
-double Separator::find_worst() {
+// How far each body's worst point is on the right side of the direction, relative to its size; the least of
+// these. Zero where there is no direction.
+double Separator::measure_cosines() {
   const Index n_bodies = bodies_.n_bodies(), n_axes = bodies_.n_axes;
   const double norm = length(w_.data(), n_columns_);
   std::fill(products_.begin(), products_.end(), 0.0);
   add_rows(w_.data(), coordinates_, n_dims_, stride_, products_.data(), stride_);
   const double offset = bodies_.intercept ? w_[n_dims_] * offset_ : 0.0;
-  double least = std::numeric_limits<double>::infinity();
-  for (Index g = 0; g < bodies_.n_manifolds(); ++g) {
-    worst_[g] = bodies_.first[g];
-    cosine_[g] = std::numeric_limits<double>::infinity();
-    for (Index i = bodies_.first[g]; i < bodies_.first[g + 1]; ++i) {
-      double value = sign_[i] * (products_[i] + offset);
-      if (n_axes > 0) value -= length(products_.data() + n_bodies + i * n_axes, n_axes);
-      const double cosine = norm > 0 ? value / (size_[i] * norm) : 0.0;
-      if (!(cosine < cosine_[g])) continue;
-      cosine_[g] = cosine;
-      worst_[g] = i;
-    }
-    least = std::min(least, cosine_[g]);
+  for (Index i = 0; i < n_bodies; ++i) {
+    double value = sign_[i] * (products_[i] + offset);
+    if (n_axes > 0) value -= length(products_.data() + n_bodies + i * n_axes, n_axes);
+    cosine_[i] = norm > 0 ? value / (size_[i] * norm) : 0.0;
   }
-  return least;
+  return *std::min_element(cosine_.begin(), cosine_.end());
+}
+
+// The bodies of each manifold that are worst for the direction, by rising cosine: so many that the working
+// set grows to the number of dimensions in two rounds.
+void Separator::find_worst() {
+  const Index share = 1 + n_columns_ / (2 * bodies_.n_manifolds());
+  worst_.clear();
+  for (Index g = 0; g < bodies_.n_manifolds(); ++g) {
+    order_.resize(static_cast<std::size_t>(bodies_.first[g + 1] - bodies_.first[g]));
+    std::iota(order_.begin(), order_.end(), bodies_.first[g]);
+    const auto end = order_.begin() + std::min(share, static_cast<Index>(order_.size()));
+    std::partial_sort(order_.begin(), end, order_.end(), [&](Index i, Index j) {
+      return cosine_[i] != cosine_[j] ? cosine_[i] < cosine_[j] : i < j;
+    });
+    worst_.insert(worst_.end(), order_.begin(), end);
+  }
 }
 
 // Adds the point of this body that is worst for the direction whose products are at hand.
@@ -116,7 +126,7 @@ void Separator::realise() {
     // A division by a power of two is exact.
     const double unit = power_of_two_above(&size_[body], 1);
     for (Index d = 0; d < n_columns_; ++d) row[d] /= unit;
-    row[n_columns_] = 1.0;
+    row[n_columns_] = lift_;
   }
 }
 
@@ -169,9 +179,10 @@ void Separator::keep_active() {
   shape_.resize(kept * static_cast<std::size_t>(n_axes));
 }
 
-// Adds the worst point of each manifold that is on the wrong side of the direction, unless it is there.
+// Adds the worst points of each manifold that are on the wrong side of the direction, unless they are there.
 Separator::Outcome Separator::extend(double tolerance) {
-  if (find_worst() > tolerance) return Outcome::clear;
+  if (measure_cosines() > tolerance) return Outcome::clear;
+  find_worst();
   double at_hand = 0.0;
   if (bodies_.n_axes > 0) {
     const double norm = length(w_.data(), n_columns_);
@@ -183,13 +194,13 @@ Separator::Outcome Separator::extend(double tolerance) {
   }
   const auto most = static_cast<std::size_t>(3 * n_columns_ + bodies_.n_manifolds());
   bool pruned = body_.size() <= most, progress = false;
-  for (std::size_t g = 0; g < worst_.size(); ++g) {
-    if (cosine_[g] > tolerance) continue;
-    const bool fresh = bodies_.n_axes > 0 ? cosine_[g] < at_hand - kProgress : known_[worst_[g]] == 0;
+  for (const Index body : worst_) {
+    if (cosine_[body] > tolerance) continue;
+    const bool fresh = bodies_.n_axes > 0 ? cosine_[body] < at_hand - kProgress : known_[body] == 0;
     if (!fresh) continue;
     if (!pruned) keep_active();
     pruned = true;
-    add(worst_[g]);
+    add(body);
     progress = true;
   }
   return progress ? Outcome::progress : Outcome::stuck;
@@ -209,13 +220,15 @@ Separability Separator::decide(const double* coordinates, Index n_dims, Index st
   for (Index i = 0; i < bodies_.n_bodies(); ++i)
     if (size_[i] == 0) return Separability::inseparable;  // nothing is on a side of a hyperplane through it
   hebbian_direction();
-  if (find_worst() > tolerance) return Separability::separable;
+  if (measure_cosines() > tolerance) return Separability::separable;
+  find_worst();
   std::fill(known_.begin(), known_.end(), 0);
   for (const Index body : body_) known_[body] = 1;
   for (const Index body : worst_)
     if (bodies_.n_axes > 0 || known_[body] == 0) add(body);
   target_.assign(static_cast<std::size_t>(n_columns_) + 1, 0.0);
   target_.back() = 1.0;
+  lift_ = 1.0;
   for (int round = 0; round < kMaxRounds; ++round) {
     realise();
     project(target_.data());
@@ -226,7 +239,7 @@ Separability Separator::decide(const double* coordinates, Index n_dims, Index st
     Outcome outcome = extend(tolerance);
     if (outcome == Outcome::stuck) {
       // The margin is so small that it drowns in the tolerance of the projection, which is relative to its
-      // target. The remainder's direction as a target is exact to the same share of a vector that is as long.
+      // target. The remainder's direction as a target is met to the same share of a length that is all margin.
       std::vector<double> direction = remainder_;
       const double norm = length(direction.data(), n_columns_ + 1);
       if (!(norm > 0)) return Separability::undecided;
@@ -236,7 +249,11 @@ Separability Separator::decide(const double* coordinates, Index n_dims, Index st
       weight_ = weights;
       outcome = extend(tolerance);
     }
-    if (outcome == Outcome::stuck) return Separability::undecided;
+    if (outcome == Outcome::stuck) {
+      // A last coordinate of the size of the margin makes for a remainder of the size of the target.
+      lift_ *= kLowerLift;
+      if (lift_ < kLeastLift) return Separability::undecided;
+    }
     if (outcome == Outcome::clear) {
       keep_active();
       return Separability::separable;

@@ -53,7 +53,8 @@ class Separator {
 
   void measure();
   void hebbian_direction();
-  double find_worst();
+  double measure_cosines();
+  void find_worst();
   Outcome extend(double tolerance);
   void add(Index body);
   void realise();
@@ -69,14 +70,15 @@ class Separator {
   double offset_ = 0.0;             // c0
   std::vector<double> sign_, size_;  // per body: label, and length of the centre and all axes
   std::vector<double> products_;     // of the direction with each vector
-  std::vector<Index> worst_;         // per manifold: its worst body for the direction
-  std::vector<double> cosine_;       // and how far that is on the right side, relative to its size
-  std::vector<double> w_;            // the direction
+  std::vector<double> cosine_;       // per body
+  std::vector<Index> worst_, order_;
+  std::vector<double> w_;  // the direction
   // Working set: signed points y c - sum_k u_k a_k.
   std::vector<Index> body_;
   std::vector<double> shape_;  // their u
   std::vector<char> known_;    // per body: whether it is in the working set (without axes)
-  RowMatrix rows_;             // (s, 1), s in units of a power of two
+  double lift_ = 1.0;
+  RowMatrix rows_;  // (s, lift), s in units of a power of two
   std::vector<double> weight_, target_, remainder_;
 };
 
