@@ -149,7 +149,7 @@ FLOORS = [
     {"_core", "_core_v3"},
     {"_validate", "_rng", "_threads", "_progress", "_results", "_isa"},
     {"manifolds", "dichotomies", "_lowrank", "cone", "closed_forms", "dimensionality", "datasets"},
-    {"_capacity_results", "_mean_field"},
+    {"_capacity_results", "_mean_field", "simulated"},
     {"capacity"},
     {"report", "plot"},
     {"compat"},

@@ -11,6 +11,7 @@ from .cone import ConeProjection, project_cone
 from .dichotomies import sparse_dichotomies, tilted_dichotomies
 from .dimensionality import Dimensionality, dimensionality
 from .manifolds import Manifolds, manifolds
+from .simulated import SimulatedCapacity, simulated_capacity, simulated_ellipsoid_capacity
 
 __version__ = _version("neurogeom")
 
@@ -22,6 +23,7 @@ __all__ = [
     "ManifoldCapacity",
     "Manifolds",
     "NullCapacity",
+    "SimulatedCapacity",
     "ball_capacity",
     "build_info",
     "datasets",
@@ -32,6 +34,8 @@ __all__ = [
     "manifolds",
     "point_capacity",
     "project_cone",
+    "simulated_capacity",
+    "simulated_ellipsoid_capacity",
     "sparse_dichotomies",
     "tilted_dichotomies",
 ]

@@ -289,3 +289,34 @@ def require_length(array: AnyArray, name: str, length: int, what: str) -> None:
     """Refuse a vector that has not one entry for each of something."""
     if len(array) != length:
         raise ValueError(f"{name} must have one entry for each {what} ({length}), not {len(array)}")
+
+
+def as_axes(value: Any, name: str, centers: FloatArray) -> FloatArray:
+    """Take (n_manifolds, n_axes, n_features) axes that belong to these (n_manifolds, n_features) centres."""
+    array = np.ascontiguousarray(as_array(value, name), dtype=np.float64)
+    if array.ndim != 3 or (array.shape[0], array.shape[2]) != centers.shape or array.size == 0:
+        n_manifolds, n_features = centers.shape
+        raise ValueError(
+            f"{name} must have shape (n_manifolds, n_axes, n_features) = ({n_manifolds}, >= 1, {n_features}), "
+            f"not {array.shape}"
+        )
+    require_finite(array, name)
+    return array
+
+
+def require_several(count: int, name: str) -> None:
+    """Refuse a single manifold: a dichotomy divides two or more."""
+    if count < 2:
+        raise ValueError(f"{name} must hold at least two manifolds, which dichotomies divide, not {count}")
+
+
+def require_extent(extent: float, name: str) -> None:
+    """Refuse points that all lie in one place."""
+    if extent == 0:
+        raise ValueError(f"{name} has no extent: all points are the same (or zero, without centring)")
+
+
+def require_features(count: int, name: str, least: int) -> None:
+    """Refuse data with too few features."""
+    if count < least:
+        raise ValueError(f"{name} must have at least {least} features, not {count}")
