@@ -179,7 +179,8 @@ void Separator::keep_active() {
   shape_.resize(kept * static_cast<std::size_t>(n_axes));
 }
 
-// Adds the worst points of each manifold that are on the wrong side of the direction, unless they are there.
+// Adds the worst points of each manifold that are on the wrong side of the direction, unless they are
+// there, in place of those that do not support it.
 Separator::Outcome Separator::extend(double tolerance) {
   if (measure_cosines() > tolerance) return Outcome::clear;
   find_worst();
@@ -192,14 +193,12 @@ Separator::Outcome Separator::extend(double tolerance) {
       at_hand = std::min(at_hand, value / size / norm);
     }
   }
-  const auto most = static_cast<std::size_t>(3 * n_columns_ + bodies_.n_manifolds());
-  bool pruned = body_.size() <= most, progress = false;
+  bool progress = false;
   for (const Index body : worst_) {
     if (cosine_[body] > tolerance) continue;
     const bool fresh = bodies_.n_axes > 0 ? cosine_[body] < at_hand - kProgress : known_[body] == 0;
     if (!fresh) continue;
-    if (!pruned) keep_active();
-    pruned = true;
+    if (!progress) keep_active();
     add(body);
     progress = true;
   }
