@@ -238,7 +238,8 @@ Separability Separator::decide(const double* coordinates, Index n_dims, Index st
     Outcome outcome = extend(tolerance);
     if (outcome == Outcome::stuck) {
       // The margin is so small that it drowns in the tolerance of the projection, which is relative to its
-      // target. The remainder's direction as a target is met to the same share of a length that is all margin.
+      // target. The remainder's direction as a target is met to the same share of a length that is all
+      // margin.
       std::vector<double> direction = remainder_;
       const double norm = length(direction.data(), n_columns_ + 1);
       if (!(norm > 0)) return Separability::undecided;

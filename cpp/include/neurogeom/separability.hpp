@@ -67,7 +67,7 @@ class Separator {
   const double* coordinates_ = nullptr;
   const std::int8_t* signs_ = nullptr;
   Index n_dims_ = 0, stride_ = 0, n_columns_ = 0;
-  double offset_ = 0.0;             // c0
+  double offset_ = 0.0;              // c0
   std::vector<double> sign_, size_;  // per body: label, and length of the centre and all axes
   std::vector<double> products_;     // of the direction with each vector
   std::vector<double> cosine_;       // per body
