@@ -165,8 +165,7 @@ def simulated_capacity(
         if centered and rows.shape[1] == len(rows):  # centred points span one dimension less
             rows = rows[:, :-1]
         if not fit_intercept:  # the length of a point plays no part
-            lengths = np.array([_power_of_two(float(np.linalg.norm(row))) for row in rows])
-            rows /= lengths[:, np.newaxis]
+            rows /= np.array([[_power_of_two(float(largest))] for largest in np.abs(rows).max(axis=1)])
         first = np.cumsum([0, *n_points])
         return trials.run(rows, first, 0, fit_intercept, clouds.n_features)
 
@@ -192,10 +191,12 @@ def simulated_ellipsoid_capacity(
     axes : array_like of shape (P, K, N)
         Half-axes of each: the ellipsoid is :math:`\{c + \sum_k u_k a_k : |u| \le 1\}`. Orthogonal axes of one
         length make a sphere (or ball: separating one is separating the other); others are as good.
-    n_trials, dichotomies, fit_intercept, rng, n_threads, progress
+    n_trials, dichotomies, fit_intercept :
         As in :func:`simulated_capacity`.
     center : bool, default True
         Subtract the mean of the centres first.
+    rng, n_threads, progress :
+        As in :func:`simulated_capacity`.
 
     Returns
     -------
@@ -239,12 +240,17 @@ def simulated_ellipsoid_capacity(
     _validate.require_magnitude(size, "centers and axes")
     unit = _power_of_two(size)
     middle = middle / unit
-    if center or fit_intercept:
+    centered = center or fit_intercept
+    if centered:
         middle = middle - middle.mean(axis=0)
-    vectors = np.concatenate([middle, arms.reshape(-1, arms.shape[2]) / unit])
+    # Centred centres are dependent: the last of them comes last, where its coordinate is nothing but rounding.
+    vectors = np.concatenate([arms.reshape(-1, arms.shape[2]) / unit, middle])
     _validate.require_extent(float(np.abs(vectors).max()), "centers and axes")
     with single_threaded_blas():
         rows = _span_coordinates(lambda start, stop: vectors[:, start:stop], vectors.shape[1], len(vectors))
+        if centered and rows.shape[1] == len(rows):
+            rows = rows[:, :-1]
+        rows = np.roll(rows, len(middle), axis=0)
         first = np.arange(len(middle) + 1)
         return trials.run(rows, first, arms.shape[1], fit_intercept, vectors.shape[1])
 
@@ -375,9 +381,7 @@ def _mean_point(clouds: Manifolds) -> tuple[float, FloatArray]:
     return size, total / clouds.n_points.sum()
 
 
-def _span_coordinates(
-    columns: Callable[[int, int], FloatArray], n_features: int, n_rows: int
-) -> FloatArray:
+def _span_coordinates(columns: Callable[[int, int], FloatArray], n_features: int, n_rows: int) -> FloatArray:
     """Coordinates (n_rows, at most n_features) of the rows of a matrix with the same inner products.
 
     The matrix comes in blocks of columns. They are the transposed R of its transpose's QR decomposition, with

@@ -96,7 +96,7 @@ def manifold_simcap_analysis(
         _warn("the fraction separable is one half with 2 features already; capacity is NaN")
         return nothing
     ends = [tried[max(below)], tried[min(above)]]
-    critical = np.interp(0.5, [p for _, p in ends], [n for n, _ in ends])
+    critical = float(np.interp(0.5, [p for _, p in ends], [n for n, _ in ends]))
     return n_manifolds / critical, n_manifolds, critical, [n for n, _ in tried], [p for _, p in tried]
 
 
