@@ -121,13 +121,13 @@ def test_progress_counts_trials():
 
 
 def test_exceptions_of_progress_come_through():
-    class Enough(Exception):
+    class EnoughError(Exception):
         pass
 
     def stop(done, total):
-        raise Enough
+        raise EnoughError
 
-    with pytest.raises(Enough):
+    with pytest.raises(EnoughError):
         simulate(gaussian_clouds(40, 60, 300), n_trials=200, progress=stop)
 
 

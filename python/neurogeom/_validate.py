@@ -297,8 +297,8 @@ def as_axes(value: Any, name: str, centers: FloatArray) -> FloatArray:
     if array.ndim != 3 or (array.shape[0], array.shape[2]) != centers.shape or array.size == 0:
         n_manifolds, n_features = centers.shape
         raise ValueError(
-            f"{name} must have shape (n_manifolds, n_axes, n_features) = ({n_manifolds}, >= 1, {n_features}), "
-            f"not {array.shape}"
+            f"{name} must have shape (n_manifolds, n_axes, n_features) = ({n_manifolds}, >= 1, {n_features})"
+            f", not {array.shape}"
         )
     require_finite(array, name)
     return array

@@ -130,7 +130,7 @@ def simulated_capacity(
     linearly between the last n with a fraction below one half and the next. Its standard error is half the
     distance between the dimensions at which the same line reaches :math:`1/2 \pm 1/(2\sqrt{n_{trials}})`
     (Woodruff, J. Am. Stat. Assoc. 47, 635, 1952). Data of more features than points are first reduced to the
-    space that they span; random projections of either have the same law. The points of each manifold stand for
+    space that they span; random projections of either have the same law. The points of a manifold stand for
     themselves, so that more points per manifold mean less capacity. References: Chung, Lee and Sompolinsky,
     Phys. Rev. X 8, 031003 (2018); Cohen, Chung, Lee and Sompolinsky, Nat. Commun. 11, 746 (2020), whose
     software fits an intercept; :mod:`neurogeom.compat.mftma` has its function.
@@ -243,7 +243,7 @@ def simulated_ellipsoid_capacity(
     centered = center or fit_intercept
     if centered:
         middle = middle - middle.mean(axis=0)
-    # Centred centres are dependent: the last of them comes last, where its coordinate is nothing but rounding.
+    # Centred centres are dependent: the last of them comes last, where its coordinate is rounding.
     vectors = np.concatenate([arms.reshape(-1, arms.shape[2]) / unit, middle])
     _validate.require_extent(float(np.abs(vectors).max()), "centers and axes")
     with single_threaded_blas():
@@ -326,7 +326,7 @@ class _Trials:
 
 
 def critical_dimension(fraction: FloatArray, n_trials: int) -> tuple[float, float]:
-    """Interpolate the dimension of one half, with its standard error, from the fractions in 1, 2, .. dimensions.
+    """Interpolate the dimension of one half, with standard error, from the fractions in 1, 2, .. dimensions.
 
     The curve rises from below one half to at least one half; nothing is separable in 0 dimensions.
     """
