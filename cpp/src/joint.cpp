@@ -84,9 +84,8 @@ void solve_alone(const Shared& shared, Scratch& scratch, const double* target, c
   out.inseparable = scratch.values.cwiseAbs().maxCoeff() <= kNothingLeft * scale;
 }
 
-void solve_block(const JointCones& cones, const Shared& shared, Scratch& scratch, Index begin,
+void solve_block(const JointCones& cones, const Shared& shared, Scratch& scratch, Index begin, Index count,
                  JointProjection* out) {
-  const Index count = std::min(kTargetBlock, cones.n_samples() - begin);
   const Index n = shared.generators.n_dims;
   const double largest_shift = shared.shift.size() > 0 ? std::max(0.0, shared.shift.maxCoeff()) : 0.0;
   for (Index s = 0; s < count; ++s) {
@@ -127,7 +126,10 @@ std::vector<JointProjection> project_joint(const JointCones& cones, double margi
     }
     return out;
   }
-  const Index n_blocks = (cones.n_samples() + kTargetBlock - 1) / kTargetBlock;
+  // Blocks of one size, a multiple of four of them, so that two or four threads have the same to do.
+  const Index n_samples = cones.n_samples();
+  const Index n_blocks = 4 * ((n_samples + 4 * kTargetBlock - 1) / (4 * kTargetBlock));
+  const Index size = (n_samples + n_blocks - 1) / n_blocks;
   parallel_ranges(n_blocks, 1, n_threads, monitor, [&](const Checkpoint& checkpoint) -> RangeBody {
     const auto scratch = std::make_shared<Scratch>(shared, checkpoint);
     return [&, scratch](Index begin, Index end) {
