@@ -133,7 +133,8 @@ std::vector<JointProjection> project_joint(const JointCones& cones, double margi
   parallel_ranges(n_blocks, 1, n_threads, monitor, [&](const Checkpoint& checkpoint) -> RangeBody {
     const auto scratch = std::make_shared<Scratch>(shared, checkpoint);
     return [&, scratch](Index begin, Index end) {
-      for (Index b = begin; b < end; ++b) solve_block(cones, shared, *scratch, b * kTargetBlock, out.data());
+      for (Index first = begin * size; first < std::min(n_samples, end * size); first += size)
+        solve_block(cones, shared, *scratch, first, std::min(size, n_samples - first), out.data());
     };
   });
   return out;
