@@ -153,7 +153,7 @@ FLOORS = [
     {"capacity", "joint", "correlated", "alignment", "exemplars", "overlap"},
     {"report", "plot"},
     {"compat"},
-    {"_cli_shared", "_cli_files", "_cli_demo", "cli", "__main__"},
+    {"_cli_shared", "_cli_files", "_cli_demo", "_cli_capacity", "cli", "__main__"},
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
 
