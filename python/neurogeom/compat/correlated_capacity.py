@@ -33,8 +33,10 @@ def manifold_analysis_corr(
 
     Same as the original: arguments, what is returned and in which order, the axes (thin QR of the points
     relative to their centre, then the centre), the order in which ``numpy.random`` is used (first the normal
-    coordinates (P, D + 1, n_t), then the labels (n_t, P)), and so the values for a given
-    ``numpy.random.seed``, as long as there are more features than axes, N > P (D + 1).
+    coordinates (P, D + 1, n_t), then the labels (n_t, P)), and so, on one machine, the values for a given
+    ``numpy.random.seed``, as long as there are more features than axes, N > P (D + 1). (Points relative to
+    their centre have rank M - 1: the last axis of each manifold is a direction that rounding decides, and the
+    coordinates that a draw has depend on it.)
 
     Different: with N <= P (D + 1) the original adds 1e-3 to the diagonal of the axes' covariance, in the
     units of the data, and draws P (D + 1) numbers a sample; here the value is exact, from N numbers a sample,
