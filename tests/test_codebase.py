@@ -151,7 +151,7 @@ FLOORS = [
     {"manifolds", "dichotomies", "_lowrank", "cone", "closed_forms", "dimensionality", "datasets"},
     {"_capacity_results", "_mean_field", "_joint", "_joint_results", "_moments"},
     {"capacity", "joint", "correlated", "alignment", "exemplars", "overlap"},
-    {"report", "plot"},
+    {"_report_rows", "report", "plot"},
     {"compat"},
     {"_cli_shared", "_cli_files", "_cli_demo", "_cli_capacity", "cli", "__main__"},
 ]
