@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ._report_rows import manifold_rows, mean_and_deviation, null_values, population_rows
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .joint import EffectiveGeometry
 
 __all__ = [
+    "alignment_table",
     "capacity_table",
     "format_estimate",
     "format_table",
@@ -185,9 +186,8 @@ def geometry_table(
     *,
     label: str = "layer",
     nulls: Mapping[str, Sequence[EffectiveGeometry]] | None = None,
-    alignments: bool = True,
 ) -> str:
-    """Give one line a data set: joint capacity, effective geometry and alignments with standard errors.
+    """Give one line a data set: joint capacity, effective radius and dimension with standard errors.
 
     Parameters
     ----------
@@ -197,8 +197,6 @@ def geometry_table(
         Header of the column of names.
     nulls : mapping of str to sequence of EffectiveGeometry, optional
         Results for the same data with shuffled points, by name.
-    alignments : bool
-        Show the alignments (mean cosines).
 
     Returns
     -------
@@ -214,31 +212,61 @@ def geometry_table(
     >>> data = load_minilm_clinc()
     >>> groups = ng.manifolds(data.layers["layer6"], data.labels)
     >>> result = ng.effective_geometry(groups, n_samples=50, rng=0)
-    >>> print(geometry_table({"layer6": result}, alignments=False))
+    >>> print(geometry_table({"layer6": result}))
                             effective    effective
     layer      capacity        radius    dimension
     ...
     """
     fields = {"capacity": "capacity", "effective\nradius": "effective_radius"}
     fields["effective\ndimension"] = "effective_dimension"
-    if alignments:
-        for name in ("center", "axis", "center_axis"):
-            fields[f"{name.replace('_', '-')}\nalignment"] = f"{name}_alignment"
     columns = [label, *fields]
     if nulls:
         columns.insert(2, "capacity,\nshuffled")
     rows = []
     for key, result in results.items():
-        row = [key]
-        row += [
-            format_estimate(getattr(result, field), getattr(result, f"{field}_se"))
-            for field in fields.values()
-        ]
+        row = [key, *_estimates(result, fields.values())]
         if nulls:
             dealt = null_values(result, "capacity", nulls.get(key))
             row.insert(2, format_estimate(*mean_and_deviation(dealt)) if len(dealt) else "")
         rows.append(row)
     return format_table(rows, columns)
+
+
+def alignment_table(results: Mapping[str, EffectiveGeometry], *, label: str = "layer") -> str:
+    """Give one line a data set: center, axis and center-axis alignment with standard errors.
+
+    Parameters
+    ----------
+    results : mapping of str to EffectiveGeometry
+        Results by name of the data set (a layer, an area, an epoch).
+    label : str
+        Header of the column of names.
+
+    Returns
+    -------
+    str
+        A table of the mean cosines between different manifolds ± their standard errors over samples.
+
+    Examples
+    --------
+    >>> import neurogeom as ng
+    >>> from neurogeom.datasets import load_minilm_clinc
+    >>> from neurogeom.report import alignment_table
+    >>> data = load_minilm_clinc()
+    >>> groups = ng.manifolds(data.layers["layer6"], data.labels)
+    >>> result = ng.effective_geometry(groups, n_samples=50, rng=0)
+    >>> print(alignment_table({"layer6": result}))
+              center           axis       center-axis
+    layer  alignment      alignment         alignment
+    ...
+    """
+    fields = ("center_alignment", "axis_alignment", "center_axis_alignment")
+    rows = [[key, *_estimates(result, fields)] for key, result in results.items()]
+    return format_table(rows, [label, "center\nalignment", "axis\nalignment", "center-axis\nalignment"])
+
+
+def _estimates(result: Any, fields: Iterable[str]) -> list[str]:
+    return [format_estimate(getattr(result, field), getattr(result, f"{field}_se")) for field in fields]
 
 
 def simulated_table(results: Mapping[str, Any], *, label: str = "layer") -> str:
@@ -269,12 +297,7 @@ def simulated_table(results: Mapping[str, Any], *, label: str = "layer") -> str:
     layer6  1.050 ± 0.020  19.10 ± 0.40     100
     """
     rows = [
-        [
-            key,
-            format_estimate(result.capacity, result.capacity_se),
-            format_estimate(result.critical_dimension, result.critical_dimension_se),
-            result.n_trials,
-        ]
+        [key, *_estimates(result, ("capacity", "critical_dimension")), result.n_trials]
         for key, result in results.items()
     ]
     return format_table(rows, [label, "capacity", "critical\ndimension", "trials"])
