@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from .joint import EffectiveGeometry
 
 _PANELS = (("capacity", "#1f5fa8"), ("radius", "#b4472e"), ("dimension", "#2e7d4f"))
-_ALIGNMENTS = {"center": ("#6b4fa0", "o"), "axis": ("#b4472e", "s"), "center-axis": ("#2e7d4f", "D")}
+_ALIGNMENTS = {
+    "center": ("centers", "#6b4fa0", "o"),
+    "axis": ("axes", "#b4472e", "s"),
+    "center_axis": ("center and axis", "#2e7d4f", "D"),
+}
 _GREY = "#8a8a8a"
 _INK = "#333333"
 _TITLE: Any = {"fontsize": 11, "color": _INK, "loc": "left", "pad": 8}
@@ -119,8 +123,9 @@ def plot_geometry(
 ) -> Figure:
     """Draw joint capacity, effective radius and dimension, and alignments of data sets in their order.
 
-    Bars are ± 2 standard errors over samples. Grey lines show means over shuffled data, where there are any,
-    of the first three quantities.
+    Alignments are mean absolute cosines between the anchor centers and axes of different manifolds. Bars are
+    ± 2 standard errors over samples. Grey lines show means over shuffled data, where there are any, of the
+    first three quantities.
 
     Parameters
     ----------
@@ -155,22 +160,22 @@ def plot_geometry(
     ... }
     >>> figure = plot_geometry(results)
     >>> [axis.get_title("left") for axis in figure.axes]
-    ['joint capacity', 'effective radius', 'effective dimension', 'alignment']
+    ['joint capacity', 'effective radius', 'effective dimension', 'mean |cosine|']
     """
     figure, panels = _panels(list(results), len(_PANELS) + 1)
     x = np.arange(len(results))
-    for axis, (quantity, colour) in zip(panels, _PANELS, strict=False):
+    for axis, (quantity, colour) in zip(panels[:-1], _PANELS, strict=True):
         field = "capacity" if quantity == "capacity" else f"effective_{quantity}"
         shuffled = [_mean([getattr(item, field) for item in (nulls or {}).get(key, ())]) for key in results]
         if np.isfinite(shuffled).any():
             axis.plot(x, shuffled, "o--", color=_GREY, lw=1, ms=3, zorder=2)
         _draw_line(axis, results, field, colour)
         axis.set_title("joint capacity" if quantity == "capacity" else f"effective {quantity}", **_TITLE)
-    for kind, (colour, marker) in _ALIGNMENTS.items():
-        _draw_line(panels[-1], results, f"{kind.replace('-', '_')}_alignment", colour, marker, label=kind)
-    panels[-1].axhline(0, color=_GREY, lw=0.8, zorder=1)
-    panels[-1].set_title("alignment", **_TITLE)
-    panels[-1].legend(fontsize=8, frameon=False, labelcolor=_INK, handlelength=1.2)
+    for kind, (label, colour, marker) in _ALIGNMENTS.items():
+        _draw_line(panels[-1], results, f"{kind}_alignment_abs", colour, marker, label)
+    panels[-1].set_title("mean |cosine|", **_TITLE)
+    beside: Any = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}  # where it hides nothing
+    panels[-1].legend(fontsize=8, frameon=False, labelcolor=_INK, handlelength=1.2, **beside)
     return _finish(figure, "bars: ± 2 standard errors over samples", bool(nulls), path)
 
 

@@ -233,7 +233,7 @@ def geometry_table(
 
 
 def alignment_table(results: Mapping[str, EffectiveGeometry], *, label: str = "layer") -> str:
-    """Give one line a data set: center, axis and center-axis alignment with standard errors.
+    """Give one line a data set: mean absolute cosines between the anchor centers and axes of manifolds.
 
     Parameters
     ----------
@@ -245,7 +245,9 @@ def alignment_table(results: Mapping[str, EffectiveGeometry], *, label: str = "l
     Returns
     -------
     str
-        A table of the mean cosines between different manifolds ± their standard errors over samples.
+        A table of ``center_alignment_abs``, ``axis_alignment_abs`` and ``center_axis_alignment_abs`` ± their
+        standard errors over samples. (Of the cosines with their signs those between centers have a mean near
+        -1/(P - 1) wherever the mean of all points is the origin; a CSV file has them all.)
 
     Examples
     --------
@@ -256,13 +258,15 @@ def alignment_table(results: Mapping[str, EffectiveGeometry], *, label: str = "l
     >>> groups = ng.manifolds(data.layers["layer6"], data.labels)
     >>> result = ng.effective_geometry(groups, n_samples=50, rng=0)
     >>> print(alignment_table({"layer6": result}))
-              center           axis       center-axis
-    layer  alignment      alignment         alignment
+             |cosine| of     |cosine| of     |cosine| of
+    layer        centers            axes    center, axis
     ...
     """
-    fields = ("center_alignment", "axis_alignment", "center_axis_alignment")
+    fields = ("center_alignment_abs", "axis_alignment_abs", "center_axis_alignment_abs")
     rows = [[key, *_estimates(result, fields)] for key, result in results.items()]
-    return format_table(rows, [label, "center\nalignment", "axis\nalignment", "center-axis\nalignment"])
+    return format_table(
+        rows, [label, *(f"|cosine| of\n{what}" for what in ("centers", "axes", "center, axis"))]
+    )
 
 
 def _estimates(result: Any, fields: Iterable[str]) -> list[str]:
