@@ -147,10 +147,19 @@ def test_no_file_grows_too_long():
 # Imports go down, or along a line without a circle.
 FLOORS = [
     {"_core", "_core_v3"},
-    {"_validate", "_rng", "_threads", "_progress", "_results", "_isa"},
-    {"manifolds", "dichotomies", "_lowrank", "cone", "closed_forms", "dimensionality", "datasets"},
+    {"_validate", "_validate_stimuli", "_rng", "_threads", "_progress", "_results", "_isa"},
+    {
+        "manifolds",
+        "dichotomies",
+        "_coordinates",
+        "_lowrank",
+        "cone",
+        "closed_forms",
+        "dimensionality",
+        "datasets",
+    },
     {"_capacity_results", "_mean_field", "_joint", "_joint_results", "_moments"},
-    {"capacity", "joint", "correlated", "alignment", "exemplars", "overlap"},
+    {"capacity", "joint", "correlated", "simulated", "alignment", "exemplars", "overlap"},
     {"_report_rows", "report", "plot"},
     {"compat"},
     {"_cli_shared", "_cli_files", "_cli_demo", "_cli_capacity", "cli", "__main__"},

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <tuple>
+#include <utility>
 
 #include "neurogeom/kernels.hpp"
 #include "neurogeom/products.hpp"
@@ -20,26 +22,42 @@ constexpr double kRankCut = 1e-10;
 constexpr double kNoAxis = 1e-12;
 constexpr Index kSamplesAtOnce = 16;
 
-// u' G^+ u, the pseudo-inverse cut at kRankCut.
-double quadratic(const RowMatrix& gram, const Vector& u) {
-  // The trace bounds the largest eigenvalue, that of the inverse the smallest: mostly they show that nothing
-  // is to be cut, and the Cholesky factor will do.
-  const Eigen::LLT<Eigen::MatrixXd> cholesky(gram);
-  if (cholesky.info() == Eigen::Success) {
-    const Eigen::MatrixXd inverse =
-        cholesky.matrixL().solve(Eigen::MatrixXd::Identity(gram.rows(), gram.cols()));
-    if (gram.trace() * inverse.squaredNorm() * kRankCut < 1)
-      return (inverse.triangularView<Eigen::Lower>() * u).squaredNorm();
+// Quadratic forms u'G^+u with G = S1 S1' and S0 S0' + S1 S1', the pseudo-inverses cut at kRankCut.
+class Forms {
+ public:
+  std::pair<double, double> evaluate(const RowMatrix& axis_gram, const RowMatrix& center_gram,
+                                     const Vector& u) {
+    sum_ = axis_gram + center_gram;
+    // The trace bounds the largest eigenvalue of both, that of the inverse of the first the smallest of both:
+    // mostly they show that nothing is to be cut, and Cholesky factors will do.
+    cholesky_.compute(axis_gram);
+    if (cholesky_.info() == Eigen::Success) {
+      inverse_.setIdentity(u.size(), u.size());
+      cholesky_.matrixL().solveInPlace(inverse_);
+      if (sum_.trace() * inverse_.squaredNorm() * kRankCut < 1) {
+        const double b = (inverse_.triangularView<Eigen::Lower>() * u).squaredNorm();
+        cholesky_.compute(sum_);
+        return {b, cholesky_.matrixL().solve(u).squaredNorm()};
+      }
+    }
+    return {cut(axis_gram, u), cut(sum_, u)};
   }
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> spectrum(gram);
-  const Vector& values = spectrum.eigenvalues();
-  const Vector along = spectrum.eigenvectors().transpose() * u;
-  const double cut = kRankCut * values[values.size() - 1];
-  double total = 0.0;
-  for (Index i = 0; i < values.size(); ++i)
-    if (values[i] > cut) total += along[i] * along[i] / values[i];
-  return total;
-}
+
+ private:
+  static double cut(const RowMatrix& gram, const Vector& u) {
+    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> spectrum(gram);
+    const Vector& values = spectrum.eigenvalues();
+    const Vector along = spectrum.eigenvectors().transpose() * u;
+    const double least = kRankCut * values[values.size() - 1];
+    double total = 0.0;
+    for (Index i = 0; i < values.size(); ++i)
+      if (values[i] > least) total += along[i] * along[i] / values[i];
+    return total;
+  }
+  RowMatrix sum_;
+  Eigen::MatrixXd inverse_;
+  Eigen::LLT<Eigen::MatrixXd> cholesky_;
+};
 
 // Entry (m, n) of the three forms from an inner product and the two lengths.
 std::array<double, n_alignment_forms> forms(double product, double length_m, double length_n) {
@@ -156,10 +174,7 @@ class Worker {
       if (defined_[m] && gram_(m, m) < 1e-6 * size) lengths[m] = axis_length(m);
       defined_[m] = defined_[m] && lengths[m] > kNoAxis * std::sqrt(size);
     }
-    out.b[sample] = quadratic(gram_, along);
-    gram_ += center_gram_;
-    out.c[sample] = quadratic(gram_, along);
-    gram_ -= center_gram_;
+    std::tie(out.b[sample], out.c[sample]) = forms_.evaluate(gram_, center_gram_, along);
     align(sample, lengths, center_lengths, out, sums);
   }
 
@@ -258,6 +273,7 @@ class Worker {
   std::vector<Index> manifold_;
   std::vector<const double*> anchor_rows_, center_rows_;
   Vector remainder_;
+  Forms forms_;
 };
 
 // Runs body(worker, sample, block) over the used samples, in blocks.

@@ -54,6 +54,23 @@ void product_columns(const double* const* x, Index n_x, const double* const* y, 
   for (; a < n_x; ++a) product_tile<1, B>(x + a, y, from, n, out + a * stride, stride);
 }
 
+// Eight floats in a register (or two).
+using FloatLanes = float __attribute__((vector_size(32)));
+static_assert(sizeof(FloatLanes) == kRun * sizeof(float), "a panel is as wide as a register");
+constexpr int kRoughVectors = 12;
+
+template <int S>
+void rough_tile(const float* panel, const float* const* vectors, Index n, double* const* out, Index at) {
+  FloatLanes sums[S] = {};
+  for (Index d = 0; d < n; ++d) {
+    FloatLanes x;
+    std::memcpy(&x, panel + kRun * d, sizeof x);
+    for (int s = 0; s < S; ++s) sums[s] += vectors[s][d] * x;
+  }
+  for (int s = 0; s < S; ++s)
+    for (Index i = 0; i < kRun; ++i) out[s][at + i] = static_cast<double>(sums[s][i]);
+}
+
 // Vectors that share the loads of a panel.
 constexpr int kVectors = 6;
 
@@ -81,20 +98,35 @@ void panel_tile(const double* panel, const double* const* vectors, Index from, I
 
 }  // namespace
 
-void row_products(const double* const* x, Index n_x, const double* const* y, Index n_y, Index n, double* out,
-                  Index stride) {
+// The products of all rows, or of those with f <= q.
+static void all_products(const double* const* x, Index n_x, const double* const* y, Index n_y, Index n,
+                         double* out, Index stride, bool lower) {
   if (n == 0)
     for (Index a = 0; a < n_x; ++a) std::fill_n(out + a * stride, n_y, 0.0);
   for (Index from = 0; from < n; from += kDepth) {
     const Index depth = std::min(kDepth, n - from);
     for (Index near = 0; near < n_x; near += kNearRows) {
-      const Index count = std::min(kNearRows, n_x - near);
-      double* rows = out + near * stride;
+      const Index end = std::min(near + kNearRows, n_x);
       Index b = 0;
-      for (; b + 4 <= n_y; b += 4) product_columns<4>(x + near, count, y + b, from, depth, rows + b, stride);
-      for (; b < n_y; ++b) product_columns<1>(x + near, count, y + b, from, depth, rows + b, stride);
+      const auto columns = [&](auto product, Index width) {
+        const Index begin = lower ? std::max(near, b) : near;
+        if (begin < end)
+          product(x + begin, end - begin, y + b, from, depth, out + begin * stride + b, stride);
+        b += width;
+      };
+      while (b + 4 <= n_y) columns(product_columns<4>, 4);
+      while (b < n_y) columns(product_columns<1>, 1);
     }
   }
+}
+
+void row_products(const double* const* x, Index n_x, const double* const* y, Index n_y, Index n, double* out,
+                  Index stride) {
+  all_products(x, n_x, y, n_y, n, out, stride, false);
+}
+
+void lower_products(const double* const* x, const double* const* y, Index count, Index n, double* out) {
+  all_products(x, count, y, count, n, out, count, true);
 }
 
 namespace {
@@ -171,6 +203,7 @@ PackedRows::PackedRows(const RowMatrix& rows)
   for (Index first = 0; first < n_rows_; first += kRun)
     for (Index d = 0; d < n_dims_; ++d)
       for (Index i = 0; i < kRun; ++i) *to++ = rows(first + i, d);
+  rough_.assign(panels_.begin(), panels_.end());
 }
 
 void PackedRows::multiply(const double* const* vectors, Index count, double* const* out) const {
@@ -185,6 +218,24 @@ void PackedRows::multiply(const double* const* vectors, Index count, double* con
       for (; s + 2 <= count; s += 2) panel_tile<2>(panel, vectors + s, from, depth, out + s, at);
       for (; s < count; ++s) panel_tile<1>(panel, vectors + s, from, depth, out + s, at);
     }
+  }
+}
+
+void PackedRows::multiply_roughly(const double* const* vectors, Index count, double* const* out) const {
+  std::vector<float> narrow(static_cast<std::size_t>(count * n_dims_));
+  std::vector<const float*> rows;
+  for (Index s = 0; s < count; ++s) {
+    float* row = narrow.data() + s * n_dims_;
+    for (Index d = 0; d < n_dims_; ++d) row[d] = static_cast<float>(vectors[s][d]);
+    rows.push_back(row);
+  }
+  for (Index at = 0; at < n_rows_; at += kRun) {
+    const float* panel = rough_.data() + at * n_dims_;
+    Index s = 0;
+    for (; s + kRoughVectors <= count; s += kRoughVectors)
+      rough_tile<kRoughVectors>(panel, rows.data() + s, n_dims_, out + s, at);
+    for (; s + 4 <= count; s += 4) rough_tile<4>(panel, rows.data() + s, n_dims_, out + s, at);
+    for (; s < count; ++s) rough_tile<1>(panel, rows.data() + s, n_dims_, out + s, at);
   }
 }
 

@@ -16,6 +16,7 @@ from .exemplars import downsample, exemplar_manifolds, random_projection, transl
 from .joint import EffectiveGeometry, effective_geometry
 from .manifolds import Manifolds, manifolds
 from .overlap import Overlap, overlap
+from .simulated import SimulatedCapacity, simulated_capacity, simulated_ellipsoid_capacity
 
 __version__ = _version("neurogeom")
 
@@ -32,6 +33,7 @@ __all__ = [
     "NullAlignment",
     "NullCapacity",
     "Overlap",
+    "SimulatedCapacity",
     "alignment",
     "ball_capacity",
     "build_info",
@@ -50,6 +52,8 @@ __all__ = [
     "point_capacity",
     "project_cone",
     "random_projection",
+    "simulated_capacity",
+    "simulated_ellipsoid_capacity",
     "sparse_dichotomies",
     "tilted_dichotomies",
     "translation_manifolds",

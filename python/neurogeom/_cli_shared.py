@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import sys
 import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from . import _validate, capacity, joint, plot
+from . import _validate, capacity, joint, plot, simulated
 from ._cli_files import InputError, check_output
 from ._progress import ProgressFunction, as_progress
 from ._results import ConvergenceWarning
@@ -17,6 +16,7 @@ from ._rng import as_generator
 from .capacity import ManifoldCapacity
 from .joint import EffectiveGeometry
 from .manifolds import Manifolds, manifolds
+from .simulated import SimulatedCapacity
 
 _T = TypeVar("_T")
 
@@ -120,9 +120,8 @@ def joint_geometry(
     return _announced(name, lambda: (analyse(clouds, 0), shuffled()))
 
 
-def simulated_capacity(name: str, X: Any, labels: Any, args: argparse.Namespace) -> Any:
+def simulated_capacity(name: str, X: Any, labels: Any, args: argparse.Namespace) -> SimulatedCapacity:
     """Simulated capacity of one data set."""
-    simulated = importlib.import_module("neurogeom.simulated")
     return _announced(
         name,
         lambda: simulated.simulated_capacity(

@@ -69,3 +69,21 @@ def joint_anchors(
     n_threads: int,
     progress: _Progress,
 ) -> dict[str, Any]: ...
+def decide_separability(
+    vectors: _Array,
+    first: Sequence[int],
+    n_axes: int,
+    intercept: bool,
+    labels: NDArray[np.int8],
+    n_threads: int,
+) -> NDArray[np.int8]: ...
+def separability_thresholds(
+    vectors: _Array,
+    first: Sequence[int],
+    n_axes: int,
+    intercept: bool,
+    labels: NDArray[np.int8],
+    key: int,
+    n_threads: int,
+    progress: _Progress,
+) -> _Array: ...

@@ -11,11 +11,11 @@ import warnings
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 import scipy.sparse
 from numpy.typing import NDArray
 
 from . import _validate
+from ._coordinates import mean_point, span_coordinates
 from ._isa import core
 from ._progress import ProgressFunction
 from ._results import ConvergenceWarning
@@ -24,8 +24,6 @@ from ._validate import FloatArray
 from .dichotomies import Dichotomies, Signs, draw_dichotomies
 from .manifolds import Manifolds
 
-# Features that are read at a time where there are more of them than points.
-_FEATURE_BLOCK = 4096
 _DRAW_STREAM = 0
 
 
@@ -110,27 +108,18 @@ def joint_coordinates(clouds: Manifolds, *, center: bool, may_rotate: bool) -> F
     """Coordinates of all points, relative to their mean if `center`.
 
     Where there are more features than points, and `may_rotate`, they are in an orthonormal basis of a space
-    of as many dimensions as there are points. With X' = QR they are R', and R is built up from blocks of
-    features by QR decompositions, which loses nothing to squaring as a Gram matrix would.
+    of as many dimensions as there are points.
     """
     n_points, n_features = int(clouds.n_points.sum()), clouds.n_features
-    width = n_features if not may_rotate or n_features <= n_points else max(_FEATURE_BLOCK, n_points)
-    triangle = np.zeros((0, n_points))
-    size = 0.0
-    for first in range(0, n_features, width):
-        block = clouds.features(first, first + width)
-        size = max(size, float(max(block.max(), -block.min())))
-        if not math.isfinite(size):
-            for m, cloud in enumerate(clouds):
-                _validate.require_finite(cloud, f"manifolds[{m}]")
-        _validate.require_magnitude(size, "manifolds")
-        if center:
-            block = block - block.mean(axis=0)
-        if width == n_features and (not may_rotate or n_features <= n_points):
-            return np.ascontiguousarray(block)
-        stacked = np.concatenate([triangle, block.T])
-        triangle = scipy.linalg.qr(stacked, mode="r", overwrite_a=True, check_finite=False)[0][:n_points]
-    return np.ascontiguousarray(triangle.T)
+    _, mean = mean_point(clouds)
+    origin = mean if center else np.zeros(n_features)
+
+    def columns(start: int, stop: int) -> FloatArray:
+        return clouds.features(start, stop) - origin[start:stop]
+
+    if may_rotate and n_features > n_points:
+        return span_coordinates(columns, n_features, n_points)
+    return np.ascontiguousarray(columns(0, n_features))
 
 
 def jackknife(leave_one_out: FloatArray) -> float:

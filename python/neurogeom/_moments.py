@@ -7,7 +7,6 @@ points themselves where they have few features.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -15,6 +14,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from . import _validate
+from ._coordinates import power_of_two_above
 from ._validate import FloatArray
 from .manifolds import Manifolds
 
@@ -66,11 +66,6 @@ class _Reader:
         return (_ZERO * self.size / self.scale) ** 2
 
 
-def _power_of_two(value: float) -> float:
-    """Give the power of two above a positive number: dividing by it is exact."""
-    return math.ldexp(1.0, math.frexp(value)[1])
-
-
 class CovarianceMoments:
     """Moments by way of the P covariances, for many points of few features."""
 
@@ -78,7 +73,7 @@ class CovarianceMoments:
         reader = _Reader(clouds)
         self._points = reader.block(0, clouds.n_features)
         reader.finish()
-        self.scale = reader.scale = _power_of_two(float(np.abs(self._points).max()))
+        self.scale = reader.scale = power_of_two_above(float(np.abs(self._points).max()))
         self._points /= self.scale
         self._counts, self._zero = clouds.n_points, reader.zero
         self.observed = self.shuffled(np.arange(len(self._points)))
@@ -121,7 +116,7 @@ class GramMoments:
             block = reader.block(start, start + step)
             largest = float(np.abs(block).max())
             if largest > scale:
-                grown = _power_of_two(largest)
+                grown = power_of_two_above(largest)
                 for products in (centers, cross, within):
                     products *= (scale / grown) ** 2
                 scale = grown

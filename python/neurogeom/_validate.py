@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -315,50 +315,15 @@ def require_some_variance(extent: float, name: str) -> None:
         raise ValueError(f"{name} has no variance: all points are the same")
 
 
-def as_function(value: Any, name: str) -> Callable[..., Any]:
-    """Take something that can be called."""
-    if not callable(value):
-        raise TypeError(f"{name} must be callable, not {type(value).__name__}")
-    return value  # type: ignore[no-any-return]
-
-
-def as_stimuli(value: Any, name: str = "stimuli") -> int:
-    """Give the number of stimuli of a non-empty array or sequence."""
-    if isinstance(value, (str, bytes)) or not hasattr(value, "__len__") or np.shape(value) == ():
-        raise TypeError(f"{name} must be an array or a sequence of stimuli, not {type(value).__name__}")
-    if len(value) == 0:
-        raise ValueError(f"{name} is empty")
-    return len(value)
-
-
-def as_responses(value: Any, n_stimuli: int, width: int | None) -> AnyArray:
-    """Take what a user's model returned: one finite row for each stimulus, always of one width."""
-    array = as_matrix(value, "what respond returned")
-    if len(array) != n_stimuli or width not in (None, array.shape[1]):
+def as_axes(value: Any, name: str, centers: FloatArray) -> FloatArray:
+    """Take (n_manifolds, n_axes, n_features) axes that belong to these (n_manifolds, n_features) centres."""
+    array = np.ascontiguousarray(as_array(value, name), dtype=np.float64)
+    if array.ndim != 3 or (array.shape[0], array.shape[2]) != centers.shape or array.size == 0:
+        n_manifolds, n_features = centers.shape
         raise ValueError(
-            f"respond must return {n_stimuli} rows, one a stimulus, always of the same width"
-            f"{f' ({width})' if width else ''}, not shape {array.shape}"
+            f"{name} must have shape (n_manifolds, n_axes, n_features) = ({n_manifolds}, >= 1, {n_features})"
+            f", not {array.shape}"
         )
-    require_finite(array, "what respond returned")
-    return array
-
-
-def require_stochastic(same: NDArray[np.bool_], n_repeats: int, perturbed: bool) -> None:
-    """Refuse exemplar manifolds of zero radius."""
-    if same.any():
-        which = f"{int(same.sum())} of {len(same)} stimuli (first: {int(np.argmax(same))})"
-        advice = "perturb does not change these stimuli enough" if perturbed else "give perturb"
-        raise ValueError(
-            f"the model is deterministic: its {n_repeats} responses to {which} are identical to rounding, "
-            f"which makes manifolds of zero radius; switch its noise on (dropout, sampling) or {advice}"
-        )
-
-
-def as_images(value: Any, name: str = "images") -> AnyArray:
-    """Take finite images (P, H, W) or (P, H, W, C)."""
-    array = as_array(value, name)
-    if array.ndim not in (3, 4) or array.size == 0:
-        raise ValueError(f"{name} must have shape (P, H, W) or (P, H, W, C), not {array.shape}")
     require_finite(array, name)
     return array
 
@@ -375,3 +340,21 @@ def as_correlation(value: Any, name: str, *, one: bool = True) -> float:
     if not (0 <= number < 1 or (one and number == 1)):
         raise ValueError(f"{name} must lie between 0 and 1{'' if one else ' (below 1)'}, not {number}")
     return number
+
+
+def require_several(count: int, name: str) -> None:
+    """Refuse a single manifold: a dichotomy divides two or more."""
+    if count < 2:
+        raise ValueError(f"{name} must hold at least two manifolds, which dichotomies divide, not {count}")
+
+
+def require_extent(extent: float, name: str) -> None:
+    """Refuse points that all lie in one place."""
+    if extent == 0:
+        raise ValueError(f"{name} has no extent: all points are the same (or zero, without centring)")
+
+
+def require_features(count: int, name: str, least: int) -> None:
+    """Refuse data with too few features."""
+    if count < least:
+        raise ValueError(f"{name} must have at least {least} features, not {count}")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _validate
+from . import _validate, _validate_stimuli
 from ._rng import RandomSource, as_generator
 from ._threads import single_threaded_blas
 from ._validate import AnyArray, FloatArray
@@ -78,9 +78,9 @@ def exemplar_manifolds(
     >>> ng.exemplar_manifolds(respond, noise.normal(size=(8, 20)), 30)
     Manifolds(8 of 240 points, 50 features)
     """
-    model = _validate.as_function(respond, "respond")
-    change = None if perturb is None else _validate.as_function(perturb, "perturb")
-    n_stimuli = _validate.as_stimuli(stimuli)
+    model = _validate_stimuli.as_function(respond, "respond")
+    change = None if perturb is None else _validate_stimuli.as_function(perturb, "perturb")
+    n_stimuli = _validate_stimuli.as_stimuli(stimuli)
     repeats = _validate.as_count(n_repeats, "n_repeats", minimum=2)
     generator = as_generator(rng)
     points: AnyArray | None = None
@@ -89,14 +89,14 @@ def exemplar_manifolds(
         if change is not None:
             batch = change(batch, generator)
         width = None if points is None else points.shape[2]
-        responses = _validate.as_responses(model(batch), n_stimuli, width)
+        responses = _validate_stimuli.as_responses(model(batch), n_stimuli, width)
         if points is None:
             points = np.empty((n_stimuli, repeats, responses.shape[1]), responses.dtype)
         elif (wider := np.result_type(points, responses)) != points.dtype:
             points = points.astype(wider)
         points[:, repeat] = responses  # a copy: the model may use its output array again
     assert points is not None
-    _validate.require_stochastic(_identical(points), repeats, change is not None)
+    _validate_stimuli.require_stochastic(_identical(points), repeats, change is not None)
     return Manifolds(list(points), None, np.arange(n_stimuli))
 
 
@@ -157,7 +157,7 @@ def translation_manifolds(
     >>> ng.manifolds(responses, np.repeat(np.arange(5), 20))
     Manifolds(5 of 100 points, 128 features)
     """
-    pictures = _validate.as_images(images)
+    pictures = _validate_stimuli.as_images(images)
     height, width = pictures.shape[1:3]
     shift = _validate.as_count(max_shift, "max_shift")
     mode = _BORDERS[_validate.as_choice(border, "border", tuple(_BORDERS))]

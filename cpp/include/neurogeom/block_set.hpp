@@ -5,7 +5,8 @@
 // each times the label of its manifold. The optimality conditions are those of active_set.hpp. All targets of
 // a call are taken through rounds together. In a round
 //
-//   1. one packed product gives the constraint values s_i.v of all points and targets;
+//   1. one packed product gives the constraint values s_i.v of all points and targets, in single precision as
+//      long as it shows violations, in double precision from then on, so that this has the last word;
 //   2. the most violated points of each manifold are picked;
 //   3. their products with the active points are formed (the only entries of a Gram matrix that exist), and
 //   of
@@ -53,7 +54,7 @@ class BlockSet {
     const double* target = nullptr;
     const std::int8_t* labels = nullptr;
     double scale = 0.0, best = 0.0;
-    bool careful = false;
+    bool careful = false, precise = false;
     int n_refined = 0, n_rounds = 0;
     Index capacity = 0, stride = 0;
     std::vector<double> inverse, sign, value;  // value: constraint values of active points, at v = t
@@ -67,6 +68,7 @@ class BlockSet {
   };
 
   void start(Problem& p);
+  bool begin_precise(Problem& p);
   bool advance(Problem& p, double* values);
   double pick(const Problem& p, const double* values, double tolerance);
   bool append(Problem& p);

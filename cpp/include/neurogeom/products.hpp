@@ -12,6 +12,9 @@ namespace neurogeom {
 void row_products(const double* const* x, Index n_x, const double* const* y, Index n_y, Index n, double* out,
                   Index stride);
 
+// The entries f <= q of the square matrix x_q . y_f, rows `count` apart; others are not to be used.
+void lower_products(const double* const* x, const double* const* y, Index count, Index n, double* out);
+
 // out(q, :) = sum over i < depth of c(q, i) h(i, :), rows of `width` entries, a multiple of kRun; rows of h
 // and out are `stride` apart.
 void multiply_rows(const double* c, Index n_rows, Index c_stride, const double* h, Index depth, Index width,
@@ -29,10 +32,13 @@ class PackedRows {
 
   // out[s][i] = row i . vectors[s], for s < count.
   void multiply(const double* const* vectors, Index count, double* const* out) const;
+  // The same in single precision, in half of the time.
+  void multiply_roughly(const double* const* vectors, Index count, double* const* out) const;
 
  private:
   Index n_rows_, n_dims_;
   std::vector<double> panels_;  // kRun rows side by side, one dimension after the other
+  std::vector<float> rough_;    // the same
 };
 
 }  // namespace neurogeom
