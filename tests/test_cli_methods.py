@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import sys
 import types
 
@@ -11,24 +10,11 @@ import neurogeom as ng
 import numpy as np
 import pytest
 from neurogeom import cli
-from neurogeom._results import Result
 from neurogeom.report import format_estimate
 
 JOINT = ["capacity", "good.npz", "--labels", "labels", "--method", "joint", "--samples", "30"]
 SIMULATED = ["capacity", "good.npz", "--labels", "labels", "--method", "simulated"]
 MEAN_FIELD = ["capacity", "good.npz", "--labels", "labels"]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Simulated(Result):
-    """What the command needs of a simulated capacity."""
-
-    capacity: float = 1.05
-    capacity_se: float = 0.02
-    critical_dimension: float = 19.1
-    critical_dimension_se: float = 0.4
-    status: int = 0
-    n_trials: int = 100
 
 
 @pytest.fixture(scope="module")
@@ -59,15 +45,21 @@ def run(arrays, tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def calls(monkeypatch):
-    """Stand in for the module of simulated capacity and record what it is asked for."""
+    """Stand in for simulated capacity and record what it is asked for."""
     seen = []
 
     def simulated_capacity(manifolds, **options):
         seen.append((manifolds, options))
-        return Simulated(n_trials=options["n_trials"])
+        return types.SimpleNamespace(
+            capacity=1.05,
+            capacity_se=0.02,
+            critical_dimension=19.1,
+            critical_dimension_se=0.4,
+            status=0,
+            n_trials=options["n_trials"],
+        )
 
-    stub = types.SimpleNamespace(simulated_capacity=simulated_capacity)
-    monkeypatch.setitem(sys.modules, "neurogeom.simulated", stub)
+    monkeypatch.setattr(ng.simulated, "simulated_capacity", simulated_capacity)
     return seen
 
 
@@ -196,6 +188,18 @@ def test_simulated_passes_its_options_on(run, calls):
     ]  # fmt: skip
 
 
+def test_simulated_numbers_are_those_of_the_api(run, arrays):
+    code, table, _ = run(*SIMULATED, "--trials", 10, "--out", "out.csv", "--rng", 2)
+    assert code == 0
+    for row in _read("out.csv"):
+        clouds = ng.manifolds(arrays[row["data"]], arrays["labels"])
+        result = ng.simulated_capacity(clouds, n_trials=10, rng=2)
+        for name in ("capacity", "capacity_se", "critical_dimension", "critical_dimension_se"):
+            np.testing.assert_equal(float(row[name]), getattr(result, name))
+        assert (row["n_trials"], row["status"]) == ("10", str(result.status))
+        assert format_estimate(result.capacity, result.capacity_se) in table
+
+
 def test_simulated_defaults(run, calls):
     assert run(*SIMULATED)[0] == 0
     assert len(calls) == 2
@@ -246,10 +250,7 @@ def test_failures_are_one_line(run, monkeypatch, method):
     def fail(*args, **kwargs):
         raise ValueError("not\nso")
 
-    if method == "joint":
-        monkeypatch.setattr(ng.joint, "effective_geometry", fail)
-    else:
-        stub = types.SimpleNamespace(simulated_capacity=fail)
-        monkeypatch.setitem(sys.modules, "neurogeom.simulated", stub)
+    monkeypatch.setattr(ng.joint, "effective_geometry", fail)
+    monkeypatch.setattr(ng.simulated, "simulated_capacity", fail)
     line = [*MEAN_FIELD, "--method", method]
     assert run(*line) == (2, "", "neurogeom: error: early: not so\n")

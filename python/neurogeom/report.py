@@ -13,6 +13,7 @@ from ._report_rows import manifold_rows, mean_and_deviation, null_values, popula
 if TYPE_CHECKING:
     from .capacity import ManifoldCapacity
     from .joint import EffectiveGeometry
+    from .simulated import SimulatedCapacity
 
 __all__ = [
     "alignment_table",
@@ -273,7 +274,7 @@ def _estimates(result: Any, fields: Iterable[str]) -> list[str]:
     return [format_estimate(getattr(result, field), getattr(result, f"{field}_se")) for field in fields]
 
 
-def simulated_table(results: Mapping[str, Any], *, label: str = "layer") -> str:
+def simulated_table(results: Mapping[str, SimulatedCapacity], *, label: str = "layer") -> str:
     """Give one line a data set: simulated capacity and critical dimension with their standard errors.
 
     Parameters
@@ -290,15 +291,16 @@ def simulated_table(results: Mapping[str, Any], *, label: str = "layer") -> str:
 
     Examples
     --------
-    >>> from types import SimpleNamespace
+    >>> import neurogeom as ng
+    >>> from neurogeom.datasets import load_minilm_clinc
     >>> from neurogeom.report import simulated_table
-    >>> result = SimpleNamespace(capacity=1.05, capacity_se=0.02, critical_dimension=19.1,
-    ...                          critical_dimension_se=0.4, n_trials=100)
+    >>> data = load_minilm_clinc()
+    >>> groups = ng.manifolds(data.layers["layer6"], data.labels)
+    >>> result = ng.simulated_capacity(groups, n_trials=10, rng=0)
     >>> print(simulated_table({"layer6": result}))
-                               critical
-    layer        capacity     dimension  trials
-    ------  -------------  ------------  ------
-    layer6  1.050 ± 0.020  19.10 ± 0.40     100
+                                critical
+    layer          capacity    dimension  trials
+    ...
     """
     rows = [
         [key, *_estimates(result, ("capacity", "critical_dimension")), result.n_trials]
