@@ -56,7 +56,11 @@ def calls(monkeypatch):
             critical_dimension=19.1,
             critical_dimension_se=0.4,
             status=0,
+            n_undecided=0,
+            n_manifolds=len(manifolds),
+            n_features=manifolds.n_features,
             n_trials=options["n_trials"],
+            fit_intercept=options["fit_intercept"],
         )
 
     monkeypatch.setattr(ng.simulated, "simulated_capacity", simulated_capacity)
@@ -182,8 +186,10 @@ def test_simulated_passes_its_options_on(run, calls):
     assert "40 random projections, each with its own dichotomy (iid)" in table
     assert _read("out.csv") == [
         {
-            "data": "late", "n_trials": "40", "capacity": "1.05", "capacity_se": "0.02",
-            "critical_dimension": "19.1", "critical_dimension_se": "0.4", "status": "0",
+            "data": "late", "n_manifolds": "6", "n_features": "60", "n_trials": "40",
+            "fit_intercept": "True", "capacity": "1.05", "capacity_se": "0.02",
+            "critical_dimension": "19.1", "critical_dimension_se": "0.4",
+            "n_undecided": "0", "status": "0",
         }
     ]  # fmt: skip
 

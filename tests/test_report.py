@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-from types import SimpleNamespace
 
 import neurogeom as ng
 import numpy as np
@@ -185,12 +184,13 @@ def test_joint_csv_keeps_every_bit(geometries, tmp_path):
 
 
 def test_simulated_table_and_csv(tmp_path):
-    result = SimpleNamespace(
-        capacity=1.05, capacity_se=0.02, critical_dimension=19.1, critical_dimension_se=0.4,
-        n_trials=100, status=0,
-    )  # fmt: skip
+    blocks = np.random.default_rng(3).normal(size=(6, 5, 80))
+    result = ng.simulated_capacity(blocks, n_trials=10, rng=0)
     row = simulated_table({"V1": result}).split("\n")[-1]
-    assert row.split() == ["V1", "1.050", "±", "0.020", "19.10", "±", "0.40", "100"]
+    assert format_estimate(result.critical_dimension, result.critical_dimension_se) in row
+    assert row.split()[-1] == "10"
     path = tmp_path / "simulated.csv"
     write_csv(path, {"V1": result})
-    assert float(_read(path)[0]["critical_dimension"]) == 19.1
+    (written,) = _read(path)
+    assert float(written["critical_dimension"]) == result.critical_dimension
+    assert (written["n_manifolds"], written["n_features"]) == ("6", "80")

@@ -70,7 +70,17 @@ _JOINT = Columns(
     manifold=("n_points", "active_fraction", "anchor_center_norm", "anchor_axis_norm", "anchor_radius"),
     null=("capacity", "effective_radius", "effective_dimension", *_ALIGNMENTS),
 )
-_SIMULATED = Columns(("n_trials", *_with_errors("capacity", "critical_dimension"), "status"))
+_SIMULATED = Columns(
+    population=(
+        "n_manifolds",
+        "n_features",
+        "n_trials",
+        "fit_intercept",
+        *_with_errors("capacity", "critical_dimension"),
+        "n_undecided",
+        "status",
+    )
+)
 
 
 def columns_of(result: Any) -> Columns:
