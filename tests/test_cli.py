@@ -173,7 +173,8 @@ def test_demo(run, tmp_path):
     code, table, errors = run("demo", "--samples", 20, "--plot", picture)
     assert (code, errors) == (0, "")
     rows = [line.split()[0] for line in table.split("\n") if line.count(" ± ") == 3]
-    assert rows == ["layer0", "layer2", "layer4", "layer6", "fMRI"]
+    assert rows == ["layer0", "layer2", "layer4", "layer6", "fMRI"] * 2  # mean field, then joint
+    assert "between the centers of two manifolds: 0.1" in " ".join(table.split())
     assert max(map(len, table.split("\n"))) < 80
     assert "layer6 can hold more classes per dimension than layer0" in table
     assert "nan" not in table

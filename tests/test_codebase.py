@@ -160,9 +160,9 @@ FLOORS = [
     },
     {"_capacity_results", "_mean_field", "_joint", "_joint_results", "_moments"},
     {"capacity", "joint", "correlated", "simulated", "alignment", "exemplars", "overlap"},
-    {"report", "plot"},
+    {"_report_rows", "report", "plot"},
     {"compat"},
-    {"_cli_shared", "_cli_files", "_cli_demo", "cli", "__main__"},
+    {"_cli_shared", "_cli_files", "_cli_demo", "_cli_capacity", "cli", "__main__"},
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
 

@@ -12,7 +12,7 @@ import sys
 import neurogeom as ng
 import numpy as np
 import pytest
-from neurogeom.plot import check_format, plot_capacity
+from neurogeom.plot import check_format, plot_capacity, plot_geometry
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +20,13 @@ def result():
     rng = np.random.default_rng(3)
     blocks = [rng.normal(rng.normal(size=20), 0.6, size=(10, 20)) for _ in range(6)]
     return ng.manifold_capacity(blocks, n_samples=40, rng=0, null=1)
+
+
+@pytest.fixture(scope="module")
+def geometry():
+    rng = np.random.default_rng(3)
+    blocks = [rng.normal(rng.normal(size=80), 0.6, size=(10, 80)) for _ in range(6)]
+    return ng.effective_geometry(blocks, n_samples=40, rng=0)
 
 
 def _boxes(axis):
@@ -59,6 +66,40 @@ def test_bars_are_two_standard_errors(result):
     low, high = container.lines[2][0].get_segments()[0][:, 1]
     assert low == pytest.approx(result.mean_capacity - 2 * result.mean_capacity_se)
     assert high == pytest.approx(result.mean_capacity + 2 * result.mean_capacity_se)
+
+
+@pytest.mark.parametrize("count", [1, 4, 30])
+def test_geometry_has_four_panels_and_a_legend_beside_them(geometry, count):
+    names = [f"layer{k}" for k in range(count)]
+    figure = plot_geometry(dict.fromkeys(names, geometry), nulls={names[0]: [geometry, geometry]})
+    figure.draw_without_rendering()
+    titles = [axis.get_title("left") for axis in figure.axes]
+    assert titles == ["joint capacity", "effective radius", "effective dimension", "mean |cosine|"]
+    legend = figure.axes[-1].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["centers", "axes", "center and axis"]
+    box = legend.get_window_extent()
+    assert box.x0 >= figure.axes[-1].get_window_extent().x1
+    assert box.x1 <= figure.bbox.x1
+    assert "grey" in figure.get_supxlabel()
+
+
+def test_geometry_bars_are_two_standard_errors(geometry):
+    figure = plot_geometry({"a": geometry})
+    assert "grey" not in figure.get_supxlabel()
+    fields = ("capacity", "effective_radius", "effective_dimension", "center_alignment_abs")
+    for axis, field in zip(figure.axes, fields, strict=True):
+        low, high = axis.containers[0].lines[2][0].get_segments()[0][:, 1]
+        value, error = getattr(geometry, field), getattr(geometry, f"{field}_se")
+        assert (low, high) == pytest.approx((value - 2 * error, value + 2 * error))
+
+
+def test_geometry_with_missing_values_and_a_file(geometry, tmp_path):
+    hole = dataclasses.replace(geometry, effective_radius=math.nan, effective_radius_se=math.nan)
+    path = tmp_path / "geometry.png"
+    plot_geometry({"a": geometry, "b": hole}, path, nulls={"a": [hole]})
+    assert path.read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="results is empty"):
+        plot_geometry({})
 
 
 def test_missing_values_leave_a_gap(result):

@@ -8,7 +8,15 @@ import math
 import neurogeom as ng
 import numpy as np
 import pytest
-from neurogeom.report import capacity_table, format_estimate, format_table, write_csv
+from neurogeom.report import (
+    alignment_table,
+    capacity_table,
+    format_estimate,
+    format_table,
+    geometry_table,
+    simulated_table,
+    write_csv,
+)
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +130,67 @@ def test_csv_with_one_row_a_manifold(results, tmp_path):
         written = [float(row[name]) for row in second]
         assert np.array_equal(written, getattr(results["shuffled too"], name))
     assert [row["manifold"] for row in second] == list(map(str, results["shuffled too"].names))
+
+
+# ---- joint and simulated capacity --------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def geometries():
+    rng = np.random.default_rng(3)
+    blocks = [rng.normal(rng.normal(size=80), 0.6, size=(10, 80)) for _ in range(6)]
+    return [ng.effective_geometry(blocks, n_samples=40, rng=seed) for seed in range(4)]
+
+
+def test_geometry_table(geometries):
+    lines = geometry_table({"V1": geometries[0]}, label="area").split("\n")
+    assert lines[1].split() == ["area", "capacity", "radius", "dimension"]
+    for name in ("capacity", "effective_radius", "effective_dimension"):
+        assert format_estimate(getattr(geometries[0], name), getattr(geometries[0], f"{name}_se")) in lines[3]
+    table = geometry_table(
+        {"V1": geometries[0], "LM": geometries[1]}, nulls={"V1": geometries[1:], "LM": []}
+    ).split("\n")
+    dealt = np.array([item.capacity for item in geometries[1:]])
+    assert "shuffled" in table[1]
+    assert format_estimate(dealt.mean(), dealt.std(ddof=1)) in table[3]
+    assert table[4].count(" ± ") == 3
+    assert max(map(len, table)) < 80
+
+
+def test_alignment_table(geometries):
+    row = alignment_table({"V1": geometries[0]}).split("\n")[-1]
+    for kind in ("center", "axis", "center_axis"):
+        value, error = (getattr(geometries[0], f"{kind}_alignment_abs{end}") for end in ("", "_se"))
+        assert format_estimate(value, error) in row
+
+
+def test_joint_csv_keeps_every_bit(geometries, tmp_path):
+    path = tmp_path / "joint.csv"
+    write_csv(path, {"a": geometries[0], "b": geometries[1]}, nulls={"b": geometries[2:]})
+    rows = _read(path)
+    assert [row["data"] for row in rows] == ["a", "b"]
+    for row, result in zip(rows, geometries, strict=False):
+        assert (row["n_manifolds"], row["n_points"], row["inactive"]) == ("6", "60", "zero")
+        for name, text in row.items():
+            if name.split("_")[0] in ("capacity", "effective", "utility", "center", "axis", "approximate"):
+                assert float(text) == getattr(result, name), name
+    assert rows[0]["n_null"] == "0"
+    assert rows[0]["null_effective_radius_sd"] == ""
+    radii = np.array([item.effective_radius for item in geometries[2:]])
+    assert float(rows[1]["null_effective_radius"]) == radii.mean()
+    write_csv(path, {"a": geometries[0]}, per_manifold=True)
+    written = [float(row["anchor_axis_norm"]) for row in _read(path)]
+    assert written == geometries[0].anchor_axis_norm.tolist()
+
+
+def test_simulated_table_and_csv(tmp_path):
+    blocks = np.random.default_rng(3).normal(size=(6, 5, 80))
+    result = ng.simulated_capacity(blocks, n_trials=10, rng=0)
+    row = simulated_table({"V1": result}).split("\n")[-1]
+    assert format_estimate(result.critical_dimension, result.critical_dimension_se) in row
+    assert row.split()[-1] == "10"
+    path = tmp_path / "simulated.csv"
+    write_csv(path, {"V1": result})
+    (written,) = _read(path)
+    assert float(written["critical_dimension"]) == result.critical_dimension
+    assert (written["n_manifolds"], written["n_features"]) == ("6", "80")

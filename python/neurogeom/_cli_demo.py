@@ -8,16 +8,19 @@ import textwrap
 import time
 from collections.abc import Mapping
 
-from . import datasets, report
-from ._cli_shared import add_common, analyse, check_plot, draw
+from . import datasets, plot, report
+from ._cli_files import writing
+from ._cli_shared import add_common, check_plot, joint_geometry, mean_field
 from ._threads import resolve_threads
 from .capacity import ManifoldCapacity
+from .joint import EffectiveGeometry
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the subcommand."""
     add_common(parser)
     parser.set_defaults(margin=0.0, restarts=10, null=5, keep_correlations=False)
+    parser.set_defaults(dichotomies="balanced", keep_origin=False, inactive="zero")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -25,8 +28,10 @@ def run(args: argparse.Namespace) -> None:
     check_plot(args.plot)
     start = time.perf_counter()
     text, brain = datasets.load_minilm_clinc(), datasets.load_haxby()
-    layers = {name: analyse(name, X, text.labels, args) for name, X in text.layers.items()}
-    fmri = analyse("fMRI", brain.X, brain.labels, args)
+    layers = {name: mean_field(name, X, text.labels, args) for name, X in text.layers.items()}
+    fmri = mean_field("fMRI", brain.X, brain.labels, args)
+    joint = {name: joint_geometry(name, X, text.labels, args)[0] for name, X in text.layers.items()}
+    joint["fMRI"] = joint_geometry("fMRI", brain.X, brain.labels, args)[0]
     seconds = time.perf_counter() - start
 
     print("Sentences in a language model: 20 intents x 25 sentences, 384 units")
@@ -40,11 +45,16 @@ def run(args: argparse.Namespace) -> None:
         f"{_against_chance(fmri)} Part of the difference is that volumes measured one after the "
         "other are alike."
     )
+    print("\nAll manifolds at once, their correlations kept (--method joint)\n")
+    print(report.geometry_table(joint, label="data"))
+    _explain(_describe_alignments(joint, "layer0", "layer6"))
     _explain(
         f"± one standard error over {args.samples} Gaussian samples. {seconds:.1f} s with "
         f"{resolve_threads(args.threads)} threads. Your data: neurogeom capacity FILE --labels KEY"
     )
-    draw(layers, args.plot)
+    if args.plot is not None:
+        with writing(args.plot):
+            plot.plot_capacity(layers, args.plot)
 
 
 def _explain(text: str) -> None:
@@ -72,4 +82,14 @@ def _against_chance(result: ManifoldCapacity) -> str:
     return (
         f"Points dealt out to classes at random give {chance:.3f}: the true classes "
         f"{result.mean_capacity / chance:.1f} times as much."
+    )
+
+
+def _describe_alignments(results: Mapping[str, EffectiveGeometry], first: str, last: str) -> str:
+    """Say in words how alike the directions are in which the manifolds lie and extend."""
+    a, b = results[first], results[last]
+    return (
+        f"Mean absolute cosine between the centers of two manifolds: {a.center_alignment_abs:.3f} in "
+        f"{first}, {b.center_alignment_abs:.3f} in {last}; between their axes: {a.axis_alignment_abs:.3f} "
+        f"and {b.axis_alignment_abs:.3f}."
     )

@@ -5,14 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from . import _validate, capacity, plot
-from ._cli_files import InputError, check_output, writing
-from ._progress import as_progress
+from . import _validate, capacity, joint, plot, simulated
+from ._cli_files import InputError, check_output
+from ._progress import ProgressFunction, as_progress
+from ._results import ConvergenceWarning
+from ._rng import as_generator
 from .capacity import ManifoldCapacity
-from .manifolds import manifolds
+from .joint import EffectiveGeometry
+from .manifolds import Manifolds, manifolds
+from .simulated import SimulatedCapacity
+
+_T = TypeVar("_T")
 
 
 def say(kind: str, message: object) -> None:
@@ -27,7 +33,7 @@ def add_common(parser: argparse.ArgumentParser) -> None:
         type=count(1),
         default=300,
         metavar="N",
-        help="Gaussian samples for each manifold (default: 300)",
+        help="Gaussian samples (default: 300)",
     )
     parser.add_argument(
         "--rng", type=count(0), default=0, metavar="SEED", help="seed of the samples (default: 0)"
@@ -67,22 +73,80 @@ def margin(text: str) -> float:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def analyse(name: str, X: Any, labels: Any, args: argparse.Namespace) -> ManifoldCapacity:
-    """Analyse one data set; its warnings become one line each."""
+def mean_field(name: str, X: Any, labels: Any, args: argparse.Namespace) -> ManifoldCapacity:
+    """Mean-field capacity of one data set."""
+    return _announced(
+        name,
+        lambda: capacity.manifold_capacity(
+            manifolds(X, labels),
+            margin=args.margin,
+            n_samples=args.samples,
+            remove_center_correlations=not args.keep_correlations,
+            n_restarts=args.restarts,
+            null=args.null,
+            rng=args.rng,
+            n_threads=args.threads,
+            progress=_bar(name) or False,
+        ),
+    )
+
+
+def joint_geometry(
+    name: str, X: Any, labels: Any, args: argparse.Namespace, null: int = 0
+) -> tuple[EffectiveGeometry, list[EffectiveGeometry]]:
+    """Joint capacity and effective geometry of one data set, and of `null` shuffled ones."""
+    bar = _bar(name)
+    generator = as_generator(args.rng)
+
+    def analyse(clouds: Manifolds, turn: int) -> EffectiveGeometry:
+        share = bar and (lambda done, total: bar(turn * total + done, (1 + null) * total))
+        return joint.effective_geometry(
+            clouds,
+            dichotomies=args.dichotomies,
+            n_samples=args.samples,
+            center=not args.keep_origin,
+            inactive=args.inactive,
+            rng=generator,
+            n_threads=args.threads,
+            progress=share or False,
+        )
+
+    def shuffled() -> list[EffectiveGeometry]:
+        with warnings.catch_warnings():  # that fewer of their dichotomies are separable is no news
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return [analyse(clouds.shuffled(generator), turn) for turn in range(1, 1 + null)]
+
+    clouds = _announced(name, lambda: manifolds(X, labels))
+    return _announced(name, lambda: (analyse(clouds, 0), shuffled()))
+
+
+def simulated_capacity(name: str, X: Any, labels: Any, args: argparse.Namespace) -> SimulatedCapacity:
+    """Simulated capacity of one data set."""
+    return _announced(
+        name,
+        lambda: simulated.simulated_capacity(
+            manifolds(X, labels),
+            n_trials=args.trials,
+            dichotomies=args.dichotomies,
+            fit_intercept=args.intercept,
+            center=not args.keep_origin,
+            rng=args.rng,
+            n_threads=args.threads,
+            progress=_bar(name) or False,
+        ),
+    )
+
+
+def _bar(name: str) -> ProgressFunction | None:
+    return as_progress(sys.stderr.isatty(), name)
+
+
+def _announced(name: str, compute: Callable[[], _T]) -> _T:
+    """Compute; warnings become one line each, and errors of the input `InputError`."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         try:
-            result = capacity.manifold_capacity(
-                manifolds(X, labels),
-                margin=args.margin,
-                n_samples=args.samples,
-                remove_center_correlations=not args.keep_correlations,
-                n_restarts=args.restarts,
-                null=args.null,
-                rng=args.rng,
-                n_threads=args.threads,
-                progress=as_progress(sys.stderr.isatty(), name) or False,
-            )
+            result = compute()
         except ValueError as error:
             raise InputError(f"{name}: {error}") from error
     for message in dict.fromkeys(str(warning.message) for warning in caught):
@@ -99,10 +163,3 @@ def check_plot(path: str | None, source: str | None = None) -> None:
         plot.check_format(path)
     except (ImportError, ValueError) as error:
         raise InputError(str(error)) from None
-
-
-def draw(results: Mapping[str, ManifoldCapacity], path: str | None) -> None:
-    """Draw the results if a picture is asked for."""
-    if path is not None:
-        with writing(path):
-            plot.plot_capacity(results, path)

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, NoReturn
 
-from . import __version__, _cli_demo, build_info, report
-from ._cli_files import DataFile, InputError, check_output, writing
-from ._cli_shared import add_common, analyse, check_plot, count, draw, margin, say
+from . import __version__, _cli_capacity, _cli_demo, build_info
+from ._cli_files import InputError
+from ._cli_shared import say
 
 _USER_ERROR = 2
 _FAILURE = 1
@@ -72,70 +72,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-# ---- neurogeom capacity -----------------------------------------------------------------------
-
-
-def _add_capacity(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help=".npz of named arrays, or .npy of one")
-    parser.add_argument(
-        "--data",
-        nargs="+",
-        metavar="KEY",
-        help="arrays of FILE to analyse, rows are samples; by default every matrix that has a row "
-        "for each label",
-    )
-    parser.add_argument(
-        "--labels",
-        required=True,
-        metavar="KEY",
-        help="which manifold a row belongs to: an array of FILE, or a .npy file",
-    )
-    add_common(parser)
-    parser.add_argument("--margin", type=margin, default=0.0, metavar="K", help="margin kappa (default: 0)")
-    parser.add_argument(
-        "--restarts",
-        type=count(1),
-        default=10,
-        metavar="N",
-        help="starting points of the search for center correlations (default: 10)",
-    )
-    parser.add_argument(
-        "--null",
-        type=count(0),
-        default=0,
-        metavar="N",
-        help="also analyse N data sets with points shuffled between manifolds",
-    )
-    parser.add_argument("--keep-correlations", action="store_true", help="do not remove center correlations")
-    parser.add_argument("--out", metavar="FILE.csv", help="write the numbers to full precision")
-    parser.add_argument("--per-manifold", action="store_true", help="write one row a manifold to --out")
-
-
-def _run_capacity(args: argparse.Namespace) -> None:
-    check_output(args.out, args.file)
-    check_plot(args.plot, args.file)
-    if args.per_manifold and args.out is None:
-        raise InputError("--per-manifold says what to write to --out, which is missing")
-    with DataFile(args.file) as source:
-        labels = source.read_labels(args.labels)
-        names = source.choose(args.data, labels, args.labels)
-        if len(names) > 1:  # a bad value in the last array should not be found after hours
-            for name in names:
-                source.rows(name)
-        results = {}
-        for name in names:
-            X = source.rows(name)
-            while source.notes:
-                say("note", source.notes.pop(0))
-            results[name] = analyse(name, X, labels, args)
-    print(report.capacity_table(results, label="data"))
-    print(f"\n± one standard error over {args.samples} Gaussian samples")
-    if args.out is not None:
-        with writing(args.out):
-            report.write_csv(args.out, results, per_manifold=args.per_manifold)
-    draw(results, args.plot)
-
-
 # ---- neurogeom info ---------------------------------------------------------------------------
 
 
@@ -167,7 +103,7 @@ _COMMANDS = {
         "analyse the real data that come with the package", _cli_demo.add_arguments, _cli_demo.run
     ),
     "capacity": _Command(
-        "manifold capacity, radius and dimension of your data", _add_capacity, _run_capacity
+        "manifold capacity and geometry of your data", _cli_capacity.add_arguments, _cli_capacity.run
     ),
     "info": _Command("show the version and how the package was built", _add_info, _run_info),
 }

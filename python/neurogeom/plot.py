@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,10 +14,17 @@ if TYPE_CHECKING:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     from .capacity import ManifoldCapacity
+    from .joint import EffectiveGeometry
 
 _PANELS = (("capacity", "#1f5fa8"), ("radius", "#b4472e"), ("dimension", "#2e7d4f"))
+_ALIGNMENTS = {
+    "center": ("centers", "#6b4fa0", "o"),
+    "axis": ("axes", "#b4472e", "s"),
+    "center_axis": ("center and axis", "#2e7d4f", "D"),
+}
 _GREY = "#8a8a8a"
 _INK = "#333333"
+_TITLE: Any = {"fontsize": 11, "color": _INK, "loc": "left", "pad": 8}
 _MAX_TICKS = 16  # more names than this are thinned out
 _MAX_NAME = 26  # longer names are cut
 
@@ -100,30 +107,135 @@ def plot_capacity(
     >>> [axis.get_title("left") for axis in figure.axes]
     ['capacity', 'radius', 'dimension']
     """
-    if not results:
+    figure, panels = _panels(list(results), len(_PANELS))
+    for axis, (quantity, colour) in zip(panels, _PANELS, strict=True):
+        _draw_panel(axis, list(results.values()), quantity, colour)
+        axis.set_title(quantity, **_TITLE)
+    caption = "bars: ± 2 standard errors over samples    band: ± 1 standard error over manifolds"
+    return _finish(figure, caption, any(result.null is not None for result in results.values()), path)
+
+
+def plot_geometry(
+    results: Mapping[str, EffectiveGeometry],
+    path: str | os.PathLike[str] | None = None,
+    *,
+    nulls: Mapping[str, Sequence[EffectiveGeometry]] | None = None,
+) -> Figure:
+    """Draw joint capacity, effective radius and dimension, and alignments of data sets in their order.
+
+    Alignments are mean absolute cosines between the anchor centers and axes of different manifolds. Bars are
+    ± 2 standard errors over samples. Grey lines show means over shuffled data, where there are any, of the
+    first three quantities.
+
+    Parameters
+    ----------
+    results : mapping of str to EffectiveGeometry
+        Results by name, in the order of the horizontal axis.
+    path : path-like, optional
+        Save the figure there too; the ending gives the format (png, pdf, svg).
+    nulls : mapping of str to sequence of EffectiveGeometry, optional
+        Results for the same data with shuffled points, by name.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Free of pyplot: it neither opens a window nor has to be closed.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is missing.
+    ValueError
+        If `results` is empty.
+
+    Examples
+    --------
+    >>> import neurogeom as ng
+    >>> from neurogeom.datasets import load_minilm_clinc
+    >>> from neurogeom.plot import plot_geometry
+    >>> data = load_minilm_clinc()
+    >>> results = {
+    ...     name: ng.effective_geometry(ng.manifolds(X, data.labels), n_samples=20, rng=0)
+    ...     for name, X in data.layers.items()
+    ... }
+    >>> figure = plot_geometry(results)
+    >>> [axis.get_title("left") for axis in figure.axes]
+    ['joint capacity', 'effective radius', 'effective dimension', 'mean |cosine|']
+    """
+    figure, panels = _panels(list(results), len(_PANELS) + 1)
+    x = np.arange(len(results))
+    for axis, (quantity, colour) in zip(panels[:-1], _PANELS, strict=True):
+        field = "capacity" if quantity == "capacity" else f"effective_{quantity}"
+        shuffled = [_mean([getattr(item, field) for item in (nulls or {}).get(key, ())]) for key in results]
+        if np.isfinite(shuffled).any():
+            axis.plot(x, shuffled, "o--", color=_GREY, lw=1, ms=3, zorder=2)
+        _draw_line(axis, results, field, colour)
+        axis.set_title("joint capacity" if quantity == "capacity" else f"effective {quantity}", **_TITLE)
+    for kind, (label, colour, marker) in _ALIGNMENTS.items():
+        _draw_line(panels[-1], results, f"{kind}_alignment_abs", colour, marker, label)
+    panels[-1].set_title("mean |cosine|", **_TITLE)
+    beside: Any = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}  # where it hides nothing
+    panels[-1].legend(fontsize=8, frameon=False, labelcolor=_INK, handlelength=1.2, **beside)
+    return _finish(figure, "bars: ± 2 standard errors over samples", bool(nulls), path)
+
+
+def _panels(names: Sequence[str], count: int) -> tuple[Figure, list[Axes]]:
+    """Make a row of empty panels with the names of the data sets below."""
+    if not names:
         raise ValueError("results is empty")
-    shown, step, upright = _tick_names(list(results))
+    shown, step, upright = _tick_names(names)
     figure_class, engine_class = _matplotlib()
     # Panels stay of one size: long slanted names get their own room below.
     below = 0.0 if upright else 0.05 * max(map(len, shown))
-    width = 9.0 + 0.15 * max(0, min(len(results), 40) - 8)
+    width = 3.0 * count + 0.05 * count * max(0, min(len(names), 40) - 8)
     engine = engine_class(wspace=0.06, w_pad=0.08, h_pad=0.08)
     figure = figure_class(figsize=(width, 3.3 + below), layout=engine)
-    for axis, (quantity, colour) in zip(figure.subplots(1, 3), _PANELS, strict=True):
-        _draw_panel(axis, list(results.values()), quantity, colour)
-        _style(axis, quantity)
-        axis.set_xlim(-0.5, len(results) - 0.5)
-        axis.set_xticks(range(0, len(results), step), shown)
+    panels = list(figure.subplots(1, count))
+    for axis in panels:
+        _style(axis)
+        axis.set_xlim(-0.5, len(names) - 0.5)
+        axis.set_xticks(range(0, len(names), step), shown)
         if not upright:
             for text in axis.get_xticklabels():
                 text.set(rotation=40, ha="right", rotation_mode="anchor")
-    caption = "bars: ± 2 standard errors over samples    band: ± 1 standard error over manifolds"
-    if any(result.null is not None for result in results.values()):
-        caption += "    grey: shuffled points"
-    figure.supxlabel(caption, fontsize=8, color=_GREY)
+    return figure, panels
+
+
+def _finish(figure: Figure, caption: str, shuffled: bool, path: str | os.PathLike[str] | None) -> Figure:
+    """Write the caption, and the file if one is asked for."""
+    figure.supxlabel(caption + "    grey: shuffled points" * shuffled, fontsize=8, color=_GREY)
     if path is not None:
         figure.savefig(path, dpi=200)
     return figure
+
+
+def _draw_line(
+    axis: Axes,
+    results: Mapping[str, EffectiveGeometry],
+    field: str,
+    colour: str,
+    marker: str = "o",
+    label: str | None = None,
+) -> None:
+    """Draw one quantity of all data sets with its standard errors."""
+    x = np.arange(len(results))
+    value, error = (
+        np.array([getattr(result, f"{field}{suffix}") for result in results.values()])
+        for suffix in ("", "_se")
+    )
+    axis.plot(x, value, color=colour, lw=1.6, zorder=3)
+    axis.errorbar(
+        x,
+        value,
+        2 * error,
+        fmt=marker,
+        color=colour,
+        ms=4.5,
+        elinewidth=1.4,
+        capsize=2.5,
+        zorder=4,
+        label=label,
+    )
 
 
 def _draw_panel(axis: Axes, results: Sequence[ManifoldCapacity], quantity: str, colour: str) -> None:
@@ -145,11 +257,14 @@ def _draw_panel(axis: Axes, results: Sequence[ManifoldCapacity], quantity: str, 
 
 
 def _null_mean(result: ManifoldCapacity, quantity: str) -> float:
-    if result.null is None:
-        return np.nan
-    values = getattr(result.null, f"mean_{quantity}")
-    values = values[np.isfinite(values)]
-    return float(values.mean()) if len(values) else np.nan
+    return np.nan if result.null is None else _mean(getattr(result.null, f"mean_{quantity}"))
+
+
+def _mean(values: Any) -> float:
+    """Mean of the values that could be computed."""
+    finite = np.asarray(values, dtype=np.float64)
+    finite = finite[np.isfinite(finite)]
+    return float(finite.mean()) if len(finite) else np.nan
 
 
 def _tick_names(names: Sequence[str]) -> tuple[list[str], int, bool]:
@@ -165,9 +280,8 @@ def _tick_names(names: Sequence[str]) -> tuple[list[str], int, bool]:
     return [name.replace("$", r"\$") for name in shown], step, upright
 
 
-def _style(axis: Axes, title: str) -> None:
-    """Give a panel its title and a quiet frame."""
-    axis.set_title(title, fontsize=11, color=_INK, loc="left", pad=8)
+def _style(axis: Axes) -> None:
+    """Give a panel a quiet frame."""
     axis.tick_params(labelsize=9, color=_GREY, labelcolor=_INK, length=3)
     axis.grid(axis="y", color="#e6e6e6", lw=0.8)
     axis.set_axisbelow(True)

@@ -5,54 +5,29 @@ from __future__ import annotations
 import csv
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from ._report_rows import manifold_rows, mean_and_deviation, null_values, population_rows
 
 if TYPE_CHECKING:
     from .capacity import ManifoldCapacity
+    from .joint import EffectiveGeometry
+    from .simulated import SimulatedCapacity
+
+__all__ = [
+    "alignment_table",
+    "capacity_table",
+    "format_estimate",
+    "format_table",
+    "geometry_table",
+    "mean_and_deviation",
+    "simulated_table",
+    "write_csv",
+]
 
 # The ± of a column stands in one line, so a cell that has one is two cells to the aligner.
 _PLUS_MINUS = " ± "
-
-# Fields of a ManifoldCapacity in the order of the columns of a CSV file.
-_POPULATION = (
-    "n_features",
-    "n_samples",
-    "margin",
-    "mean_capacity",
-    "mean_capacity_se",
-    "mean_capacity_se_manifolds",
-    "mean_radius",
-    "mean_radius_se",
-    "mean_radius_se_manifolds",
-    "mean_dimension",
-    "mean_dimension_se",
-    "mean_dimension_se_manifolds",
-    "center_correlation",
-    "residual_center_correlation",
-    "rank_removed",
-)
-_PER_MANIFOLD = (
-    "n_points",
-    "reduced_dimension",
-    "capacity",
-    "capacity_se",
-    "radius",
-    "radius_se",
-    "dimension",
-    "dimension_se",
-    "dimension_prx",
-    "dimension_prx_se",
-    "radius_uncentered",
-    "radius_uncentered_se",
-    "center_norm",
-    "kkt_residual",
-    "interior_fraction",
-    "status",
-)
-_NULL = ("mean_capacity", "mean_radius", "mean_dimension")
 
 
 def format_estimate(value: float, error: float) -> str:
@@ -207,20 +182,139 @@ def capacity_table(
     return format_table(rows, columns)
 
 
-def mean_and_deviation(values: Any) -> tuple[float, float]:
-    """Mean and standard deviation of the repetitions that could be computed."""
-    array = np.asarray(values, dtype=np.float64)
-    finite = array[np.isfinite(array)]
-    if finite.size == 0:
-        return math.nan, math.nan
-    return float(finite.mean()), float(finite.std(ddof=1)) if finite.size > 1 else math.nan
+def geometry_table(
+    results: Mapping[str, EffectiveGeometry],
+    *,
+    label: str = "layer",
+    nulls: Mapping[str, Sequence[EffectiveGeometry]] | None = None,
+) -> str:
+    """Give one line a data set: joint capacity, effective radius and dimension with standard errors.
+
+    Parameters
+    ----------
+    results : mapping of str to EffectiveGeometry
+        Results by name of the data set (a layer, an area, an epoch).
+    label : str
+        Header of the column of names.
+    nulls : mapping of str to sequence of EffectiveGeometry, optional
+        Results for the same data with shuffled points, by name.
+
+    Returns
+    -------
+    str
+        A table of the values ± their standard errors over samples. The column for shuffled data shows mean
+        ± standard deviation over shuffles.
+
+    Examples
+    --------
+    >>> import neurogeom as ng
+    >>> from neurogeom.datasets import load_minilm_clinc
+    >>> from neurogeom.report import geometry_table
+    >>> data = load_minilm_clinc()
+    >>> groups = ng.manifolds(data.layers["layer6"], data.labels)
+    >>> result = ng.effective_geometry(groups, n_samples=50, rng=0)
+    >>> print(geometry_table({"layer6": result}))
+                            effective    effective
+    layer      capacity        radius    dimension
+    ...
+    """
+    fields = {"capacity": "capacity", "effective\nradius": "effective_radius"}
+    fields["effective\ndimension"] = "effective_dimension"
+    columns = [label, *fields]
+    if nulls:
+        columns.insert(2, "capacity,\nshuffled")
+    rows = []
+    for key, result in results.items():
+        row = [key, *_estimates(result, fields.values())]
+        if nulls:
+            dealt = null_values(result, "capacity", nulls.get(key))
+            row.insert(2, format_estimate(*mean_and_deviation(dealt)) if len(dealt) else "")
+        rows.append(row)
+    return format_table(rows, columns)
+
+
+def alignment_table(results: Mapping[str, EffectiveGeometry], *, label: str = "layer") -> str:
+    """Give one line a data set: mean absolute cosines between the anchor centers and axes of manifolds.
+
+    Parameters
+    ----------
+    results : mapping of str to EffectiveGeometry
+        Results by name of the data set (a layer, an area, an epoch).
+    label : str
+        Header of the column of names.
+
+    Returns
+    -------
+    str
+        A table of ``center_alignment_abs``, ``axis_alignment_abs`` and ``center_axis_alignment_abs`` ± their
+        standard errors over samples. (Of the cosines with their signs those between centers have a mean near
+        -1/(P - 1) wherever the mean of all points is the origin; a CSV file has them all.)
+
+    Examples
+    --------
+    >>> import neurogeom as ng
+    >>> from neurogeom.datasets import load_minilm_clinc
+    >>> from neurogeom.report import alignment_table
+    >>> data = load_minilm_clinc()
+    >>> groups = ng.manifolds(data.layers["layer6"], data.labels)
+    >>> result = ng.effective_geometry(groups, n_samples=50, rng=0)
+    >>> print(alignment_table({"layer6": result}))
+             |cosine| of     |cosine| of     |cosine| of
+    layer        centers            axes    center, axis
+    ...
+    """
+    fields = ("center_alignment_abs", "axis_alignment_abs", "center_axis_alignment_abs")
+    rows = [[key, *_estimates(result, fields)] for key, result in results.items()]
+    return format_table(
+        rows, [label, *(f"|cosine| of\n{what}" for what in ("centers", "axes", "center, axis"))]
+    )
+
+
+def _estimates(result: Any, fields: Iterable[str]) -> list[str]:
+    return [format_estimate(getattr(result, field), getattr(result, f"{field}_se")) for field in fields]
+
+
+def simulated_table(results: Mapping[str, SimulatedCapacity], *, label: str = "layer") -> str:
+    """Give one line a data set: simulated capacity and critical dimension with their standard errors.
+
+    Parameters
+    ----------
+    results : mapping of str to SimulatedCapacity
+        Results by name of the data set (a layer, an area, an epoch).
+    label : str
+        Header of the column of names.
+
+    Returns
+    -------
+    str
+        A table of the values ± their standard errors over trials.
+
+    Examples
+    --------
+    >>> import neurogeom as ng
+    >>> from neurogeom.datasets import load_minilm_clinc
+    >>> from neurogeom.report import simulated_table
+    >>> data = load_minilm_clinc()
+    >>> groups = ng.manifolds(data.layers["layer6"], data.labels)
+    >>> result = ng.simulated_capacity(groups, n_trials=10, rng=0)
+    >>> print(simulated_table({"layer6": result}))
+                                critical
+    layer          capacity    dimension  trials
+    ...
+    """
+    rows = [
+        [key, *_estimates(result, ("capacity", "critical_dimension")), result.n_trials]
+        for key, result in results.items()
+    ]
+    return format_table(rows, [label, "capacity", "critical\ndimension", "trials"])
 
 
 def write_csv(
     path: str | os.PathLike[str],
-    results: Mapping[str, ManifoldCapacity],
+    results: Mapping[str, Any],
     *,
     per_manifold: bool = False,
+    nulls: Mapping[str, Sequence[Any]] | None = None,
 ) -> None:
     """Write results to a CSV file, every number to full precision.
 
@@ -228,16 +322,18 @@ def write_csv(
     ----------
     path : path-like
         The file; what it held before is lost.
-    results : mapping of str to ManifoldCapacity
-        Results by name of the data set.
+    results : mapping of str to ManifoldCapacity, EffectiveGeometry or SimulatedCapacity
+        Results of one kind by name of the data set.
     per_manifold : bool
-        Write one row a manifold instead of one row a data set.
+        Write one row a manifold instead of one row a data set (simulated capacity has no such rows).
+    nulls : mapping of str to sequence of EffectiveGeometry, optional
+        Results for shuffled data, which an EffectiveGeometry does not carry itself, by name.
 
     Notes
     -----
-    ``*_se`` are standard errors over Gaussian samples, ``*_se_manifolds`` over manifolds. Rows of
-    data sets end with mean and standard deviation over shuffled data (empty where none was
-    analysed). NaN is written as ``nan``.
+    ``*_se`` are standard errors over Gaussian samples (simulated capacity: over trials), ``*_se_manifolds``
+    over manifolds. Rows of data sets end with mean and standard deviation over shuffled data (empty where
+    none was analysed). NaN is written as ``nan``.
 
     Examples
     --------
@@ -254,36 +350,7 @@ def write_csv(
     ...     print(file.readline()[:40])
     data,n_manifolds,n_points,n_features,n_s
     """
-    rows = _manifold_rows(results) if per_manifold else _population_rows(results)
+    rows = manifold_rows(results) if per_manifold else population_rows(results, nulls)
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerows(rows)
-
-
-def _population_rows(results: Mapping[str, ManifoldCapacity]) -> list[list[object]]:
-    moments = [f"null_{name}{suffix}" for name in _NULL for suffix in ("", "_sd")]
-    rows: list[list[object]] = [["data", "n_manifolds", "n_points", *_POPULATION, "n_null", *moments]]
-    for key, result in results.items():
-        row: list[object] = [key, len(result.names), int(result.n_points.sum())]
-        row += [_plain(getattr(result, name)) for name in _POPULATION]
-        if result.null is None:
-            row += [0, *([""] * len(moments))]
-        else:
-            row.append(len(result.null.mean_capacity))
-            for name in _NULL:
-                row += mean_and_deviation(getattr(result.null, name))
-        rows.append(row)
-    return rows
-
-
-def _manifold_rows(results: Mapping[str, ManifoldCapacity]) -> list[list[object]]:
-    rows: list[list[object]] = [["data", "manifold", *_PER_MANIFOLD]]
-    for key, result in results.items():
-        columns = [getattr(result, name) for name in ("names", *_PER_MANIFOLD)]
-        rows += [[key, *map(_plain, values)] for values in zip(*columns, strict=True)]
-    return rows
-
-
-def _plain(value: Any) -> object:
-    """Turn a NumPy scalar into Python's, which csv writes with all digits needed to read it."""
-    return value.item() if isinstance(value, np.generic) else value

@@ -31,27 +31,27 @@ class Clouds:
     scale: float  # root mean square norm of the points of the largest cloud
 
 
-def read_clouds(XtotT: Any) -> Clouds:
+def read_clouds(XtotT: Any, name: str = "XtotT") -> Clouds:
     """Check the manifolds and take their means; no block is kept as a copy."""
     if isinstance(XtotT, (str, bytes, dict)) or not isinstance(XtotT, Iterable):
         raise TypeError(
-            f"XtotT must be a sequence of (N, M_i) arrays or a (P, N, M) array, not {type(XtotT).__name__}"
+            f"{name} must be a sequence of (N, M_i) arrays or a (P, N, M) array, not {type(XtotT).__name__}"
         )
     shape = getattr(XtotT, "shape", (0, 0, 0))
     if len(shape) != 3:
-        raise ValueError(f"XtotT given as one array must have shape (P, N, M), not {tuple(shape)}")
-    blocks = [_validate.as_matrix(block, f"XtotT[{i}]") for i, block in enumerate(XtotT)]
+        raise ValueError(f"{name} given as one array must have shape (P, N, M), not {tuple(shape)}")
+    blocks = [_validate.as_matrix(block, f"{name}[{i}]") for i, block in enumerate(XtotT)]
     if not blocks:
-        raise ValueError("XtotT is empty")
+        raise ValueError(f"{name} is empty")
     heights = sorted({len(block) for block in blocks})
     if len(heights) > 1:
-        raise ValueError(f"XtotT[i] must agree in the number of features (rows), not have {heights}")
+        raise ValueError(f"{name}[i] must agree in the number of features (rows), not have {heights}")
     centers = np.empty((heights[0], len(blocks)))
     scale = 0.0
     for i, block in enumerate(blocks):
-        _validate.require_finite(block, f"XtotT[{i}]")
+        _validate.require_finite(block, f"{name}[{i}]")
         data = np.asarray(block, dtype=np.float64)
-        _validate.require_magnitude(max(float(data.max()), -float(data.min())), f"XtotT[{i}]")
+        _validate.require_magnitude(max(float(data.max()), -float(data.min())), f"{name}[{i}]")
         centers[:, i] = data.mean(axis=1)
         scale = max(scale, float(np.linalg.norm(data)) / np.sqrt(data.shape[1]))
     sizes = np.array([block.shape[1] for block in blocks], dtype=np.float64)
