@@ -61,7 +61,7 @@ def coverage_cases():
         yield pytest.param(name, inactive, setting, marks=marks)
 
 
-@pytest.mark.parametrize(("name", "inactive", "setting"), coverage_cases())
+@pytest.mark.parametrize(("name", "inactive", "setting"), [*coverage_cases()])
 def test_coverage(name, inactive, setting, runs):
     """The mean over seeds stands for the truth, whose bias at 100 samples is none of the errors' business.
 
