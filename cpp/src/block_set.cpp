@@ -18,7 +18,7 @@ constexpr double kViolation = 1e-14;
 constexpr double kRoughViolation = 1e-5;
 // A constraint value of an active point beyond this means that H is of no use any more.
 constexpr double kLost = 1e-7;
-constexpr double kAcceptedResidual = 1e-10;
+constexpr double kAcceptedResidual = 1e-11;
 constexpr int kMaxRefinements = 4;
 constexpr int kMaxRounds = 300;
 // Points picked from a manifold in a round, and the shares that their violation must have of the largest one

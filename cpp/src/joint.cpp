@@ -29,6 +29,10 @@ struct Shared {
       if (generators.scale[i] > 0) shift[i] = margin / generators.scale[i];
   }
   const double* shifts() const { return shift.size() > 0 ? shift.data() : nullptr; }
+  // Where every point has a weight, which makes them linearly independent, the weights are unique.
+  bool may_be_inseparable(const JointProjection& p) const {
+    return static_cast<Index>(p.weights.point.size()) < (generators.scale.array() > 0).count();
+  }
 
   Generators generators;
   PackedRows packed;
@@ -81,7 +85,8 @@ void solve_alone(const Shared& shared, Scratch& scratch, const double* target, c
   out.residual = single.residual();
   keep(shared, single.active(), single.weights(), single.projection(), out);
   scratch.values.noalias() = g.rows * VectorView(single.remainder(), g.n_dims);
-  out.inseparable = scratch.values.cwiseAbs().maxCoeff() <= kNothingLeft * scale;
+  out.inseparable =
+      scratch.values.cwiseAbs().maxCoeff() <= kNothingLeft * scale && shared.may_be_inseparable(out);
 }
 
 void solve_block(const JointCones& cones, const Shared& shared, Scratch& scratch, Index begin, Index count,
@@ -100,8 +105,9 @@ void solve_block(const JointCones& cones, const Shared& shared, Scratch& scratch
     JointProjection& result = out[begin + s];
     if (problem.solved) {
       result.residual = problem.residual;
-      result.inseparable = problem.largest_value <= kNothingLeft * scratch.scale[s];
       keep(shared, problem.active, problem.weights.data(), problem.projection.data(), result);
+      result.inseparable =
+          problem.largest_value <= kNothingLeft * scratch.scale[s] && shared.may_be_inseparable(result);
     } else {
       solve_alone(shared, scratch, scratch.targets.row(s).data(), labels + s * cones.n_manifolds(),
                   scratch.scale[s], result);

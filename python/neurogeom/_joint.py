@@ -127,8 +127,7 @@ def jackknife(leave_one_out: FloatArray) -> float:
     n = len(leave_one_out)
     if n < 2:
         return math.nan
-    deviation = leave_one_out - leave_one_out.mean()
-    return float(np.sqrt((n - 1) / n * (deviation**2).sum()))
+    return math.sqrt((n - 1) / n) * _length(leave_one_out - leave_one_out.mean())
 
 
 def means_without_one(values: FloatArray) -> FloatArray:
@@ -141,5 +140,11 @@ def mean_and_error(values: FloatArray) -> tuple[float, float]:
     values = values[~np.isnan(values)]
     if len(values) == 0:
         return math.nan, math.nan
-    error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
-    return float(values.mean()), float(error)
+    mean, n = float(values.mean()), len(values)
+    return mean, _length(values - mean) / math.sqrt(n * (n - 1)) if n > 1 else math.nan
+
+
+def _length(vector: FloatArray) -> float:
+    """Root of the sum of squares, which may themselves be out of range."""
+    largest = float(np.abs(vector).max())
+    return largest * float(np.sqrt(((vector / largest) ** 2).sum())) if 0 < largest < math.inf else largest

@@ -109,21 +109,23 @@ def ratio_estimates(a: FloatArray, b: FloatArray, c: FloatArray, n_manifolds: in
     measures: dict[str, Callable[[list[FloatArray]], FloatArray]] = {
         "effective_dimension": lambda means: means[1] / n_manifolds,
         "effective_radius": radius,
-        "effective_radius_mean_ratio": lambda means: np.sqrt(means[3]),
+        "effective_radius_mean_ratio": lambda means: np.sqrt(means[0]),
         "utility": lambda means: means[2] / means[0],
         "approximate_capacity": approximate,
     }
     estimates: dict[str, Any] = {}
     with np.errstate(divide="ignore", invalid="ignore"):
-        columns = [a, b, c, c / (b - c)]
+        ratio = c / (b - c)
+        ratio = ratio[~np.isnan(ratio)]  # 0 / 0 in samples without any active manifold
         for name, measure in measures.items():
-            if len(a) == 0:
+            columns = [ratio] if name == "effective_radius_mean_ratio" else [a, b, c]
+            if len(columns[0]) == 0:
                 estimates |= {name: math.nan, f"{name}_se": math.nan}
                 continue
             value = measure([np.asarray(column.mean()) for column in columns])
             estimates[name] = float(value)
             estimates[f"{name}_se"] = math.nan
-            if len(a) > 1:
+            if len(columns[0]) > 1:
                 estimates[f"{name}_se"] = jackknife(
                     measure([means_without_one(column) for column in columns])
                 )

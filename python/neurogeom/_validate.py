@@ -264,7 +264,7 @@ def as_signs(value: Any, n_rows: int, n_columns: int, name: str) -> NDArray[np.i
     if bad.any():
         position, shown = _first(bad, name)
         raise ValueError(f"{shown} is {array[position]}; labels must be +1 or -1")
-    return array.astype(np.int8)
+    return np.ascontiguousarray(array, dtype=np.int8)
 
 
 def as_task(value: Any, name: str) -> NDArray[np.int8]:
@@ -276,7 +276,7 @@ def as_task(value: Any, name: str) -> NDArray[np.int8]:
     if bad.any():
         position, shown = _first(bad, name)
         raise ValueError(f"{shown} is {array[position]}; labels must be -1, 0 or +1")
-    return array.astype(np.int8)
+    return np.ascontiguousarray(array, dtype=np.int8)
 
 
 def require_fewer(value: int, name: str, limit: int, limit_name: str) -> None:
