@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import util
-from joint_util import ALIGNMENTS, INACTIVE, RATIOS, SUFFIXES, balls
+from joint_util import ALIGNMENTS, INACTIVE, RATIOS, balls
 from neurogeom.dichotomies import draw_dichotomies
 from test_threads import time_to_interrupt
 
@@ -43,25 +43,7 @@ def runs():
     return found
 
 
-# These errors take S0 for known. What its own error does to all samples at once is missing: intervals cover
-# between 49 % and 90 %, or 100 % where it takes away from the spread.
-TOO_SURE = {
-    "zero": {*RATIOS} - {"effective_dimension"} | {"axis_alignment_abs", "axis_alignment_raw"},
-    "exclude": {f"center_alignment{suffix}" for suffix in SUFFIXES},
-    "maxproj": set(),
-}
-
-
-def coverage_cases():
-    for name, inactive, setting in itertools.product(ESTIMATES, INACTIVE, SETTINGS):
-        known = name in TOO_SURE[inactive] or name.startswith("center_axis_alignment")
-        known &= (name, inactive, setting) != ("center_axis_alignment_raw", "zero", "balanced, centered")
-        known &= (name, inactive) != ("effective_radius_mean_ratio", "exclude")
-        marks = [pytest.mark.xfail(strict=True, reason="errors that take S0 for known")] if known else []
-        yield pytest.param(name, inactive, setting, marks=marks)
-
-
-@pytest.mark.parametrize(("name", "inactive", "setting"), [*coverage_cases()])
+@pytest.mark.parametrize(("name", "inactive", "setting"), [*itertools.product(ESTIMATES, INACTIVE, SETTINGS)])
 def test_coverage(name, inactive, setting, runs):
     """The mean over seeds stands for the truth, whose bias at 100 samples is none of the errors' business.
 

@@ -34,7 +34,7 @@ static Array to_array(const RowMatrix& values) {
   return array;
 }
 template <class T>
-static py::list to_list(const std::array<T, n_alignment_forms>& forms) {
+static py::list to_list(const std::array<T, kForms>& forms) {
   py::list list;
   for (const T& form : forms) list.append(to_array(form));
   return list;
@@ -87,11 +87,8 @@ static py::dict joint_anchors_py(const Array& points, const std::vector<Index>& 
     found = joint_anchors(cones, projections, static_cast<Inactive>(inactive), n_threads, monitor);
   });
   py::dict out;
-  out["b"] = to_array(found.b);
-  out["c"] = to_array(found.c);
-  out["axis"] = to_list(found.axis);
-  out["center_axis"] = to_list(found.center_axis);
-  out["center_without"] = to_list(found.center_without);
+  out["values"] = to_array(found.values);
+  out["shifts"] = to_array(found.shifts);
   out["centers"] = to_array(found.centers);
   out["mean_weights"] = to_array(found.mean_weights);
   out["center_mean"] = py::cast(found.center_mean);

@@ -122,29 +122,16 @@ def joint_coordinates(clouds: Manifolds, *, center: bool, may_rotate: bool) -> F
     return np.ascontiguousarray(columns(0, n_features))
 
 
-def jackknife(leave_one_out: FloatArray) -> float:
-    """Give the jackknife standard error from the estimates that leave out one sample each."""
-    n = len(leave_one_out)
-    if n < 2:
-        return math.nan
-    return math.sqrt((n - 1) / n) * _length(leave_one_out - leave_one_out.mean())
-
-
-def means_without_one(values: FloatArray) -> FloatArray:
-    """Means over all samples but one, for each."""
-    return np.asarray((values.sum() - values) / (len(values) - 1))
-
-
 def mean_and_error(values: FloatArray) -> tuple[float, float]:
     """Mean over samples that have a value, and its standard error."""
     values = values[~np.isnan(values)]
     if len(values) == 0:
         return math.nan, math.nan
     mean, n = float(values.mean()), len(values)
-    return mean, _length(values - mean) / math.sqrt(n * (n - 1)) if n > 1 else math.nan
+    return mean, root_sum_square(values - mean) / math.sqrt(n * (n - 1)) if n > 1 else math.nan
 
 
-def _length(vector: FloatArray) -> float:
+def root_sum_square(vector: FloatArray) -> float:
     """Root of the sum of squares, which may themselves be out of range."""
     largest = float(np.abs(vector).max())
     return largest * float(np.sqrt(((vector / largest) ** 2).sum())) if 0 < largest < math.inf else largest

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._joint import jackknife, mean_and_error, means_without_one
+from ._joint import root_sum_square
 from ._results import Result
 from ._validate import FloatArray
 
@@ -97,52 +96,65 @@ class EffectiveGeometry(Result):
         return np.asarray(self.anchor_axis_norm / self.anchor_center_norm)
 
 
-def ratio_estimates(a: FloatArray, b: FloatArray, c: FloatArray, n_manifolds: int) -> dict[str, Any]:
-    """Dimension, radii, utility and approximate capacity with jackknife errors; one entry a sample."""
+# Rows of what the core gives per sample (joint_measures.hpp, Measure).
+_B, _C, _RATIO, _AXIS, _CENTER_AXIS, _CENTER = 0, 1, 2, 3, 6, 9
+_FORMS = ("", "_abs", "_raw")
 
-    def radius(means: list[FloatArray]) -> FloatArray:
-        return np.sqrt(means[2] / (means[1] - means[2]))
 
-    def approximate(means: list[FloatArray]) -> FloatArray:
-        return (1 + 1 / radius(means) ** 2) * n_manifolds / means[1]
+def _influence(values: FloatArray, shift: FloatArray) -> FloatArray:
+    """How each sample moves a mean over samples: by its own value, where it has one, and by way of S0."""
+    own = ~np.isnan(values)
+    if not own.any():
+        return np.full(len(values), np.nan)
+    moved: FloatArray = shift.copy()
+    moved[own] += (values[own] - values[own].mean()) * (len(values) / int(own.sum()))
+    return moved
 
-    measures: dict[str, Callable[[list[FloatArray]], FloatArray]] = {
-        "effective_dimension": lambda means: means[1] / n_manifolds,
-        "effective_radius": radius,
-        "effective_radius_mean_ratio": lambda means: np.sqrt(means[0]),
-        "utility": lambda means: means[2] / means[0],
-        "approximate_capacity": approximate,
-    }
+
+def estimates_from(
+    squared: FloatArray, anchors: dict[str, Any], used: NDArray[np.bool_], n_manifolds: int
+) -> dict[str, Any]:
+    """Effective geometry from the squared projections and what the core says of the used samples.
+
+    Errors are by the infinitesimal jackknife: the influences of a function of means are its derivative times
+    those of the means.
+    """
     estimates: dict[str, Any] = {}
+    values, shifts = anchors["values"][:, used], anchors["shifts"][:, used]
+    n = int(used.sum())
+
+    def put(name: str, value: float, influence: FloatArray) -> None:
+        estimates[name] = float(value)
+        estimates[f"{name}_se"] = root_sum_square(influence) / math.sqrt(n * (n - 1)) if n > 1 else math.nan
+
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = c / (b - c)
-        ratio = ratio[~np.isnan(ratio)]  # 0 / 0 in samples without any active manifold
-        for name, measure in measures.items():
-            columns = [ratio] if name == "effective_radius_mean_ratio" else [a, b, c]
-            if len(columns[0]) == 0:
-                estimates |= {name: math.nan, f"{name}_se": math.nan}
-                continue
-            value = measure([np.asarray(column.mean()) for column in columns])
-            estimates[name] = float(value)
-            estimates[f"{name}_se"] = math.nan
-            if len(columns[0]) > 1:
-                estimates[f"{name}_se"] = jackknife(
-                    measure([means_without_one(column) for column in columns])
-                )
-    return estimates
-
-
-def alignment_estimates(anchors: dict[str, Any], used: NDArray[np.bool_]) -> dict[str, Any]:
-    """Alignments of all three forms: means over pairs and samples, errors, and matrices."""
-    estimates: dict[str, Any] = {}
-    several = len(anchors["centers"]) > 1 and bool(used.any())
-    for form, suffix in enumerate(("", "_abs", "_raw")):
+        a, b, c = (_mean(x) for x in (squared[used], values[_B], values[_C]))
+        move_a = squared[used] - a
+        move_b, move_c = (_influence(values[row], shifts[row]) for row in (_B, _C))
+        radius = float(np.sqrt(np.divide(c, b - c)))
+        put("effective_dimension", b / n_manifolds, move_b / n_manifolds)
+        put("effective_radius", radius, 0.5 * radius * (move_c / c - (move_b - move_c) / (b - c)))
+        put("utility", float(np.divide(c, a)), np.divide(c, a) * (move_c / c - move_a / a))
+        put(
+            "approximate_capacity",
+            float(np.divide(n_manifolds, c)),
+            np.divide(n_manifolds, c) * (-move_c / c),
+        )
+        ratio = np.where(np.isfinite(values[_RATIO]), values[_RATIO], np.nan)  # 0/0 where nothing is active
+        root = float(np.sqrt(_mean(ratio)))
+        put("effective_radius_mean_ratio", root, _influence(ratio, shifts[_RATIO]) / (2 * root))
+    for form, suffix in enumerate(_FORMS):
         name = f"center_alignment{suffix}"
-        estimates[name] = float(anchors["center_mean"][form]) if several else math.nan
-        estimates[f"{name}_se"] = jackknife(anchors["center_without"][form][used]) if several else math.nan
+        put(name, anchors["center_mean"][form] if n else math.nan, shifts[_CENTER + form])
         estimates[f"{name}_matrix"] = anchors["center_matrix"][form]
-        for kind in ("axis", "center_axis"):
-            name = f"{kind}_alignment{suffix}"
-            estimates[name], estimates[f"{name}_se"] = mean_and_error(anchors[kind][form])
+        for kind, first in (("axis", _AXIS), ("center_axis", _CENTER_AXIS)):
+            name, row = f"{kind}_alignment{suffix}", first + form
+            put(name, _mean(values[row]), _influence(values[row], shifts[row]))
             estimates[f"{name}_matrix"] = anchors[f"{kind}_matrix"][form]
     return estimates
+
+
+def _mean(values: FloatArray) -> float:
+    """Mean of those that are defined."""
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if len(values) else math.nan

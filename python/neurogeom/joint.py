@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from . import _validate
 from ._isa import core
 from ._joint import JointCones, mean_and_error
-from ._joint_results import EffectiveGeometry, alignment_estimates, ratio_estimates
+from ._joint_results import EffectiveGeometry, estimates_from
 from ._progress import Progress, as_progress
 from ._results import ConvergenceWarning
 from ._rng import RandomSource, as_generator
@@ -79,7 +79,8 @@ def effective_geometry(
     Returns
     -------
     EffectiveGeometry
-        Each number with its Monte-Carlo standard error ``..._se`` (jackknife over samples for ratios):
+        Each number with its Monte-Carlo standard error ``..._se`` (infinitesimal jackknife, which takes in
+        that the mean anchor points are themselves estimated):
         ``capacity``, P over the mean squared length of the projection; ``effective_dimension``;
         ``effective_radius`` (square root of a ratio of means) and ``effective_radius_mean_ratio`` (of a mean
         of ratios; both are in use); ``utility``; ``approximate_capacity`` (the capacity that radius and
@@ -185,8 +186,7 @@ def effective_geometry(
         names=clouds.names,
         capacity=capacity,
         capacity_se=capacity * square_error / mean_square if mean_square != 0 else math.nan,
-        **ratio_estimates(found.squared[used], anchors["b"][used], anchors["c"][used], len(clouds)),
-        **alignment_estimates(anchors, used),
+        **estimates_from(found.squared, anchors, used, len(clouds)),
         anchor_center_norm=np.linalg.norm(anchors["centers"], axis=1),
         anchor_axis_norm=np.sqrt(anchors["squared_axis"]),
         active_fraction=anchors["active_fraction"],
