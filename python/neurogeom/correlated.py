@@ -89,8 +89,8 @@ def correlated_capacity(
     n_samples : int, default 200
         Pairs of draw and dichotomy.
     gaussians : array_like (n_samples, n_features), optional
-        Draws to use instead of our own, for exact comparisons. Constraints are y x.v <= -kappa, so draws for
-        software that has y x.v >= kappa enter with the opposite sign.
+        Draws to use instead of our own, for exact comparisons. Constraints are y x.v <= -kappa, as in the
+        authors' code; draws for software that has y x.v >= kappa enter with the opposite sign.
     dichotomies : str, array_like (n_samples, P), or callable, default "iid"
         Labels of the manifolds; see :func:`neurogeom.effective_geometry`.
     rng : None, int, SeedSequence or Generator

@@ -58,14 +58,16 @@ def effective_geometry(
         Pairs of draw and dichotomy.
     center : bool, default True
         Subtract the mean of all points first. Joint capacity separates by hyperplanes through the origin, so
-        that it depends on where that is.
+        that it depends on where that is. Centred manifolds that all have the same label cannot be separated,
+        which ``"iid"`` draws in one sample of 2^(P - 1).
     inactive : {"zero", "exclude", "maxproj"}, default "zero"
         What stands for the anchor point of a manifold none of whose points supports the projection (a quarter
         to a half of all). ``"zero"``: the origin, which is what the projection itself says; the
         decomposition of capacity is then exact, and inactivity counts as extent (manifolds that are single
         points get a radius of about 1). ``"exclude"``: the manifold takes no part in that sample, centres are
-        means over active samples, and single points get radius 0. ``"maxproj"``: the point that comes closest
-        to its constraint, so that single points get radius 0 too. Capacity does not depend on it.
+        means over active samples, and single points get radius 0; since the centres of all manifolds stay in
+        c (see Notes), radii are large where few are active. ``"maxproj"``: the point that comes closest to
+        its constraint, so that single points get radius 0 too. Capacity does not depend on it.
     gaussians : array_like (n_samples, n_features), optional
         Draws to use instead of our own, for exact comparisons.
     rng : None, int, SeedSequence or Generator
