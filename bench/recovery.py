@@ -4,8 +4,8 @@
 
 A manifold is M points drawn uniformly from a (D - 1)-sphere of radius R about a centre of norm 1, in D random
 orthonormal directions of 300; directions of centres are random too. Estimates are those of
-``ng.effective_geometry`` from 200 samples, means over several sets of spheres; unless a table says otherwise for
-two manifolds, not centred, and with ``inactive="zero"``. Takes five minutes on one core.
+``ng.effective_geometry`` from 200 samples, means over ten sets of spheres; unless a table says otherwise for
+two manifolds, not centred, and with ``inactive="zero"``. Takes two minutes on one core.
 
 Crosses are a third party's numbers for P = 2, M = 200 (in 1,000 dimensions, which should not matter). Its
 generator is not public; neither is the D of its radii, for which 4 fits best.
@@ -103,7 +103,7 @@ def print_rows(title: str, head: Sequence[object], rows: dict[str, Sequence[floa
     """Print a table of one title, one line of heads and named rows."""
     print(f"\n{title}\n{'':34}" + "".join(f"{value!s:>8}" for value in head))
     for name, values in rows.items():
-        print(f"{name:34}" + "".join("" * 8 if np.isnan(v) else f"{v:8.2f}" for v in values), flush=True)
+        print(f"{name:34}" + "".join(" " * 8 if np.isnan(v) else f"{v:8.2f}" for v in values), flush=True)
 
 
 def print_tables(study: Study, points: Sequence[int], sizes: Sequence[int]) -> None:
@@ -191,7 +191,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few points and sets: only shows that it works")
     parser.add_argument("--out", type=Path, default=Path("recovery.png"), help="picture to write")
     options = parser.parse_args()
-    study = Study(1 if options.quick else 6)
+    study = Study(1 if options.quick else 10)
     points = POINTS[:3] if options.quick else POINTS
     print_tables(study, points, (2,) if options.quick else (2, 10))
     draw(study, points).savefig(options.out, dpi=110)
