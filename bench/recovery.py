@@ -3,12 +3,12 @@
     python bench/recovery.py [--quick] [--out recovery.png]
 
 A manifold is M points drawn uniformly from a (D - 1)-sphere of radius R about a centre of norm 1, in D random
-orthonormal directions of 300; directions of centres are random too. Estimates are those of
-``ng.effective_geometry`` from 200 samples, means over ten sets of spheres; unless a table says otherwise for
+orthonormal directions of 1,000; directions of centres are random too. Estimates are those of
+``ng.effective_geometry`` from 200 samples, means over six sets of spheres; unless a table says otherwise for
 two manifolds, not centred, and with ``inactive="zero"``. Takes two minutes on one core.
 
-Crosses are a third party's numbers for P = 2, M = 200 (in 1,000 dimensions, which should not matter). Its
-generator is not public; neither is the D of its radii, for which 4 fits best.
+Crosses are a third party's numbers for P = 2, M = 200 and as many features. Its generator is not public;
+neither is the D of its radii, for which 4 fits best.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-N_FEATURES, N_SAMPLES = 300, 200
+N_FEATURES, N_SAMPLES = 1000, 200
 POINTS = (50, 100, 200, 400, 800)
 DIMENSIONS = (2, 4, 6, 8, 10)
 RADII = (0.5, 0.8, 1.0, 1.4, 1.7, 2.0)
@@ -191,7 +191,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few points and sets: only shows that it works")
     parser.add_argument("--out", type=Path, default=Path("recovery.png"), help="picture to write")
     options = parser.parse_args()
-    study = Study(1 if options.quick else 10)
+    study = Study(1 if options.quick else 6)
     points = POINTS[:3] if options.quick else POINTS
     print_tables(study, points, (2,) if options.quick else (2, 10))
     draw(study, points).savefig(options.out, dpi=110)
