@@ -62,7 +62,7 @@ def estimates(projections: list[Projection], draws: Array) -> JointEstimates:
     """Reported numbers of projections that succeeded, from their draws (n_samples, N)."""
     capacity = len(projections[0].anchors) / np.mean([p.squared for p in projections])
     kept = [k for k, p in enumerate(projections) if p.separable]
-    if not kept:
+    if len(kept) < 2:
         return JointEstimates(float(capacity), np.nan, np.nan)
     centers = np.mean([projections[k].anchors for k in kept], axis=0)
     center_gram = centers @ centers.T

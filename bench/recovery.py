@@ -140,8 +140,8 @@ def print_tables(study: Study, points: Sequence[int], sizes: Sequence[int]) -> N
     print_rows(f"Effective radius against R at P = 2, M = 200, D = {RADII_DIMENSION}", (*RADII, off), radii)
 
 
-def style(axis: Axes, title: str, x_label: str) -> None:
-    """Give a panel its title and a quiet frame."""
+def style(axis: Axes, title: str, x_label: str, **legend: object) -> None:
+    """Give a panel its title, a quiet frame and a legend."""
     axis.set_title(title, fontsize=10.5, color=INK, loc="left", pad=8)
     axis.set_xlabel(x_label, fontsize=9.5, color=INK)
     axis.grid(color=PALE, lw=0.8)
@@ -149,18 +149,18 @@ def style(axis: Axes, title: str, x_label: str) -> None:
     axis.spines[["top", "right"]].set_visible(False)
     axis.spines[["left", "bottom"]].set_color(GREY)
     axis.tick_params(color=GREY, labelcolor=INK, labelsize=9, length=3)
-    axis.legend(frameon=False, fontsize=8.5, labelcolor=INK)
+    axis.legend(frameon=False, fontsize=8.5, labelcolor=INK, **legend)
 
 
 def draw(study: Study, points: Sequence[int]) -> Figure:
     """Bias against the number of points above, recovery at 200 points below."""
-    figure = Figure(figsize=(9.5, 7.6), layout="constrained")
+    figure = Figure(figsize=(10.5, 7.2), layout="constrained")
     (top_left, top_right), (left, right) = figure.subplots(2, 2)
     for D, shade in zip(DIMENSIONS, SHADES, strict=False):
         values = study.dimensions([Case(M, D, 1) for M in points], ratio=True)
         top_left.plot(points, values, "o-", color=shade, ms=4, label=f"D = {D}")
     theirs = [THEIR_BIAS[POINTS.index(M)] for M in points]
-    top_left.plot(points, theirs, "x", color=INK, ms=7, label="third party, D = 10", zorder=4)
+    top_left.plot(points, theirs, "x", color=INK, ms=7, label="third party,\nD = 10", zorder=4)
     for R, shade in zip(RADII, SHADES, strict=True):
         values = study.radii([Case(M, RADII_DIMENSION, R) for M in points], ratio=True)
         top_right.plot(points, values, "o-", color=shade, ms=4, label=f"R = {R:g}")
@@ -178,8 +178,9 @@ def draw(study: Study, points: Sequence[int]) -> Figure:
     for axis, true, theirs in ((left, DIMENSIONS, THEIR_DIMENSIONS), (right, RADII, THEIR_RADII)):
         axis.plot(true, theirs, "x", color=INK, ms=7, label="third party", zorder=4)
         axis.plot([0, true[-1]], [0, true[-1]], "--", color=GREY, lw=1)
-    style(top_left, "effective dimension / D,  R = 1", "points of each sphere")
-    style(top_right, f"effective radius / R,  D = {RADII_DIMENSION}", "points of each sphere")
+    beside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+    style(top_left, "effective dimension / D,  R = 1", "points of each sphere", **beside)
+    style(top_right, f"effective radius / R,  D = {RADII_DIMENSION}", "points of each sphere", **beside)
     style(left, "effective dimension,  R = 1, 200 points", "D")
     style(right, f"effective radius,  D = {RADII_DIMENSION}, 200 points", "R")
     return figure
@@ -194,7 +195,7 @@ def main() -> None:
     study = Study(1 if options.quick else 6)
     points = POINTS[:3] if options.quick else POINTS
     print_tables(study, points, (2,) if options.quick else (2, 10))
-    draw(study, points).savefig(options.out, dpi=110)
+    draw(study, points).savefig(options.out, dpi=100)
 
 
 if __name__ == "__main__":
