@@ -153,7 +153,12 @@ def print_table(network: Network, results: dict[str, Row]) -> None:
     print(f"{'':23}" + "".join(f"{title:>21}" for title in titles) + f"{'inseparable':>13}")
     for state, row in results.items():
         for layer, estimates in zip(network.layers, row, strict=True):
-            cells = (f"{estimates.value[name]:12.3f} ± {estimates.error[name]:.4f}" for name in MEASURES)
+            cells = (
+                f"{estimates.value[name]:12.3f} ± {estimates.error[name]:.4f}"
+                if estimates.inseparable <= MOSTLY
+                else f"{'-':>21}"
+                for name in MEASURES
+            )
             print(f"{state:15} {layer:7}" + "".join(cells) + f"{estimates.inseparable:13.2f}")
 
 
