@@ -18,7 +18,6 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import neurogeom as ng
@@ -26,9 +25,10 @@ import numpy as np
 from cases import RADII, SIZES, capacity, clouds, coordinates, estimates_for, readme_example
 from neurogeom import _isa
 from peers import Peer, available_peers
+from table_joint import joint_rows, large_case
+from timing import hold_to_one_thread, print_markdown, show, spent
 
 N_SAMPLES = (2000, 300)
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # Relative difference from a peer's answer that its tolerances explain.
 AGREEMENT = 1e-6
 
@@ -47,13 +47,6 @@ class Effort:
         manifolds = dict(zip(SIZES, (4, 4, 2, 2) if quick else (20, 20, 10, 10), strict=True))
         samples = {"cvxopt": 10, "daqp": 50} if quick else {"cvxopt": 100, "daqp": 400}
         return cls(2 if quick else 7, manifolds, samples)
-
-
-def spent(call: Callable[[], object], clock: Callable[[], float] = time.process_time) -> float:
-    """Seconds that a call takes."""
-    start = clock()
-    call()
-    return clock() - start
 
 
 def fewer(n_samples: int, n_dims: int) -> int:
@@ -172,33 +165,23 @@ def circumstances(peers: dict[str, Peer], load: float) -> str:
     return (
         f"{processor()}, {os.cpu_count()} cores, load {load:.1f} at the start; "
         f"Python {platform.python_version()}, {', '.join(versions)}; module {info['isa']}, "
-        f"compiler {info['compiler']}; one thread each, except for the last row."
+        f"compiler {info['compiler']}; one thread each, except where two are named."
     )
-
-
-def show(value: float | None) -> str:
-    """Render a ratio with two digits."""
-    if value is None:
-        return ""
-    rounded = float(f"{value:.2g}")
-    return f"{rounded:,.0f}x" if rounded >= 10 else f"{rounded:.1f}x"
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="few runs: only shows that it works")
-    effort = Effort.of(parser.parse_args().quick)
-    if any(os.environ.get(name) != "1" for name in THREADS):
-        # Libraries read these when they are loaded: start again with one thread for all.
-        os.environ.update(dict.fromkeys(THREADS, "1"))
-        os.execv(sys.executable, [sys.executable, *sys.argv])
+    quick = parser.parse_args().quick
+    effort = Effort.of(quick)
+    hold_to_one_thread()
     peers = available_peers()
     load = os.getloadavg()[0]
 
     columns = [(name, n) for name in peers for n in N_SAMPLES]
     titles = [f"{name} loop, {n} draws" for name, n in columns]
-    rows = [["", *titles, "other"], [":--", *["--:"] * (len(columns) + 1)]]
+    rows = [["", *titles, "other"]]
 
     def add(title: str, ratios: dict[tuple[str, int], float], other: float | None = None) -> None:
         rows.append([title, *(show(ratios.get(column)) for column in columns), show(other)])
@@ -214,7 +197,11 @@ def main() -> None:
     add("MFTMA README example, 200 draws: our whole call, their loop alone (lower bound)", first)
     add("normal draws, over NumPy's PCG64", {}, sampling_ratio(effort))
     add("two threads over one, MFTMA README example", {}, example.scaling())
-    print("\n".join("| " + " | ".join(row) + " |" for row in rows))
+    joint = joint_rows(peers, quick)
+    print_markdown(rows)
+    print()
+    print_markdown(joint)
+    print(f"\n{large_case(quick)}")
     print(f"\n{circumstances(peers, load)}")
 
 
