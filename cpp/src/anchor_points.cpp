@@ -13,15 +13,16 @@ AnchorPoints::AnchorPoints(const JointCones& cones, const std::vector<JointProje
       projections_(projections),
       inactive_(inactive),
       total_(static_cast<std::size_t>(cones.n_manifolds())),
-      remainder_(static_cast<std::size_t>(cones.points.cols())) {}
+      remainder_(static_cast<std::size_t>(cones.points.cols())) {
+  for (Index m = 0; m < cones.n_manifolds(); ++m) manifold_of_.resize(cones.starts[m + 1], m);
+}
 
 void AnchorPoints::find(Index sample) {
   const SparseWeights& weights = projections_[sample].weights;
   shares_.clear();
   std::fill(total_.begin(), total_.end(), 0.0);
   for (std::size_t i = 0; i < weights.point.size(); ++i) {
-    const auto after = std::upper_bound(cones_.starts.begin(), cones_.starts.end(), weights.point[i]);
-    const auto m = static_cast<Index>(after - cones_.starts.begin()) - 1;
+    const Index m = manifold_of_[weights.point[i]];
     shares_.push_back({weights.point[i], m, weights.weight[i]});
     total_[m] += weights.weight[i];
   }
@@ -56,7 +57,6 @@ void AnchorPoints::form(const RowMatrix& centers, RowMatrix& anchors) const {
   anchors.setZero(cones_.n_manifolds(), n);
   for (const Share& s : shares_)
     axpy(s.weight, cones_.points.row(s.point).data(), anchors.row(s.manifold).data(), n);
-  if (centers.size() == 0) return;
   for (Index m = 0; m < cones_.n_manifolds(); ++m)
     if (!takes_part(m)) anchors.row(m) = centers.row(m);
 }

@@ -45,21 +45,18 @@ class Samples {
   std::vector<Index> used_;
 };
 
-// Sums of the first pass.
+// Sums of the first pass: weights of the points, and in how many samples a manifold takes part and is active.
 struct AnchorSums {
-  AnchorSums(Index n_manifolds, Index n_dims, Index n_points)
-      : anchors(RowMatrix::Zero(n_manifolds, n_dims)),
-        weights(Vector::Zero(n_points)),
+  AnchorSums(Index n_manifolds, Index n_points)
+      : weights(Vector::Zero(n_points)),
         taking_part(Vector::Zero(n_manifolds)),
         active(Vector::Zero(n_manifolds)) {}
-  RowMatrix anchors;
   Vector weights, taking_part, active;
 };
 
 struct Worker {
   AnchorPoints points;
   std::optional<JointMeasures> measures;
-  RowMatrix anchors;
 };
 
 }  // namespace
@@ -76,36 +73,33 @@ JointAnchors joint_anchors(const JointCones& cones, const std::vector<JointProje
 
   // First pass: S0.
   const auto make = [&] {
-    return std::make_shared<Worker>(Worker{AnchorPoints(cones, projections, inactive), std::nullopt, {}});
+    return std::make_shared<Worker>(Worker{AnchorPoints(cones, projections, inactive), std::nullopt});
   };
   std::vector<std::optional<AnchorSums>> parts(n_blocks);
-  const RowMatrix nothing;
   samples.run(n_threads, monitor, make, [&](Worker& worker, Index sample, Index, Index block) {
-    if (!parts[block]) parts[block].emplace(p, n, n_points);
+    if (!parts[block]) parts[block].emplace(p, n_points);
     AnchorSums& sums = *parts[block];
     worker.points.find(sample);
-    worker.points.form(nothing, worker.anchors);
-    sums.anchors += worker.anchors;
     for (const AnchorPoints::Share& share : worker.points.shares()) sums.weights[share.point] += share.weight;
     for (Index m = 0; m < p; ++m) {
       sums.taking_part[m] += worker.points.takes_part(m) ? 1 : 0;
       sums.active[m] += worker.points.active(m) ? 1 : 0;
     }
   });
-  AnchorSums total(p, n, n_points);
+  AnchorSums total(p, n_points);
   for (const auto& part : parts) {
-    total.anchors += part->anchors;
     total.weights += part->weights;
     total.taking_part += part->taking_part;
     total.active += part->active;
   }
   parts.clear();
-  out.centers = total.anchors;
   out.mean_weights = total.weights;
-  for (Index m = 0; m < p; ++m) {  // NaN where a manifold never takes part
-    out.centers.row(m) /= total.taking_part[m];
-    out.mean_weights.segment(cones.starts[m], cones.starts[m + 1] - cones.starts[m]) /= total.taking_part[m];
-  }
+  out.centers = RowMatrix::Zero(p, n);
+  for (Index m = 0; m < p; ++m)  // NaN where a manifold never takes part
+    for (Index i = cones.starts[m]; i < cones.starts[m + 1]; ++i) {
+      out.mean_weights[i] /= total.taking_part[m];
+      axpy(out.mean_weights[i], cones.points.row(i).data(), out.centers.row(m).data(), n);
+    }
   out.active_fraction = total.active / n_used;
 
   // Second pass: the measures of each sample, and their gradients by S0.
@@ -137,6 +131,7 @@ JointAnchors joint_anchors(const JointCones& cones, const std::vector<JointProje
   out.squared_axis = sums.squared_axis.cwiseQuotient(total.taking_part);
   for (int f = 0; f < kForms; ++f) {
     out.axis_matrix[f] = sums.axis[f].cwiseQuotient(sums.axis_count);
+    out.axis_matrix[f].triangularView<Eigen::StrictlyUpper>() = out.axis_matrix[f].transpose();
     out.center_axis_matrix[f] = sums.center_axis[f].cwiseQuotient(sums.center_axis_count);
   }
   JointMeasures(cones, out.centers).align_centers(out.center_matrix, out.center_mean, gradient);

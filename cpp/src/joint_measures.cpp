@@ -28,15 +28,15 @@ Vector cut_solution(const RowMatrix& gram, const Vector& u) {
   return spectrum.eigenvectors() * along;
 }
 
-// An alignment of two vectors in all forms, from their inner product and lengths; and the factors of the
-// second vector in the gradients by the first, to which -value / length^2 times the first itself comes (not
-// in the third form).
+// An alignment of two vectors in all forms, from their inner product and inverse lengths; and the factors of
+// the second vector in the gradients by the first, to which -value / length^2 times the first itself comes
+// (not in the third form).
 struct PairForms {
   PairForms(double product, double first, double second) {
-    const double cosine = std::clamp(product / (first * second), -1.0, 1.0);
+    const double cosine = std::clamp(product * first * second, -1.0, 1.0);
     const double sign = product < 0 ? -1.0 : 1.0;
     value = {cosine, std::abs(cosine), std::abs(product)};
-    factor = {1 / (first * second), sign / (first * second), sign};
+    factor = {first * second, sign * first * second, sign};
   }
   std::array<double, kForms> value, factor;
 };
@@ -81,14 +81,15 @@ JointMeasures::JointMeasures(const JointCones& cones, const RowMatrix& centers)
       gram_(p_, p_),
       cross_(p_, p_),
       along_(p_),
-      length_(p_),
+      inverse_length_(p_),
       defined_(static_cast<std::size_t>(p_)) {
   for (Index m = 0; m < p_; ++m) {
     anchor_rows_.push_back(anchors_.row(m).data());
     center_rows_.push_back(centers.row(m).data());
   }
   row_products(center_rows_.data(), p_, center_rows_.data(), p_, n_, center_gram_.data(), p_);
-  center_length_ = center_gram_.diagonal().cwiseSqrt();
+  inverse_center_ = center_gram_.diagonal().cwiseSqrt().cwiseInverse();
+  for (Index m = 0; m < p_; ++m) has_center_.push_back(center_gram_(m, m) > 0);
 }
 
 void JointMeasures::measure(const AnchorPoints& points, Index sample,
@@ -109,7 +110,8 @@ void JointMeasures::measure(const AnchorPoints& points, Index sample,
 // Inner products: gram_ of axes, cross_ of centers (rows) with axes, along_ of axes with the draw.
 void JointMeasures::prepare(const AnchorPoints& points, Index sample, MeasureSums& sums) {
   points.form(centers_, anchors_);
-  row_products(anchor_rows_.data(), p_, anchor_rows_.data(), p_, n_, gram_.data(), p_);
+  lower_products(anchor_rows_.data(), anchor_rows_.data(), p_, n_, gram_.data());
+  gram_.triangularView<Eigen::StrictlyUpper>() = gram_.transpose();
   row_products(center_rows_.data(), p_, anchor_rows_.data(), p_, n_, cross_.data(), p_);
   const double* t = cones_.draws.row(sample).data();
   const Vector squares = gram_.diagonal();
@@ -126,8 +128,8 @@ void JointMeasures::prepare(const AnchorPoints& points, Index sample, MeasureSum
         square += x * x;
       }
     }
-    length_[m] = std::sqrt(square);
-    defined_[m] = points.takes_part(m) && length_[m] > kNoAxis * std::sqrt(size);
+    inverse_length_[m] = 1 / std::sqrt(square);
+    defined_[m] = points.takes_part(m) && std::sqrt(square) > kNoAxis * std::sqrt(size);
     if (points.takes_part(m)) sums.squared_axis[m] += square;
   }
 }
@@ -192,8 +194,8 @@ void JointMeasures::align(std::array<double, kSampleMeasures>& values, MeasureSu
   for (Index m = 0; m < p_; ++m)
     for (Index k = 0; k < p_; ++k) {
       if (m == k || !defined_[k]) continue;
-      if (center_length_[m] > 0) {
-        const PairForms pair(cross_(m, k), center_length_[m], length_[k]);
+      if (has_center_[m]) {
+        const PairForms pair(cross_(m, k), inverse_center_[m], inverse_length_[k]);
         for (int f = 0; f < kForms; ++f) {
           values[m_center_axis + f] += pair.value[f];
           sums.center_axis[f](m, k) += pair.value[f];
@@ -201,13 +203,13 @@ void JointMeasures::align(std::array<double, kSampleMeasures>& values, MeasureSu
         n_center_axis_ += 1;
         sums.center_axis_count(m, k) += 1;
       }
-      if (!defined_[m]) continue;
-      const PairForms pair(gram_(m, k), length_[m], length_[k]);
+      if (!defined_[m] || k > m) continue;
+      const PairForms pair(gram_(m, k), inverse_length_[m], inverse_length_[k]);
       for (int f = 0; f < kForms; ++f) {
-        values[m_axis + f] += pair.value[f];
+        values[m_axis + f] += 2 * pair.value[f];
         sums.axis[f](m, k) += pair.value[f];
       }
-      n_axis_ += 1;
+      n_axis_ += 2;
       sums.axis_count(m, k) += 1;
     }
   for (int f = 0; f < kForms; ++f) {
@@ -228,24 +230,25 @@ void JointMeasures::add_alignment_gradients(GradientSums& gradient) {
   for (Index m = 0; m < p_; ++m)
     for (Index k = 0; k < p_; ++k) {
       if (m == k || !defined_[k]) continue;
-      if (center_length_[m] > 0) {
-        const PairForms pair(cross_(m, k), center_length_[m], length_[k]);
+      if (has_center_[m]) {
+        const PairForms pair(cross_(m, k), inverse_center_[m], inverse_length_[k]);
         for (int f = 0; f < kForms; ++f) {
           const Index row = (m_center_axis + f) * p_;
           coefficients_(row - first + m, k) += pair.factor[f] / n_center_axis_;
           gradient.coefficient(row + k, m) -= pair.factor[f] / n_center_axis_;
           if (f >= kCosines) continue;
           const double value = pair.value[f] / n_center_axis_;
-          gradient.coefficient(row + m, m) -= value / (center_length_[m] * center_length_[m]);
-          coefficients_(row - first + k, k) += value / (length_[k] * length_[k]);
+          gradient.coefficient(row + m, m) -= value * inverse_center_[m] * inverse_center_[m];
+          coefficients_(row - first + k, k) += value * inverse_length_[k] * inverse_length_[k];
         }
       }
       if (!defined_[m]) continue;
-      const PairForms pair(gram_(m, k), length_[m], length_[k]);
+      const PairForms pair(gram_(m, k), inverse_length_[m], inverse_length_[k]);
       for (int f = 0; f < kForms; ++f) {  // the pair counts in both orders
         const Index row = f * p_ + m;
         coefficients_(row, k) -= 2 * pair.factor[f] / n_axis_;
-        if (f < kCosines) coefficients_(row, m) += 2 * pair.value[f] / n_axis_ / (length_[m] * length_[m]);
+        if (f < kCosines)
+          coefficients_(row, m) += 2 * pair.value[f] / n_axis_ * inverse_length_[m] * inverse_length_[m];
       }
     }
   gradient.direct.middleRows(first, rows).noalias() += coefficients_ * axes_;
@@ -259,8 +262,8 @@ void JointMeasures::align_centers(std::array<RowMatrix, kForms>& matrices, std::
   const auto pairs = [&](const auto& body) {  // a center of length zero has no direction
     for (Index m = 0; m < p_; ++m)
       for (Index k = 0; k < p_; ++k)
-        if (m != k && center_length_[m] > 0 && center_length_[k] > 0)
-          body(m, k, PairForms(center_gram_(m, k), center_length_[m], center_length_[k]));
+        if (m != k && has_center_[m] && has_center_[k])
+          body(m, k, PairForms(center_gram_(m, k), inverse_center_[m], inverse_center_[k]));
   };
   pairs([&](Index m, Index k, const PairForms& pair) {
     n_pairs += 1;

@@ -8,8 +8,8 @@ namespace neurogeom {
 namespace {
 
 // Entries of the rows that are multiplied at a time, and rows of x that then stay in the first cache.
-constexpr Index kDepth = 128;
-constexpr Index kNearRows = 24;
+constexpr Index kDepth = 256;
+constexpr Index kNearRows = 12;
 
 // The sums of the lanes of each of four.
 Lanes sums_of_lanes(const Lanes (&x)[4]) {
@@ -25,11 +25,12 @@ void product_tile(const double* const* x, const double* const* y, Index from, In
   Index i = from;
   const Index end = from + n;
   for (; i + 4 <= end; i += 4) {
-    Lanes right[B];
-    for (int b = 0; b < B; ++b) right[b] = load_lanes(y[b] + i);
-    for (int a = 0; a < A; ++a) {
-      const Lanes left = load_lanes(x[a] + i);
-      for (int b = 0; b < B; ++b) sums[a][b] += left * right[b];
+    // Held this way round a tile of 3 x 4 needs 16 registers, which is what there are.
+    Lanes left[A];
+    for (int a = 0; a < A; ++a) left[a] = load_lanes(x[a] + i);
+    for (int b = 0; b < B; ++b) {
+      const Lanes right = load_lanes(y[b] + i);
+      for (int a = 0; a < A; ++a) sums[a][b] += left[a] * right;
     }
   }
   for (int a = 0; a < A; ++a) {
@@ -207,7 +208,7 @@ PackedRows::PackedRows(const RowMatrix& rows)
 }
 
 void PackedRows::multiply(const double* const* vectors, Index count, double* const* out) const {
-  constexpr Index depth_at_once = 2 * kDepth;
+  constexpr Index depth_at_once = kDepth;
   for (Index from = 0; from < n_dims_; from += depth_at_once) {
     const Index depth = std::min(depth_at_once, n_dims_ - from);
     for (Index at = 0; at < n_rows_; at += kRun) {

@@ -26,7 +26,7 @@ class AnchorPoints {
   bool active(Index m) const { return total_[m] > 0; }
   bool takes_part(Index m) const { return active(m) || inactive_ != Inactive::exclude; }
 
-  // The anchors as rows; what takes no part gets its row of `centers`, or zeros if there are none yet.
+  // The anchors as rows; what takes no part gets its row of `centers`.
   void form(const RowMatrix& centers, RowMatrix& anchors) const;
 
  private:
@@ -36,7 +36,8 @@ class AnchorPoints {
   const JointCones& cones_;
   const std::vector<JointProjection>& projections_;
   const Inactive inactive_;
-  std::vector<double> total_;  // sum of weights of each manifold
+  std::vector<Index> manifold_of_;  // of each point
+  std::vector<double> total_;       // sum of weights of each manifold
   std::vector<Share> shares_;
   std::vector<double> remainder_;
 };

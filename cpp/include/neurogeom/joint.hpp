@@ -33,7 +33,7 @@ struct SparseWeights {
 };
 
 struct JointProjection {
-  double squared = 0.0;  // |q|^2; NaN where the status is not `converged`
+  double squared = 0.0;   // |q|^2; NaN where the status is not `converged`
   double residual = 0.0;  // as in cone.hpp, for points scaled to lengths in [1/2, 1)
   Status status = Status::converged;
   bool inseparable =

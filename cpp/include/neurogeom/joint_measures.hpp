@@ -30,7 +30,7 @@ struct MeasureSums {
   explicit MeasureSums(Index n_manifolds);
   void add(const MeasureSums& other);
 
-  std::array<RowMatrix, kForms> axis, center_axis;  // of pairs
+  std::array<RowMatrix, kForms> axis, center_axis;  // of pairs; of axis the lower triangle
   RowMatrix axis_count, center_axis_count;
   Vector squared_axis;  // |s1_m|^2
 };
@@ -69,9 +69,10 @@ class JointMeasures {
   const RowMatrix& centers_;
   const Index n_, p_;
   RowMatrix center_gram_;
-  Vector center_length_;
+  Vector inverse_center_;
+  std::vector<char> has_center_;
   RowMatrix anchors_, axes_, gram_, cross_, sum_, coefficients_;
-  Vector along_, length_, solution_b_, solution_c_;
+  Vector along_, inverse_length_, solution_b_, solution_c_;
   double b_ = 0.0, c_ = 0.0, n_axis_ = 0.0, n_center_axis_ = 0.0;
   std::vector<char> defined_;
   std::vector<const double*> anchor_rows_, center_rows_;
