@@ -85,7 +85,9 @@ void BlockSet::start(Problem& p) {
   p.projection = Vector::Zero(n);
   p.remainder = VectorView(p.target, n);
   p.residual = p.best = 0.0;
-  p.careful = p.precise = false;
+  p.precise = false;
+  p.n_careful = 0;
+  p.next_careful = 1;
   p.n_refined = p.n_rounds = 0;
 }
 
@@ -111,8 +113,11 @@ bool BlockSet::advance(Problem& p, double* values) {
   const double violation = pick(p, values, tolerance);
   if (!p.precise && candidates_.empty()) return begin_precise(p);
   if (p.precise) {
-    if (!(drift <= kLost * p.scale)) return false;
     if (drift > tolerance) correct(p, error_.data());
+    if (drift > kLost * p.scale) {
+      update_remainder(p);
+      return ++p.n_refined <= kMaxRefinements;
+    }
   }
   feasible_ = p.weights;
   // A most violated point that lies in the span of the active ones, whose values are zero, is violated by
@@ -135,14 +140,22 @@ bool BlockSet::advance(Problem& p, double* values) {
     p.solved = p.residual <= kAcceptedResidual;
     return false;
   }
-  if (p.careful)
+  const bool careful = p.n_careful > 0;
+  if (careful)
     step_back(p, feasible_);
   else
     settle(p);
   double objective = 0.0;
   for (std::size_t i = 0; i < p.active.size(); ++i) objective += p.weights[i] * p.value[i];
-  p.careful = !(objective > p.best * (1 + 16 * kEpsilon));
-  if (!p.careful) p.best = objective;
+  if (!(objective > p.best * (1 + 16 * kEpsilon))) {
+    if (!careful) {
+      p.n_careful = p.next_careful;
+      p.next_careful *= 2;
+    }
+  } else {
+    p.best = objective;
+    if (careful) --p.n_careful;
+  }
   update_remainder(p);
   return true;
 }
@@ -198,7 +211,7 @@ double BlockSet::pick(const Problem& p, const double* values, double tolerance) 
   }
   std::stable_sort(candidates_.begin(), candidates_.end(),
                    [](const Candidate& a, const Candidate& b) { return a.price > b.price; });
-  while (!p.careful && !candidates_.empty() &&
+  while (p.n_careful == 0 && !candidates_.empty() &&
          candidates_.back().price < kShareOfAll * candidates_.front().price)
     candidates_.pop_back();
   const auto room =

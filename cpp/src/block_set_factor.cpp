@@ -11,6 +11,8 @@ namespace {
 
 // Squared pivot that has lost half of its digits.
 constexpr double kSmallPivot = 1e-8;
+// Length of what is left of a point that is rounding alone, per unit of the combination that was taken away.
+constexpr double kDependent = 2e-14;
 // Share of its violation that a point must have left when those before it have come in.
 constexpr double kShareLeft = 0.2;
 
@@ -34,6 +36,7 @@ void BlockSet::reserve(Problem& p, Index size) {
 bool BlockSet::append(Problem& p) {
   const auto k = static_cast<Index>(p.active.size()), r = static_cast<Index>(candidates_.size());
   const Index n = generators_.n_dims;
+  if (k == n) return false;
   reserve(p, k + r);
   const Index stride = p.stride;
   const auto block = static_cast<std::size_t>(r * stride);
@@ -81,7 +84,7 @@ bool BlockSet::append(Problem& p) {
       price -= row[c] * step_[c];
     }
     if (left < kSmallPivot) {
-      if (q == 0) return false;
+      if (q == 0) return append_alone(p);
       continue;
     }
     if (!(price > kShareLeft * candidates_[q].price)) continue;
@@ -110,18 +113,66 @@ bool BlockSet::append(Problem& p) {
   }
   factor_.resize(static_cast<std::size_t>(count * stride));
   multiply_rows(lower_.data(), count, r, solved_.data(), count, width, stride, factor_.data());
-  for (Index c = 0; c < count; ++c) {
-    const Candidate& candidate = candidates_[chosen[c]];
-    p.active.push_back(candidate.point);
-    p.sign.push_back(candidate.sign);
-    p.weights.push_back(0.0);
-    const double along = dot(generators_.rows.row(candidate.point).data(), p.target, n);
-    p.value.push_back(candidate.sign * along + (shift_ == nullptr ? 0.0 : shift_[candidate.point]));
-    std::fill_n(p.inverse.data() + (k + c) * stride, stride, 0.0);
-  }
-  add_self_product(factor_.data(), count, 1.0, p.inverse.data(), k + count, width, stride);
-  for (Index c = 0; c < count; ++c) axpy(-step_[c], factor_.data() + c * stride, p.weights.data(), k + count);
+  for (Index c = 0; c < count; ++c) enter(p, candidates_[chosen[c]]);
+  grow(p, count);
   return true;
+}
+
+// The first candidate alone, which nearly depends on the active points: what they leave of it is formed in
+// the space of the points, where nothing cancels, and once more from there.
+bool BlockSet::append_alone(Problem& p) {
+  const auto k = static_cast<Index>(p.active.size());
+  const Index n = generators_.n_dims;
+  Candidate candidate = candidates_[0];
+  const double* point = generators_.rows.row(candidate.point).data();
+  double* own = solved_.data();  // its coefficients on the active points
+  std::vector<double> left(static_cast<std::size_t>(n)), change(own, own + k);
+  for (Index i = 0; i < n; ++i) left[i] = candidate.sign * point[i];
+  error_.resize(static_cast<std::size_t>(k));
+  const auto take_away = [&] {
+    for (Index i = 0; i < k; ++i) change[i] *= -p.sign[i];
+    add_rows_at(change.data(), generators_.rows.data(), p.active.data(), k, n, left.data(), n);
+  };
+  take_away();
+  for (int pass = 0; pass < 2; ++pass) {
+    dot_rows_at(generators_.rows.data(), p.active.data(), k, n, left.data(), n, error_.data());
+    for (Index i = 0; i < k; ++i) error_[i] *= p.sign[i];
+    for (Index i = 0; i < k; ++i) change[i] = dot(p.inverse.data() + i * p.stride, error_.data(), k);
+    axpy(1.0, change.data(), own, k);
+    take_away();
+  }
+  double size_of_combination = 1.0;
+  for (Index i = 0; i < k; ++i) size_of_combination += std::abs(own[i]);
+  const double pivot = std::sqrt(squared_norm(left.data(), n));
+  if (!(pivot > kDependent * size_of_combination)) return false;
+  candidate.price = candidate.sign * dot(point, p.remainder.data(), n) +
+                    (shift_ == nullptr ? 0.0 : shift_[candidate.point]);
+  if (!(candidate.price > 0)) return false;
+  factor_.assign(static_cast<std::size_t>(p.stride), 0.0);
+  for (Index i = 0; i < k; ++i) factor_[i] = own[i] / pivot;
+  factor_[k] = -1 / pivot;
+  step_.assign(1, candidate.price / pivot);
+  enter(p, candidate);
+  grow(p, 1);
+  return true;
+}
+
+// Makes room for a point behind the active ones, with weight 0 and nothing in the inverse.
+void BlockSet::enter(Problem& p, const Candidate& candidate) {
+  const auto k = static_cast<Index>(p.active.size());
+  const double along = dot(generators_.rows.row(candidate.point).data(), p.target, generators_.n_dims);
+  p.active.push_back(candidate.point);
+  p.sign.push_back(candidate.sign);
+  p.weights.push_back(0.0);
+  p.value.push_back(candidate.sign * along + (shift_ == nullptr ? 0.0 : shift_[candidate.point]));
+  std::fill_n(p.inverse.data() + k * p.stride, p.stride, 0.0);
+}
+
+// The inverse grows by E'E, the weights by -E'y.
+void BlockSet::grow(Problem& p, Index count) {
+  const auto size = static_cast<Index>(p.active.size());
+  add_self_product(factor_.data(), count, 1.0, p.inverse.data(), size, whole_runs(size), p.stride);
+  for (Index c = 0; c < count; ++c) axpy(-step_[c], factor_.data() + c * p.stride, p.weights.data(), size);
 }
 
 // Takes the points at leaving_ (rising) out; the last ones move into their places.

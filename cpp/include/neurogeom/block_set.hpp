@@ -16,7 +16,8 @@
 // For the active set F of a target H = G_FF^-1 is kept explicitly: points come in and go out by symmetric
 // products with small factors. Step 1 also shows how far H has drifted, since the constraint values of active
 // points ought to be zero, and corrects the weights by it. Where a round has not raised the objective |q|^2,
-// the next ones let points go one by one, as Lawson and Hanson's method does, which raises it surely.
+// the next ones let points go one by one, as Lawson and Hanson's method does, which raises it surely; after
+// each such failure for twice as many rounds.
 //
 // What is delicate (a small pivot, a drifting H, too many rounds) is not forced: such a target is handed
 // back, for ActiveSet.
@@ -54,7 +55,8 @@ class BlockSet {
     const double* target = nullptr;
     const std::int8_t* labels = nullptr;
     double scale = 0.0, best = 0.0;
-    bool careful = false, precise = false;
+    bool precise = false;
+    int n_careful = 0, next_careful = 1;  // rounds to be careful in, now and after the next failure
     int n_refined = 0, n_rounds = 0;
     Index capacity = 0, stride = 0;
     std::vector<double> inverse, sign, value;  // value: constraint values of active points, at v = t
@@ -72,6 +74,9 @@ class BlockSet {
   bool advance(Problem& p, double* values);
   double pick(const Problem& p, const double* values, double tolerance);
   bool append(Problem& p);
+  bool append_alone(Problem& p);
+  void enter(Problem& p, const Candidate& candidate);
+  void grow(Problem& p, Index count);
   void correct(Problem& p, const double* error);
   void settle(Problem& p);
   void step_back(Problem& p, const std::vector<double>& feasible);
