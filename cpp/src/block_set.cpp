@@ -209,8 +209,9 @@ double BlockSet::pick(const Problem& p, const double* values, double tolerance) 
       if (candidates_.size() > first + kPicked) candidates_.pop_back();
     }
   }
-  std::stable_sort(candidates_.begin(), candidates_.end(),
-                   [](const Candidate& a, const Candidate& b) { return a.price > b.price; });
+  std::sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) {
+    return a.price > b.price || (a.price == b.price && a.point < b.point);
+  });
   while (p.n_careful == 0 && !candidates_.empty() &&
          candidates_.back().price < kShareOfAll * candidates_.front().price)
     candidates_.pop_back();
