@@ -93,6 +93,13 @@ class JointProjections:
     inseparable: NDArray[np.bool_]
     weights: scipy.sparse.csr_array[np.float64, tuple[int, int]]
 
+    def capacity(self, n_manifolds: int) -> tuple[float, float]:
+        """Manifolds over the mean squared length, with its standard error; NaN if any sample failed."""
+        square, error = mean_and_error(self.squared[:0] if self.status.any() else self.squared)
+        if square == 0:
+            return math.inf, math.nan
+        return n_manifolds / square, n_manifolds / square * error / square
+
     def warn(self, what: str) -> None:
         """Say that samples have failed, if any have; which makes the estimates NaN."""
         n_limited = int(np.count_nonzero(self.status == 1))

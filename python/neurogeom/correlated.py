@@ -172,8 +172,7 @@ def correlated_capacity(
             stacklevel=2,
         )
     good = not found.status.any()
-    mean_square, square_error = mean_and_error(found.squared if good else found.squared[:0])
-    capacity = len(clouds) / mean_square if mean_square != 0 else math.inf
+    capacity, capacity_error = found.capacity(len(clouds))
     parts = {}
     for name in _TERMS:
         parts[name], parts[f"{name}_se"] = mean_and_error(terms[name] if good else terms[name][:0])
@@ -182,7 +181,7 @@ def correlated_capacity(
     return CorrelatedCapacity(
         names=clouds.names,
         capacity=capacity,
-        capacity_se=capacity * square_error / mean_square if mean_square != 0 else math.nan,
+        capacity_se=capacity_error,
         **parts,
         margin=kappa,
         n_points=clouds.n_points,

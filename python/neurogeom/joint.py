@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from . import _validate
 from ._isa import core
-from ._joint import JointCones, mean_and_error
+from ._joint import JointCones
 from ._joint_results import EffectiveGeometry, estimates_from
 from ._progress import Progress, as_progress
 from ._results import ConvergenceWarning
@@ -182,14 +181,13 @@ def effective_geometry(
             ConvergenceWarning,
             stacklevel=2,
         )
-    mean_square, square_error = mean_and_error(np.where(failed.any(), np.nan, found.squared))
-    capacity = len(clouds) / mean_square if mean_square != 0 else math.inf
+    capacity, capacity_error = found.capacity(len(clouds))
     if report is not None:
         report(samples, samples)
     return EffectiveGeometry(
         names=clouds.names,
         capacity=capacity,
-        capacity_se=capacity * square_error / mean_square if mean_square != 0 else math.nan,
+        capacity_se=capacity_error,
         **estimates_from(found.squared, anchors, used, len(clouds)),
         anchor_center_norm=np.linalg.norm(anchors["centers"], axis=1),
         anchor_axis_norm=np.sqrt(anchors["squared_axis"]),
