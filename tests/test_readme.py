@@ -1,0 +1,27 @@
+"""The README's examples print what it says they print."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[1] / "README.md"
+# A block of Python, "prints", and a block of what.
+EXAMPLES = re.findall(r"```python\n(.*?)```\n\nprints\n\n```\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+
+
+def test_examples_are_found():
+    assert len(EXAMPLES) == 2
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_example(number):
+    code, expected = EXAMPLES[number]
+    if "to_dataframe" in code:
+        pytest.importorskip("pandas")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, str(README), "exec"), {})
+    assert printed.getvalue() == expected
