@@ -103,13 +103,23 @@ def test_orthonormal_points(sizes):
             assert abs(getattr(own, name) - published[key]) <= tolerance
 
 
-def test_inactive_conventions_of_point_manifolds():
-    clouds = np.linalg.qr(np.random.default_rng(0).normal(size=(12, 12)))[0][:, None]
+@pytest.mark.parametrize("copies", [1, 2, 3])
+def test_inactive_conventions_of_point_manifolds(copies):
+    points = np.linalg.qr(np.random.default_rng(0).normal(size=(12, 12)))[0][:, None]
+    clouds = np.repeat(points, copies, axis=1)
     options = given(clouds, 500)
     radius = {name: geometry(clouds, inactive=name, **options).effective_radius for name in INACTIVE}
     assert radius["zero"] == pytest.approx(1, abs=0.1)
-    assert radius["maxproj"] == pytest.approx(0, abs=1e-6) or np.isnan(radius["maxproj"])
-    assert radius["exclude"] == pytest.approx(0, abs=1e-6) or np.isnan(radius["exclude"])
+    assert radius["maxproj"] == 0
+    assert radius["exclude"] == 0
+
+
+def test_small_clouds_have_a_small_radius_unless_inactivity_is_extent():
+    rng = np.random.default_rng(1)
+    clouds = rng.normal(size=(12, 1, 40)) + 1e-3 * rng.normal(size=(12, 8, 40))
+    options = given(clouds, 200)
+    for name in ("exclude", "maxproj"):
+        assert 0 < geometry(clouds, inactive=name, **options).effective_radius < 3e-3
 
 
 # More points than the dimension bears

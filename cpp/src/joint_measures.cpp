@@ -131,6 +131,11 @@ void JointMeasures::prepare(const AnchorPoints& points, Index sample, MeasureSum
     inverse_length_[m] = 1 / std::sqrt(square);
     defined_[m] = points.takes_part(m) && std::sqrt(square) > kNoAxis * std::sqrt(size);
     if (points.takes_part(m)) sums.squared_axis[m] += square;
+    if (defined_[m]) continue;
+    // No extent but rounding, from which the forms would make numbers.
+    gram_.row(m).setZero();
+    gram_.col(m).setZero();
+    along_[m] = 0.0;
   }
 }
 
