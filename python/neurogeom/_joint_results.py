@@ -143,7 +143,7 @@ def estimates_from(
         ratio = np.where(np.isfinite(values[_RATIO]), values[_RATIO], np.nan)  # 0/0 where nothing is active
         root = float(np.sqrt(_mean(ratio)))
         put("effective_radius_mean_ratio", root, _influence(ratio, shifts[_RATIO]) / (2 * root))
-    if b == 0 and c == 0:  # no anchor ever moves: the limit of clouds that shrink to points
+    if n > 1 and b == 0 and c == 0:  # no anchor ever moves: the limit of clouds that shrink to points
         for name in ("effective_radius", "effective_radius_mean_ratio"):
             estimates |= {name: 0.0, f"{name}_se": 0.0}
     for form, suffix in enumerate(_FORMS):
