@@ -197,10 +197,13 @@ void ActiveSet::finish_prices() {
 // optimum.
 bool ActiveSet::polish() {
   const Index k = size(), n = generators_.n_dims;
-  std::vector<double> factors(static_cast<std::size_t>(k));
   const auto add_combination = [&](const double* weights) {
-    for (Index i = 0; i < k; ++i) factors[i] = sign(active_[i]) * weights[i];
-    add_rows_at(factors.data(), generators_.rows.data(), active_.data(), k, n, q_.data(), n);
+    if (signs_ != nullptr) {
+      signed_.resize(static_cast<std::size_t>(k));
+      for (Index i = 0; i < k; ++i) signed_[i] = sign(active_[i]) * weights[i];
+      weights = signed_.data();
+    }
+    add_rows_at(weights, generators_.rows.data(), active_.data(), k, n, q_.data(), n);
   };
   std::fill(q_.begin(), q_.end(), 0.0);
   add_combination(a_.data());

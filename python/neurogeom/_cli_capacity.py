@@ -129,7 +129,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="joint: anchor of a manifold that does not support the solution (default: zero)",
     )
     together.add_argument(
-        "--trials", type=count(1), metavar="N", help="simulated: trials for each dimension (default: 100)"
+        "--trials",
+        type=count(1),
+        metavar="N",
+        help="simulated: dichotomies, each with directions of its own (default: 100)",
     )
     together.add_argument(
         "--intercept", action="store_true", help="simulated: hyperplanes need not pass through the origin"

@@ -118,7 +118,7 @@ class ActiveSet {
   std::vector<double> y_, a_, l_;  // per active point; l_ is scratch
   std::vector<double> q_, v_;      // primal vectors
   std::vector<double> block_;      // old parts of the factor of a block of new rows
-  std::vector<double> gram_row_, scratch_;
+  std::vector<double> gram_row_, signed_, scratch_;
 };
 
 }  // namespace neurogeom
