@@ -147,7 +147,16 @@ def test_no_file_grows_too_long():
 # Imports go down, or along a line without a circle.
 FLOORS = [
     {"_core", "_core_v3"},
-    {"_validate", "_validate_stimuli", "_rng", "_threads", "_progress", "_results", "_isa"},
+    {
+        "_validate",
+        "_validate_pairwise",
+        "_validate_stimuli",
+        "_rng",
+        "_threads",
+        "_progress",
+        "_results",
+        "_isa",
+    },
     {
         "manifolds",
         "dichotomies",
@@ -157,9 +166,13 @@ FLOORS = [
         "closed_forms",
         "dimensionality",
         "datasets",
+        "representation",
+        "_pairwise_result",
     },
     {"_capacity_results", "_mean_field", "_joint", "_joint_results", "_moments"},
     {"capacity", "joint", "correlated", "simulated", "alignment", "exemplars", "overlap"},
+    {"metrics"},
+    {"pairwise"},
     {"_report_rows", "report", "plot"},
     {"compat"},
     {"_cli_shared", "_cli_files", "_cli_demo", "_cli_capacity", "cli", "__main__"},

@@ -4,6 +4,7 @@ from importlib.metadata import version as _version
 
 from . import datasets
 from ._isa import build_info
+from ._pairwise_result import Pairwise
 from ._results import ConvergenceWarning, load
 from .alignment import Alignment, NullAlignment, alignment
 from .capacity import ManifoldCapacity, NullCapacity, manifold_capacity
@@ -16,11 +17,14 @@ from .exemplars import downsample, exemplar_manifolds, random_projection, transl
 from .joint import EffectiveGeometry, effective_geometry
 from .manifolds import Manifolds, manifolds
 from .overlap import Overlap, overlap
+from .pairwise import pairwise
+from .representation import RDM, Representation
 from .simulated import SimulatedCapacity, simulated_capacity, simulated_ellipsoid_capacity
 
 __version__ = _version("neurogeom")
 
 __all__ = [
+    "RDM",
     "Alignment",
     "ConeProjection",
     "ConvergenceWarning",
@@ -33,6 +37,8 @@ __all__ = [
     "NullAlignment",
     "NullCapacity",
     "Overlap",
+    "Pairwise",
+    "Representation",
     "SimulatedCapacity",
     "alignment",
     "ball_capacity",
@@ -49,6 +55,7 @@ __all__ = [
     "manifold_capacity",
     "manifolds",
     "overlap",
+    "pairwise",
     "point_capacity",
     "project_cone",
     "random_projection",

@@ -1,0 +1,96 @@
+"""The matrix of distances or similarities that a sweep gives."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _validate_pairwise as check
+from ._results import Result
+from ._validate import AnyArray, FloatArray
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Pairwise(Result):
+    """Distances or similarities between representations; made by :func:`pairwise`.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_rows, n_columns)
+        Entry (i, j) compares row item i with column item j; also what ``numpy.asarray`` gives. NaN where two
+        items have too few stimuli in common (`nan_policy="omit"`).
+    names, column_names : ndarray of str
+        Names of the items along both axes; equal ones unless `others` was given.
+    metric : str
+        The measure.
+    is_similarity : bool
+        Whether larger means more alike.
+    symmetric : bool
+        Whether entry (i, j) is entry (j, i).
+    n_stimuli : int or ndarray of shape (n_rows, n_columns)
+        Stimuli that the entries rest on; an array where missing values were omitted.
+    held_out : ndarray of shape (n_rows, n_columns) or None
+        The same measure on the stimuli of `test`, with the alignment fitted to the others.
+    flags : ndarray of int8 or None
+        Entries that the measure has a remark on; 0 is none. See the measure.
+    """
+
+    _headline: ClassVar[tuple[str, ...]] = ("metric", "shape")
+
+    values: FloatArray
+    names: AnyArray
+    column_names: AnyArray
+    metric: str
+    is_similarity: bool
+    symmetric: bool
+    n_stimuli: int | NDArray[np.int64]
+    held_out: FloatArray | None = None
+    flags: NDArray[np.int8] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows and columns."""
+        return (len(self.names), len(self.column_names))
+
+    @property
+    def is_square(self) -> bool:
+        """Whether rows and columns are the same items."""
+        return self.names.shape == self.column_names.shape and bool((self.names == self.column_names).all())
+
+    @property
+    def square(self) -> FloatArray:
+        """The values of items among themselves, as a matrix."""
+        check.require_square(self.is_square)
+        return self.values
+
+    @property
+    def condensed(self) -> FloatArray:
+        """The entries above the diagonal, row by row, as SciPy's ``squareform`` and ``linkage`` take them."""
+        check.require_square(self.is_square)
+        check.require_symmetric(self.symmetric, self.metric)
+        return self.values[np.triu_indices(len(self.values), 1)]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> AnyArray:
+        if copy is False and dtype not in (None, self.values.dtype):
+            raise ValueError("a conversion to another dtype needs a copy")
+        array = self.values if dtype is None else self.values.astype(dtype, copy=False)
+        return array.copy() if copy and array is self.values else array
+
+    def _columns(self) -> dict[str, Any]:
+        """One row a pair; pairs that a symmetric measure has twice are given once."""
+        rows, columns = np.indices(self.shape)
+        keep = columns > rows if self.is_square and self.symmetric else np.ones(self.shape, dtype=bool)
+        table = {
+            "row": self.names[rows[keep]],
+            "column": self.column_names[columns[keep]],
+            self.metric: self.values[keep],
+            "n_stimuli": np.broadcast_to(self.n_stimuli, self.shape)[keep],
+        }
+        if self.held_out is not None:
+            table[f"{self.metric} held out"] = self.held_out[keep]
+        if self.flags is not None:
+            table["flags"] = self.flags[keep]
+        return table

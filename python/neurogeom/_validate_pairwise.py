@@ -1,0 +1,202 @@
+"""Checks of representations that are compared with each other; continues :mod:`neurogeom._validate`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._validate import AnyArray, FloatArray, as_array, as_labels, require_finite
+
+# Data whose squares leave the range of float64 in sums.
+_SMALLEST, _LARGEST = 1e-140, 1e140
+
+
+def as_responses(value: Any, name: str) -> AnyArray:
+    """Take a matrix of at least two stimuli and one unit, as it is."""
+    array = as_array(value, name)
+    if array.ndim != 2:
+        raise ValueError(
+            f"{name} must be two-dimensional (n_stimuli, n_units), not of shape {array.shape}"
+            + ("; flatten the other axes first" if array.ndim > 2 else "")
+        )
+    if array.size == 0:
+        raise ValueError(f"{name} is empty (shape {array.shape})")
+    if len(array) < 2:
+        raise ValueError(f"{name} has one stimulus; a representation needs at least two")
+    return array
+
+
+def as_ids(value: ArrayLike, n_stimuli: int, name: str) -> AnyArray:
+    """Take one distinct label for each stimulus."""
+    array = as_labels(value, n_stimuli, name)
+    distinct, counts = np.unique(array, return_counts=True)
+    if len(distinct) < len(array):
+        raise ValueError(
+            f"{name} must be distinct, but {distinct[np.argmax(counts)]!r} occurs more than once"
+        )
+    return array
+
+
+def require_same_stimuli(
+    first: tuple[str, int, AnyArray | None], second: tuple[str, int, AnyArray | None]
+) -> None:
+    """Refuse items (label, number of stimuli, ids) whose rows are not the same stimuli in the same order."""
+    (label, count, ids), (other_label, other_count, other_ids) = first, second
+    if count != other_count:
+        raise ValueError(
+            f"all representations must have rows for the same stimuli, but {label} has {count} and "
+            f"{other_label} has {other_count}"
+        )
+    if ids is None or other_ids is None:
+        return
+    mine, theirs = ids.tolist(), other_ids.tolist()
+    at = next((i for i in range(count) if mine[i] != theirs[i]), None)
+    if at is not None:
+        what = (
+            "the order of the stimulus ids differs" if set(mine) == set(theirs) else "the stimulus ids differ"
+        )
+        raise ValueError(f"{what}: row {at} is {mine[at]!r} in {label} but {theirs[at]!r} in {other_label}")
+
+
+def require_normal_range(array: FloatArray, name: str) -> None:
+    """Refuse data whose squares overflow or underflow."""
+    size = max(float(array.max()), -float(array.min()))
+    if size != 0 and not _SMALLEST < size < _LARGEST:
+        raise ValueError(
+            f"{name} has values of the order {size:.3g}, whose squares leave the range of float64: rescale it"
+        )
+
+
+def require_no_infinity(array: AnyArray, name: str) -> None:
+    """Refuse infinities where NaN stands for a missing value."""
+    if np.isinf(array).any():
+        require_finite(np.where(np.isnan(array), 0.0, array), name)
+
+
+def require_spread(extent: float, name: str) -> None:
+    """Refuse a representation that does not vary over stimuli."""
+    if extent == 0:
+        raise ValueError(f"{name} does not vary over stimuli, so that its distance to others is not defined")
+
+
+def as_names(value: Sequence[str] | None, count: int, name: str) -> list[str] | None:
+    """Take one distinct name for each item."""
+    if value is None:
+        return None
+    if isinstance(value, (str, bytes)) or len(value) != count:
+        raise ValueError(f"{name} must give one name for each of the {count} items")
+    names = [str(item) for item in value]
+    require_distinct(names, name)
+    return names
+
+
+def require_distinct(names: Sequence[str], name: str) -> None:
+    """Refuse names that occur twice."""
+    seen: set[str] = set()
+    for item in names:
+        if item in seen:
+            raise ValueError(f"{name} must be distinct, but {item!r} occurs more than once")
+        seen.add(item)
+
+
+def require_items(count: int, name: str, least: int = 1) -> None:
+    """Refuse too few representations."""
+    if count < least:
+        raise ValueError(f"{name} must hold at least {least} representation{'s' * (least > 1)}, not {count}")
+
+
+def as_dissimilarities(value: Any, name: str) -> FloatArray:
+    """Take a condensed or square RDM as a condensed float64 vector of its own."""
+    array = np.array(as_array(value, name), dtype=np.float64)
+    require_finite(array, name)
+    if array.ndim == 2:
+        if array.shape[0] != array.shape[1] or len(array) < 2:
+            raise ValueError(f"{name} as a matrix must be square, of two stimuli or more, not {array.shape}")
+        size = float(np.abs(array).max())
+        if np.abs(array - array.T).max() > 1e-10 * size:
+            raise ValueError(f"{name} is not symmetric; average it with its transpose if that is meant")
+        if np.abs(np.diagonal(array)).max() > 1e-10 * size:
+            raise ValueError(f"{name} must have zeros on its diagonal")
+        array = array[np.triu_indices(len(array), 1)]
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(f"{name} must be condensed or square, not of shape {array.shape}")
+    count = round((1 + (1 + 8 * array.size) ** 0.5) / 2)
+    if count * (count - 1) // 2 != array.size:
+        raise ValueError(
+            f"{name} has {array.size} entries, which is m (m - 1) / 2 for no number of stimuli m"
+        )
+    return array
+
+
+def as_out(value: Any, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Take a writeable float64 array of the result's shape."""
+    if not isinstance(value, np.ndarray) or value.dtype != np.float64 or value.shape != shape:
+        found = f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
+        raise ValueError(f"out must be a float64 array of shape {shape}, not {found}")
+    if not value.flags.writeable:
+        raise ValueError("out is read-only")
+    return value
+
+
+def refuse_rdm(label: str, metric: str) -> None:
+    """Refuse measured dissimilarities where responses are needed."""
+    raise TypeError(f"{label} is an RDM, but {metric} needs responses (n_stimuli, n_units)")
+
+
+def require_held_out(has: bool, metric: str) -> None:
+    """Refuse test data for a measure that fits nothing."""
+    if not has:
+        raise ValueError(f"{metric} fits nothing, so it has no held-out form: leave out test")
+
+
+def require_same_units(units: int, test_units: int, label: str) -> None:
+    """Refuse test data of another width."""
+    if units != test_units:
+        raise ValueError(f"{label} must have the units of its training data ({units}), not {test_units}")
+
+
+def require_square(square: bool) -> None:
+    """Refuse the square or condensed form of a comparison of two sets."""
+    if not square:
+        raise ValueError("rows and columns are different items: use .values")
+
+
+def require_symmetric(symmetric: bool, metric: str) -> None:
+    """Refuse the condensed form of an asymmetric measure."""
+    if not symmetric:
+        raise ValueError(f"{metric} is not symmetric, so that its condensed form would drop half of it")
+
+
+def require_single(count: int) -> None:
+    """Refuse one output for several metrics."""
+    if count != 1:
+        raise ValueError(f"out takes the values of one metric, not of {count}")
+
+
+def require_pair_of_tests(value: Any) -> tuple[Any, Any]:
+    """Take test data for rows and columns."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise ValueError("with others, test must be a pair: test data of representations and of others")
+    return value[0], value[1]
+
+
+def require_tests(count: int, items: int, argument: str) -> None:
+    """Refuse test data that are not one array for each item."""
+    if count != items:
+        raise ValueError(f"{argument} must hold test data for each of the {items} items, not {count}")
+
+
+def refuse_omission(what: str) -> None:
+    """Refuse to omit stimuli where that has no meaning."""
+    raise ValueError(f"nan_policy='omit' cannot be combined with {what}")
+
+
+def require_known_metric(value: Any, names: Iterable[str]) -> None:
+    """Refuse what is neither a metric nor the name of one."""
+    if not isinstance(value, str):
+        raise TypeError(f"metric must be a name or a metric object, not {type(value).__name__}")
+    if value not in names:
+        raise ValueError(f"metric must be one of {', '.join(map(repr, names))} or an object, not {value!r}")

@@ -1,0 +1,32 @@
+"""The product of measures that need one number a pair: the inner product of two long vectors."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._validate import FloatArray
+from .base import Mask, Product
+
+
+@dataclasses.dataclass(frozen=True)
+class InnerProduct(Product):
+    """<row vector, column vector>; the record of `part` is a vector or has one as its attribute `vector`."""
+
+    @classmethod
+    def compute(
+        cls,
+        products: Sequence[Any],
+        rows: Sequence[Any],
+        columns: Sequence[Any],
+        where: Mask,
+        n_threads: int,
+    ) -> list[FloatArray]:
+        """Compute all inner products of a tile."""
+        left, right = ([getattr(record, "vector", record) for record in side] for side in (rows, columns))
+        values = np.array([[float(np.dot(x, y)) for y in right] for x in left])
+        values[~where] = np.nan
+        return [values] * len(products)

@@ -1,0 +1,248 @@
+"""The protocol of all pairwise measures: prepare, pair, finish.
+
+::
+
+    items --read once--> Part.prepare --> records        (per item)
+    records of two blocks --> Product.compute --> arrays (per tile, once for all metrics that ask)
+    Metric.pair(rows, columns, products) --> values      (per tile)
+    Metric.finish(values) --> distances or similarities  (elementwise)
+
+A metric declares the *parts* that it needs of each item (a reduced factor, a vectorised Gram matrix, ...) and
+the *products* that it needs of each pair (inner products, nuclear norms of a core, ...). Both are hashable values:
+equal ones are computed once, whoever asked. A metric of one's own needs neither: `prepare` and `pair` suffice.
+
+What is computed for a pair must not depend on the block it lies in: then results have the same bits for any tile.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ClassVar, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _validate_pairwise as check
+from .._threads import resolve_threads, single_threaded_blas
+from .._validate import FloatArray
+from ..representation import RDM, Data, Item, as_items, require_same_stimuli
+
+Mask: TypeAlias = NDArray[np.bool_]
+Prepared: TypeAlias = dict[Hashable, Any]
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """Something that is computed once for each item. The fields of its subclasses are its key."""
+
+    takes_rdm: ClassVar[bool] = False
+
+    def prepare(self, data: Any, label: str) -> Any:
+        """Compute the record of one item; errors name it by `label`."""
+        raise NotImplementedError
+
+    def prepare_held_out(self, record: Any, data: FloatArray, label: str) -> Any:
+        """Extend a record by responses to other stimuli, on which the fitted alignment is evaluated."""
+        raise NotImplementedError
+
+
+@dataclasses.dataclass(frozen=True)
+class Product:
+    """Something that is computed for each pair from the records of one part."""
+
+    part: Part
+
+    @classmethod
+    def compute(
+        cls,
+        products: Sequence[Any],
+        rows: Sequence[Any],
+        columns: Sequence[Any],
+        where: Mask,
+        n_threads: int,
+    ) -> list[Any]:
+        """Compute products of this class and of one part for the pairs of a tile where `where` is true.
+
+        `rows` and `columns` are records of that part. One entry is returned for each product; arrays in it
+        have the shape of `where`, with NaN where nothing was asked for.
+        """
+        raise NotImplementedError
+
+
+class Metric:
+    """Base of all measures; see the module's text for what a new one has to give.
+
+    Attributes
+    ----------
+    name : str
+        How results call it.
+    symmetric : bool
+        Whether the value of (X, Y) is that of (Y, X).
+    is_similarity : bool
+        Whether larger means more alike.
+    diagonal : float or None
+        The value of an item with itself; None if it has to be computed.
+    """
+
+    name: str = "metric"
+    symmetric: bool = True
+    is_similarity: bool = False
+    diagonal: float | None = 0.0
+    # Whether it can be fitted to some stimuli and evaluated on others.
+    has_held_out: bool = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"
+
+    def products(self, held_out: bool = False) -> tuple[Product, ...]:
+        """Declare what is needed of each pair."""
+        del held_out
+        return ()
+
+    def parts(self, held_out: bool = False) -> tuple[Part, ...]:
+        """Declare what is needed of each item; by default what the products need."""
+        return tuple(dict.fromkeys(product.part for product in self.products(held_out)))
+
+    def prepare(self, data: Data, label: str) -> Any:
+        """Compute what `pair` needs of one item beyond its parts."""
+        del data, label
+
+    def pair(
+        self,
+        rows: Sequence[Prepared],
+        columns: Sequence[Prepared],
+        products: Mapping[Product, Any],
+        where: Mask,
+        n_threads: int,
+    ) -> FloatArray:
+        """Give the values of two blocks of items, NaN where `where` is false.
+
+        An item is a dict: `item[part]` is its record of a part, `item[self]` what `prepare` returned.
+        """
+        raise NotImplementedError
+
+    def pair_held_out(
+        self,
+        rows: Sequence[Prepared],
+        columns: Sequence[Prepared],
+        products: Mapping[Product, Any],
+        where: Mask,
+        n_threads: int,
+    ) -> FloatArray:
+        """Give the values on held-out stimuli."""
+        raise NotImplementedError
+
+    def finish(self, values: FloatArray) -> FloatArray:
+        """Turn values of `pair` into what users see, entry by entry."""
+        return values
+
+    def flags(self, values: FloatArray) -> NDArray[np.int8] | None:
+        """Mark entries of finished values that need a word; None if there is nothing to say."""
+        del values
+        return None
+
+    def compare(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
+        """Give the value of one pair, whatever its direction."""
+        items = as_items([X, Y], "representations", ["X", "Y"])
+        items = [dataclasses.replace(item, label=item.name) for item in items]
+        require_same_stimuli(items)
+        threads = resolve_threads(n_threads)
+        with single_threaded_blas():
+            rows, columns = ([prepare_item([self], item)] for item in items)
+            (values,) = evaluate([self], rows, columns, np.ones((1, 1), dtype=bool), threads)
+        return float(self.finish(values)[0, 0])
+
+
+class Distance(Metric):
+    """A measure that is 0 for equal items and grows as they differ."""
+
+    def distance(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
+        """Give the distance of one pair of representations (n_stimuli, n_units)."""
+        return self.compare(X, Y, n_threads=n_threads)
+
+
+class Similarity(Metric):
+    """A measure that is 1 for equal items and falls as they differ."""
+
+    is_similarity = True
+    diagonal: float | None = 1.0
+
+    def similarity(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
+        """Give the similarity of one pair of representations (n_stimuli, n_units)."""
+        return self.compare(X, Y, n_threads=n_threads)
+
+
+def prepare_item(metrics: Sequence[Metric], item: Item, test: Item | None = None) -> Prepared:
+    """Read an item once and compute all that the metrics need of it."""
+    data = item.read()
+    held_out = None if test is None else test.read()
+    assert not isinstance(held_out, RDM)  # which has no units, so that the check of their number fails
+    prepared: Prepared = {}
+    for metric in metrics:
+        for part in metric.parts(held_out is not None):
+            if part not in prepared:
+                if isinstance(data, RDM) and not part.takes_rdm:
+                    check.refuse_rdm(item.label, metric.name)
+                prepared[part] = part.prepare(data, item.label)
+                if held_out is not None and test is not None:
+                    prepared[part] = part.prepare_held_out(prepared[part], held_out, test.label)
+        prepared[metric] = metric.prepare(data, item.label)
+    return prepared
+
+
+def evaluate(
+    metrics: Sequence[Metric],
+    rows: Sequence[Prepared],
+    columns: Sequence[Prepared],
+    where: Mask,
+    n_threads: int,
+    held_out: bool = False,
+) -> list[FloatArray]:
+    """Compute the values of one tile for all metrics, each common product once."""
+    wanted = dict.fromkeys(product for metric in metrics for product in metric.products(held_out))
+    groups: dict[Hashable, list[Product]] = {}
+    for product in wanted:
+        groups.setdefault((type(product), product.part), []).append(product)
+    found: dict[Product, Any] = {}
+    for together in groups.values():
+        part = together[0].part
+        results = type(together[0]).compute(
+            together, [item[part] for item in rows], [item[part] for item in columns], where, n_threads
+        )
+        found.update(zip(together, results, strict=True))
+    name = "pair_held_out" if held_out else "pair"
+    return [getattr(metric, name)(rows, columns, found, where, n_threads) for metric in metrics]
+
+
+def map_pairs(
+    function: Callable[[Any, Any], float],
+    rows: Sequence[Any],
+    columns: Sequence[Any],
+    where: Mask,
+    n_threads: int,
+) -> FloatArray:
+    """Call a function that releases the GIL for most of its time on the pairs of a tile."""
+    values = np.full(where.shape, np.nan)
+    pairs = [(int(i), int(j)) for i, j in np.argwhere(where)]
+    found = map_threads(lambda pair: function(rows[pair[0]], columns[pair[1]]), pairs, n_threads)
+    for pair, value in zip(pairs, found, strict=True):
+        values[pair] = value
+    return values
+
+
+def map_threads(function: Callable[[_In], _Out], tasks: Sequence[_In], n_threads: int) -> list[_Out]:
+    """Call a function on each task, in threads; results are in order, and the first error ends it."""
+    if n_threads == 1 or len(tasks) < 2:
+        return [function(task) for task in tasks]
+    with ThreadPoolExecutor(min(n_threads, len(tasks))) as pool:
+        futures = [pool.submit(function, task) for task in tasks]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise

@@ -1,0 +1,297 @@
+"""Drives measures over all pairs of representations, tile after tile, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _validate, _validate_pairwise
+from ._pairwise_result import Pairwise
+from ._progress import Progress, ProgressFunction, as_progress
+from ._threads import resolve_threads, single_threaded_blas
+from ._validate import FloatArray
+from .metrics import as_metric
+from .metrics.base import Mask, Metric, Prepared, evaluate, map_threads, prepare_item
+from .representation import Item, as_items, require_same_stimuli
+
+# Pairs of a tile: enough to keep threads busy, few enough that progress moves and Ctrl-C is answered.
+_TILE_EDGE = 64
+
+MetricLike = str | Metric
+
+
+def pairwise(
+    representations: Any,
+    metric: MetricLike | Sequence[MetricLike] = "procrustes",
+    *,
+    others: Any = None,
+    test: Any = None,
+    names: Sequence[str] | None = None,
+    nan_policy: Literal["raise", "omit"] = "raise",
+    n_threads: int | None = None,
+    progress: Progress = False,
+    out: FloatArray | None = None,
+    tile: int | None = None,
+) -> Any:
+    """Compare all pairs of representations.
+
+    Parameters
+    ----------
+    representations : sequence or mapping of items
+        Matrices (n_stimuli, n_units) whose rows are the same stimuli; numbers of units may differ. Items may
+        be anything array-like (also memory maps, each read once), :class:`Representation` with stimulus ids,
+        for RSA also measured :class:`RDM`, or one array (item, stimulus, unit). Keys of a mapping are names.
+    metric : str, metric, or list of these
+        What to compute, by name or as an object such as ``ng.ShapeMetric(alpha=0.5)``. What several metrics
+        have in common is computed once.
+    others : sequence or mapping of items, optional
+        Compare `representations` (rows) with these (columns) instead of among themselves.
+    test : sequence of arrays, optional
+        Responses of the same units to other stimuli, one array for each item (with `others`: a pair of such
+        sequences). Alignments are fitted to `representations` and also evaluated on these: see
+        ``Pairwise.held_out``.
+    names : sequence of str, optional
+        Names of the items; by default their own, else their numbers.
+    nan_policy : {"raise", "omit"}, default "raise"
+        What to do about NaN: raise, or leave out, pair by pair, stimuli that either item lacks a value for.
+        How many are left is in ``Pairwise.n_stimuli``.
+    n_threads : int, optional
+        Threads; by default OMP_NUM_THREADS as it stood at import, else the cores this process may use.
+        Results do not depend on it.
+    progress : bool or callable(done, total), default False
+        Show a bar on stderr, or call a function now and then.
+    out : ndarray of shape (n_rows, n_columns), optional
+        Where to put the values of a single metric (float64; may be a memory map).
+    tile : int, optional
+        Items along the edge of a block of pairs. Results do not depend on it.
+
+    Returns
+    -------
+    Pairwise, or dict of str to Pairwise
+        The matrix; for a list of metrics one for each, by name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an item cannot be read, holds NaN or infinity, does not vary, or has other stimuli than the others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import neurogeom as ng
+    >>> V1 = np.array([[0.0, 1.0], [2.0, 1.0], [3.0, 4.0]])
+    >>> areas = {"V1": V1, "rotated": V1 @ [[0.0, 1.0], [-1.0, 0.0]], "AL": V1[::-1]}
+    >>> result = ng.pairwise(areas, "procrustes")
+    >>> result.square.round(3)
+    array([[0.   , 0.   , 0.613],
+           [0.   , 0.   , 0.613],
+           [0.613, 0.613, 0.   ]])
+    >>> result.names.tolist()
+    ['V1', 'rotated', 'AL']
+    """
+    wanted = [metric] if isinstance(metric, (str, Metric)) else list(metric)
+    metrics = [as_metric(m) for m in wanted]
+    _validate_pairwise.require_items(len(metrics), "metric")
+    _validate_pairwise.require_distinct([m.name for m in metrics], "the names of the metrics")
+    _validate.as_choice(nan_policy, "nan_policy", ("raise", "omit"))
+    threads = resolve_threads(n_threads)
+    edge = _TILE_EDGE if tile is None else _validate.as_count(tile, "tile")
+    rows = as_items(representations, "representations", names)
+    _validate_pairwise.require_items(len(rows), "representations", 2 if others is None else 1)
+    columns = None if others is None else as_items(others, "others")
+    require_same_stimuli(rows + (columns or []))
+    row_tests, column_tests = _as_tests(test, rows, columns, metrics)
+    shape = (len(rows), len(rows if columns is None else columns))
+    if out is not None:
+        _validate_pairwise.require_single(len(metrics))
+        _validate_pairwise.as_out(out, shape)
+    sweep = _Sweep(metrics, rows, columns, row_tests, column_tests, edge, threads)
+    sweep.values = [np.full(shape, np.nan) if out is None else out for _ in metrics]
+    if row_tests is not None:
+        sweep.held_out = [np.full(shape, np.nan) for _ in metrics]
+    with single_threaded_blas():
+        n_stimuli = sweep.run(nan_policy == "omit", as_progress(progress, "pairs"))
+    results = sweep.results(n_stimuli)
+    return next(iter(results.values())) if isinstance(metric, (str, Metric)) else results
+
+
+def _as_tests(
+    test: Any, rows: Sequence[Item], columns: Sequence[Item] | None, metrics: Sequence[Metric]
+) -> tuple[list[Item] | None, list[Item] | None]:
+    """Take held-out responses of all items."""
+    if test is None:
+        return None, None
+    for metric in metrics:
+        _validate_pairwise.require_held_out(metric.has_held_out, metric.name)
+    pair = (test, None) if columns is None else _validate_pairwise.require_pair_of_tests(test)
+    found: list[list[Item] | None] = []
+    for value, items, argument in zip(pair, (rows, columns), ("test", "test[1]"), strict=True):
+        if items is None:
+            found.append(None)
+            continue
+        tests = as_items(value, argument, [item.name for item in items] if len(value) == len(items) else None)
+        _validate_pairwise.require_tests(len(tests), len(items), argument)
+        for item, other in zip(items, tests, strict=True):
+            _validate_pairwise.require_same_units(item.n_units, other.n_units, other.label)
+        found.append(tests)
+    require_same_stimuli([item for tests in found if tests for item in tests])
+    return found[0], found[1]
+
+
+class _Sweep:
+    """All pairs of rows and columns (or of rows among themselves) for some metrics."""
+
+    def __init__(
+        self,
+        metrics: list[Metric],
+        rows: list[Item],
+        columns: list[Item] | None,
+        row_tests: list[Item] | None,
+        column_tests: list[Item] | None,
+        edge: int,
+        n_threads: int,
+    ) -> None:
+        self.metrics, self.edge, self.n_threads = metrics, edge, n_threads
+        self.rows, self.row_tests = rows, row_tests
+        self.among_themselves = columns is None
+        self.columns = rows if columns is None else columns
+        self.column_tests = column_tests
+        self.symmetric = self.among_themselves and all(metric.symmetric for metric in metrics)
+        self.values: list[FloatArray] = []
+        self.held_out: list[FloatArray] = []
+        self.done = 0
+
+    def wanted(self) -> Mask:
+        """Say which pairs are to be computed; the others follow from these."""
+        shape = (len(self.rows), len(self.columns))
+        where = np.ones(shape, dtype=bool)
+        if self.among_themselves:
+            if self.symmetric:
+                where = np.triu(where)
+            if all(metric.diagonal is not None for metric in self.metrics):
+                np.fill_diagonal(where, False)
+        return where
+
+    def run(self, omit: bool, progress: ProgressFunction | None) -> int | NDArray[np.int64]:
+        """Compute everything; returns the number of stimuli behind each entry."""
+        where = self.wanted()
+        total = int(where.sum())
+        n_stimuli: int | NDArray[np.int64]
+        if omit:
+            n_stimuli = self._run_omitting(where, progress, total)
+        else:
+            n_stimuli = self.rows[0].n_stimuli
+            self._run_tiles(self.rows, self.columns, where, progress, total)
+        if self.among_themselves:
+            self._complete()
+        if progress is not None:
+            progress(total, total)
+        return n_stimuli
+
+    def _prepare(self, items: Sequence[Item], tests: Sequence[Item] | None) -> list[Prepared]:
+        both: list[tuple[Item, Item | None]]
+        both = [(item, tests[i] if tests else None) for i, item in enumerate(items)]
+        return map_threads(lambda pair: prepare_item(self.metrics, *pair), both, self.n_threads)
+
+    def _run_tiles(
+        self,
+        rows: Sequence[Item],
+        columns: Sequence[Item],
+        where: Mask,
+        progress: ProgressFunction | None,
+        total: int,
+    ) -> None:
+        row_records = self._prepare(rows, self.row_tests)
+        column_records = row_records if self.among_themselves else self._prepare(columns, self.column_tests)
+        for row, column in _tiles(where, self.edge):
+            wanted = where[row, column]
+            block = (row_records[row], column_records[column], wanted, self.n_threads)
+            for k, values in enumerate(evaluate(self.metrics, *block)):
+                self.values[k][row, column][wanted] = self.metrics[k].finish(values)[wanted]
+            if self.held_out:
+                for k, values in enumerate(evaluate(self.metrics, *block, held_out=True)):
+                    self.held_out[k][row, column][wanted] = self.metrics[k].finish(values)[wanted]
+            self.done += int(wanted.sum())
+            if progress is not None:
+                progress(self.done, total)
+
+    def _run_omitting(self, where: Mask, progress: ProgressFunction | None, total: int) -> NDArray[np.int64]:
+        """Pairs that have the same complete stimuli go together, each such set as a sweep of its own."""
+        if self.held_out:
+            _validate_pairwise.refuse_omission("test")
+        complete = [item.complete_stimuli() for item in self.rows]
+        others = complete if self.among_themselves else [item.complete_stimuli() for item in self.columns]
+        kept: dict[bytes, Mask] = {}
+        groups: dict[bytes, list[tuple[int, int]]] = {}
+        n_stimuli = np.zeros(where.shape, dtype=np.int64)
+        for i, row in enumerate(complete):
+            for j, column in enumerate(others):
+                both = row & column
+                n_stimuli[i, j] = both.sum()
+                if where[i, j]:
+                    kept.setdefault(both.tobytes(), both)
+                    groups.setdefault(both.tobytes(), []).append((i, j))
+        for key, pairs in groups.items():
+            self._run_subset(kept[key], pairs, progress, total)
+        return n_stimuli
+
+    def _run_subset(
+        self, stimuli: Mask, pairs: list[tuple[int, int]], progress: ProgressFunction | None, total: int
+    ) -> None:
+        if stimuli.sum() < 2:  # nothing to compare: the values stay NaN
+            self.done += len(pairs)
+            return
+        at = [sorted({pair[side] for pair in pairs}) for side in (0, 1)]
+        if self.among_themselves:
+            at = [sorted({*at[0], *at[1]})] * 2
+        where = np.zeros((len(at[0]), len(at[1])), dtype=bool)
+        for i, j in pairs:
+            where[at[0].index(i), at[1].index(j)] = True
+        rows = [self.rows[i].restricted(stimuli) for i in at[0]]
+        columns = rows if self.among_themselves else [self.columns[j].restricted(stimuli) for j in at[1]]
+        whole = self.values
+        self.values = [np.full(where.shape, np.nan) for _ in whole]
+        self._run_tiles(rows, columns, where, progress, total)
+        for full, part in zip(whole, self.values, strict=True):
+            for i, j in pairs:
+                full[i, j] = part[at[0].index(i), at[1].index(j)]
+        self.values = whole
+
+    def _complete(self) -> None:
+        """Fill in the diagonal and what a symmetric measure has twice."""
+        for k, metric in enumerate(self.metrics):
+            for values in [self.values[k], *([self.held_out[k]] if self.held_out else [])]:
+                if metric.diagonal is not None:
+                    np.fill_diagonal(values, metric.diagonal)
+                if metric.symmetric:
+                    for i in range(len(values)):
+                        values[i + 1 :, i] = values[i, i + 1 :]
+
+    def results(self, n_stimuli: int | NDArray[np.int64]) -> dict[str, Pairwise]:
+        """Wrap what was computed."""
+        return {
+            metric.name: Pairwise(
+                values=values,
+                names=np.array([item.name for item in self.rows]),
+                column_names=np.array([item.name for item in self.columns]),
+                metric=metric.name,
+                is_similarity=metric.is_similarity,
+                symmetric=metric.symmetric,
+                n_stimuli=n_stimuli,
+                held_out=self.held_out[k] if self.held_out else None,
+                flags=metric.flags(values),
+            )
+            for k, (metric, values) in enumerate(zip(self.metrics, self.values, strict=True))
+        }
+
+
+def _tiles(where: Mask, edge: int) -> Iterator[tuple[slice, slice]]:
+    """Blocks of pairs of which at least one is wanted."""
+    for i in range(0, where.shape[0], edge):
+        for j in range(0, where.shape[1], edge):
+            row, column = slice(i, i + edge), slice(j, j + edge)
+            if where[row, column].any():
+                yield row, column

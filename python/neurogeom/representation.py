@@ -1,0 +1,219 @@
+"""What is compared: responses or measured dissimilarities, with the identity of stimuli."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _validate_pairwise as check
+from ._validate import AnyArray, FloatArray, require_finite
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Representation:
+    """Responses of one system to stimuli, with labels.
+
+    Parameters
+    ----------
+    data : array-like of shape (n_stimuli, n_units)
+        Responses; kept as they are, without a copy, until they are needed.
+    ids : array-like of shape (n_stimuli,), optional
+        What identifies each stimulus (integers or strings, distinct). Where two representations both have
+        ids, these must agree in content and order.
+    units : array-like of shape (n_units,), optional
+        Labels of the units; kept for the user, not used.
+    name : str, optional
+        How results call this representation.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If data are no real matrix of two stimuli or more, or labels do not fit them.
+
+    Examples
+    --------
+    >>> import neurogeom as ng
+    >>> ng.Representation([[1.0, 2.0], [3.0, 4.0]], ids=["cat", "dog"], name="V1")
+    Representation('V1', 2 stimuli, 2 units)
+    """
+
+    data: Any
+    ids: AnyArray | None = None
+    units: AnyArray | None = None
+    name: str | None = None
+
+    def __init__(
+        self,
+        data: Any,
+        ids: ArrayLike | None = None,
+        units: ArrayLike | None = None,
+        name: str | None = None,
+    ) -> None:
+        array = check.as_responses(data, "data")
+        object.__setattr__(self, "data", array)
+        object.__setattr__(self, "ids", None if ids is None else check.as_ids(ids, len(array), "ids"))
+        labels = None if units is None else check.as_ids(units, array.shape[1], "units")
+        object.__setattr__(self, "units", labels)
+        object.__setattr__(self, "name", None if name is None else str(name))
+
+    def __repr__(self) -> str:
+        shown = "" if self.name is None else f"{self.name!r}, "
+        return f"Representation({shown}{self.data.shape[0]} stimuli, {self.data.shape[1]} units)"
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class RDM:
+    """Measured dissimilarities between stimuli (a representational dissimilarity matrix).
+
+    Parameters
+    ----------
+    dissimilarities : array-like of shape (n_pairs,) or (n_stimuli, n_stimuli)
+        Condensed in SciPy's order, or square, symmetric and zero on the diagonal. Negative values are
+        allowed: crossvalidated distances have them.
+    ids : array-like of shape (n_stimuli,), optional
+        What identifies each stimulus.
+    name : str, optional
+        How results call it.
+
+    Attributes
+    ----------
+    condensed : ndarray of shape (n_pairs,)
+        The dissimilarities as float64.
+    n_stimuli : int
+        Number of stimuli.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no such matrix or vector.
+
+    Examples
+    --------
+    >>> import neurogeom as ng
+    >>> ng.RDM([0.5, 1.0, 0.7], name="human IT")
+    RDM('human IT', 3 stimuli)
+    """
+
+    condensed: FloatArray
+    ids: AnyArray | None = None
+    name: str | None = None
+
+    def __init__(
+        self, dissimilarities: ArrayLike, ids: ArrayLike | None = None, name: str | None = None
+    ) -> None:
+        values = check.as_dissimilarities(dissimilarities, "dissimilarities")
+        object.__setattr__(self, "condensed", values)
+        object.__setattr__(self, "ids", None if ids is None else check.as_ids(ids, self.n_stimuli, "ids"))
+        object.__setattr__(self, "name", None if name is None else str(name))
+
+    @property
+    def n_stimuli(self) -> int:
+        """Number of stimuli."""
+        return round((1 + math.sqrt(1 + 8 * self.condensed.size)) / 2)
+
+    @property
+    def square(self) -> FloatArray:
+        """The dissimilarities as a symmetric matrix."""
+        full = np.zeros((self.n_stimuli, self.n_stimuli))
+        full[np.triu_indices(self.n_stimuli, 1)] = self.condensed
+        return full + full.T
+
+    def __repr__(self) -> str:
+        shown = "" if self.name is None else f"{self.name!r}, "
+        return f"RDM({shown}{self.n_stimuli} stimuli)"
+
+
+Data: TypeAlias = FloatArray | RDM
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Item:
+    """One of the things to compare, not read yet."""
+
+    label: str  # how errors call it
+    name: str
+    source: AnyArray | RDM
+    ids: AnyArray | None
+
+    @property
+    def n_stimuli(self) -> int:
+        """Number of stimuli."""
+        return self.source.n_stimuli if isinstance(self.source, RDM) else len(self.source)
+
+    @property
+    def n_units(self) -> int:
+        """Number of units; that of stimuli for an RDM."""
+        return self.n_stimuli if isinstance(self.source, RDM) else int(self.source.shape[1])
+
+    def read(self) -> Data:
+        """Read it as float64, without a copy where it is that already; refuses NaN and infinity."""
+        if isinstance(self.source, RDM):
+            return self.source
+        array = np.ascontiguousarray(self.source, dtype=np.float64)
+        require_finite(array, self.label)
+        check.require_normal_range(array, self.label)
+        return array
+
+    def complete_stimuli(self) -> NDArray[np.bool_]:
+        """Say which stimuli have no missing value (NaN)."""
+        if isinstance(self.source, RDM):
+            return np.ones(self.n_stimuli, dtype=bool)
+        check.require_no_infinity(self.source, self.label)
+        missing: NDArray[np.bool_] = np.isnan(self.source).any(axis=1)
+        return ~missing
+
+    def restricted(self, stimuli: NDArray[np.bool_]) -> Item:
+        """Give the same item for some stimuli only."""
+        source: AnyArray | RDM
+        if isinstance(self.source, RDM):
+            both = np.ix_(stimuli, stimuli)
+            source = RDM(self.source.square[both])
+        else:
+            source = self.source[stimuli]
+        return dataclasses.replace(self, source=source, ids=None if self.ids is None else self.ids[stimuli])
+
+
+def as_items(value: Any, argument: str, names: Sequence[str] | None = None) -> list[Item]:
+    """Take representations as users give them, checked but not read."""
+    if isinstance(value, Mapping):
+        if names is None:
+            names = [str(key) for key in value]
+        value = list(value.values())
+    elif isinstance(value, (Representation, RDM, str, bytes)) or not hasattr(value, "__len__"):
+        raise TypeError(f"{argument} must be a list of representations, not {type(value).__name__}")
+    elif isinstance(value, np.ndarray) and value.ndim != 3 and value.dtype != object:
+        raise ValueError(
+            f"{argument} as one array must have shape (representation, stimulus, unit), not {value.shape}"
+        )
+    entries = list(value)
+    given = check.as_names(names, len(entries), "names")
+    items = []
+    for i, entry in enumerate(entries):
+        place = f"{argument}[{i}]"
+        own = getattr(entry, "name", None) if isinstance(entry, (Representation, RDM)) else None
+        name = given[i] if given else (own if own is not None else str(i))
+        label = place if name == str(i) else f"{place} ({name!r})"
+        if isinstance(entry, Representation):
+            items.append(Item(label, name, entry.data, entry.ids))
+        elif isinstance(entry, RDM):
+            items.append(Item(label, name, entry, entry.ids))
+        else:
+            items.append(Item(label, name, check.as_responses(entry, label), None))
+    check.require_distinct([item.name for item in items], "names")
+    return items
+
+
+def require_same_stimuli(items: Sequence[Item]) -> None:
+    """Refuse items whose rows are not the same stimuli in the same order."""
+    # Against the first item that has ids: where ids exist on both sides they must agree.
+    reference = next((item for item in items if item.ids is not None), items[0] if items else None)
+    for item in items:
+        assert reference is not None
+        check.require_same_stimuli(
+            (reference.label, reference.n_stimuli, reference.ids), (item.label, item.n_stimuli, item.ids)
+        )
