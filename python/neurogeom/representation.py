@@ -164,8 +164,7 @@ class Item:
         if isinstance(self.source, RDM):
             return np.ones(self.n_stimuli, dtype=bool)
         check.require_no_infinity(self.source, self.label)
-        missing: NDArray[np.bool_] = np.isnan(self.source).any(axis=1)
-        return ~missing
+        return np.array([not np.isnan(row).any() for row in self.source])
 
     def restricted(self, stimuli: NDArray[np.bool_]) -> Item:
         """Give the same item for some stimuli only."""

@@ -7,11 +7,13 @@
     Metric.pair(rows, columns, products) --> values      (per tile)
     Metric.finish(values) --> distances or similarities  (elementwise)
 
-A metric declares the *parts* that it needs of each item (a reduced factor, a vectorised Gram matrix, ...) and
-the *products* that it needs of each pair (inner products, nuclear norms of a core, ...). Both are hashable values:
-equal ones are computed once, whoever asked. A metric of one's own needs neither: `prepare` and `pair` suffice.
+A metric declares the *parts* that it needs of each item (a reduced factor, a vectorised Gram matrix, ...)
+and the *products* that it needs of each pair (inner products, nuclear norms of a core, ...). Both are hashable
+values: equal ones are computed once, whoever asked. A metric of one's own needs neither: `prepare` and `pair`
+suffice.
 
-What is computed for a pair must not depend on the block it lies in: then results have the same bits for any tile.
+What is computed for a pair must not depend on the block it lies in: then results have the same bits for any
+tile.
 """
 
 from __future__ import annotations
