@@ -16,6 +16,7 @@ from .dimensionality import Dimensionality, dimensionality
 from .exemplars import downsample, exemplar_manifolds, random_projection, translation_manifolds
 from .joint import EffectiveGeometry, effective_geometry
 from .manifolds import Manifolds, manifolds
+from .metrics import CCA, Metric, Procrustes, ShapeMetric
 from .overlap import Overlap, overlap
 from .pairwise import pairwise
 from .representation import RDM, Representation
@@ -24,6 +25,7 @@ from .simulated import SimulatedCapacity, simulated_capacity, simulated_ellipsoi
 __version__ = _version("neurogeom")
 
 __all__ = [
+    "CCA",
     "RDM",
     "Alignment",
     "ConeProjection",
@@ -34,11 +36,14 @@ __all__ = [
     "EllipsoidCapacity",
     "ManifoldCapacity",
     "Manifolds",
+    "Metric",
     "NullAlignment",
     "NullCapacity",
     "Overlap",
     "Pairwise",
+    "Procrustes",
     "Representation",
+    "ShapeMetric",
     "SimulatedCapacity",
     "alignment",
     "ball_capacity",

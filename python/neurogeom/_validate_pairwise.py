@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._validate import AnyArray, FloatArray, as_array, as_labels, require_finite
+from ._validate import AnyArray, FloatArray, as_array, as_labels, as_number, require_finite
 
 # Data whose squares leave the range of float64 in sums.
 _SMALLEST, _LARGEST = 1e-140, 1e140
@@ -200,3 +200,18 @@ def require_known_metric(value: Any, names: Iterable[str]) -> None:
         raise TypeError(f"metric must be a name or a metric object, not {type(value).__name__}")
     if value not in names:
         raise ValueError(f"metric must be one of {', '.join(map(repr, names))} or an object, not {value!r}")
+
+
+def as_alpha(value: Any, name: str = "alpha") -> float:
+    """Take a degree of whitening from 0 to 1."""
+    number = as_number(value, name)
+    if not 0 <= number <= 1:
+        raise ValueError(f"{name} must lie between 0 (CCA) and 1 (Procrustes), not {number}")
+    return number
+
+
+def as_flag(value: Any, name: str) -> bool:
+    """Take True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return bool(value)

@@ -7,11 +7,26 @@ from typing import Any
 
 from .. import _validate_pairwise as check
 from .base import Distance, Metric, Part, Product, Similarity
+from .shape import CCA, Procrustes, ShapeMetric
 
-__all__ = ["METRICS", "Distance", "Metric", "Part", "Product", "Similarity", "as_metric"]
+__all__ = [
+    "CCA",
+    "METRICS",
+    "Distance",
+    "Metric",
+    "Part",
+    "Procrustes",
+    "Product",
+    "ShapeMetric",
+    "Similarity",
+    "as_metric",
+]
 
 # What `metric="..."` may be, with default options.
-METRICS: dict[str, Callable[[], Metric]] = {}
+METRICS: dict[str, Callable[[], Metric]] = {
+    "cca": CCA,
+    "procrustes": Procrustes,
+}
 
 
 def as_metric(value: Any) -> Metric:
