@@ -167,7 +167,7 @@ def reduce_stimuli(data: FloatArray, center: bool, label: str) -> tuple[FloatArr
     centered /= size
     if not center:
         return mean, centered, size
-    # All columns are orthogonal to the vector of ones, which a Householder reflection takes to the first axis.
+    # A Householder reflection takes the vector of ones, to which columns are orthogonal, to the first axis.
     reduced = centered[1:] - centered[0] / (1.0 + math.sqrt(len(data)))
     return mean, reduced, size
 

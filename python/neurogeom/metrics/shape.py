@@ -49,8 +49,8 @@ class ShapeMetric(Distance):
     """Distance after the best orthogonal alignment, between Procrustes (alpha = 1) and CCA (alpha = 0).
 
     Responses X (stimuli x units) are centred and partially whitened by
-    ``alpha I + (1 - alpha) (X'X)^(-1/2)``, and then rotated (or reflected) onto each other as well as possible. A metric for every alpha: it is
-    symmetric and obeys the triangle inequality.
+    ``alpha I + (1 - alpha) (X'X)^(-1/2)``, and then rotated (or reflected) onto each other as well as possible.
+    A metric for every alpha: it is symmetric and obeys the triangle inequality.
 
     Parameters
     ----------
