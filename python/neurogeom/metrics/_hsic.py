@@ -1,7 +1,7 @@
 """Gram matrices of one representation, centred for HSIC and written as vectors whose inner product is HSIC.
 
 A symmetric matrix is *packed* as its strict lower triangle, row by row, with its diagonal over sqrt(2) behind
-it where the estimator counts the diagonal: inner products of packed matrices are half of those of the matrices.
+it where the estimator counts the diagonal: packed matrices have half the inner products of the matrices.
 """
 
 from __future__ import annotations
@@ -130,6 +130,6 @@ def squared_distances(data: FloatArray) -> FloatArray:
 
 
 def in_range(data: FloatArray) -> FloatArray:
-    """Give data whose fourth powers stay in the range of float64, divided by their largest value if need be."""
+    """Give data whose fourth powers stay in the range of float64: rescaled if need be."""
     size = max(float(data.max()), -float(data.min()))
     return data if size == 0 or _SMALLEST < size < _LARGEST else data / size

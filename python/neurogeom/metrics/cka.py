@@ -119,12 +119,12 @@ class CKA(Metric):
     The angle is a metric between (centred) Gram matrices, so that it obeys the triangle inequality; 1 - CKA
     does not.
 
-    Estimates other than "biased" may be negative where representations are unrelated (their angle is then above
-    pi / 2), and so may any with a kernel that is not positive semidefinite. Such entries are kept and marked by
-    1 in ``Pairwise.flags``; 0 marks all others.
+    Estimates other than "biased" may be negative where representations are unrelated (their angle is then
+    above pi / 2), and so may any with a kernel that is not positive semidefinite. Such entries are kept and
+    marked by 1 in ``Pairwise.flags``; 0 marks all others.
 
-    A representation whose centred Gram matrix is zero has no CKA, which is an error: constant responses, and, for
-    "debiased", responses to stimuli that are all orthogonal to each other, such as one unit for each stimulus.
+    A representation whose centred Gram matrix is zero has no CKA, which is an error: constant responses, and,
+    for "debiased", stimuli whose responses are all orthogonal to each other, such as one unit for each.
 
     Examples
     --------
@@ -280,7 +280,7 @@ def cka(
     >>> rng = np.random.default_rng(0)
     >>> X, Y = rng.normal(size=(40, 100)), rng.normal(size=(40, 100))
     >>> round(ng.cka(X, Y), 2), round(ng.cka(X, Y, estimator="biased"), 2)
-    (-0.02, 0.71)
+    (-0.01, 0.71)
     """
     metric = CKA(kernel, estimator, bandwidth=bandwidth, batch_size=batch_size, center=center)
     return metric.compare(X, Y)

@@ -156,8 +156,11 @@ class Permutation(Distance):
     The permutation P of units that maximises tr(P' X' Y) is found by linear assignment; X and Y are centred
     responses (stimuli x units). Where numbers of units differ, silent units are added to the smaller item:
     every unit of the smaller one is matched to a unit of the larger one, also where their responses are
-    anticorrelated, and what is left of the larger one counts as a difference. A metric: it is symmetric and obeys
-    the triangle inequality.
+    anticorrelated, and what is left of the larger one counts as a difference.
+
+    A metric between items with the same number of units. Otherwise the triangle inequality may fail: two
+    anticorrelated units are far apart, yet both are near to the item that has the two of them. Columns of
+    zeros that bring all items to the same number of units make it a metric again.
 
     Parameters
     ----------
