@@ -56,12 +56,12 @@ def hsic(first, second, estimator, batch_size=None):
     if estimator == "biased":
         return np.trace(first @ center @ second @ center) / (m - 1) ** 2
     if estimator == "lange":
-        k, l = center @ first @ center, center @ second @ center
-        return sum(k[i, j] * l[i, j] for i in range(m) for j in range(m) if i != j) / (m * (m - 3))
+        k, h = center @ first @ center, center @ second @ center
+        return sum(k[i, j] * h[i, j] for i in range(m) for j in range(m) if i != j) / (m * (m - 3))
     if estimator == "debiased":
-        k, l = first - np.diag(np.diag(first)), second - np.diag(np.diag(second))
-        total = np.trace(k @ l) + (ones @ k @ ones) * (ones @ l @ ones) / ((m - 1) * (m - 2))
-        return (total - 2 / (m - 2) * (ones @ k @ l @ ones)) / (m * (m - 3))
+        k, h = first - np.diag(np.diag(first)), second - np.diag(np.diag(second))
+        total = np.trace(k @ h) + (ones @ k @ ones) * (ones @ h @ ones) / ((m - 1) * (m - 2))
+        return (total - 2 / (m - 2) * (ones @ k @ h @ ones)) / (m * (m - 3))
     starts = list(range(0, m, batch_size))
     if m - starts[-1] < 4:
         del starts[-1]
