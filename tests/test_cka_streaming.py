@@ -123,7 +123,7 @@ def test_constant_items_are_errors(kernel, estimator):
 def test_orthogonal_stimuli_have_no_debiased_cka(kernel, estimator):
     rotation = np.linalg.qr(np.random.default_rng(0).normal(size=(40, 40)))[0]
     metric = ng.CKA(kernel, **ESTIMATORS[estimator])
-    for identity in (np.eye(40), rotation, 1e6 + rotation):
+    for identity in (np.eye(40), rotation, 2.0**20 + np.eye(40)):
         with pytest.raises(ValueError, match="the centred Gram matrix of Y is zero"):
             metric.similarity(X, identity)
     if kernel == "linear":
@@ -285,7 +285,7 @@ def test_streaming_bad_input():
             found = ng.StreamingCKA(estimator)
             for start in (0, 20):
                 found.update([X[start : start + 20], constant[start : start + 20]])
-            with pytest.raises(ValueError, match="item 1 .'1'. is zero"):
+            with pytest.raises(ValueError, match=r"item 1 \('1'\) is zero"):
                 found.finish()
     found = ng.StreamingCKA()
     found.update([X, np.eye(40)])

@@ -105,8 +105,8 @@ class CKA(Metric):
         Of the RBF kernel, in units of the median distance.
     batch_size : int, optional
         For "minibatch": consecutive stimuli in a batch. Fewer than four that are left over join the last
-        batch, four or more are a batch of their own; a batch counts in proportion to its stimuli. The median
-        of the RBF kernel is that of the batch.
+        batch, four or more are a batch of their own; a batch counts in proportion to its stimuli. Kernels see
+        one batch at a time: the median of the RBF kernel is that of the batch.
     center : bool, default True
         False compares the Gram matrices as they are ("biased" only).
     score : {"similarity", "angular"}, default "similarity"
