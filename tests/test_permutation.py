@@ -1,4 +1,4 @@
-"""The permutation distance against all permutations, reference values and netrep's rule; its properties; input."""
+"""The permutation distance against all permutations, reference values and netrep's rule; properties; input."""
 
 from __future__ import annotations
 
@@ -273,7 +273,7 @@ def test_bad_input():
             with pytest.raises(ValueError, match="Y does not vary"):
                 metric.fit(X, other)
     with pytest.raises(ValueError, match=r"test\[1\].*does not vary"):
-        ng.pairwise([X, X], metric, test=[X, np.tile(X.mean(axis=0), (3, 1))[:1].repeat(40, axis=0)])
+        ng.pairwise([X[:2], np.array([[1.0], [3.0]])], metric, test=[X[:3], np.full((3, 1), 2.0)])
     x = X.copy()
     x[2, 1] = np.nan
     for call in (metric.distance, metric.fit, metric.align):

@@ -48,11 +48,13 @@ class UnitsPart(Part):
 
     def prepare(self, data: FloatArray, label: str) -> MatchedItem:
         """Centre and scale one item."""
-        mean = np.zeros(data.shape[1])
-        if self.center:
-            # By way of the first row, so that constant columns become exactly zero.
-            mean = data[0] + (data - data[0]).mean(axis=0)
-        return MatchedItem(mean, _units(data - mean, label))
+        if not self.center:
+            return MatchedItem(np.zeros(data.shape[1]), _units(data, label))
+        # By way of the first row: constant columns become exactly zero, data far from the origin lose no digits.
+        shifted = data - data[0]
+        rest = shifted.mean(axis=0)
+        shifted -= rest
+        return MatchedItem(data[0] + rest, _units(shifted, label))
 
     def prepare_held_out(self, record: MatchedItem, data: FloatArray, label: str) -> MatchedItem:
         """Add other stimuli, counted from the mean of the first ones."""
