@@ -1,4 +1,4 @@
-"""The permutation distance against all permutations, reference values and netrep's rule; properties; input."""
+"""The permutation distance against all permutations, reference values, netrep's rule; properties; input."""
 
 from __future__ import annotations
 
