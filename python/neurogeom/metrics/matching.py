@@ -50,7 +50,7 @@ class UnitsPart(Part):
         """Centre and scale one item."""
         if not self.center:
             return MatchedItem(np.zeros(data.shape[1]), _units(data, label))
-        # By way of the first row, so that constant columns become zero and data far from the origin keep digits.
+        # By way of the first row: constant columns become zero, and data far from the origin keep digits.
         shifted = data - data[0]
         rest = shifted.mean(axis=0)
         shifted -= rest
