@@ -86,11 +86,20 @@ static Array inner_products_py(const std::vector<Array>& rows, const std::vector
   return result;
 }
 
+static Array packed_gram_py(const Array& matrix) {
+  const MatrixView view = as_matrix(matrix);
+  Array result = new_vector(view.rows() * (view.rows() + 1) / 2);
+  double* const out = result.mutable_data();
+  run_interruptible(py::none(), [&](const Monitor& monitor) { packed_gram(view, monitor, out); });
+  return result;
+}
+
 void bind_pairs(py::module_& m) {
   m.def("lapack_signatures", &lapack_signatures);
   m.def("use_lapack", &use_lapack_py, py::arg("capsules"));
   m.def("core_quantities", &core_quantities_py, py::arg("rows"), py::arg("columns"), py::arg("trapezoidal"),
         py::arg("wanted").noconvert(), py::arg("quantities"), py::arg("n_threads"), py::arg("progress"));
+  m.def("packed_gram", &packed_gram_py, py::arg("matrix").noconvert());
   m.def("inner_products", &inner_products_py, py::arg("rows"), py::arg("columns"), py::arg("n_threads"),
         py::arg("progress"));
 }

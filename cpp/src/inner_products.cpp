@@ -13,18 +13,6 @@ constexpr Index kChunk = 2048;
 // Chunks whose partial products are kept before they are added up, in order.
 constexpr Index kWave = 16;
 
-// Some entries of all vectors as panels: vectors are the columns.
-void pack(const std::vector<const double*>& vectors, Index begin, Index end, Index width, Panels& panels) {
-  panels.rows = end - begin;
-  panels.columns = static_cast<Index>(vectors.size());
-  panels.data.setZero(panels.rows * padded(panels.columns, width));
-  for (Index v = 0; v < panels.columns; ++v) {
-    const double* const from = vectors[v] + begin;
-    double* const to = panels.data.data() + v / width * width * panels.rows + v % width;
-    for (Index i = 0; i < panels.rows; ++i) to[i * width] = from[i];
-  }
-}
-
 }  // namespace
 
 void inner_products(const std::vector<const double*>& rows, const std::vector<const double*>& columns,
@@ -38,11 +26,18 @@ void inner_products(const std::vector<const double*>& rows, const std::vector<co
   for (Index wave = 0; wave < n_chunks; wave += kWave) {
     const Index count = std::min(kWave, n_chunks - wave);
     parallel_ranges(count, 1, n_threads, monitor, [&](const Checkpoint&) {
-      return [&, left = Panels{}, right = Panels{}](Index begin, Index end) mutable {
+      return [&, left = Panels{}, right = Panels{}, at = std::vector<const double*>{}](Index begin,
+                                                                                       Index end) mutable {
+        const auto pack = [&](const std::vector<const double*>& vectors, Index from, Index width,
+                              Panels& to) {
+          at = vectors;
+          for (const double*& vector : at) vector += from;
+          pack_panels(at.data(), static_cast<Index>(at.size()), std::min(kChunk, length - from), width, to);
+        };
         for (Index c = begin; c < end; ++c) {
-          const Index from = (wave + c) * kChunk, to = std::min(length, from + kChunk);
-          pack(rows, from, to, kLeftPanel, left);
-          pack(columns, from, to, kRightPanel, right);
+          const Index from = (wave + c) * kChunk;
+          pack(rows, from, kLeftPanel, left);
+          pack(columns, from, kRightPanel, right);
           multiply_panels(left, right, partial[c].data());
         }
       };
@@ -51,6 +46,29 @@ void inner_products(const std::vector<const double*>& rows, const std::vector<co
       for (Index i = 0; i < n_rows; ++i)
         for (Index j = 0; j < n_columns; ++j) out(i, j) += partial[c][i * stride + j];
   }
+}
+
+void packed_gram(const MatrixView& matrix, const Monitor& monitor, double* out) {
+  // Rows of the Gram matrix that are computed before they are packed.
+  constexpr Index kRows = 8 * kLeftPanel;
+  const Index m = matrix.rows(), n = matrix.cols();
+  std::vector<const double*> rows(static_cast<std::size_t>(m));
+  for (Index i = 0; i < m; ++i) rows[i] = matrix.data() + i * n;
+  Panels left, right;
+  pack_panels(rows.data(), m, n, kLeftPanel, left);
+  pack_panels(rows.data(), m, n, kRightPanel, right);
+  const Index stride = padded(m, kRightPanel);
+  Buffer block(kRows * stride);
+  double* const diagonal = out + m * (m - 1) / 2;
+  parallel_for((m + kRows - 1) / kRows, 1, monitor, [&](Index b) {
+    const Index begin = b * kRows, end = std::min(m, begin + kRows);
+    multiply_some_panels(left, begin, end, right, end, block.data(), stride);
+    for (Index i = begin; i < end; ++i) {
+      const double* const row = block.data() + (i - begin) * stride;
+      std::copy_n(row, i, out + i * (i - 1) / 2);
+      diagonal[i] = row[i];
+    }
+  });
 }
 
 }  // namespace neurogeom

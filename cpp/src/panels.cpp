@@ -54,14 +54,28 @@ Panels right_panels(const MatrixView& matrix, bool trapezoidal) {
   return make_panels(matrix, trapezoidal, kRightPanel);
 }
 
+void pack_panels(const double* const* vectors, Index count, Index length, Index width, Panels& panels) {
+  panels.rows = length;
+  panels.columns = count;
+  panels.data.setZero(length * padded(count, width));
+  for (Index v = 0; v < count; ++v) {
+    double* const to = panels.data.data() + v / width * width * length + v % width;
+    for (Index i = 0; i < length; ++i) to[i * width] = vectors[v][i];
+  }
+}
+
 void multiply_panels(const Panels& left, const Panels& right, double* out) {
-  const Index stride = padded(right.columns, kRightPanel);
+  multiply_some_panels(left, 0, left.columns, right, right.columns, out, padded(right.columns, kRightPanel));
+}
+
+void multiply_some_panels(const Panels& left, Index l_begin, Index l_end, const Panels& right, Index r_end,
+                          double* out, Index stride) {
   for (Index depth = 0; depth < left.rows; depth += kDepth) {
     const Index end = std::min(left.rows, depth + kDepth);
-    for (Index block = 0; block < left.columns; block += kLeftBlock) {
-      const Index block_end = std::min(left.columns, block + kLeftBlock);
-      for (Index r = 0; r < right.columns; r += kRightPanel) {
-        const Index vectors = (std::min(kRightPanel, right.columns - r) + 3) / 4;
+    for (Index block = l_begin; block < l_end; block += kLeftBlock) {
+      const Index block_end = std::min(l_end, block + kLeftBlock);
+      for (Index r = 0; r < r_end; r += kRightPanel) {
+        const Index vectors = (std::min(kRightPanel, r_end - r) + 3) / 4;
         for (Index l = block; l < block_end; l += kLeftPanel) {
           // Rows above the diagonal of a trapezoid add nothing.
           const Index skip = std::max(left.trapezoidal ? l : 0, right.trapezoidal ? r : 0);
@@ -70,7 +84,7 @@ void multiply_panels(const Panels& left, const Panels& right, double* out) {
           const double* const x = left.data.data() + l * left.rows + begin * kLeftPanel;
           const double* const y = right.data.data() + r * right.rows + begin * kRightPanel;
           const Index n = std::max<Index>(0, end - begin);
-          double* const to = out + l * stride + r;
+          double* const to = out + (l - l_begin) * stride + r;
           if (vectors == 3)
             multiply_block<3>(x, y, n, depth == 0, to, stride);
           else if (vectors == 2)

@@ -207,7 +207,6 @@ class _Sweep:
         row_records = self._prepare(rows, self.row_tests)
         column_records = row_records if self.among_themselves else self._prepare(columns, self.column_tests)
         warn_of(self.metrics, row_records if self.among_themselves else row_records + column_records)
-        warn_of(self.metrics, row_records if self.among_themselves else row_records + column_records)
         for row, column in _tiles(where, self.edge):
             wanted = np.ascontiguousarray(where[row, column])
             block = (row_records[row], column_records[column], wanted, self.n_threads)

@@ -13,4 +13,8 @@ namespace neurogeom {
 void inner_products(const std::vector<const double*>& rows, const std::vector<const double*>& columns,
                     Index length, int n_threads, const Monitor& monitor, MatrixOut out);
 
+// Inner products of the rows of a matrix with each other: the strict lower triangle row by row, then the
+// diagonal. One thread.
+void packed_gram(const MatrixView& matrix, const Monitor& monitor, double* out);
+
 }  // namespace neurogeom

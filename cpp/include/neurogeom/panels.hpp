@@ -28,7 +28,15 @@ struct Panels {
 Panels left_panels(const MatrixView& matrix, bool trapezoidal);
 Panels right_panels(const MatrixView& matrix, bool trapezoidal);
 
+// The same of vectors as columns, each given by the address of its first entry.
+void pack_panels(const double* const* vectors, Index count, Index length, Index width, Panels& panels);
+
 // out = left' right: rows padded to kLeftPanel and columns to kRightPanel, which is also its stride.
 void multiply_panels(const Panels& left, const Panels& right, double* out);
+
+// Columns l_begin to l_end of the left (a multiple of kLeftPanel at the start) and the first r_end of the
+// right.
+void multiply_some_panels(const Panels& left, Index l_begin, Index l_end, const Panels& right, Index r_end,
+                          double* out, Index stride);
 
 }  // namespace neurogeom

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.spatial.distance
 
 from .. import _validate_pairwise as check
+from .._isa import core
 from .._validate import FloatArray
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -33,14 +34,24 @@ def packed_linear_gram(data: FloatArray, estimator: str, center: bool) -> tuple[
         data = data - data[0]
         data -= data.mean(axis=0)
     squared = float(np.vdot(data, data))
-    gram = data @ data.T
-    noise = 8 * max(data.shape) * _EPS * squared
-    if estimator != "debiased":
-        # The biased estimator counts the diagonal, so that only data without spread have none.
-        return _pack(gram, None, estimator == "biased"), noise if estimator == "lange" else 0.0
     count = len(data)
-    shifts = gram.diagonal() / (count - 2) - squared / (2 * (count - 1) * (count - 2))
-    return _pack(gram, shifts, False), noise
+    packed = core.packed_gram(np.ascontiguousarray(data))
+    vector, diagonal = packed[: -count], packed[-count:]
+    noise = 8 * max(data.shape) * _EPS * squared
+    if estimator == "biased":
+        # It counts the diagonal, so that only data without spread have none.
+        diagonal /= math.sqrt(2)
+        return packed, 0.0
+    if estimator == "lange":
+        return vector, noise
+    shifts = diagonal / (count - 2) - squared / (2 * (count - 1) * (count - 2))
+    start = 0
+    for i in range(count):
+        row = vector[start : start + i]
+        row += shifts[:i]
+        row += shifts[i]
+        start += i
+    return vector, noise
 
 
 def packed_gram(gram: FloatArray, estimator: str, center: bool) -> tuple[FloatArray, float]:
