@@ -16,7 +16,7 @@ from .dimensionality import Dimensionality, dimensionality
 from .exemplars import downsample, exemplar_manifolds, random_projection, translation_manifolds
 from .joint import EffectiveGeometry, effective_geometry
 from .manifolds import Manifolds, manifolds
-from .metrics import CCA, Metric, Procrustes, ShapeMetric
+from .metrics import CCA, CKA, Metric, Permutation, Procrustes, ShapeMetric, StreamingCKA, cka
 from .overlap import Overlap, overlap
 from .pairwise import pairwise
 from .representation import RDM, Representation
@@ -26,6 +26,7 @@ __version__ = _version("neurogeom")
 
 __all__ = [
     "CCA",
+    "CKA",
     "RDM",
     "Alignment",
     "ConeProjection",
@@ -41,13 +42,16 @@ __all__ = [
     "NullCapacity",
     "Overlap",
     "Pairwise",
+    "Permutation",
     "Procrustes",
     "Representation",
     "ShapeMetric",
     "SimulatedCapacity",
+    "StreamingCKA",
     "alignment",
     "ball_capacity",
     "build_info",
+    "cka",
     "correlated_capacity",
     "correlated_sphere_capacity",
     "datasets",

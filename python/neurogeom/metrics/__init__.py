@@ -6,25 +6,34 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _validate_pairwise as check
+from ._streaming_cka import StreamingCKA
 from .base import Distance, Metric, Part, Product, Similarity
+from .cka import CKA, cka
+from .matching import Permutation
 from .shape import CCA, Procrustes, ShapeMetric
 
 __all__ = [
     "CCA",
+    "CKA",
     "METRICS",
     "Distance",
     "Metric",
     "Part",
+    "Permutation",
     "Procrustes",
     "Product",
     "ShapeMetric",
     "Similarity",
+    "StreamingCKA",
     "as_metric",
+    "cka",
 ]
 
 # What `metric="..."` may be, with default options.
 METRICS: dict[str, Callable[[], Metric]] = {
     "cca": CCA,
+    "cka": CKA,
+    "permutation": Permutation,
     "procrustes": Procrustes,
 }
 

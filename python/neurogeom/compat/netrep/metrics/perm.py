@@ -13,7 +13,7 @@ from ...._threads import single_threaded_blas
 from ...._validate import FloatArray
 from ....metrics._factors import reduce_stimuli
 from ....metrics.base import Metric
-from ....metrics.matching import Permutation
+from ....metrics.matching import Permutation, match_units
 from .._alignment import AligningMetric, padded, read_one
 from .._estimator import as_score_method
 
@@ -131,8 +131,14 @@ class PermutationMetric(AligningMetric):
         """
         n = self._begin_finalize(cache_X, cache_Y, 2)
         with single_threaded_blas():
-            gain = padded(cache_X[1], n).T @ padded(cache_Y[1], n)
-        self.Px_, self.Py_ = linear_sum_assignment(gain, maximize=True)
+            if self.parity:
+                gain = padded(cache_X[1], n).T @ padded(cache_Y[1], n)
+                self.Px_, self.Py_ = linear_sum_assignment(gain, maximize=True)
+            else:
+                rows, columns = match_units(*(c[1] / np.linalg.norm(c[1]) for c in (cache_X, cache_Y)))
+                self.Px_, self.Py_ = np.arange(n), np.full(n, -1)
+                self.Py_[rows] = columns
+                self.Py_[self.Py_ < 0] = np.setdiff1d(np.arange(n), columns)
         return self
 
     def _prepare(self, data: FloatArray, name: str) -> Centered:
