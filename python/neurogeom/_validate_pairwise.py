@@ -236,7 +236,7 @@ def require_equal_rows(rows: tuple[int, int], names: tuple[str, str]) -> None:
     """Refuse two matrices with different numbers of stimuli."""
     if rows[0] != rows[1]:
         raise ValueError(
-            f"{names[0]} and {names[1]} must have rows for the same stimuli, not {rows[0]} and {rows[1]} of them"
+            f"{names[0]} and {names[1]} must have rows for the same stimuli, not {rows[0]} and {rows[1]} rows"
         )
 
 

@@ -96,7 +96,8 @@ class AligningMetric(Estimator):
         Raises
         ------
         TypeError, ValueError
-            If they cannot be read, hold NaN or infinity, or have other units; `ValueError` before :meth:`fit`.
+            If they cannot be read, hold NaN or infinity, or have other units, or if :meth:`fit` has not been
+            called.
         """
         if not hasattr(self, "widths_"):
             raise NotFittedError(f"this {type(self).__name__} has not been fitted: call fit(X, Y) first")

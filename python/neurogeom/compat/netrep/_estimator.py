@@ -10,12 +10,11 @@ from ... import _validate
 from ... import _validate_pairwise as check
 from ...metrics.base import Metric
 
-
 _Self = TypeVar("_Self", bound="Estimator")
 
 
 class NotFittedError(ValueError, AttributeError):
-    """Raised by what needs a fitted alignment; catches of ValueError or AttributeError get it, as in sklearn."""
+    """Raised by what needs a fitted alignment. As in scikit-learn it is of both kinds of error."""
 
 
 class Estimator:

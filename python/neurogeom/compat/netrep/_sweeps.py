@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -100,13 +101,13 @@ def _on_engine(
         None if side is None else [Representation(x, name=f"{n}[{i}]") for i, x in enumerate(side)]
         for side, n in zip(sides, names, strict=True)
     ]
-    options = {"n_threads": n_threads, "progress": bool(verbose)}
+    sweep = functools.partial(pairwise, metric=native, n_threads=n_threads, progress=bool(verbose))
     if tests[0] is None or metric._is_fitted_to_data:
         held = tests[0] if sides[1] is None or tests[0] is None else tests
-        found = pairwise(named[0], native, others=named[1], test=held, **options)
+        found = sweep(named[0], others=named[1], test=held)
         return found.values, found.held_out
-    train = pairwise(named[0], native, others=named[1], **options)
-    return train.values, pairwise(tests[0], native, others=tests[1], **options).values
+    train = sweep(named[0], others=named[1])
+    return train.values, sweep(tests[0], others=tests[1]).values
 
 
 def _one_by_one(

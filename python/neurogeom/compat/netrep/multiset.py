@@ -46,10 +46,11 @@ def pairwise_distances(
     >>> import numpy as np
     >>> from neurogeom.compat.netrep.metrics import LinearMetric
     >>> X = np.array([[0.0, 1.0], [2.0, 1.0], [3.0, 4.0]])
-    >>> pairwise_distances(LinearMetric(), [X, X @ [[0.0, 1.0], [-1.0, 0.0]], X[::-1]], verbose=False).round(3)
-    array([[0.   , 0.   , 0.613],
-           [0.   , 0.   , 0.613],
-           [0.613, 0.613, 0.   ]])
+    >>> Y = X @ [[0.0, 1.0], [-1.0, 0.0]]
+    >>> pairwise_distances(LinearMetric(), [X, Y, X[::-1]], verbose=False).round(3)
+    array([[0.   , 0.   , 0.331],
+           [0.   , 0.   , 0.331],
+           [0.331, 0.331, 0.   ]])
     """
     del enable_caching
     D_train, D_test = among_themselves(metric, traindata, testdata, ("traindata", "testdata"), verbose)
@@ -90,7 +91,7 @@ def cross_distances(
     >>> from neurogeom.compat.netrep.metrics import LinearMetric
     >>> X = np.array([[0.0, 1.0], [2.0, 1.0], [3.0, 4.0]])
     >>> cross_distances(LinearMetric(), [X], [X, X[::-1]], verbose=False).round(3)
-    array([[0.   , 0.613]])
+    array([[0.   , 0.331]])
     """
     D_train, D_test = between(metric, Xs, Ys, Xs_test, Ys_test, verbose)
     return D_train if D_test is None else (D_train, D_test)
