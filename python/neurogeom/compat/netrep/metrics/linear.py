@@ -177,6 +177,8 @@ class LinearMetric(AligningMetric):
 
     def _prepare(self, data: FloatArray, name: str) -> Whitened:
         mean, _, _ = reduce_stimuli(data, self.center_columns, name)
+        if self.parity and self.center_columns:  # to the bit, as undetermined directions come from rounding
+            mean = data.mean(axis=0)
         centered = data - mean
         if self.parity:
             whitening = _floored_whitening(centered, float(self.alpha))
