@@ -312,8 +312,8 @@ def require_median(median: float, name: str) -> None:
     """Refuse a median distance of zero as a unit."""
     if median == 0:
         raise ValueError(
-            f"half or more of the pairs of stimuli of {name} are equal: their median distance, the unit of the "
-            "kernel's bandwidth, is 0"
+            f"half or more of the pairs of stimuli of {name} are equal: their median distance, the unit of "
+            "bandwidth, is 0"
         )
 
 

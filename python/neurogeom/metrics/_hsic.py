@@ -1,7 +1,7 @@
 """Gram matrices of one representation, centred for HSIC and written as vectors whose inner product is HSIC.
 
-A symmetric matrix is *packed* as its strict lower triangle, row by row, with its diagonal over sqrt(2) behind it
-where the estimator counts the diagonal: inner products of packed matrices are half of those of the matrices.
+A symmetric matrix is *packed* as its strict lower triangle, row by row, with its diagonal over sqrt(2) behind
+it where the estimator counts the diagonal: packed matrices have half the inner products of the matrices.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .. import _validate_pairwise as check
 from .._validate import FloatArray
 
 _EPS = float(np.finfo(np.float64).eps)
-# Fourth powers of data of this size, and of what is left of them after centring, stay in the range of float64.
+# Fourth powers of data of this size, and of what centring leaves of them, stay in the range of float64.
 _SMALLEST, _LARGEST = 1e-50, 1e50
 # Below this share of the squared norms a squared distance from a Gram matrix has lost too many digits.
 _CANCELLED = 1e-4
@@ -24,8 +24,8 @@ _CANCELLED = 1e-4
 def packed_linear_gram(data: FloatArray, estimator: str, center: bool) -> tuple[FloatArray, float]:
     """Pack X X' of a representation X (stimuli x units); see :func:`packed_gram` for what is returned.
 
-    With centred columns the Gram matrix is centred already, and its row sums without the diagonal are minus the
-    diagonal: it is written once (a symmetric product) and read once.
+    With centred columns the Gram matrix is centred already, and its row sums without the diagonal are minus
+    the diagonal: it is written once (a symmetric product) and read once.
     """
     if center:
         # The first row is subtracted first: what is left has the size of the spread, and constant columns are
@@ -51,8 +51,8 @@ def packed_gram(gram: FloatArray, estimator: str, center: bool) -> tuple[FloatAr
     gram : ndarray of shape (m, m)
         Symmetric.
     estimator : {"biased", "debiased", "lange"}
-        Gretton's: doubly centred. Song's: U-centred, without the diagonal. Lange's: doubly centred, without the
-        diagonal.
+        Gretton's: doubly centred. Song's: U-centred, without the diagonal. Lange's: doubly centred, without
+        the diagonal.
     center : bool
         If false it is not centred ("biased" only).
 
@@ -100,8 +100,8 @@ def _pack(gram: FloatArray, shifts: FloatArray | None, with_diagonal: bool) -> F
 def rbf_gram(data: FloatArray, bandwidth: float, shifted: bool, label: str) -> FloatArray:
     """K = exp(-d^2 / (2 s^2)) with s = bandwidth * (median distance of two stimuli).
 
-    With `shifted` a constant is subtracted where that saves digits of a K of nearly equal entries; centring takes
-    it out anyway.
+    With `shifted` a constant is subtracted where that saves digits of a K of nearly equal entries; centring
+    takes it out anyway.
     """
     gram = squared_distances(data)
     median = float(np.median(np.sqrt(_pack(gram, None, False))))
@@ -130,6 +130,6 @@ def squared_distances(data: FloatArray) -> FloatArray:
 
 
 def in_range(data: FloatArray) -> FloatArray:
-    """Give data whose fourth powers stay in the range of float64: as they are, or divided by their largest value."""
+    """Give data whose fourth powers stay in the range of float64: rescaled if need be."""
     size = max(float(data.max()), -float(data.min()))
     return data if size == 0 or _SMALLEST < size < _LARGEST else data / size

@@ -31,8 +31,9 @@ class StreamingCKA:
     Notes
     -----
     With X and Y centred, HSIC is :math:`\lVert X'Y \rVert^2`, debiased
-    :math:`\lVert X'Y \rVert^2 - \frac{m}{m-2} \sum_i |x_i|^2 |y_i|^2 + \frac{|X|^2 |Y|^2}{(m-1)(m-2)}`. Responses
-    are counted from the mean of their first block, so that data far from the origin lose no digits.
+    :math:`\lVert X'Y \rVert^2 - \frac{m}{m-2} \sum_i |x_i|^2 |y_i|^2 + \frac{|X|^2 |Y|^2}{(m-1)(m-2)}`, up
+    to a factor. Responses are counted from the mean of their first block, so that data far from the origin
+    lose no digits.
 
     Examples
     --------

@@ -70,7 +70,7 @@ class GramPart(Part):
         return packed_gram(gram, estimator, self.center)
 
     def _packed_batches(self, data: FloatArray, size: int, label: str) -> tuple[FloatArray, float]:
-        """Chain the U-centred batches. Each gives an unbiased HSIC, which counts as often as it has stimuli."""
+        """Chain the U-centred batches; the unbiased HSIC of each counts in proportion to its stimuli."""
         starts = list(range(0, len(data), size))
         if len(data) - starts[-1] < _LEAST_STIMULI:
             starts.pop()
@@ -98,15 +98,15 @@ class CKA(Metric):
     estimator : {"debiased", "biased", "lange", "minibatch"}, default "debiased"
         Which estimate of HSIC. "biased" (Gretton et al. 2005) is the CKA of most published numbers; between
         unrelated responses of n units to m stimuli it is about n / (m + n), so that it grows with the number
-        of units. "debiased" (Song et al. 2012) is about 0 there. "lange" leaves out the diagonal of the doubly
-        centred matrices. "minibatch" (Nguyen et al. 2021) sums the debiased HSIC over batches of stimuli. All
-        but "biased" need four stimuli or more.
+        of units. "debiased" (Song et al. 2012) is about 0 there. "lange" leaves out the diagonal of the
+        doubly centred matrices. "minibatch" (Nguyen et al. 2021) sums the debiased HSIC over batches of
+        stimuli. All but "biased" need four stimuli or more.
     bandwidth : float, default 1.0
         Of the RBF kernel, in units of the median distance.
     batch_size : int, optional
         For "minibatch": consecutive stimuli in a batch. Fewer than four that are left over join the last
-        batch, four or more are a batch of their own; a batch counts in proportion to its stimuli. The median of
-        the RBF kernel is that of the batch.
+        batch, four or more are a batch of their own; a batch counts in proportion to its stimuli. The median
+        of the RBF kernel is that of the batch.
     center : bool, default True
         False compares the Gram matrices as they are ("biased" only).
     score : {"similarity", "angular"}, default "similarity"
@@ -116,14 +116,15 @@ class CKA(Metric):
     Notes
     -----
     Kornblith, Norouzi, Lee & Hinton, Similarity of neural network representations revisited, ICML 2019.
-    The angle is a metric between (centred) Gram matrices, hence obeys the triangle inequality; 1 - CKA does not.
+    The angle is a metric between (centred) Gram matrices, so that it obeys the triangle inequality; 1 - CKA
+    does not.
 
-    Debiased, Lange's and minibatch estimates may be negative where representations are unrelated (their angle is
-    then above pi / 2). Such entries are kept and marked by 1 in ``Pairwise.flags``; 0 marks all others.
+    Estimates other than "biased" may be negative where representations are unrelated (their angle is then
+    above pi / 2), and so may any with a kernel that is not positive semidefinite. Such entries are kept and
+    marked by 1 in ``Pairwise.flags``; 0 marks all others.
 
-    A representation whose centred Gram matrix is zero has no CKA, which is an error: constant responses, and, for
-    all but "biased", responses without structure beyond the norms of independent stimuli, such as one unit for
-    each stimulus.
+    A representation whose centred Gram matrix is zero has no CKA, which is an error: constant responses, and,
+    for "debiased", stimuli whose responses are all orthogonal to each other, such as one unit for each.
 
     Examples
     --------
@@ -134,8 +135,8 @@ class CKA(Metric):
     >>> round(ng.CKA().similarity(X, rotated), 12)
     1.0
     >>> unrelated = np.random.default_rng(1).normal(size=(50, 200))
-    >>> round(ng.CKA().similarity(X, unrelated), 1), round(ng.CKA(estimator="biased").similarity(X, unrelated), 1)
-    (0.1, 0.4)
+    >>> [round(ng.CKA(estimator=name).similarity(X, unrelated), 1) for name in ("debiased", "biased")]
+    [0.1, 0.4]
     """
 
     def __init__(
@@ -198,7 +199,7 @@ class CKA(Metric):
     ) -> FloatArray:
         """Give CKA, or one minus it for angles, of two blocks of items."""
         (product,) = self.products()
-        cosine = np.clip(products[product], -1.0 if self._has_sign() else 0.0, 1.0)
+        cosine: FloatArray = np.clip(products[product], -1.0 if self._has_sign() else 0.0, 1.0)
         if self.is_similarity:
             return cosine
         gap = np.asarray(1.0 - cosine)
@@ -220,11 +221,11 @@ class CKA(Metric):
         return np.asarray(values < 0 if self.is_similarity else values > np.pi / 2, dtype=np.int8)
 
     def similarity(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
-        """Give the CKA of one pair of representations (n_stimuli, n_units), whatever `score` is."""
+        """Give the CKA of one pair of representations, whatever `score` is."""
         return self._with_score("similarity").compare(X, Y, n_threads=n_threads)
 
     def distance(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
-        """Give the angle arccos(CKA) of one pair of representations (n_stimuli, n_units), whatever `score` is."""
+        """Give the angle arccos(CKA) of one pair of representations, whatever `score` is."""
         return self._with_score("angular").compare(X, Y, n_threads=n_threads)
 
     def _with_score(self, score: str) -> CKA:
@@ -269,8 +270,8 @@ def cka(
     Raises
     ------
     TypeError, ValueError
-        If a representation cannot be read, holds NaN or infinity, or has no centred Gram matrix other than zero;
-        if stimuli do not match or options do not fit each other.
+        If a representation cannot be read, holds NaN or infinity, or has a centred Gram matrix of zero; if
+        stimuli do not match or options do not fit each other.
 
     Examples
     --------
@@ -279,7 +280,7 @@ def cka(
     >>> rng = np.random.default_rng(0)
     >>> X, Y = rng.normal(size=(40, 100)), rng.normal(size=(40, 100))
     >>> round(ng.cka(X, Y), 2), round(ng.cka(X, Y, estimator="biased"), 2)
-    (-0.02, 0.71)
+    (-0.01, 0.71)
     """
     metric = CKA(kernel, estimator, bandwidth=bandwidth, batch_size=batch_size, center=center)
     return metric.compare(X, Y)

@@ -114,7 +114,7 @@ Matched = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
 def match_units(x: FloatArray, y: FloatArray) -> Matched:
-    """Give the units of x and those of y that they are matched to; every unit of the smaller one has a partner.
+    """Give units of x and those of y that they are matched to; every unit of the smaller one has a partner.
 
     This is the best permutation after silent units are added to the smaller item: they take the units of the
     larger one that are left over.
@@ -123,8 +123,8 @@ def match_units(x: FloatArray, y: FloatArray) -> Matched:
     rows, columns = linear_sum_assignment(core, maximize=True)
     if 1 - core[rows, columns].sum() < _AMBIGUOUS:
         width = max(core.shape)
-        padded = [np.pad(matrix, ((0, 0), (0, width - matrix.shape[1]))).T for matrix in (x, y)]
-        rows, columns = linear_sum_assignment(scipy.spatial.distance.cdist(*padded, "sqeuclidean"))
+        left, right = (np.pad(matrix, ((0, 0), (0, width - matrix.shape[1]))).T for matrix in (x, y))
+        rows, columns = linear_sum_assignment(scipy.spatial.distance.cdist(left, right, "sqeuclidean"))
         real = (rows < core.shape[0]) & (columns < core.shape[1])
         rows, columns = rows[real], columns[real]
     return rows, columns
@@ -154,10 +154,13 @@ class Permutation(Distance):
     """Distance after the best one-to-one matching of units.
 
     The permutation P of units that maximises tr(P' X' Y) is found by linear assignment; X and Y are centred
-    responses (stimuli x units). Where numbers of units differ, silent units are added to the smaller item: every
-    unit of the smaller one is matched to a unit of the larger one, also where their responses are anticorrelated,
-    and what is left of the larger one counts as a difference. A metric: it is symmetric and obeys the triangle
-    inequality.
+    responses (stimuli x units). Where numbers of units differ, silent units are added to the smaller item:
+    every unit of the smaller one is matched to a unit of the larger one, also where their responses are
+    anticorrelated, and what is left of the larger one counts as a difference.
+
+    A metric between items with the same number of units. Otherwise the triangle inequality may fail: two
+    anticorrelated units are far apart, yet both are near to the item that has the two of them. Columns of
+    zeros that bring all items to the same number of units make it a metric again.
 
     Parameters
     ----------
@@ -250,9 +253,9 @@ class Permutation(Distance):
         Returns
         -------
         Matching
-            Means (n_units,), and `x_units` and `y_units`, integers of length max(n_units): unit ``x_units[k]`` of
-            X is matched to unit ``y_units[k]`` of Y. -1 stands for a silent unit that was added to the smaller
-            item. The units of X are in order.
+            Means (n_units,), and `x_units` and `y_units`, integers of length max(n_units): unit
+            ``x_units[k]`` of X is matched to unit ``y_units[k]`` of Y. -1 stands for a silent unit that was
+            added to the smaller item. The units of X are in order.
         """
         X, Y = (
             _validate.as_float_matrix(check.as_responses(data, name), name)
