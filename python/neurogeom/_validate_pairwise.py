@@ -349,3 +349,9 @@ def as_blocks(value: Any, widths: Sequence[int] | None, name: str) -> list[Float
                 f"{name}[{i}] must have the {widths[i]} units of earlier blocks, not {array.shape[1]}"
             )
     return arrays
+
+
+def require_fit_and_score(metric: Any) -> None:
+    """Refuse what cannot be fitted and scored pair by pair."""
+    if not (callable(getattr(metric, "fit", None)) and callable(getattr(metric, "score", None))):
+        raise TypeError(f"metric must have fit and score, but {type(metric).__name__} has not")

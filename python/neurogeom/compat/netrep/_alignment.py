@@ -71,7 +71,7 @@ class AligningMetric(Estimator):
             If they cannot be read, hold NaN or infinity, do not vary over samples, or do not fit each other.
         """
         self._check(self.get_params())
-        data = [_as_training(value, name) for value, name in ((X, "X"), (Y, "Y"))]
+        data = [as_training(value, name) for value, name in ((X, "X"), (Y, "Y"))]
         self._check_pair(data)
         widths = (data[0].shape[1], data[1].shape[1])
         if self.parity:  # there, zeros count when variances are normalised
@@ -212,13 +212,9 @@ def _as_finite(value: Any, name: str) -> FloatArray:
     return array
 
 
-def _as_training(value: Any, name: str) -> FloatArray:
+def as_training(value: Any, name: str) -> FloatArray:
+    """Take responses of a representation to two stimuli or more."""
     return _as_finite(check.as_responses(value, name), name)
-
-
-def read_one(value: Any) -> FloatArray:
-    """Take one representation to be prepared."""
-    return _as_training(value, "X")
 
 
 def padded(array: FloatArray, width: int) -> FloatArray:

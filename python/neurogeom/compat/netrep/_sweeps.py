@@ -28,7 +28,7 @@ def among_themselves(
     """Distances of all pairs of a set, on training and test data."""
     items = _as_list(train, names[0])
     tests = None if test is None else _as_list(test, names[1], items)
-    native = _engine_metric(metric, items, names[0])
+    native = _engine_metric(metric, items, _labels(names[0], items))
     if native is not None and len(items) > 1 and _has_test_form(metric, native, tests):
         return _on_engine(metric, native, (items, None), (tests, None), names, verbose, n_threads)
     items, tests = _read_own(metric, items, names[0]), _read_own(metric, tests, names[1])
@@ -44,8 +44,7 @@ def between(metric: Any, Xs: Any, Ys: Any, Xs_test: Any, Ys_test: Any, verbose: 
     check.require_both_tests(Xs_test, Ys_test, ("Xs_test", "Ys_test"))
     row_tests = None if Xs_test is None else _as_list(Xs_test, "Xs_test", rows)
     column_tests = None if Ys_test is None else _as_list(Ys_test, "Ys_test", columns)
-    native = _engine_metric(metric, rows, "Xs")
-    _engine_metric(metric, columns, "Ys")
+    native = _engine_metric(metric, rows + columns, [*_labels("Xs", rows), *_labels("Ys", columns)])
     if native is not None and _has_test_form(metric, native, row_tests):
         tests = (row_tests, column_tests)
         return _on_engine(metric, native, (rows, columns), tests, ("Xs", "Ys"), verbose, None)
@@ -67,12 +66,17 @@ def _as_list(value: Any, name: str, partners: Sequence[Any] | None = None) -> li
     return items
 
 
-def _engine_metric(metric: Any, items: Sequence[Any], name: str) -> Metric | None:
+def _labels(name: str, items: Sequence[Any]) -> list[str]:
+    return [f"{name}[{i}]" for i in range(len(items))]
+
+
+def _engine_metric(metric: Any, items: Sequence[Any], labels: Sequence[str]) -> Metric | None:
     """The measure of the engine that does what a metric of this package does, if there is one."""
     if not isinstance(metric, Estimator):
+        check.require_fit_and_score(metric)
         return None
-    for i, item in enumerate(items):
-        check.as_responses(item, f"{name}[{i}]")
+    widths = [check.as_responses(*pair).shape[1] for pair in zip(items, labels, strict=True)]
+    check.require_equal_widths(widths, getattr(metric, "zero_pad", True))
     return metric._native()
 
 
@@ -84,7 +88,8 @@ def _read_own(metric: Any, items: Any, name: str) -> Any:
     """Check all items of a sweep with a metric of this package before it begins."""
     if items is None or not isinstance(metric, Estimator):
         return items
-    return [_validate.as_float_matrix(item, f"{name}[{i}]") for i, item in enumerate(items)]
+    pairs = zip(items, _labels(name, items), strict=True)
+    return [_validate.as_float_matrix(item, label) for item, label in pairs]
 
 
 def _on_engine(
@@ -98,8 +103,8 @@ def _on_engine(
 ) -> Distances:
     """Sweep with `pairwise`; the two names are those of both sides, or of training and test data."""
     named = [
-        None if side is None else [Representation(x, name=f"{n}[{i}]") for i, x in enumerate(side)]
-        for side, n in zip(sides, names, strict=True)
+        None if side is None else list(map(_named, side, _labels(name, side)))
+        for side, name in zip(sides, names, strict=True)
     ]
     sweep = functools.partial(pairwise, metric=native, n_threads=n_threads, progress=bool(verbose))
     if tests[0] is None or metric._is_fitted_to_data:
@@ -108,6 +113,10 @@ def _on_engine(
         return found.values, found.held_out
     train = sweep(named[0], others=named[1])
     return train.values, sweep(tests[0], others=tests[1]).values
+
+
+def _named(item: Any, label: str) -> Representation:
+    return Representation(item, name=label)
 
 
 def _one_by_one(

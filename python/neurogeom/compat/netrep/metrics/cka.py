@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .... import _validate
 from .... import _validate_pairwise as check
 from ...._threads import single_threaded_blas
 from ...._validate import FloatArray
+from ....metrics._factors import reduce_stimuli
 from ....metrics.base import Metric
 from ....metrics.cka import CKA
+from .._alignment import as_training
 from .._estimator import Estimator
 
 
@@ -79,6 +80,8 @@ class LinearCKA(Estimator):
             If they cannot be read, hold NaN or infinity, do not vary over samples, or do not fit each other.
         """
         self._check(self.get_params())
+        X, Y = as_training(X, "X"), as_training(Y, "Y")
+        check.require_equal_rows((len(X), len(Y)), ("X", "Y"))
         native = self._native()
         return self._plain_angle(X, Y) if native is None else native.compare(X, Y)
 
@@ -96,22 +99,17 @@ class LinearCKA(Estimator):
         """
         return self.score(X, Y)
 
-    def _plain_angle(self, X: Any, Y: Any) -> float:
-        arrays = [
-            _validate.as_float_matrix(check.as_responses(value, name), name)
-            for value, name in ((X, "X"), (Y, "Y"))
-        ]
-        check.require_equal_rows((len(arrays[0]), len(arrays[1])), ("X", "Y"))
+    def _plain_angle(self, X: FloatArray, Y: FloatArray) -> float:
         with single_threaded_blas():
-            grams = [self._gram(array, name) for array, name in zip(arrays, "XY", strict=True)]
+            grams = [self._gram(X, "X"), self._gram(Y, "Y")]
         norms = [float(np.linalg.norm(gram)) for gram in grams]
         cosine = float(np.vdot(*grams)) / (norms[0] * norms[1])
         return math.acos(min(1.0, max(-1.0, cosine)))
 
     def _gram(self, data: FloatArray, name: str) -> FloatArray:
-        if self.center_columns:
-            data = data - data.mean(axis=0)
-        check.require_spread(float(np.abs(data).max()), name)
+        # The power of two keeps fourth powers in the range of float64 and changes no other bit.
+        mean, _, size = reduce_stimuli(data, self.center_columns, name)
+        data = (data - mean) / size
         return data @ data.T
 
     def _native(self) -> Metric | None:

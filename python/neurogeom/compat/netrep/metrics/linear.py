@@ -12,7 +12,7 @@ from ...._validate import FloatArray
 from ....metrics._factors import SpectrumPart, reduce_stimuli
 from ....metrics.base import Metric
 from ....metrics.shape import ShapeMetric
-from .._alignment import AligningMetric, padded, read_one
+from .._alignment import AligningMetric, as_training, padded
 from .._estimator import as_score_method
 
 # The original's floor of eigenvalues, and how close to 1 alpha may be for it to whiten at all.
@@ -135,7 +135,7 @@ class LinearMetric(AligningMetric):
         """
         self._check(self.get_params())
         with single_threaded_blas():
-            return self._prepare(read_one(X), "X")
+            return self._prepare(as_training(X, "X"), "X")
 
     def finalize_fit(self, cache_X: Any, cache_Y: Any) -> LinearMetric:
         """Align two representations that :meth:`partial_fit` has whitened; their widths may differ.

@@ -14,7 +14,7 @@ from ...._validate import FloatArray
 from ....metrics._factors import reduce_stimuli
 from ....metrics.base import Metric
 from ....metrics.matching import Permutation, match_units
-from .._alignment import AligningMetric, padded, read_one
+from .._alignment import AligningMetric, as_training, padded
 from .._estimator import as_score_method
 
 
@@ -110,7 +110,7 @@ class PermutationMetric(AligningMetric):
             As :meth:`fit`.
         """
         self._check(self.get_params())
-        return self._prepare(read_one(X), "X")
+        return self._prepare(as_training(X, "X"), "X")
 
     def finalize_fit(self, cache_X: Any, cache_Y: Any) -> PermutationMetric:
         """Match the neurons of two representations that :meth:`partial_fit` has centred.
