@@ -96,6 +96,18 @@ def test_subset_of_units_and_single_units(parity):
     assert signed == pytest.approx(np.pi, rel=1e-9)
 
 
+@both_modes
+def test_orthogonal_subspaces(parity):
+    X, Y = np.eye(6)[:, :2], 2 * np.eye(6)[:, 3:]
+    for kind in (LinearMetric, PermutationMetric, LinearCKA):
+        metric = kind(center_columns=False, parity=parity)
+        assert metric.fit_score(X, Y) == pytest.approx(np.pi / 2, rel=1e-12)
+        D = multiset.pairwise_distances(metric, [X, Y], verbose=False)
+        assert D[0, 1] == pytest.approx(np.pi / 2, rel=1e-12)
+    metric = LinearMetric(center_columns=False, score_method="euclidean", parity=parity)
+    assert metric.fit_score(X, Y) == pytest.approx(np.sqrt(2 + 12), rel=1e-12)
+
+
 def test_best_permutation_by_brute_force():
     X, Y, _, _ = representations((4, 4, 4, 4))
     Xc, Yc = X - X.mean(axis=0), Y - Y.mean(axis=0)

@@ -6,6 +6,8 @@ specification of shape measures, section 4, which does not say on which draw of 
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from netrep_util import reference_data, representations
@@ -135,9 +137,10 @@ def test_held_out_score_does_not_depend_on_the_basis(alpha, score):
         test.append(metric.score(A[30:] @ Q, B[30:]))
     assert_allclose(train, train[0], rtol=1e-9, atol=1e-7 if score == "angular" else 1e-6)
     assert_allclose(test, test[0], rtol=1e-9)
-    _, swept = LinearMetric(alpha, score_method=score).set_params().pairwise_distances(
-        *([[A[rows], B[rows]] for rows in (slice(30), slice(30, None))]), verbose=False
-    ) if alpha else (0, np.full((2, 2), test[0]))  # fmt: skip
+    sides = [[A[rows], B[rows]] for rows in (slice(30), slice(30, None))]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*as many independent units as stimuli", UserWarning)
+        _, swept = LinearMetric(alpha, score_method=score).pairwise_distances(*sides, verbose=False)
     assert swept[0, 1] == pytest.approx(test[0], rel=1e-9)
 
 
@@ -223,8 +226,7 @@ def test_constant_input_is_named(kind, parity):
             metric.fit_score(X, constant)
         with pytest.raises(ValueError, match="X does not vary over stimuli"):
             metric.fit_score(constant, X)
-        name = r"" if parity else r"traindata\[1\].* "
-        with pytest.raises(ValueError, match=rf"{name}.*does not vary over stimuli"):
+        with pytest.raises(ValueError, match=r"traindata\[1\].* does not vary over stimuli"):
             multiset.pairwise_distances(metric, [X, constant, Y], verbose=False)
 
 

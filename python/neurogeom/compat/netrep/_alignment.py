@@ -21,7 +21,6 @@ _Self = TypeVar("_Self", bound="AligningMetric")
 class AligningMetric(Estimator):
     """A metric that is fitted to some stimuli and can be evaluated on others."""
 
-    center_columns: Any
     zero_pad: Any
     score_method: Any
     parity: Any

@@ -25,6 +25,8 @@ class Estimator:
     # Whether `fit` finds anything, so that test data mean something else than training data.
     _is_fitted_to_data: ClassVar[bool] = True
 
+    center_columns: Any
+
     def _native(self) -> Metric | None:
         """The same measure of the fast engine, if parameters allow; None if pairs go one by one."""
         raise NotImplementedError

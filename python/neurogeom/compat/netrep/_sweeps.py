@@ -13,6 +13,7 @@ from ... import _validate
 from ... import _validate_pairwise as check
 from ..._progress import as_progress
 from ..._validate import FloatArray
+from ...metrics._factors import reduce_stimuli
 from ...metrics.base import Metric
 from ...pairwise import pairwise
 from ...representation import Representation
@@ -31,7 +32,7 @@ def among_themselves(
     native = _engine_metric(metric, items, _labels(names[0], items))
     if native is not None and len(items) > 1 and _has_test_form(metric, native, tests):
         return _on_engine(metric, native, (items, None), (tests, None), names, verbose, n_threads)
-    items, tests = _read_own(metric, items, names[0]), _read_own(metric, tests, names[1])
+    items, tests = _read_own(metric, items, names[0]), _read_own(metric, tests, names[1], False)
     pairs = list(itertools.combinations(range(len(items)), 2))
     both = None if tests is None else (tests, tests)
     D_train, D_test = _one_by_one(metric, pairs, (items, items), both, verbose)
@@ -51,7 +52,10 @@ def between(metric: Any, Xs: Any, Ys: Any, Xs_test: Any, Ys_test: Any, verbose: 
     rows, columns = _read_own(metric, rows, "Xs"), _read_own(metric, columns, "Ys")
     both = None
     if row_tests is not None and column_tests is not None:
-        both = _read_own(metric, row_tests, "Xs_test"), _read_own(metric, column_tests, "Ys_test")
+        both = (
+            _read_own(metric, row_tests, "Xs_test", False),
+            _read_own(metric, column_tests, "Ys_test", False),
+        )
     pairs = list(itertools.product(range(len(rows)), range(len(columns))))
     return _one_by_one(metric, pairs, (rows, columns), both, verbose)
 
@@ -84,12 +88,17 @@ def _has_test_form(metric: Estimator, native: Metric, tests: Any) -> bool:
     return tests is None or native.has_held_out or not metric._is_fitted_to_data
 
 
-def _read_own(metric: Any, items: Any, name: str) -> Any:
-    """Check all items of a sweep with a metric of this package before it begins."""
+def _read_own(metric: Any, items: Any, name: str, are_fitted: bool = True) -> Any:
+    """Check all items of a sweep with a metric of this package before it begins, so that errors name them."""
     if items is None or not isinstance(metric, Estimator):
         return items
-    pairs = zip(items, _labels(name, items), strict=True)
-    return [_validate.as_float_matrix(item, label) for item, label in pairs]
+    arrays = []
+    for item, label in zip(items, _labels(name, items), strict=True):
+        arrays.append(_validate.as_float_matrix(item, label))
+        check.require_normal_range(arrays[-1], label)
+        if are_fitted:
+            reduce_stimuli(arrays[-1], metric.center_columns, label)  # refuses what does not vary
+    return arrays
 
 
 def _on_engine(
