@@ -225,6 +225,48 @@ def as_flag(value: Any, name: str) -> bool:
     return bool(value)
 
 
+def require_known_parameters(given: Iterable[str], known: Iterable[str], owner: str) -> None:
+    """Refuse names that are no parameters of an estimator."""
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise ValueError(f"{owner} has no parameter {unknown[0]!r}; it has {', '.join(known)}")
+
+
+def require_equal_rows(rows: tuple[int, int], names: tuple[str, str]) -> None:
+    """Refuse two matrices with different numbers of stimuli."""
+    if rows[0] != rows[1]:
+        raise ValueError(
+            f"{names[0]} and {names[1]} must have rows for the same stimuli, not {rows[0]} and {rows[1]} rows"
+        )
+
+
+def require_equal_widths(widths: Sequence[int], zero_pad: bool) -> None:
+    """Refuse unequal numbers of units where they are not to be padded with zeros."""
+    if not zero_pad and len(set(widths)) > 1:
+        shown = ", ".join(map(str, sorted(set(widths))))
+        raise ValueError(f"representations have different numbers of units ({shown}) and zero_pad is False")
+
+
+def require_fitted_width(width: int, fitted: int, name: str) -> None:
+    """Refuse data of other units than the alignment was fitted to."""
+    if width != fitted:
+        raise ValueError(f"{name} must have the {fitted} units that the alignment was fitted to, not {width}")
+
+
+def as_cache(value: Any, fields: int, name: str) -> Any:
+    """Take what `partial_fit` returned."""
+    if not isinstance(value, tuple) or len(value) != fields:
+        raise TypeError(f"{name} must be what partial_fit returned, not {type(value).__name__}")
+    return value
+
+
+def require_both_tests(first: Any, second: Any, names: tuple[str, str]) -> None:
+    """Refuse test data of one set without those of the other."""
+    if (first is None) != (second is None):
+        given, missing = names if second is None else names[::-1]
+        raise ValueError(f"{given} needs {missing} beside it")
+
+
 def as_positive(value: Any, name: str) -> float:
     """Take a finite number above zero."""
     number = as_number(value, name)
@@ -307,3 +349,9 @@ def as_blocks(value: Any, widths: Sequence[int] | None, name: str) -> list[Float
                 f"{name}[{i}] must have the {widths[i]} units of earlier blocks, not {array.shape[1]}"
             )
     return arrays
+
+
+def require_fit_and_score(metric: Any) -> None:
+    """Refuse what cannot be fitted and scored pair by pair."""
+    if not (callable(getattr(metric, "fit", None)) and callable(getattr(metric, "score", None))):
+        raise TypeError(f"metric must have fit and score, but {type(metric).__name__} has not")

@@ -1,0 +1,98 @@
+"""What scikit-learn expects of an estimator, without scikit-learn."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from typing import Any, ClassVar, TypeVar
+
+from ... import _validate
+from ... import _validate_pairwise as check
+from ...metrics.base import Metric
+
+_Self = TypeVar("_Self", bound="Estimator")
+
+
+class NotFittedError(ValueError, AttributeError):
+    """Raised by what needs a fitted alignment. As in scikit-learn it is of both kinds of error."""
+
+
+class Estimator:
+    """Constructor arguments are parameters: they are kept as given under their own names."""
+
+    # What each parameter has to be, by name.
+    _checks: ClassVar[dict[str, Any]] = {}
+    # Whether `fit` finds anything, so that test data mean something else than training data.
+    _is_fitted_to_data: ClassVar[bool] = True
+
+    center_columns: Any
+
+    def _native(self) -> Metric | None:
+        """The same measure of the fast engine, if parameters allow; None if pairs go one by one."""
+        raise NotImplementedError
+
+    @classmethod
+    def _defaults(cls) -> dict[str, Any]:
+        signature = inspect.signature(cls.__init__)
+        return {name: p.default for name, p in list(signature.parameters.items())[1:]}
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Give the parameters by name.
+
+        Parameters
+        ----------
+        deep : bool
+            Without effect: no parameter is an estimator.
+
+        Returns
+        -------
+        dict
+        """
+        del deep
+        return {name: getattr(self, name) for name in sorted(self._defaults())}
+
+    def set_params(self: _Self, **params: Any) -> _Self:
+        """Set parameters by name.
+
+        Parameters
+        ----------
+        **params
+            Those to be changed.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no such parameter, or it cannot have this value; then none is changed.
+        """
+        check.require_known_parameters(params, self._defaults(), type(self).__name__)
+        self._check(self.get_params() | params)
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
+
+    def _check(self, params: dict[str, Any]) -> None:
+        """Refuse wrong values of parameters; they are kept as given, which cloning relies on."""
+        for name, value in params.items():
+            self._checks[name](value, name)
+
+    def __repr__(self) -> str:
+        defaults = self._defaults()
+        changed = {k: getattr(self, k) for k in defaults if getattr(self, k) != defaults[k]}
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in changed.items())})"
+
+    def __sklearn_tags__(self) -> Any:
+        # Only scikit-learn asks for this, so that it can be imported here.
+        utils = importlib.import_module("sklearn.utils")
+        return utils.Tags(
+            estimator_type=None,
+            target_tags=utils.TargetTags(required=True, multi_output=True),
+        )
+
+
+def as_score_method(value: Any, name: str) -> str:
+    """Take the ground metric."""
+    return _validate.as_choice(value, name, ("angular", "euclidean"))
