@@ -16,7 +16,23 @@ from .dimensionality import Dimensionality, dimensionality
 from .exemplars import downsample, exemplar_manifolds, random_projection, translation_manifolds
 from .joint import EffectiveGeometry, effective_geometry
 from .manifolds import Manifolds, manifolds
-from .metrics import CCA, Metric, Procrustes, ShapeMetric
+from .metrics import (
+    CCA,
+    GULP,
+    NBS,
+    PWCCA,
+    SVCCA,
+    Bures,
+    EigenspaceOverlap,
+    LinearR2,
+    MeanCCA,
+    Metric,
+    Procrustes,
+    Ridge,
+    ShapeMetric,
+    SubspaceDistance,
+    subspace_angles,
+)
 from .overlap import Overlap, overlap
 from .pairwise import pairwise
 from .representation import RDM, Representation
@@ -26,16 +42,24 @@ __version__ = _version("neurogeom")
 
 __all__ = [
     "CCA",
+    "GULP",
+    "NBS",
+    "PWCCA",
     "RDM",
+    "SVCCA",
     "Alignment",
+    "Bures",
     "ConeProjection",
     "ConvergenceWarning",
     "CorrelatedCapacity",
     "Dimensionality",
     "EffectiveGeometry",
+    "EigenspaceOverlap",
     "EllipsoidCapacity",
+    "LinearR2",
     "ManifoldCapacity",
     "Manifolds",
+    "MeanCCA",
     "Metric",
     "NullAlignment",
     "NullCapacity",
@@ -43,8 +67,10 @@ __all__ = [
     "Pairwise",
     "Procrustes",
     "Representation",
+    "Ridge",
     "ShapeMetric",
     "SimulatedCapacity",
+    "SubspaceDistance",
     "alignment",
     "ball_capacity",
     "build_info",
@@ -67,6 +93,7 @@ __all__ = [
     "simulated_capacity",
     "simulated_ellipsoid_capacity",
     "sparse_dichotomies",
+    "subspace_angles",
     "tilted_dichotomies",
     "translation_manifolds",
 ]

@@ -215,3 +215,25 @@ def as_flag(value: Any, name: str) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False, not {value!r}")
     return bool(value)
+
+
+def as_penalty(value: Any, name: str = "penalty") -> float:
+    """Take a weight of a penalty, 0 or more."""
+    number = as_number(value, name)
+    if number < 0:
+        raise ValueError(f"{name} must not be negative, not {number}")
+    return number
+
+
+def as_share(value: Any, name: str) -> float:
+    """Take a share in the interval (0, 1]."""
+    number = as_number(value, name)
+    if not 0 < number <= 1:
+        raise ValueError(f"{name} must be above 0 and at most 1, not {number}")
+    return number
+
+
+def require_folds(folds: int, n_stimuli: int, name: str) -> None:
+    """Refuse more folds than stimuli."""
+    if folds > n_stimuli:
+        raise ValueError(f"folds is {folds}, but {name} has {n_stimuli} stimuli only")
