@@ -187,8 +187,9 @@ class PWCCA(Similarity):
     Morcos, Raghu & Bengio, Insights on representational similarity in neural networks with canonical
     correlation, NeurIPS 2018. Some packages average both directions, and some sum absolute projections over
     stimuli instead of units (anatome's issue 30): neither is done here. Variates of equal canonical
-    correlations (to 1e-12; common where two representations share units) are determined up to a rotation
-    only: among them we take the principal axes of X's responses.
+    correlations (to 1e-12) are determined up to a rotation only: among them we take the principal axes of X's
+    responses. This is so where ranks add up to more than the number of stimuli less one, as several
+    correlations are 1 then, and where representations share units.
 
     Examples
     --------

@@ -105,7 +105,7 @@ class SubspaceDistance(Distance):
     >>> import numpy as np
     >>> import neurogeom as ng
     >>> X = np.random.default_rng(0).normal(size=(50, 4))
-    >>> ng.SubspaceDistance("chordal").distance(X, X[:, :2])
+    >>> round(ng.SubspaceDistance("chordal").distance(X, X[:, :2]), 6)
     1.0
     """
 
@@ -245,10 +245,10 @@ def _remark(items: Sequence[Prepared], part: Part) -> str | None:
 
 def _squared_length(x: FloatArray, y: FloatArray) -> float:
     unmatched = abs(x.shape[1] - y.shape[1])
-    return float(np.square(principal_angles(x, y)).sum()) + unmatched * math.pi**2 / 4
+    return float(np.square(principal_angles(x, y)).sum() + unmatched * math.pi**2 / 4)
 
 
 def _projector_gap(x: FloatArray, y: FloatArray) -> float:
     if x.shape[1] != y.shape[1]:
         return 1.0
-    return math.sin(float(principal_angles(x, y)[0]))
+    return math.sin(principal_angles(x, y)[0])
