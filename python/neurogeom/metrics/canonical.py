@@ -123,7 +123,8 @@ class SVCCA(Similarity):
             options.append(f"{self.variance:g}")
         options += [] if self.center else ["uncentered"]
         self.name = f"svcca({', '.join(options)})" if options else "svcca"
-        self._part = LeadingPart(self.center, self.n_components, self.variance)
+        variance = self.variance if self.n_components is None else 1.0  # one key, whatever was ignored
+        self._part = LeadingPart(self.center, self.n_components, variance)
 
     def products(self, held_out: bool = False) -> tuple[Product, ...]:
         """Declare the core product; see the base class."""

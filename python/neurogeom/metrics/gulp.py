@@ -12,7 +12,7 @@ from .. import _validate_pairwise as check
 from .._validate import FloatArray
 from ._cores import WeightedSquares, Weighting
 from ._factors import Factor, SpectrumPart
-from ._subspaces import is_near, projector_distance
+from ._subspaces import is_near, projector_distance, remark_full_rank
 from .base import Distance, Mask, Prepared, Product, map_pairs
 
 
@@ -34,15 +34,17 @@ class _Shrinkage(Weighting):
 
 
 class GULP(Distance):
-    """Largest difference that predictions by ridge regression on two representations can have.
+    """How much predictions by ridge regression on two representations can differ.
 
     Responses are centred and scaled to a mean squared norm of 1 over stimuli. With covariances Sx, Sy, their
     cross-covariance Sxy and ``Lx = (Sx + penalty I)^(-1)``, the square of the distance is
-    ``tr(Lx Sx Lx Sx) + tr(Ly Sy Ly Sy) - 2 tr(Lx Sxy Ly Syx)``.
+    ``tr(Lx Sx Lx Sx) + tr(Ly Sy Ly Sy) - 2 tr(Lx Sxy Ly Syx)``. For any target of root mean square 1, the
+    root mean square difference of the two predictions is not larger.
 
     A metric between representations up to rotation, isotropic scale and translation, to which it is
     invariant. At penalty 0 it is invariant to invertible linear maps, and the root of 2 times the chordal
-    :class:`SubspaceDistance`; it is then constant between representations of as many units as stimuli.
+    :class:`SubspaceDistance`; it is then 0 between representations of as many units as stimuli, and a
+    warning says so.
 
     Parameters
     ----------
@@ -91,6 +93,12 @@ class GULP(Distance):
         near = where & is_near(squared, total)
         exact = map_pairs(projector_distance, left, right, near, n_threads)
         return np.where(near, exact, squared)
+
+    def remark(self, items: Sequence[Prepared]) -> str | None:
+        """Remark on items that predict anything."""
+        if self.penalty > 0:
+            return None
+        return remark_full_rank(items, self._part, "without a penalty it predicts everything")
 
     def _hat(self, record: Factor) -> tuple[FloatArray, FloatArray]:
         return record.matrix, self._shrinkage.factors(record)
