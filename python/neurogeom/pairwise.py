@@ -209,7 +209,7 @@ class _Sweep:
         warn_of(self.metrics, row_records if self.among_themselves else row_records + column_records)
         warn_of(self.metrics, row_records if self.among_themselves else row_records + column_records)
         for row, column in _tiles(where, self.edge):
-            wanted = where[row, column]
+            wanted = np.ascontiguousarray(where[row, column])
             block = (row_records[row], column_records[column], wanted, self.n_threads)
             found = evaluate(self.metrics, *block, held_out=bool(self.held_out))
             for values, target, metric in zip(

@@ -1,23 +1,27 @@
-"""Products of measures that align representations linearly: one core F_i' F_j for each pair serves all of them."""
+"""Products of measures that align representations linearly: one core F_i' F_j serves all of them."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from .. import _validate_pairwise as check
+from .._isa import core
 from .._validate import FloatArray
 from ._factors import Factor
 from .base import Mask, Product, map_pairs
 
+# Whether a nuclear norm is wanted, and the weights of all rows and columns (empty ones stand for ones).
+CoreQuantity: TypeAlias = tuple[bool, list[FloatArray], list[FloatArray]]
+
 
 @dataclasses.dataclass(frozen=True)
 class Weighting:
-    """Weights of the columns of a factor. Subclasses are frozen dataclasses; None stands for equal weights."""
+    """Weights of the columns of a factor; subclasses are frozen dataclasses. None stands for ones."""
 
     def weights(self, record: Factor) -> FloatArray:
         """Give one weight for each column."""
@@ -31,11 +35,16 @@ class Aligned(NamedTuple):
     gap: FloatArray
 
 
-@dataclasses.dataclass(frozen=True)
-class NuclearNorm(Product):
-    """The nuclear norm of F_i' F_j, both weighted; weighted factors must have Frobenius norm 1."""
+class _CoreProduct(Product):
+    """What follows from the core F_i' F_j; the core is computed once for all of them."""
 
-    weighting: Weighting | None = None
+    def quantity(self, rows: Sequence[Factor], columns: Sequence[Factor]) -> CoreQuantity:
+        """Say whether it is a nuclear norm, and give the weights of rows and columns."""
+        raise NotImplementedError
+
+    def wrap(self, values: FloatArray) -> Any:
+        """Pick from value, gap and error what users of the product want."""
+        raise NotImplementedError
 
     @classmethod
     def compute(
@@ -45,58 +54,53 @@ class NuclearNorm(Product):
         columns: Sequence[Any],
         where: Mask,
         n_threads: int,
-    ) -> list[Aligned]:
-        """Compute the norms of a tile, each core once."""
-        found = []
-        for product in products:
-            left, right = (
-                [_weighted(record, product.weighting) for record in side] for side in (rows, columns)
-            )
-            similarity = np.full(where.shape, np.nan)
-            gap = similarity.copy()
-            for i, j in np.argwhere(where):
-                u, s, vt = np.linalg.svd(left[i].T @ right[j], full_matrices=False)
-                similarity[i, j], gap[i, j] = s.sum(), 1 - s.sum()
-                if gap[i, j] < 1e-6:
-                    if len(u) >= vt.shape[1]:
-                        residual = left[i] - right[j] @ (u @ vt).T
-                    else:
-                        residual = left[i] @ (u @ vt) - right[j]
-                    gap[i, j] = np.linalg.norm(residual) ** 2 / 2
-            found.append(Aligned(similarity, gap))
-        return found
-
-
-def _weighted(record: Factor, weighting: Weighting | None) -> FloatArray:
-    return record.matrix if weighting is None else record.matrix * weighting.weights(record)
+    ) -> list[Any]:
+        """Compute all quantities of the cores of a tile."""
+        found = core.core_quantities(
+            [record.matrix for record in rows],
+            [record.matrix for record in columns],
+            rows[0].trapezoidal,
+            where,
+            [product.quantity(rows, columns) for product in products],
+            n_threads,
+            None,
+        )
+        return [product.wrap(values) for product, values in zip(products, found, strict=True)]
 
 
 @dataclasses.dataclass(frozen=True)
-class WeightedSquares(Product):
+class NuclearNorm(_CoreProduct):
+    """The nuclear norm of F_i' F_j, both weighted; weighted factors must have Frobenius norm 1."""
+
+    weighting: Weighting | None = None
+
+    def quantity(self, rows: Sequence[Factor], columns: Sequence[Factor]) -> CoreQuantity:
+        """Weight both sides alike."""
+        return True, _weights(self.weighting, rows), _weights(self.weighting, columns)
+
+    def wrap(self, values: FloatArray) -> Aligned:
+        """Leave the error estimate out, which is for tests."""
+        return Aligned(values[0], values[1])
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightedSquares(_CoreProduct):
     """The sum of squares of F_i' F_j, rows weighted by `left` and columns by `right`."""
 
     left: Weighting | None = None
     right: Weighting | None = None
 
-    @classmethod
-    def compute(
-        cls,
-        products: Sequence[Any],
-        rows: Sequence[Any],
-        columns: Sequence[Any],
-        where: Mask,
-        n_threads: int,
-    ) -> list[FloatArray]:
-        """Compute the sums of a tile."""
-        found = []
-        for product in products:
-            left = [_weighted(record, product.left) for record in rows]
-            right = [_weighted(record, product.right) for record in columns]
-            values = np.full(where.shape, np.nan)
-            for i, j in np.argwhere(where):
-                values[i, j] = np.square(left[i].T @ right[j]).sum()
-            found.append(values)
-        return found
+    def quantity(self, rows: Sequence[Factor], columns: Sequence[Factor]) -> CoreQuantity:
+        """Weight the sides each in its way."""
+        return False, _weights(self.left, rows), _weights(self.right, columns)
+
+    def wrap(self, values: FloatArray) -> FloatArray:
+        """Give the sums."""
+        return np.asarray(values[0])
+
+
+def _weights(weighting: Weighting | None, records: Sequence[Factor]) -> list[FloatArray]:
+    return [np.zeros(0) if weighting is None else weighting.weights(record) for record in records]
 
 
 @dataclasses.dataclass(frozen=True)

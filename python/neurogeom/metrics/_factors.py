@@ -1,8 +1,8 @@
 """What linear measures need of one item: a matrix F with the inner products of its stimuli, and little else.
 
 Only inner products between stimuli matter to these measures, so that a representation X (stimuli x units) is
-replaced by an F with F F' = X X', or, for whitened measures, by an orthonormal basis of its column space. Both
-are lower trapezoidal and have no more columns than X has stimuli or units: products of them are cheap.
+replaced by an F with F F' = X X', or, for whitened measures, by an orthonormal basis of its column space.
+Both are lower trapezoidal and have no more columns than X has stimuli or units: products of them are cheap.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _WELL_CONDITIONED = 1e-7
 class Factor:
     """The record of one item.
 
-    ``matrix`` is F, of (n_stimuli or one less) x rank, and ``scale`` what it is to be multiplied by. `mean` and
-    `map` are kept for fitted alignments only: ``(X - mean) @ map`` are other stimuli in the coordinates of F.
+    ``matrix`` is F, of (n_stimuli or one less) x rank, and ``scale`` what it is to be multiplied by. `mean`
+    and `map` are kept for fitted alignments: ``(X - mean) @ map`` are other stimuli in F's coordinates.
     """
 
     label: str
@@ -34,6 +34,7 @@ class Factor:
     scale: float
     rank: int
     size: int  # rows of matrix: the largest rank there can be
+    trapezoidal: bool = False  # entries of the matrix right of its diagonal are zero
     singular: FloatArray | None = None
     mean: FloatArray | None = None
     map: FloatArray | None = None
@@ -56,7 +57,7 @@ class FactorPart(Part):
         rows = len(reduced)
         if not self.keep_map:
             matrix = lower_trapezoid(reduced)
-            return Factor(label, matrix, norm * size, matrix.shape[1], rows)
+            return Factor(label, matrix, norm * size, matrix.shape[1], rows, trapezoidal=True)
         rotation, upper = np.linalg.qr(reduced.T)
         matrix = np.ascontiguousarray(np.tril(upper.T))
         return Factor(
@@ -85,12 +86,13 @@ class BasisPart(Part):
             basis = self._well_conditioned_basis(factor)
             if basis is not None:
                 rank = basis.shape[1]
-                return Factor(label, basis / math.sqrt(rank), norm * size, rank, len(basis))
+                matrix = basis / math.sqrt(rank)
+                return Factor(label, matrix, norm * size, rank, len(basis), trapezoidal=True)
         found = SpectrumPart(self.center, self.rank_tolerance, self.keep_map).prepare(data, label)
         matrix = found.matrix if self.keep_map else lower_trapezoid(found.matrix)
         root = math.sqrt(found.rank)
         kept = None if found.map is None else found.map / root
-        return dataclasses.replace(found, matrix=matrix / root, map=kept)
+        return dataclasses.replace(found, matrix=matrix / root, map=kept, trapezoidal=not self.keep_map)
 
     def _well_conditioned_basis(self, factor: FloatArray) -> FloatArray | None:
         """Orthonormalise the columns of a trapezoid, which keeps it one; None if its rank is in doubt."""
@@ -148,8 +150,8 @@ class SpectrumPart(Part):
 def reduce_stimuli(data: FloatArray, center: bool, label: str) -> tuple[FloatArray, FloatArray, float]:
     """Centre a representation and drop the direction in stimulus space that this empties.
 
-    Returns the mean, a matrix with the inner products of the (centred) columns, and a power of two that it was
-    divided by.
+    Returns the mean, a matrix with the inner products of the (centred) columns, and a power of two that it
+    was divided by.
     """
     mean = data.mean(axis=0) if center else np.zeros(data.shape[1])
     centered = data - mean
@@ -165,13 +167,13 @@ def reduce_stimuli(data: FloatArray, center: bool, label: str) -> tuple[FloatArr
     centered /= size
     if not center:
         return mean, centered, size
-    # A Householder reflection takes the vector of ones, to which all columns are orthogonal, to the first axis.
+    # A Householder reflection takes the vector of ones, to which columns are orthogonal, to the first axis.
     reduced = centered[1:] - centered[0] / (1.0 + math.sqrt(len(data)))
     return mean, reduced, size
 
 
 def lower_trapezoid(matrix: FloatArray) -> FloatArray:
-    """The L of matrix = L Q: its rows have the same inner products, entries right of the diagonal are zero."""
+    """The L of matrix = L Q: rows with the same inner products, and zeros right of the diagonal."""
     upper = np.asarray(np.linalg.qr(matrix.T, mode="r"))
     # Signs are a convention: with a positive diagonal L depends on the inner products only.
     signs = np.where(np.diagonal(upper) < 0, -1.0, 1.0)

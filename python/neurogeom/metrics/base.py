@@ -8,9 +8,9 @@
     Metric.finish(values) --> distances or similarities  (elementwise)
 
 A metric declares the *parts* that it needs of each item (a reduced factor, a vectorised Gram matrix, ...)
-and the *products* that it needs of each pair (inner products, nuclear norms of a core, ...). Both are hashable
-values: equal ones are computed once, whoever asked. A metric of one's own needs neither: `prepare` and `pair`
-suffice.
+and the *products* that it needs of each pair (inner products, nuclear norms of a core, ...). Both are
+hashable values: equal ones are computed once, whoever asked. A metric of one's own needs neither: `prepare`
+and `pair` suffice.
 
 What is computed for a pair must not depend on the block it lies in: then results have the same bits for any
 tile.
@@ -228,7 +228,8 @@ def evaluate(
     wanted = dict.fromkeys(product for metric in metrics for product in metric.products(held_out))
     groups: dict[Hashable, list[Product]] = {}
     for product in wanted:
-        groups.setdefault((type(product), product.part), []).append(product)
+        # Subclasses that share their way of computing are computed together.
+        groups.setdefault((type(product).compute.__func__, product.part), []).append(product)  # type: ignore[attr-defined]
     found: dict[Product, Any] = {}
     for together in groups.values():
         part = together[0].part

@@ -48,9 +48,9 @@ class Alignment(NamedTuple):
 class ShapeMetric(Distance):
     """Distance after the best orthogonal alignment, between Procrustes (alpha = 1) and CCA (alpha = 0).
 
-    Responses X (stimuli x units) are centred and partially whitened, ``Z = alpha I + (1 - alpha) (X'X)^(-1/2)``,
-    and then rotated (or reflected) onto each other as well as possible. A metric for every alpha: it is
-    symmetric and obeys the triangle inequality.
+    Responses X (stimuli x units) are centred and partially whitened by
+    ``alpha I + (1 - alpha) (X'X)^(-1/2)``, and then rotated (or reflected) onto each other as well as possible.
+    A metric for every alpha: it is symmetric and obeys the triangle inequality.
 
     Parameters
     ----------
@@ -197,8 +197,8 @@ class ShapeMetric(Distance):
         Returns
         -------
         Alignment
-            Means (n_units,) and maps (n_units, rank): ``(X - x_mean) @ x_map`` and ``(Y - y_mean) @ y_map`` are
-            aligned. Directions that the data do not span are mapped to zero.
+            Means (n_units,) and maps (n_units, rank): ``(X - x_mean) @ x_map`` and ``(Y - y_mean) @ y_map``
+            are aligned. Directions that the data do not span are mapped to zero.
         """
         X, Y = (
             _validate.as_float_matrix(check.as_responses(data, name), name)
