@@ -214,21 +214,34 @@ def test_ridge_of_dependent_units_has_minimal_norm():
 
 
 @pytest.mark.parametrize("penalty", [0, 1.0])
-def test_ridge_with_training_data_that_do_not_vary(penalty):
-    # Only the first fold has anything but 0.1 in it, which is no binary fraction: rounding is no signal.
-    x = np.full((20, 3), 0.1)
+def test_ridge_with_training_data_that_vary_by_rounding(penalty):
+    """Without the first fold nothing is left to learn from: its predictions are the mean of the others."""
+    x, y = np.full((20, 3), 0.1), Y[:20]
     x[:4] = np.random.default_rng(0).normal(size=(4, 3))
-    found = ng.Ridge(penalty).similarity(x, Y[:20])
-    predicted = np.vstack([np.broadcast_to(np.delete(Y[:20], fold, 0).mean(axis=0), (4, 9))
-                           for fold in np.array_split(np.arange(20), 5)])  # fmt: skip
-    inputs = x[:16] - x[:16].mean(axis=0)
-    for fold in np.array_split(np.arange(20), 5)[1:]:
+    x[5::3, 0] = np.nextafter(0.1, 1)
+    predicted = np.empty_like(y)
+    for fold in np.array_split(np.arange(20), 5):
         train = np.setdiff1d(np.arange(20), fold)
-        inputs, mean = x[train] - x[train].mean(axis=0), Y[train].mean(axis=0)
-        shrunk = np.linalg.solve(inputs.T @ inputs + penalty * np.eye(3), inputs.T @ (Y[train] - mean))
-        predicted[fold] = (x[fold] - x[train].mean(axis=0)) @ shrunk + mean
-    known = 1 - np.square(Y[:20] - predicted).sum() / np.square(lu.centered(Y[:20])).sum()
-    assert found == pytest.approx(known, rel=1e-10)
+        means = x[train].mean(axis=0), y[train].mean(axis=0)
+        predicted[fold] = means[1]
+        if fold[0] > 0:
+            inputs = x[train] - means[0]
+            moments = inputs.T @ inputs + penalty * np.eye(3), inputs.T @ (y[train] - means[1])
+            predicted[fold] += (x[fold] - means[0]) @ np.linalg.solve(*moments)
+    known = 1 - np.square(y - predicted).sum() / np.square(lu.centered(y)).sum()
+    assert ng.Ridge(penalty).similarity(x, y) == pytest.approx(known, rel=1e-10)
+
+
+@pytest.mark.parametrize(("n_units", "together"), [(4, False), (200, True)])
+def test_ridge_keeps_little_of_an_item(n_units, together):
+    """Two thin matrices a fold or one of (test stimuli, stimuli), whichever is less work; no unit survives."""
+    data = np.random.default_rng(0).normal(size=(50, n_units))
+    (part,) = ng.Ridge().parts()
+    record = part.prepare(data, "")
+    assert all((right is None) == together for _, right in record.folds)
+    size = sum(left.size + (0 if right is None else right.size) for left, right in record.folds)
+    assert size == (50 * 50 if together else 5 * (4 + 1) * (10 + 50))
+    assert record.targets.shape == (50, min(n_units, 50))
 
 
 def test_ridge_leaves_out_units_that_do_not_vary():
@@ -265,6 +278,8 @@ def test_common_products_are_one_product():
     assert ng.MeanCCA().products() == ng.CCA().products()
     squares = [ng.MeanCCA(squared=True), ng.SubspaceDistance("chordal"), ng.EigenspaceOverlap(center=True)]
     assert len({metric.products() for metric in squares}) == 1
+    leading = [kind(n_components=2, center=True) for kind in (ng.SVCCA, ng.SubspaceDistance)]
+    assert leading[0].parts() == leading[1].parts()
     assert ng.LinearR2().parts() == ng.GULP().parts() == ng.ShapeMetric(0.5).parts()
 
 

@@ -48,7 +48,9 @@ class LeadingPart(Part):
         cut = found.singular[kept - 1 : kept + 1]
         determined = kept == found.rank or float(cut[0] - cut[1]) > _TIE * float(found.singular[0])
         matrix = lower_trapezoid(found.matrix[:, :kept]) / math.sqrt(kept)
-        return Leading(label, matrix, found.scale, kept, found.size, is_determined=determined)
+        return Leading(
+            label, matrix, found.scale, kept, found.size, trapezoidal=True, is_determined=determined
+        )
 
 
 def _components_that_explain(singular: FloatArray, variance: float) -> int:
