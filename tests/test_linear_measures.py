@@ -234,7 +234,7 @@ def test_ridge_with_training_data_that_vary_by_rounding(penalty):
 
 @pytest.mark.parametrize(("n_units", "together"), [(4, False), (200, True)])
 def test_ridge_keeps_little_of_an_item(n_units, together):
-    """Two thin matrices a fold or one of (test stimuli, stimuli), whichever is less work; no unit survives."""
+    """Two thin matrices a fold or one of (test stimuli, stimuli), whichever is less work; no units."""
     data = np.random.default_rng(0).normal(size=(50, n_units))
     (part,) = ng.Ridge().parts()
     record = part.prepare(data, "")

@@ -176,9 +176,9 @@ class Ridge(Similarity):
 
     Notes
     -----
-    Each item is decomposed once for each fold; all else are matrix products. Not the mean of scores of single
-    folds. The mean of the training folds being lower for responses above it, uninformative X give negative
-    correlations.
+    Each item is decomposed once for each fold; all else are matrix products. The score is that of all
+    predictions together, not the mean over folds. Where X tells nothing, predictions are training means, which
+    are low where responses are high: scores are then below 0, correlations too.
 
     Examples
     --------
