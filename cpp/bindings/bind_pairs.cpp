@@ -9,6 +9,7 @@
 #include "bindings.hpp"
 #include "monitor.hpp"
 #include "neurogeom/blas.hpp"
+#include "neurogeom/inner_products.hpp"
 #include "neurogeom/pairs.hpp"
 
 namespace neurogeom {
@@ -63,11 +64,35 @@ static std::vector<Array> core_quantities_py(const std::vector<Array>& rows,
   return found;
 }
 
+static std::vector<const double*> vectors_of(const std::vector<Array>& arrays, Index length) {
+  std::vector<const double*> vectors;
+  for (const Array& array : arrays) {
+    require(array.ndim() == 1 && array.shape(0) == length, "internal: vectors must have one length");
+    vectors.push_back(array.data());
+  }
+  return vectors;
+}
+
+static Array inner_products_py(const std::vector<Array>& rows, const std::vector<Array>& columns,
+                               int n_threads, const py::object& progress) {
+  require(!rows.empty() && !columns.empty(), "internal: no vectors");
+  const Index length = rows[0].size();
+  const auto left = vectors_of(rows, length), right = vectors_of(columns, length);
+  Array result = new_matrix(static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
+  MatrixOut out = out_matrix(result);
+  run_interruptible(progress, [&](const Monitor& monitor) {
+    inner_products(left, right, length, n_threads, monitor, out);
+  });
+  return result;
+}
+
 void bind_pairs(py::module_& m) {
   m.def("lapack_signatures", &lapack_signatures);
   m.def("use_lapack", &use_lapack_py, py::arg("capsules"));
   m.def("core_quantities", &core_quantities_py, py::arg("rows"), py::arg("columns"), py::arg("trapezoidal"),
         py::arg("wanted").noconvert(), py::arg("quantities"), py::arg("n_threads"), py::arg("progress"));
+  m.def("inner_products", &inner_products_py, py::arg("rows"), py::arg("columns"), py::arg("n_threads"),
+        py::arg("progress"));
 }
 
 }  // namespace neurogeom

@@ -18,6 +18,7 @@ from .joint import EffectiveGeometry, effective_geometry
 from .manifolds import Manifolds, manifolds
 from .metrics import (
     CCA,
+    CKA,
     GULP,
     NBS,
     PWCCA,
@@ -27,10 +28,13 @@ from .metrics import (
     LinearR2,
     MeanCCA,
     Metric,
+    Permutation,
     Procrustes,
     Ridge,
     ShapeMetric,
+    StreamingCKA,
     SubspaceDistance,
+    cka,
     subspace_angles,
 )
 from .overlap import Overlap, overlap
@@ -42,6 +46,7 @@ __version__ = _version("neurogeom")
 
 __all__ = [
     "CCA",
+    "CKA",
     "GULP",
     "NBS",
     "PWCCA",
@@ -65,15 +70,18 @@ __all__ = [
     "NullCapacity",
     "Overlap",
     "Pairwise",
+    "Permutation",
     "Procrustes",
     "Representation",
     "Ridge",
     "ShapeMetric",
     "SimulatedCapacity",
+    "StreamingCKA",
     "SubspaceDistance",
     "alignment",
     "ball_capacity",
     "build_info",
+    "cka",
     "correlated_capacity",
     "correlated_sphere_capacity",
     "datasets",

@@ -25,6 +25,9 @@ def core_quantities(
     n_threads: int,
     progress: _Progress,
 ) -> list[_Array]: ...
+def inner_products(
+    rows: Sequence[_Array], columns: Sequence[_Array], n_threads: int, progress: _Progress
+) -> _Array: ...
 def project_cone(
     points: _Array, targets: _Array, margin: float, n_threads: int, progress: _Progress
 ) -> tuple[_Array, _Array, NDArray[np.int8], _Array]: ...

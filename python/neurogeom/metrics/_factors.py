@@ -96,9 +96,12 @@ class BasisPart(Part):
 
     def _well_conditioned_basis(self, factor: FloatArray) -> FloatArray | None:
         """Orthonormalise the columns of a trapezoid, which keeps it one; None if its rank is in doubt."""
-        columns = factor.shape[1]
+        rows, columns = factor.shape
         if self.rank_tolerance is not None and self.rank_tolerance > _WELL_CONDITIONED / columns:
             return None
+        if rows == columns:  # all of stimulus space, unless the rank is smaller
+            reciprocal, _ = scipy.linalg.lapack.dtrcon(factor, uplo="L")
+            return np.eye(rows) if reciprocal > _WELL_CONDITIONED else None
         # From the last column to the first, so that each only gets entries where it has some.
         flipped = np.ascontiguousarray(factor[::-1, ::-1])
         rotation, upper = np.linalg.qr(flipped)

@@ -177,8 +177,8 @@ class Ridge(Similarity):
     Notes
     -----
     Each item is decomposed once for each fold; all else are matrix products. The score is that of all
-    predictions together, not the mean over folds. Where X tells nothing, predictions are training means, which
-    are low where responses are high: scores are then below 0, correlations too.
+    predictions together, not the mean over folds. Where X tells nothing, predictions are training means,
+    which are low where responses are high: scores are then below 0, correlations too.
 
     Examples
     --------
