@@ -16,7 +16,27 @@ from .dimensionality import Dimensionality, dimensionality
 from .exemplars import downsample, exemplar_manifolds, random_projection, translation_manifolds
 from .joint import EffectiveGeometry, effective_geometry
 from .manifolds import Manifolds, manifolds
-from .metrics import CCA, CKA, Metric, Permutation, Procrustes, ShapeMetric, StreamingCKA, cka
+from .metrics import (
+    CCA,
+    CKA,
+    GULP,
+    NBS,
+    PWCCA,
+    SVCCA,
+    Bures,
+    EigenspaceOverlap,
+    LinearR2,
+    MeanCCA,
+    Metric,
+    Permutation,
+    Procrustes,
+    Ridge,
+    ShapeMetric,
+    StreamingCKA,
+    SubspaceDistance,
+    cka,
+    subspace_angles,
+)
 from .overlap import Overlap, overlap
 from .pairwise import pairwise
 from .representation import RDM, Representation
@@ -27,16 +47,24 @@ __version__ = _version("neurogeom")
 __all__ = [
     "CCA",
     "CKA",
+    "GULP",
+    "NBS",
+    "PWCCA",
     "RDM",
+    "SVCCA",
     "Alignment",
+    "Bures",
     "ConeProjection",
     "ConvergenceWarning",
     "CorrelatedCapacity",
     "Dimensionality",
     "EffectiveGeometry",
+    "EigenspaceOverlap",
     "EllipsoidCapacity",
+    "LinearR2",
     "ManifoldCapacity",
     "Manifolds",
+    "MeanCCA",
     "Metric",
     "NullAlignment",
     "NullCapacity",
@@ -45,9 +73,11 @@ __all__ = [
     "Permutation",
     "Procrustes",
     "Representation",
+    "Ridge",
     "ShapeMetric",
     "SimulatedCapacity",
     "StreamingCKA",
+    "SubspaceDistance",
     "alignment",
     "ball_capacity",
     "build_info",
@@ -71,6 +101,7 @@ __all__ = [
     "simulated_capacity",
     "simulated_ellipsoid_capacity",
     "sparse_dichotomies",
+    "subspace_angles",
     "tilted_dichotomies",
     "translation_manifolds",
 ]

@@ -265,6 +265,26 @@ def require_both_tests(first: Any, second: Any, names: tuple[str, str]) -> None:
     if (first is None) != (second is None):
         given, missing = names if second is None else names[::-1]
         raise ValueError(f"{given} needs {missing} beside it")
+def as_penalty(value: Any, name: str = "penalty") -> float:
+    """Take a weight of a penalty, 0 or more."""
+    number = as_number(value, name)
+    if number < 0:
+        raise ValueError(f"{name} must not be negative, not {number}")
+    return number
+
+
+def as_share(value: Any, name: str) -> float:
+    """Take a share in the interval (0, 1]."""
+    number = as_number(value, name)
+    if not 0 < number <= 1:
+        raise ValueError(f"{name} must be above 0 and at most 1, not {number}")
+    return number
+
+
+def require_folds(folds: int, n_stimuli: int, name: str) -> None:
+    """Refuse more folds than stimuli."""
+    if folds > n_stimuli:
+        raise ValueError(f"folds is {folds}, but {name} has {n_stimuli} stimuli only")
 
 
 def as_positive(value: Any, name: str) -> float:

@@ -2,39 +2,68 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 from .. import _validate_pairwise as check
 from ._streaming_cka import StreamingCKA
 from .base import Distance, Metric, Part, Product, Similarity
+from .bures import NBS, Bures
+from .canonical import PWCCA, SVCCA, MeanCCA
 from .cka import CKA, cka
+from .gulp import GULP
 from .matching import Permutation
+from .predictivity import LinearR2, Ridge
 from .shape import CCA, Procrustes, ShapeMetric
+from .subspace import EigenspaceOverlap, SubspaceDistance, subspace_angles
 
 __all__ = [
     "CCA",
     "CKA",
+    "GULP",
     "METRICS",
+    "NBS",
+    "PWCCA",
+    "SVCCA",
+    "Bures",
     "Distance",
+    "EigenspaceOverlap",
+    "LinearR2",
+    "MeanCCA",
     "Metric",
     "Part",
     "Permutation",
     "Procrustes",
     "Product",
+    "Ridge",
     "ShapeMetric",
     "Similarity",
     "StreamingCKA",
+    "SubspaceDistance",
     "as_metric",
     "cka",
+    "subspace_angles",
 ]
 
 # What `metric="..."` may be, with default options.
 METRICS: dict[str, Callable[[], Metric]] = {
+    "bures": Bures,
     "cca": CCA,
+    "chordal": functools.partial(SubspaceDistance, "chordal"),
     "cka": CKA,
+    "eigenspace_overlap": EigenspaceOverlap,
+    "grassmann": SubspaceDistance,
+    "gulp": GULP,
+    "mean_cca": MeanCCA,
+    "nbs": NBS,
     "permutation": Permutation,
     "procrustes": Procrustes,
+    "projection": functools.partial(SubspaceDistance, "projection"),
+    "pwcca": PWCCA,
+    "r2": LinearR2,
+    "ridge": Ridge,
+    "svcca": SVCCA,
 }
 
 

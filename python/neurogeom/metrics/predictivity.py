@@ -1,0 +1,252 @@
+"""How well one representation predicts another linearly, in sample and cross-validated."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from .. import _validate
+from .. import _validate_pairwise as check
+from .._validate import FloatArray
+from ._cores import WeightedSquares, Weighting
+from ._factors import Factor, SpectrumPart, lower_trapezoid, reduce_stimuli
+from ._subspaces import remark_full_rank
+from .base import Mask, Part, Prepared, Product, Similarity, map_pairs
+
+_SCORES = ("r2", "pearson")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Singular(Weighting):
+    """Singular values, so that the weighted basis has the inner products of the responses."""
+
+    def weights(self, record: Factor) -> FloatArray:
+        """Give them; their root sum of squares is 1."""
+        assert record.singular is not None
+        return record.singular
+
+
+class LinearR2(Similarity):
+    """Share of the variance of Y that linear regression on X explains, in sample.
+
+    ``|U'Y|^2 / |Y|^2`` with centred Y and an orthonormal basis U of the centred columns of X: R^2 pooled over
+    units by their variance. Asymmetric: entry (i, j) is how well item i predicts item j. From 0 to 1, and 1
+    for an item with itself. Not changed by invertible linear maps and translations of X and by rotations,
+    isotropic scale and translations of Y. Not a metric.
+
+    Parameters
+    ----------
+    center : bool, default True
+        Fit an intercept (subtract means over stimuli).
+
+    Notes
+    -----
+    X may be rank-deficient: nothing is inverted. Where X has as many units as stimuli it explains everything
+    in sample: a warning says so, and :class:`Ridge` validates predictions on other stimuli.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import neurogeom as ng
+    >>> X = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    >>> round(ng.LinearR2().similarity(X[:, :1], X), 6), round(ng.LinearR2().similarity(X, X[:, :1]), 6)
+    (0.5, 1.0)
+    """
+
+    symmetric = False
+
+    def __init__(self, *, center: bool = True) -> None:
+        self.center = check.as_flag(center, "center")
+        self.name = "r2" if self.center else "r2(uncentered)"
+        self._part = SpectrumPart(self.center)
+
+    def products(self, held_out: bool = False) -> tuple[Product, ...]:
+        """Declare the core product; see the base class."""
+        del held_out
+        return (WeightedSquares(self._part, None, _Singular()),)
+
+    def pair(
+        self,
+        rows: Sequence[Prepared],
+        columns: Sequence[Prepared],
+        products: Mapping[Product, Any],
+        where: Mask,
+        n_threads: int,
+    ) -> FloatArray:
+        """Give the shares of two blocks of items."""
+        return np.asarray(np.minimum(products[self.products()[0]], 1.0))
+
+    def remark(self, items: Sequence[Prepared]) -> str | None:
+        """Remark on items that predict anything."""
+        return remark_full_rank(items, self._part, "in sample it predicts everything")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Regression:
+    """An item as predictor and as target.
+
+    Cross-validated predictions of responses Y are, fold after fold, ``left @ (right @ Y)``: a penalised
+    regression is linear in its targets, and these matrices depend on the predictor alone.
+    """
+
+    label: str
+    folds: tuple[tuple[FloatArray, FloatArray | None], ...]
+    targets: FloatArray  # centred
+    n_constant: int
+
+    def predict(self, targets: FloatArray) -> FloatArray:
+        """Predict each stimulus from the folds that it is not in."""
+        return np.vstack(
+            [left @ (targets if right is None else right @ targets) for left, right in self.folds]
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class _RegressionPart(Part):
+    penalty: float
+    folds: int
+    keep_units: bool
+
+    def prepare(self, data: FloatArray, label: str) -> _Regression:
+        """Decompose one item, once for each fold."""
+        check.require_folds(self.folds, len(data), label)
+        mean, _, size = reduce_stimuli(data, True, label)
+        centered = (data - mean) / size
+        # Only inner products of stimuli matter to predictions.
+        reduced = lower_trapezoid(centered) if centered.shape[1] > len(data) else centered
+        folds = tuple(
+            self._fold(reduced, test, self.penalty / size**2)
+            for test in np.array_split(np.arange(len(data)), self.folds)
+        )
+        if not self.keep_units:
+            return _Regression(label, folds, reduced, 0)
+        noise = 8 * np.finfo(np.float64).eps * np.abs(data).max(axis=0) / size
+        varying = np.abs(centered).max(axis=0) > noise
+        targets = np.ascontiguousarray(centered[:, varying])
+        return _Regression(label, folds, targets, int((~varying).sum()))
+
+    @staticmethod
+    def _fold(data: FloatArray, test: Any, penalty: float) -> tuple[FloatArray, FloatArray | None]:
+        """Give the map from all targets to predictions in one fold, as one matrix or two, the cheaper way."""
+        n_stimuli = len(data)
+        train = np.delete(np.arange(n_stimuli), test)
+        mean = data[train].mean(axis=0)
+        u, s, vt = np.linalg.svd(data[train] - mean, full_matrices=False)
+        # In units of all data: what the training stimuli vary by may be rounding.
+        rank = int((s > max(data.shape) * np.finfo(np.float64).eps * np.linalg.norm(data)).sum())
+        u, s, vt = u[:, :rank], s[:rank], vt[:rank]
+        # The last column and row add the mean of the training targets.
+        left = np.ones((len(test), rank + 1))
+        left[:, :rank] = ((data[test] - mean) @ vt.T) * (s / (np.square(s) + penalty))
+        right = np.zeros((rank + 1, n_stimuli))
+        right[:rank, train] = u.T
+        right[rank, train] = 1.0 / len(train)
+        if len(test) * n_stimuli <= (rank + 1) * (len(test) + n_stimuli):
+            return left @ right, None
+        return left, right
+
+
+class Ridge(Similarity):
+    """Cross-validated predictivity: how well ridge regression on X predicts Y on stimuli left out.
+
+    Stimuli are split into contiguous folds. Each is predicted from the others by the minimiser of
+    ``|Y - X B - b|^2 + penalty |B|^2``. Asymmetric: entry (i, j) is how well item i predicts item j, also
+    for i = j. At most 1, and negative where predictions are worse than the mean. Not changed by rotations and
+    translations of X and, for "r2", by rotations, isotropic scale and translations of Y; for "pearson" by
+    permutations, translations and positive scales of single units of Y. At penalty 0 not changed by
+    invertible linear maps of X if it has more stimuli in training than units. Not a metric.
+
+    Parameters
+    ----------
+    penalty : float, default 1.0
+        Weight of the penalty, 0 or more, in squared units of X summed over stimuli: scale X, for example to
+        unit variance, if representations differ in scale. 0 is ordinary regression, of minimal norm if that
+        is not unique.
+    folds : int, default 5
+        Number of folds, from 2 to the number of stimuli (leave one out). Shuffle stimuli beforehand if their
+        order carries meaning.
+    score : {"r2", "pearson"}, default "r2"
+        "r2": one minus the summed squares of errors over those of Y around its mean, pooled over units and
+        folds. "pearson": the correlation of predictions, of all folds together, with responses, averaged
+        over the units of Y. Units that do not vary have none and are left out, with a warning; a prediction
+        that does not vary counts as 0.
+
+    Notes
+    -----
+    Each item is decomposed once for each fold; all else are matrix products. The score is that of all
+    predictions together, not the mean over folds. Where X tells nothing, predictions are training means,
+    which are low where responses are high: scores are then below 0, correlations too.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import neurogeom as ng
+    >>> X = np.random.default_rng(0).normal(size=(60, 4))
+    >>> round(ng.Ridge(penalty=0.0).similarity(X, X @ [[1.0], [0.0], [-2.0], [1.0]] + 3), 6)
+    1.0
+    """
+
+    symmetric = False
+    diagonal = None
+
+    def __init__(
+        self, penalty: float = 1.0, *, folds: int = 5, score: Literal["r2", "pearson"] = "r2"
+    ) -> None:
+        self.penalty = check.as_penalty(penalty)
+        self.folds = _validate.as_count(folds, "folds", minimum=2)
+        self.score = _validate.as_choice(score, "score", _SCORES)
+        options = [] if self.penalty == 1 else [f"{self.penalty:g}"]
+        options += [] if self.folds == 5 else [f"{self.folds} folds"]
+        options += [] if self.score == "r2" else [self.score]
+        self.name = f"ridge({', '.join(options)})" if options else "ridge"
+        self._part = _RegressionPart(self.penalty, self.folds, self.score == "pearson")
+
+    def parts(self, held_out: bool = False) -> tuple[Part, ...]:
+        """Declare what is needed of each item; see the base class."""
+        del held_out
+        return (self._part,)
+
+    def pair(
+        self,
+        rows: Sequence[Prepared],
+        columns: Sequence[Prepared],
+        products: Mapping[Product, Any],
+        where: Mask,
+        n_threads: int,
+    ) -> FloatArray:
+        """Give the scores of two blocks of items."""
+        del products
+        left, right = ([item[self._part] for item in side] for side in (rows, columns))
+        score = _explained if self.score == "r2" else _mean_correlation
+        return map_pairs(score, left, right, where, n_threads)
+
+    def remark(self, items: Sequence[Prepared]) -> str | None:
+        """Remark on units that are left out."""
+        having = [item[self._part] for item in items if item[self._part].n_constant]
+        if not having:
+            return None
+        more = f" (and of {len(having) - 1} more)" if len(having) > 1 else ""
+        return (
+            f"{having[0].n_constant} units of {having[0].label}{more} do not vary over stimuli: they have no "
+            "correlation and are left out"
+        )
+
+
+def _explained(x: _Regression, y: _Regression) -> float:
+    errors = y.targets - x.predict(y.targets)
+    return 1.0 - float(np.square(errors).sum() / np.square(y.targets).sum())
+
+
+def _mean_correlation(x: _Regression, y: _Regression) -> float:
+    predicted = x.predict(y.targets)
+    predicted -= predicted.mean(axis=0)
+    lengths = [np.linalg.norm(side, axis=0) for side in (predicted, y.targets)]
+    # Rounding of a constant prediction does not count as variation.
+    varies = lengths[0] > len(predicted) * np.finfo(np.float64).eps * lengths[1]
+    products = (predicted * y.targets).sum(axis=0)
+    correlations = np.zeros(len(varies))
+    correlations[varies] = products[varies] / (lengths[0] * lengths[1])[varies]
+    return float(correlations.mean())

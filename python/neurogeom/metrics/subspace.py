@@ -1,0 +1,254 @@
+"""Subspaces of stimulus space: principal angles, distances and overlap."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from .. import _validate
+from .. import _validate_pairwise as check
+from .._threads import single_threaded_blas
+from .._validate import FloatArray
+from ..representation import as_items, require_same_stimuli
+from ._cores import WeightedSquares
+from ._subspaces import (
+    is_near,
+    orthonormal,
+    principal_angles,
+    projector_distance,
+    ranks_of,
+    remark_full_rank,
+    remark_ties,
+    span_part,
+)
+from .base import Distance, Mask, Part, Prepared, Product, Similarity, map_pairs, prepare_item, warn_of
+
+_KINDS = ("grassmann", "chordal", "projection")
+
+
+def subspace_angles(X: Any, Y: Any, *, center: bool = True, n_components: int | None = None) -> FloatArray:
+    """Principal angles between the subspaces of stimulus space that two representations span.
+
+    Their cosines are the canonical correlations (of centred responses). Not changed by invertible linear
+    maps of either representation nor, with `center`, by translations.
+
+    Parameters
+    ----------
+    X, Y : array-like of shape (n_stimuli, n_units)
+        Responses to the same stimuli.
+    center : bool, default True
+        Subtract the mean over stimuli. SciPy's ``subspace_angles`` does not.
+    n_components : int, optional
+        Use only the span of this many leading principal components (or all, where there are fewer).
+
+    Returns
+    -------
+    ndarray of shape (min(rank_x, rank_y),)
+        Angles in radians from 0 to pi / 2, largest first as in SciPy; small ones to full precision.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an input cannot be read, holds NaN or infinity, does not vary, or the stimuli differ.
+
+    Notes
+    -----
+    Bjorck & Golub, Numerical methods for computing angles between linear subspaces, 1973. Linearly dependent
+    units are allowed: the rank is found first.
+
+    Examples
+    --------
+    >>> import neurogeom as ng
+    >>> X, Y = [[1.0], [0.0], [0.0]], [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
+    >>> ng.subspace_angles(X, Y, center=False).round(4)
+    array([0.7854])
+    """
+    return SubspaceDistance(center=center, n_components=n_components).angles(X, Y)
+
+
+class SubspaceDistance(Distance):
+    """Distance between the subspaces of stimulus space that two representations span.
+
+    With principal angles theta, ranks k and l and projectors P and Q on the two subspaces:
+
+    - "grassmann": ``sqrt(sum(theta^2) + |k - l| pi^2 / 4)``, the length of the shortest path;
+    - "chordal": ``sqrt(sum(sin(theta)^2) + |k - l| / 2)``, the Frobenius norm of P - Q over the root of 2;
+    - "projection": the spectral norm of P - Q, the sine of the largest angle, 1 if ranks differ.
+
+    Each is a metric between subspaces, of unequal dimension too. Without `n_components` they are not changed
+    by invertible linear maps of either representation and by translations; with it by rotations, isotropic
+    scale and translations.
+
+    Parameters
+    ----------
+    kind : {"grassmann", "chordal", "projection"}, default "grassmann"
+        Which distance.
+    n_components : int, optional
+        Compare the spans of this many leading principal components (or all, where there are fewer) instead
+        of the whole column spaces.
+    center : bool, default True
+        Subtract the mean over stimuli.
+
+    Notes
+    -----
+    Edelman, Arias & Smith, The geometry of algorithms with orthogonality constraints, 1998; for unequal
+    dimensions Ye & Lim, Schubert varieties and distances between subspaces of different dimensions, 2016
+    (their chordal distance has |k - l| where ours has half of it, as the difference of projectors gives).
+    Whole column spaces have little to tell where there are as many units as stimuli: a warning says so.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import neurogeom as ng
+    >>> X = np.random.default_rng(0).normal(size=(50, 4))
+    >>> round(ng.SubspaceDistance("chordal").distance(X, X[:, :2]), 6)
+    1.0
+    """
+
+    def __init__(
+        self,
+        kind: Literal["grassmann", "chordal", "projection"] = "grassmann",
+        *,
+        n_components: int | None = None,
+        center: bool = True,
+    ) -> None:
+        self.kind = _validate.as_choice(kind, "kind", _KINDS)
+        self.n_components = None if n_components is None else _validate.as_count(n_components, "n_components")
+        self.center = check.as_flag(center, "center")
+        self.name = _name(self.kind, self.n_components, self.center, centered=True)
+        self._part = span_part(self.center, self.n_components)
+
+    def parts(self, held_out: bool = False) -> tuple[Part, ...]:
+        """Declare the bases; see the base class."""
+        del held_out
+        return (self._part,)
+
+    def products(self, held_out: bool = False) -> tuple[Product, ...]:
+        """Declare the core product; only the chordal distance has one."""
+        del held_out
+        return (WeightedSquares(self._part),) if self.kind == "chordal" else ()
+
+    def pair(
+        self,
+        rows: Sequence[Prepared],
+        columns: Sequence[Prepared],
+        products: Mapping[Product, Any],
+        where: Mask,
+        n_threads: int,
+    ) -> FloatArray:
+        """Give squared distances of two blocks of items, for "projection" distances."""
+        left, right = ([orthonormal(item[self._part]) for item in side] for side in (rows, columns))
+        if self.kind == "grassmann":
+            return map_pairs(_squared_length, left, right, where, n_threads)
+        if self.kind == "projection":
+            return map_pairs(_projector_gap, left, right, where, n_threads)
+        ranks = [ranks_of(side, self._part) for side in (rows, columns)]
+        total = ranks[0][:, None] + ranks[1]
+        squared = total - 2.0 * products[self.products()[0]] * np.multiply.outer(*ranks)
+        near = where & is_near(squared, total)
+        ones = [[(basis, np.ones(basis.shape[1])) for basis in side] for side in (left, right)]
+        exact = map_pairs(projector_distance, ones[0], ones[1], near, n_threads)
+        return np.where(near, exact, squared) / 2.0
+
+    def finish(self, values: FloatArray) -> FloatArray:
+        """Turn them into distances."""
+        return values if self.kind == "projection" else np.sqrt(values)
+
+    def remark(self, items: Sequence[Prepared]) -> str | None:
+        """Remark on subspaces that are all of the space, or not determined."""
+        return _remark(items, self._part)
+
+    def angles(self, X: Any, Y: Any) -> FloatArray:
+        """Give the principal angles of one pair; see :func:`subspace_angles`."""
+        items = as_items([X, Y], "representations", ["X", "Y"])
+        items = [dataclasses.replace(item, label=item.name) for item in items]
+        require_same_stimuli(items)
+        with single_threaded_blas():
+            records = [prepare_item([self], item) for item in items]
+            warn_of([self], records)
+            bases = [orthonormal(record[self._part]) for record in records]
+            return principal_angles(bases[0], bases[1])
+
+
+class EigenspaceOverlap(Similarity):
+    """Overlap of two subspaces of stimulus space: the squared Frobenius norm of U'V over the larger rank.
+
+    U and V are orthonormal bases of the column spaces. From 0 to 1, and 1 only for equal subspaces; the sum
+    of the squared cosines of principal angles over the larger rank. Not changed by invertible linear maps of
+    either representation; with `n_components` by rotations and isotropic scale only. Not a metric, nor is
+    one minus it; the chordal :class:`SubspaceDistance` is one.
+
+    Parameters
+    ----------
+    n_components : int, optional
+        Compare the spans of this many leading principal components (or all, where there are fewer).
+    center : bool, default False
+        Subtract the mean over stimuli, as most other measures do. The overlap is then also invariant to
+        translations.
+
+    Notes
+    -----
+    May, Zhang, Dao & Re, On the downstream performance of compressed word embeddings, NeurIPS 2019.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import neurogeom as ng
+    >>> X = np.random.default_rng(0).normal(size=(50, 4))
+    >>> round(ng.EigenspaceOverlap().similarity(X, X[:, :1]), 6)
+    0.25
+    """
+
+    def __init__(self, *, n_components: int | None = None, center: bool = False) -> None:
+        self.n_components = None if n_components is None else _validate.as_count(n_components, "n_components")
+        self.center = check.as_flag(center, "center")
+        self.name = _name("eigenspace_overlap", self.n_components, self.center, centered=False)
+        self._part = span_part(self.center, self.n_components)
+
+    def products(self, held_out: bool = False) -> tuple[Product, ...]:
+        """Declare the core product; see the base class."""
+        del held_out
+        return (WeightedSquares(self._part),)
+
+    def pair(
+        self,
+        rows: Sequence[Prepared],
+        columns: Sequence[Prepared],
+        products: Mapping[Product, Any],
+        where: Mask,
+        n_threads: int,
+    ) -> FloatArray:
+        """Give the overlaps of two blocks of items."""
+        smaller = np.minimum.outer(*(ranks_of(side, self._part) for side in (rows, columns)))
+        return np.asarray(np.minimum(products[self.products()[0]] * smaller, 1.0))
+
+    def remark(self, items: Sequence[Prepared]) -> str | None:
+        """Remark on subspaces that are all of the space, or not determined."""
+        return _remark(items, self._part)
+
+
+def _name(base: str, n_components: int | None, center: bool, *, centered: bool) -> str:
+    options = [] if n_components is None else [f"{n_components} components"]
+    if center != centered:
+        options.append("centered" if center else "uncentered")
+    return f"{base}({', '.join(options)})" if options else base
+
+
+def _remark(items: Sequence[Prepared], part: Part) -> str | None:
+    consequence = "it spans all of stimulus space"
+    return remark_full_rank(items, part, consequence) or remark_ties(items, part)
+
+
+def _squared_length(x: FloatArray, y: FloatArray) -> float:
+    unmatched = abs(x.shape[1] - y.shape[1])
+    return float(np.square(principal_angles(x, y)).sum() + unmatched * math.pi**2 / 4)
+
+
+def _projector_gap(x: FloatArray, y: FloatArray) -> float:
+    if x.shape[1] != y.shape[1]:
+        return 1.0
+    return math.sin(principal_angles(x, y)[0])
