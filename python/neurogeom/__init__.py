@@ -34,7 +34,9 @@ from .metrics import (
     ShapeMetric,
     StreamingCKA,
     SubspaceDistance,
+    cca,
     cka,
+    procrustes,
     subspace_angles,
 )
 from .overlap import Overlap, overlap
@@ -81,6 +83,7 @@ __all__ = [
     "alignment",
     "ball_capacity",
     "build_info",
+    "cca",
     "cka",
     "correlated_capacity",
     "correlated_sphere_capacity",
@@ -96,6 +99,7 @@ __all__ = [
     "overlap",
     "pairwise",
     "point_capacity",
+    "procrustes",
     "project_cone",
     "random_projection",
     "simulated_capacity",

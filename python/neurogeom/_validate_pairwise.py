@@ -265,6 +265,8 @@ def require_both_tests(first: Any, second: Any, names: tuple[str, str]) -> None:
     if (first is None) != (second is None):
         given, missing = names if second is None else names[::-1]
         raise ValueError(f"{given} needs {missing} beside it")
+
+
 def as_penalty(value: Any, name: str = "penalty") -> float:
     """Take a weight of a penalty, 0 or more."""
     number = as_number(value, name)

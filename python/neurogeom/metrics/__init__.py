@@ -15,7 +15,7 @@ from .cka import CKA, cka
 from .gulp import GULP
 from .matching import Permutation
 from .predictivity import LinearR2, Ridge
-from .shape import CCA, Procrustes, ShapeMetric
+from .shape import CCA, Procrustes, ShapeMetric, cca, procrustes
 from .subspace import EigenspaceOverlap, SubspaceDistance, subspace_angles
 
 __all__ = [
@@ -42,7 +42,9 @@ __all__ = [
     "StreamingCKA",
     "SubspaceDistance",
     "as_metric",
+    "cca",
     "cka",
+    "procrustes",
     "subspace_angles",
 ]
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
+from numpy.typing import NDArray
 
 from .. import _validate_pairwise as check
 from .._validate import FloatArray
 from .base import Part
 
+_EPS = float(np.finfo(np.float64).eps)
 # A triangle with a smaller reciprocal condition number gets a singular value decomposition to find its rank.
 _WELL_CONDITIONED = 1e-7
 
@@ -51,70 +54,24 @@ class FactorPart(Part):
 
     def prepare(self, data: FloatArray, label: str) -> Factor:
         """Reduce one item."""
-        mean, reduced, size = reduce_stimuli(data, self.center, label)
-        norm = float(np.linalg.norm(reduced))
-        reduced /= norm
-        rows = len(reduced)
+        reduced = reduce_stimuli(data, self.center, label)
+        norm = float(np.linalg.norm(reduced.matrix))
+        matrix = reduced.matrix / norm
+        if self.keep_map:
+            rotation, upper = np.linalg.qr(matrix.T)
+            factor = np.ascontiguousarray(np.tril(upper.T))
+        else:
+            factor = lower_trapezoid(matrix)
+        found = Factor(label, factor, norm * reduced.size, factor.shape[1], len(factor), trapezoidal=True)
         if not self.keep_map:
-            matrix = lower_trapezoid(reduced)
-            return Factor(label, matrix, norm * size, matrix.shape[1], rows, trapezoidal=True)
-        rotation, upper = np.linalg.qr(reduced.T)
-        matrix = np.ascontiguousarray(np.tril(upper.T))
-        return Factor(
-            label, matrix, norm * size, matrix.shape[1], rows, mean=mean, map=rotation / (norm * size)
+            return found
+        return dataclasses.replace(
+            found, mean=reduced.mean, map=reduced.for_all_units(rotation / (norm * reduced.size))
         )
 
     def prepare_held_out(self, record: Factor, data: FloatArray, label: str) -> Factor:
         """Put other stimuli into the coordinates of F."""
-        return hold_out(record, data)
-
-
-@dataclasses.dataclass(frozen=True)
-class BasisPart(Part):
-    """An orthonormal basis of the column space of X, divided by the root of its rank."""
-
-    center: bool = True
-    rank_tolerance: float | None = None
-    keep_map: bool = False
-
-    def prepare(self, data: FloatArray, label: str) -> Factor:
-        """Find the numerical rank of one item and a basis."""
-        if not self.keep_map:
-            _, reduced, size = reduce_stimuli(data, self.center, label)
-            norm = float(np.linalg.norm(reduced))
-            factor = lower_trapezoid(reduced / norm)
-            basis = self._well_conditioned_basis(factor)
-            if basis is not None:
-                rank = basis.shape[1]
-                matrix = basis / math.sqrt(rank)
-                return Factor(label, matrix, norm * size, rank, len(basis), trapezoidal=True)
-        found = SpectrumPart(self.center, self.rank_tolerance, self.keep_map).prepare(data, label)
-        matrix = found.matrix if self.keep_map else lower_trapezoid(found.matrix)
-        root = math.sqrt(found.rank)
-        kept = None if found.map is None else found.map / root
-        return dataclasses.replace(found, matrix=matrix / root, map=kept, trapezoidal=not self.keep_map)
-
-    def _well_conditioned_basis(self, factor: FloatArray) -> FloatArray | None:
-        """Orthonormalise the columns of a trapezoid, which keeps it one; None if its rank is in doubt."""
-        rows, columns = factor.shape
-        if self.rank_tolerance is not None and self.rank_tolerance > _WELL_CONDITIONED / columns:
-            return None
-        if rows == columns:  # all of stimulus space, unless the rank is smaller
-            reciprocal, _ = scipy.linalg.lapack.dtrcon(factor, uplo="L")
-            return np.eye(rows) if reciprocal > _WELL_CONDITIONED else None
-        # From the last column to the first, so that each only gets entries where it has some.
-        flipped = np.ascontiguousarray(factor[::-1, ::-1])
-        rotation, upper = np.linalg.qr(flipped)
-        if not np.diagonal(upper).all():
-            return None
-        reciprocal, _ = scipy.linalg.lapack.dtrcon(upper)
-        if not reciprocal > _WELL_CONDITIONED:
-            return None
-        return np.ascontiguousarray(np.tril(rotation[::-1, ::-1]))
-
-    def prepare_held_out(self, record: Factor, data: FloatArray, label: str) -> Factor:
-        """Put other stimuli into the coordinates of the basis."""
-        return dataclasses.replace(hold_out(record, data), held_out_outside=0.0)
+        return hold_out(record, data, keep_outside=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,52 +84,123 @@ class SpectrumPart(Part):
 
     def prepare(self, data: FloatArray, label: str) -> Factor:
         """Decompose one item."""
-        mean, reduced, size = reduce_stimuli(data, self.center, label)
-        norm = float(np.linalg.norm(reduced))
-        reduced /= norm
+        return self.decompose(reduce_stimuli(data, self.center, label), data.shape, label)
+
+    def decompose(self, reduced: Reduced, shape: tuple[int, ...], label: str) -> Factor:
+        """Decompose a reduced item."""
+        norm = float(np.linalg.norm(reduced.matrix))
+        matrix = reduced.matrix / norm
         if self.keep_map:
-            left, singular, right = np.linalg.svd(reduced, full_matrices=False)
+            left, singular, right = np.linalg.svd(matrix, full_matrices=False)
         else:
-            left, singular, _ = np.linalg.svd(lower_trapezoid(reduced), full_matrices=False)
+            left, singular, _ = np.linalg.svd(lower_trapezoid(matrix), full_matrices=False)
         tolerance = self.rank_tolerance
         if tolerance is None:
-            tolerance = max(data.shape) * np.finfo(np.float64).eps
+            tolerance = max(shape) * _EPS
         rank = int((singular > tolerance * singular[0]).sum())
         left, singular = np.ascontiguousarray(left[:, :rank]), singular[:rank]
-        scale = norm * size
+        scale = norm * reduced.size
         found = Factor(label, left, scale, rank, len(left), singular=singular)
         if not self.keep_map:
             return found
-        return dataclasses.replace(found, mean=mean, map=right[:rank].T / (singular * scale))
+        coordinates = reduced.for_all_units(right[:rank].T / (singular * scale))
+        return dataclasses.replace(found, mean=reduced.mean, map=coordinates)
 
     def prepare_held_out(self, record: Factor, data: FloatArray, label: str) -> Factor:
         """Put other stimuli into the coordinates of the singular vectors."""
-        return dataclasses.replace(hold_out(record, data), held_out_outside=0.0)
+        return hold_out(record, data, keep_outside=False)
 
 
-def reduce_stimuli(data: FloatArray, center: bool, label: str) -> tuple[FloatArray, FloatArray, float]:
-    """Centre a representation and drop the direction in stimulus space that this empties.
+@dataclasses.dataclass(frozen=True)
+class BasisPart(Part):
+    """An orthonormal basis of the column space of X, divided by the root of its rank."""
 
-    Returns the mean, a matrix with the inner products of the (centred) columns, and a power of two that it
-    was divided by.
-    """
+    center: bool = True
+    rank_tolerance: float | None = None
+    keep_map: bool = False
+
+    def prepare(self, data: FloatArray, label: str) -> Factor:
+        """Find the numerical rank of one item and a basis."""
+        reduced = reduce_stimuli(data, self.center, label)
+        scale = float(np.linalg.norm(reduced.matrix)) * reduced.size
+        # The column space does not depend on the scales of units, but the accuracy of its basis does.
+        _, exponents = np.frexp(np.linalg.norm(reduced.matrix, axis=0))
+        balance = np.ldexp(1.0, -exponents)
+        balanced = reduced._replace(matrix=reduced.matrix * balance)
+        if not self.keep_map:
+            basis = self._well_conditioned_basis(lower_trapezoid(balanced.matrix))
+            if basis is not None:
+                rank = basis.shape[1]
+                return Factor(label, basis / math.sqrt(rank), scale, rank, len(basis), trapezoidal=True)
+        part = SpectrumPart(self.center, self.rank_tolerance, self.keep_map)
+        found = part.decompose(balanced, data.shape, label)
+        matrix = found.matrix if self.keep_map else lower_trapezoid(found.matrix)
+        root = math.sqrt(found.rank)
+        coordinates = found.map
+        if coordinates is not None:
+            coordinates = reduced.for_all_units(balance[:, None] * coordinates[reduced.kept]) / root
+        return dataclasses.replace(
+            found, matrix=matrix / root, scale=scale, map=coordinates, trapezoidal=not self.keep_map
+        )
+
+    def _well_conditioned_basis(self, factor: FloatArray) -> FloatArray | None:
+        """Orthonormalise the columns of a trapezoid, which keeps it one; None if its rank is in doubt."""
+        rows, columns = factor.shape
+        if self.rank_tolerance is not None and self.rank_tolerance > _WELL_CONDITIONED / columns:
+            return None
+        if rows == columns:  # all of stimulus space, unless the rank is smaller
+            reciprocal, _ = scipy.linalg.lapack.dtrcon(factor, uplo="L")
+            return np.eye(rows) if reciprocal > _WELL_CONDITIONED else None
+        # From the last column to the first, so that each only gets entries where it has some.
+        flipped = np.ascontiguousarray(factor[::-1, ::-1])
+        rotation, upper = np.linalg.qr(flipped)
+        reciprocal, _ = scipy.linalg.lapack.dtrcon(upper)
+        if not reciprocal > _WELL_CONDITIONED:
+            return None
+        return np.ascontiguousarray(np.tril(rotation[::-1, ::-1]))
+
+    def prepare_held_out(self, record: Factor, data: FloatArray, label: str) -> Factor:
+        """Put other stimuli into the coordinates of the basis."""
+        return hold_out(record, data, keep_outside=False)
+
+
+class Reduced(NamedTuple):
+    """A centred representation without what cannot matter; see :func:`reduce_stimuli`."""
+
+    matrix: FloatArray
+    size: float  # the power of two that it was divided by
+    mean: FloatArray
+    kept: NDArray[np.intp]  # units that vary
+
+    def for_all_units(self, rows: FloatArray) -> FloatArray:
+        """Put rows for units that vary among zeros for the others."""
+        full = np.zeros((len(self.mean), rows.shape[1]))
+        full[self.kept] = rows
+        return full
+
+
+def reduce_stimuli(data: FloatArray, center: bool, label: str) -> Reduced:
+    """Centre a representation, and drop units that do not vary and the stimulus direction that this empties."""
     mean = data.mean(axis=0) if center else np.zeros(data.shape[1])
     centered = data - mean
     if center:
         rest = centered.mean(axis=0)  # what rounding of the mean left over
         centered -= rest
         mean = mean + rest
-    largest = max(float(centered.max()), -float(centered.min()))
-    # Rounding of a constant column does not count as variation.
-    noise = 8 * np.finfo(np.float64).eps * max(float(data.max()), -float(data.min()))
-    check.require_spread(largest if not center or largest > noise else 0.0, label)
-    size = math.ldexp(1.0, math.frexp(largest)[1])
+    largest = np.maximum(centered.max(axis=0), -centered.min(axis=0))
+    # What rounding of the mean makes of a constant is no variation.
+    noise = 8 * _EPS * np.maximum(data.max(axis=0), -data.min(axis=0)) if center else 0.0
+    (kept,) = np.nonzero(largest > noise)
+    check.require_spread(float(kept.size), label)
+    if kept.size < data.shape[1]:
+        centered = centered[:, kept]
+    size = math.ldexp(1.0, math.frexp(float(largest[kept].max()))[1])
     centered /= size
-    if not center:
-        return mean, centered, size
-    # A Householder reflection takes the vector of ones, to which columns are orthogonal, to the first axis.
-    reduced = centered[1:] - centered[0] / (1.0 + math.sqrt(len(data)))
-    return mean, reduced, size
+    if center:
+        # A Householder reflection takes the vector of ones, which the columns are orthogonal to, to the first
+        # axis.
+        centered = centered[1:] - centered[0] / (1.0 + math.sqrt(len(data)))
+    return Reduced(centered, size, mean, kept)
 
 
 def lower_trapezoid(matrix: FloatArray) -> FloatArray:
@@ -183,14 +211,13 @@ def lower_trapezoid(matrix: FloatArray) -> FloatArray:
     return np.ascontiguousarray((upper * signs[:, None]).T)
 
 
-def hold_out(record: Factor, data: FloatArray) -> Factor:
-    """Extend a record by other stimuli in its coordinates."""
-    assert record.map is not None
-    assert record.mean is not None
+def hold_out(record: Factor, data: FloatArray, keep_outside: bool) -> Factor:
+    """Extend a record by other stimuli in its coordinates, and by the norm of what these leave out."""
+    if record.map is None or record.mean is None:  # it serves the training data only
+        return record
     centered = data - record.mean
-    coordinates = centered @ record.map
     outside = 0.0
-    if record.rank < data.shape[1]:
+    if keep_outside and record.rank < data.shape[1]:
         rotation, _ = np.linalg.qr(record.map)
         outside = float(np.linalg.norm(centered - (centered @ rotation) @ rotation.T)) / record.scale
-    return dataclasses.replace(record, held_out=coordinates, held_out_outside=outside)
+    return dataclasses.replace(record, held_out=centered @ record.map, held_out_outside=outside)

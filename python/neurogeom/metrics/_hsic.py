@@ -36,7 +36,7 @@ def packed_linear_gram(data: FloatArray, estimator: str, center: bool) -> tuple[
     squared = float(np.vdot(data, data))
     count = len(data)
     packed = core.packed_gram(np.ascontiguousarray(data))
-    vector, diagonal = packed[: -count], packed[-count:]
+    vector, diagonal = packed[:-count], packed[-count:]
     noise = 8 * max(data.shape) * _EPS * squared
     if estimator == "biased":
         # It counts the diagonal, so that only data without spread have none.

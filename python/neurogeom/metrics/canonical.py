@@ -166,8 +166,8 @@ class _LoadedPart(Part):
         """Find the basis and loadings of one item; the latter up to a factor."""
         found = BasisPart(self.center).prepare(data, label)
         basis = orthonormal(found)
-        _, reduced, _ = reduce_stimuli(data, self.center, label)
-        return _Loaded(label, basis, basis.T @ reduced, found.rank, found.size)
+        reduced = reduce_stimuli(data, self.center, label)
+        return _Loaded(label, basis, basis.T @ reduced.matrix, found.rank, found.size)
 
 
 class PWCCA(Similarity):

@@ -113,7 +113,8 @@ class _RegressionPart(Part):
     def prepare(self, data: FloatArray, label: str) -> _Regression:
         """Decompose one item, once for each fold."""
         check.require_folds(self.folds, len(data), label)
-        mean, _, size = reduce_stimuli(data, True, label)
+        found = reduce_stimuli(data, True, label)
+        mean, size = found.mean, found.size
         centered = (data - mean) / size
         # Only inner products of stimuli matter to predictions.
         reduced = lower_trapezoid(centered) if centered.shape[1] > len(data) else centered

@@ -108,8 +108,8 @@ class LinearCKA(Estimator):
 
     def _gram(self, data: FloatArray, name: str) -> FloatArray:
         # The power of two keeps fourth powers in the range of float64 and changes no other bit.
-        mean, _, size = reduce_stimuli(data, self.center_columns, name)
-        data = (data - mean) / size
+        reduced = reduce_stimuli(data, self.center_columns, name)
+        data = (data - reduced.mean) / reduced.size
         return data @ data.T
 
     def _native(self) -> Metric | None:

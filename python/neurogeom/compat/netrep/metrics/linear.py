@@ -176,7 +176,7 @@ class LinearMetric(AligningMetric):
         return _completed(left_basis @ u[:, :rank], n), _completed(right_basis @ vt[:rank].T, n).T
 
     def _prepare(self, data: FloatArray, name: str) -> Whitened:
-        mean, _, _ = reduce_stimuli(data, self.center_columns, name)
+        mean = reduce_stimuli(data, self.center_columns, name).mean
         if self.parity and self.center_columns:  # to the bit, as undetermined directions come from rounding
             mean = data.mean(axis=0)
         centered = data - mean

@@ -142,7 +142,7 @@ class PermutationMetric(AligningMetric):
         return self
 
     def _prepare(self, data: FloatArray, name: str) -> Centered:
-        mean, _, _ = reduce_stimuli(data, self.center_columns, name)
+        mean = reduce_stimuli(data, self.center_columns, name).mean
         return Centered(mean, data - mean)
 
     def _apply(self, centered: FloatArray, side: int) -> FloatArray:
