@@ -87,3 +87,13 @@ def separability_thresholds(
     n_threads: int,
     progress: _Progress,
 ) -> _Array: ...
+def kendall_balances(
+    row_ranks: Sequence[NDArray[np.int32]],
+    row_orders: Sequence[NDArray[np.int32]],
+    row_runs: Sequence[NDArray[np.int32]],
+    column_ranks: Sequence[NDArray[np.int32]],
+    column_orders: Sequence[NDArray[np.int32]],
+    column_runs: Sequence[NDArray[np.int32]],
+    where: NDArray[np.bool_],
+    n_threads: int,
+) -> NDArray[np.int64]: ...
