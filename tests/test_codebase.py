@@ -150,6 +150,7 @@ FLOORS = [
     {
         "_validate",
         "_validate_pairwise",
+        "_validate_rdm",
         "_validate_stimuli",
         "_rng",
         "_threads",

@@ -16,6 +16,8 @@ from .dimensionality import Dimensionality, dimensionality
 from .exemplars import downsample, exemplar_manifolds, random_projection, translation_manifolds
 from .joint import EffectiveGeometry, effective_geometry
 from .manifolds import Manifolds, manifolds
+from .metrics.rsa import RSA, rdm, rsa
+from .metrics.rsatoolbox import from_rsatoolbox, to_rsatoolbox
 from .overlap import Overlap, overlap
 from .pairwise import pairwise
 from .representation import RDM, Representation
@@ -25,6 +27,7 @@ __version__ = _version("neurogeom")
 
 __all__ = [
     "RDM",
+    "RSA",
     "Alignment",
     "ConeProjection",
     "ConvergenceWarning",
@@ -51,6 +54,7 @@ __all__ = [
     "effective_geometry",
     "ellipsoid_capacity",
     "exemplar_manifolds",
+    "from_rsatoolbox",
     "load",
     "manifold_capacity",
     "manifolds",
@@ -59,9 +63,12 @@ __all__ = [
     "point_capacity",
     "project_cone",
     "random_projection",
+    "rdm",
+    "rsa",
     "simulated_capacity",
     "simulated_ellipsoid_capacity",
     "sparse_dichotomies",
     "tilted_dichotomies",
+    "to_rsatoolbox",
     "translation_manifolds",
 ]

@@ -7,11 +7,14 @@ from typing import Any
 
 from .. import _validate_pairwise as check
 from .base import Distance, Metric, Part, Product, Similarity
+from .rsa import RSA
 
 __all__ = ["METRICS", "Distance", "Metric", "Part", "Product", "Similarity", "as_metric"]
 
 # What `metric="..."` may be, with default options.
-METRICS: dict[str, Callable[[], Metric]] = {}
+METRICS: dict[str, Callable[[], Metric]] = {
+    "rsa": RSA,
+}
 
 
 def as_metric(value: Any) -> Metric:
