@@ -13,7 +13,7 @@ import numpy as np
 from .. import _validate, _validate_pairwise, _validate_rdm
 from .._threads import single_threaded_blas
 from .._validate import FloatArray
-from ..representation import RDM, as_items
+from ..representation import RDM, Representation, as_items
 from ._covariance import Covariance
 from ._rdm import RDMRule
 from ._rdm_comparisons import (
@@ -99,9 +99,9 @@ class RSA(Similarity):
     >>> IT = ng.RDM([0.9, 0.7, 0.2, 0.4, 0.8, 0.6], name="human IT")
     >>> metric = ng.RSA("correlation", "kendall")
     >>> round(metric.similarity(V1, IT), 3)
-    0.6
+    0.501
     >>> round(metric.distance(V1, IT), 3)  # its arccosine
-    0.927
+    1.046
     """
 
     def __init__(
@@ -254,7 +254,7 @@ def rsa(
     >>> X = rng.standard_normal((20, 50))
     >>> Y = X + rng.standard_normal((20, 50))
     >>> round(ng.rsa(X, Y), 3), round(ng.rsa(X, Y, rdm="sqeuclidean", compare="cosine_cov"), 3)
-    (0.459, 0.796)
+    (0.42, 0.846)
     """
     metric = RSA(
         rdm,
@@ -336,7 +336,9 @@ def rdm(
     array([12.5,  2. ,  6.5])
     """
     rule = RDMRule.from_user(kind, "kind", noise_covariance, folds, stimuli, prior_lambda, prior_weight)
-    item = dataclasses.replace(as_items([X], "X", ["X"])[0], label="X")
+    if not isinstance(X, (Representation, RDM)):
+        _validate_pairwise.as_responses(X, "X")  # where errors call it X
+    item = dataclasses.replace(as_items([X], "X")[0], label="X")
     data = item.read()
     if isinstance(data, RDM):
         _validate_pairwise.refuse_rdm("X", "rdm")
