@@ -34,11 +34,11 @@ std::int64_t merge_counting(const std::int32_t* left, const std::int32_t* middle
   while (left < middle && right < end) {
     // Random data make the branch unpredictable, so there is none.
     const std::int32_t x = *left, y = *right;
-    const bool take_right = y < x;
-    *out++ = take_right ? y : x;
-    inversions += take_right ? middle - left : 0;
+    const Index take_right = y < x;
+    *out++ = std::min(x, y);
+    inversions += (middle - left) & -take_right;
     right += take_right;
-    left += !take_right;
+    left += 1 - take_right;
   }
   out = std::copy(left, middle, out);
   std::copy(right, end, out);

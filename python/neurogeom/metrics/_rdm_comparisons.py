@@ -49,7 +49,7 @@ class RDMVector(Part):
             return _unit(ranks) if self.compare == "spearman" else ranks * np.sqrt(12 / _cubes(len(ranks)))
         values = _scaled(values, label)
         if self.compare in ("pearson", "corr_cov"):
-            check.require_varied_rdm(len(_tie_starts(np.sort(values))) > 1, len(values), label)
+            check.require_varied_rdm(float(np.ptp(values)) > _TIE, len(values), label)
             values = values - values.mean()
             values -= values.mean()
         return _unit(self._whitened(values, label) if self.compare in WHITENED else values)
@@ -140,7 +140,7 @@ class KendallCounts(Product):
 
 
 def _scaled(values: FloatArray, label: str) -> FloatArray:
-    """Divide by the largest, so that no square leaves the range of float64."""
+    """Divide by the largest size, so that no square leaves the range of float64."""
     size = float(np.abs(values).max())
     check.require_nonzero_rdm(size, label)
     return values / size
