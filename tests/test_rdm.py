@@ -170,16 +170,16 @@ def test_near_zero_distances_are_not_rounding(change):
     directions = [[Fraction(v) for v in row] for row in data.tolist()]
     for i, j in near:
         exact = sum((a - b) ** 2 for a, b in zip(directions[i], directions[j], strict=True)) / 9
-        assert found[i, j] == pytest.approx(float(exact), rel=1e-6 if change == 1e-9 else 1e-9)
+        assert found[i, j] == pytest.approx(float(exact), rel=1e-6 if change == 1e-9 else 1e-9, abs=0)
     found = ng.rdm(data, "correlation").square
     for i, j in near:
         u, v = (np.longdouble(data[k]) - np.longdouble(data[k]).mean() for k in (i, j))
         u, v = u / np.sqrt((u * u).sum()), v / np.sqrt((v * v).sum())
-        assert found[i, j] == pytest.approx(float(((u - v) ** 2).sum() / 2), rel=1e-5)
+        assert found[i, j] == pytest.approx(float(((u - v) ** 2).sum() / 2), rel=1e-5, abs=0)
     found = ng.rdm(np.vstack([COUNTS, COUNTS[:1] + change]), "poisson").square
     rates = (COUNTS[0] + 0.1) / 1.1
     step = change / 1.1
-    assert found[0, 17] == pytest.approx((step * np.log1p(step / rates)).sum() / 9, rel=1e-5)
+    assert found[0, 17] == pytest.approx((step * np.log1p(step / rates)).sum() / 9, rel=1e-5, abs=0)
 
 
 def test_duplicates_have_distance_zero_and_equal_distances_to_others():

@@ -24,7 +24,7 @@ X, Y = reference_data()
 
 def test_reference_data_are_the_ones_of_the_reference():
     for data, name in ((X, "X"), (Y, "Y")):
-        assert data.sum() == pytest.approx(REFERENCE["data_checksums"][name]["sum"], rel=1e-12)
+        assert data.sum() == pytest.approx(REFERENCE["data_checksums"][name]["sum"], rel=1e-12, abs=0)
 
 
 ENTRIES = [
@@ -52,9 +52,9 @@ def test_whitened_cosine_of_squared_distances_is_linear_cka(m, n):
     A, B = rng.standard_normal((m, n)) + 3, rng.standard_normal((m, 2 * n))
     Ac, Bc = A - A.mean(axis=0), B - B.mean(axis=0)
     cka = np.sum((Bc.T @ Ac) ** 2) / np.linalg.norm(Ac.T @ Ac) / np.linalg.norm(Bc.T @ Bc)
-    assert ng.rsa(A, B, rdm="sqeuclidean", compare="cosine_cov") == pytest.approx(cka, rel=1e-12)
+    assert ng.rsa(A, B, rdm="sqeuclidean", compare="cosine_cov") == pytest.approx(cka, rel=1e-12, abs=0)
     assert ng.rsa(A, B, rdm="mahalanobis", noise_covariance=lambda d: np.ones(d.shape[1]),
-                  compare="cosine_cov") == pytest.approx(cka, rel=1e-12)  # fmt: skip
+                  compare="cosine_cov") == pytest.approx(cka, rel=1e-12, abs=0)  # fmt: skip
 
 
 # ---- definitions
@@ -82,8 +82,8 @@ def test_correlations_are_those_of_scipy(seed, m, tied):
 def test_many_entries():
     x, y = vectors(3, 300)
     y[:20_000] = np.round(y[:20_000], 1)
-    assert compare(x, y, "kendall") == pytest.approx(scipy.stats.kendalltau(x, y).statistic, rel=1e-13)
-    assert compare(x, y, "spearman") == pytest.approx(scipy.stats.spearmanr(x, y).statistic, rel=1e-12)
+    assert compare(x, y, "kendall") == pytest.approx(scipy.stats.kendalltau(x, y).statistic, rel=1e-13, abs=0)
+    assert compare(x, y, "spearman") == pytest.approx(scipy.stats.spearmanr(x, y).statistic, rel=1e-12, abs=0)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_whitened_comparisons_by_the_explicit_covariance(m, shape):
         a, b = (v - (v.mean() if how == "corr_cov" else 0) for v in (x, y))
         products = [u @ np.linalg.solve(V, v) for u, v in ((a, b), (a, a), (b, b))]
         expected = products[0] / math.sqrt(products[1] * products[2])
-        assert compare(x, y, how, stimulus_covariance=given) == pytest.approx(expected, rel=1e-9)
+        assert compare(x, y, how, stimulus_covariance=given) == pytest.approx(expected, rel=1e-9, abs=0)
 
 
 def test_crossnobis_between_two_systems():
@@ -154,7 +154,7 @@ def test_dissimilarities_that_are_equal_by_construction_are_ties():
             for how in ("spearman", "rho-a", "kendall", "tau-a"):
                 got = ng.RSA(kind, how).similarity(data, features)
                 expected = ng.RSA(kind, how).similarity(data, ng.RDM(exact))
-                assert got == pytest.approx(expected, rel=1e-12), (kind, how)
+                assert got == pytest.approx(expected, rel=1e-12, abs=0), (kind, how)
 
 
 def test_items_with_ties_and_themselves():
@@ -185,7 +185,7 @@ def test_invariances(seed, kind, how):
     A, B = rng.standard_normal((m, rng.integers(3, 30))), rng.standard_normal((m, rng.integers(3, 30)))
     metric = ng.RSA(kind, how)
     value = metric.similarity(A, B)
-    assert metric.similarity(B, A) == pytest.approx(value, rel=1e-12)
+    assert metric.similarity(B, A) == pytest.approx(value, rel=1e-12, abs=0)
     assert -1 <= value <= 1
     scale = 10.0 ** rng.integers(-8, 9)
     assert metric.similarity(scale * A, B) == pytest.approx(value, rel=1e-9, abs=1e-12)
@@ -231,8 +231,8 @@ def test_small_angles_are_not_rounding(change):
     moved = x + change * y
     angle = math.atan(change * np.linalg.norm(y) / np.linalg.norm(x))
     metric = ng.RSA(compare="cosine")
-    assert metric.distance(ng.RDM(x), ng.RDM(moved)) == pytest.approx(angle, rel=1e-6)
-    assert metric.distance(ng.RDM(x), ng.RDM(-moved)) == pytest.approx(math.pi - angle, rel=1e-14)
+    assert metric.distance(ng.RDM(x), ng.RDM(moved)) == pytest.approx(angle, rel=1e-6, abs=0)
+    assert metric.distance(ng.RDM(x), ng.RDM(-moved)) == pytest.approx(math.pi - angle, rel=1e-14, abs=0)
     assert metric.distance(ng.RDM(x), ng.RDM(x)) == 0
 
 
@@ -244,5 +244,5 @@ def test_angle_of_one_exchange():
     y[[70, 71]] = y[[71, 70]]
     pairs = n * (n - 1) // 2
     exact = 2 * math.asin(math.sqrt(1 / pairs))  # 1 - tau = 2 / pairs = 2 sin^2(angle / 2)
-    assert ng.RSA(compare="kendall").distance(ng.RDM(x), ng.RDM(y)) == pytest.approx(exact, rel=1e-14)
+    assert ng.RSA(compare="kendall").distance(ng.RDM(x), ng.RDM(y)) == pytest.approx(exact, rel=1e-14, abs=0)
     assert ng.RSA(compare="kendall").distance(ng.RDM(x), ng.RDM(-x)) == math.pi

@@ -100,7 +100,8 @@ class RDMRule:
             rows = self._whiten(patterns.reshape(-1, data.shape[1]), data, label)
             found = _crossvalidated(rows.reshape(patterns.shape))
         else:
-            found = _bilinear(self._whiten(data - data.mean(axis=0), data, label))
+            rows = data if self.noise is None else data - data.mean(axis=0)
+            found = _bilinear(self._whiten(rows, data, label))
         found /= data.shape[1]
         return np.sqrt(found) if self.kind == "euclidean" else found
 
@@ -116,8 +117,9 @@ class RDMRule:
 
 def _directions(data: FloatArray, centre: bool, label: str) -> FloatArray:
     """Rows of length 1, centred over units first if wanted."""
-    peaks = np.abs(data).max(axis=1)
-    rows = data / np.where(peaks == 0, 1, peaks)[:, None]
+    # By powers of two, which is exact: squares of small rows would underflow.
+    exponents = np.frexp(np.abs(data).max(axis=1))[1]
+    rows = np.ldexp(data, -exponents[:, None])
     if centre:
         # Twice: rounding of the first mean would be a common direction of all rows.
         rows -= rows.mean(axis=1, keepdims=True)
