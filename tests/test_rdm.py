@@ -145,7 +145,7 @@ def test_labels_of_a_representation_are_kept():
 # ---- accuracy
 
 
-@given(st.integers(0, 1000), st.sampled_from([1e-8, 1.0, 1e8]), st.sampled_from([0.0, 1.0, 1e6]))
+@given(st.integers(0, 1000), st.sampled_from([2.0**-27, 1.0, 2.0**27]), st.sampled_from([0.0, 1.0, 1e6]))
 @settings(max_examples=40, deadline=None)
 def test_scale_and_offset(seed, scale, offset):
     rng = np.random.default_rng(seed)
@@ -153,10 +153,8 @@ def test_scale_and_offset(seed, scale, offset):
     for kind, power in (("sqeuclidean", 2), ("euclidean", 1), ("correlation", 0), ("cosine", 0)):
         moved = data + (offset if power else 0)
         expected = ng.rdm(moved, kind).condensed * scale**power
-        np.testing.assert_allclose(
-            ng.rdm(moved * scale, kind).condensed, expected, 1e-9, 1e-13 * scale**power
-        )
-    # Relative to each unit's rounding of the offset.
+        np.testing.assert_allclose(ng.rdm(moved * scale, kind).condensed, expected, 1e-13)
+    # Rounding of the data themselves, by the offset.
     np.testing.assert_allclose(
         ng.rdm(data + offset, "sqeuclidean").condensed, pdist(data, "sqeuclidean") / data.shape[1], 1e-7
     )
@@ -196,12 +194,22 @@ def test_duplicates_have_distance_zero_and_equal_distances_to_others():
 
 
 def test_same_pattern_at_other_scale_correlates_perfectly():
-    data = np.vstack([X[0], 3 * X[0], X[0] / 7 + 5, -X[0]])
-    found = ng.rdm(data, "correlation").square
-    np.testing.assert_allclose(found[:3, 3], 2, 1e-14)
-    assert found[0, 1] == 0
-    assert found[0, 2] < 1e-28
-    assert ng.rdm(np.vstack([X[0], 3 * X[0]]), "cosine").condensed[0] == 0
+    multiples = np.outer([1, 3, 7, 1e-5, 1 / 3, 11, 1.1, 23], X[0])
+    for kind in ("correlation", "cosine"):
+        assert (ng.rdm(multiples, kind).condensed == 0).all()
+        np.testing.assert_allclose(ng.rdm(np.vstack([X[0], -3 * X[0]]), kind).condensed, 2, 1e-14)
+    assert ng.rdm(np.vstack([X[0], X[0] / 7 + 5])).condensed < 1e-28
+
+
+def test_offsets_do_not_cost_digits_of_exact_data():
+    data = RNG.integers(-50, 50, (12, 7)).astype(float)
+    for kind in ("correlation", "sqeuclidean", "euclidean"):
+        expected = ng.rdm(data, kind).condensed
+        for offset in (2.0**20, 2.0**40, -(2.0**44)):
+            np.testing.assert_allclose(ng.rdm(data + offset, kind).condensed, expected, 1e-12)
+    expected = ng.rdm(data, "mahalanobis", noise_covariance=np.arange(1, 8)).condensed
+    found = ng.rdm(data + 2.0**40, "mahalanobis", noise_covariance=np.arange(1, 8)).condensed
+    np.testing.assert_allclose(found, expected, 1e-12)
 
 
 def test_rows_of_extreme_scales_have_directions():
@@ -302,6 +310,7 @@ def test_bad_input(change, error, text):
         (np.ones((9, 8)), ValueError, "must be a vector of variances or a square matrix, not of shape"),
         (np.ones((9, 9)), ValueError, "is not positive definite .* shrink"),
         (np.cov(X[:5].T), ValueError, "is not positive definite"),
+        (np.ones((9, 9)) + 2e-15 * np.eye(9), ValueError, "is not positive definite"),
         (-np.eye(9), ValueError, "its variance 0 is -1"),
         (np.arange(9.0), ValueError, "its variance 0 is 0"),
         (np.triu(np.ones((9, 9))), ValueError, "noise_covariance is not symmetric"),

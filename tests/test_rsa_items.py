@@ -106,6 +106,9 @@ def test_equal_parts_are_one_part():
     for change in others:
         parts.update(ng.RSA(**({"folds": folds} | options | change)).parts())
     assert len(parts) == 1 + len(others)
+    named = {**options, "stimuli": list("abab")}
+    first, second = (ng.RSA(**named, folds=folds).parts() for folds in ([0, 0, 1, 1], [0, 1, 1, 0]))
+    assert first != second
     assert ng.RSA(compare="kendall").parts() == ng.RSA(compare="tau-a").parts()
 
 

@@ -23,8 +23,8 @@ KINDS = ("sqeuclidean", "euclidean", "correlation", "cosine", "mahalanobis", "cr
 _EPS = float(np.finfo(np.float64).eps)
 # Dissimilarities below this share of the squared lengths lose digits in a matrix product.
 _CANCELLED = 1 / 64
-# What rounding of the rows leaves of a zero, relative to the squared lengths.
-_ZERO = (8 * _EPS) ** 2
+# What rounding of rows that were computed leaves of equal ones, relative to their length.
+_ZERO = 8 * _EPS
 _CHUNK = 1 << 20  # numbers of a block of differences
 
 
@@ -87,7 +87,7 @@ class RDMRule:
             return data.condensed
         found: FloatArray
         if self.kind in ("correlation", "cosine"):
-            found = _bilinear(_directions(data, self.kind == "correlation", label)) / 2
+            found = _bilinear(_directions(data, self.kind == "correlation", label), rounded=True) / 2
             return found
         if self.kind == "poisson":
             prior = self.prior_lambda * self.prior_weight
@@ -101,7 +101,7 @@ class RDMRule:
             found = _crossvalidated(rows.reshape(patterns.shape))
         else:
             rows = data if self.noise is None else data - data.mean(axis=0)
-            found = _bilinear(self._whiten(rows, data, label))
+            found = _bilinear(self._whiten(rows, data, label), rounded=self.noise is not None)
         found /= data.shape[1]
         return np.sqrt(found) if self.kind == "euclidean" else found
 
@@ -119,7 +119,7 @@ def _directions(data: FloatArray, centre: bool, label: str) -> FloatArray:
     """Rows of length 1, centred over units first if wanted."""
     # By powers of two, which is exact: squares of small rows would underflow.
     exponents = np.frexp(np.abs(data).max(axis=1))[1]
-    rows = np.ldexp(data, -exponents[:, None])
+    rows: FloatArray = np.ldexp(data, -exponents[:, None])
     if centre:
         # Twice: rounding of the first mean would be a common direction of all rows.
         rows -= rows.mean(axis=1, keepdims=True)
@@ -151,11 +151,13 @@ def _differences(a: FloatArray, b: FloatArray) -> FloatArray:
     return found
 
 
-def _bilinear(a: FloatArray, b: FloatArray | None = None) -> FloatArray:
+def _bilinear(a: FloatArray, b: FloatArray | None = None, rounded: bool = False) -> FloatArray:
     """Condensed sums over units of (a_i - a_j) (b_i - b_j), accurate relative to each of them.
 
-    For two maps of the same data that rise together, so that no sum is negative; b is a by default.
+    For two maps of the same data that rise together, so that no sum is negative; b is a by default. Where a
+    is the rounded result of a computation, differences of that size are zero.
     """
+    blur = _ZERO * np.sqrt(np.einsum("ij,ij->i", a, a))
     a = a - a.mean(axis=0)
     b = a if b is None else b - b.mean(axis=0)
     square = _differences(a, b)
@@ -166,9 +168,9 @@ def _bilinear(a: FloatArray, b: FloatArray | None = None) -> FloatArray:
     step = max(1, _CHUNK // a.shape[1])
     for start in range(0, len(close), step):
         i, j = close[start : start + step].T
-        exact = np.einsum("ku,ku->k", a[i] - a[j], b[i] - b[j])
-        exact[exact <= _ZERO * scale[i, j]] = 0.0
-        square[i, j] = exact
+        square[i, j] = np.einsum("ku,ku->k", a[i] - a[j], b[i] - b[j])
+    if rounded:
+        square[square <= np.add.outer(blur, blur) ** 2] = 0.0
     return _upper(square)
 
 
