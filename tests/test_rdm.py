@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import neurogeom as ng
 import numpy as np
+import pandas
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -140,6 +141,8 @@ def test_labels_of_a_representation_are_kept():
     assert result.name == "V1"
     assert result.ids.tolist() == list(range(0, 34, 2))
     np.testing.assert_array_equal(result.condensed, ng.rdm(X, "correlation").condensed)
+    frame = pandas.DataFrame({"name": [1.0, 2, 4], "name2": [3.0, 1, 0]})
+    assert ng.rdm(frame, "cosine").name is None  # an attribute of that name is a column
 
 
 # ---- accuracy

@@ -347,4 +347,4 @@ def rdm(
     ids = item.ids
     if rule.design is not None:
         ids = rule.design.stimuli
-    return RDM(condensed, ids=ids, name=getattr(X, "name", None))
+    return RDM(condensed, ids=ids, name=X.name if isinstance(X, Representation) else None)
