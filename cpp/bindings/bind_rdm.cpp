@@ -1,8 +1,9 @@
-// Comparisons of dissimilarity matrices that are no inner products.
+// Ranks of dissimilarities and comparisons by their order.
 #include "arrays.hpp"
 #include "bindings.hpp"
 #include "monitor.hpp"
 #include "neurogeom/kendall.hpp"
+#include "neurogeom/sorting.hpp"
 
 namespace neurogeom {
 
@@ -49,7 +50,17 @@ static py::array_t<std::int64_t> kendall_balances_py(const std::vector<Integers>
   return balances;
 }
 
+static Integers rising_order_py(const Array& values) {
+  require(values.ndim() == 1, "internal: expected a vector");
+  Integers order(values.shape(0));
+  std::int32_t* const out = order.mutable_data();
+  const py::gil_scoped_release release;
+  rising_order(values.data(), values.shape(0), out);
+  return order;
+}
+
 void bind_rdm(py::module_& m) {
+  m.def("rising_order", &rising_order_py, py::arg("values").noconvert());
   m.def("kendall_balances", &kendall_balances_py, py::arg("row_ranks").noconvert(),
         py::arg("row_orders").noconvert(), py::arg("row_runs").noconvert(),
         py::arg("column_ranks").noconvert(), py::arg("column_orders").noconvert(),

@@ -87,6 +87,7 @@ def separability_thresholds(
     n_threads: int,
     progress: _Progress,
 ) -> _Array: ...
+def rising_order(values: _Array) -> NDArray[np.int32]: ...
 def kendall_balances(
     row_ranks: Sequence[NDArray[np.int32]],
     row_orders: Sequence[NDArray[np.int32]],

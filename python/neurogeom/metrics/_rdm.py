@@ -161,16 +161,18 @@ def _bilinear(a: FloatArray, b: FloatArray | None = None, rounded: bool = False)
     a = a - a.mean(axis=0)
     b = a if b is None else b - b.mean(axis=0)
     square = _differences(a, b)
-    lengths = [np.sqrt(np.einsum("ij,ij->i", x, x)) for x in (a, b)]
+    lengths = [np.sqrt(np.einsum("ij,ij->i", x, x)) for x in ((a,) if b is a else (a, b))]
     scale = np.add.outer(lengths[0], lengths[0])
-    scale *= np.add.outer(lengths[1], lengths[1])
-    close = np.argwhere(np.triu(square < _CANCELLED * scale, 1))
+    scale *= scale if b is a else np.add.outer(lengths[1], lengths[1])
+    scale *= _CANCELLED
+    close = np.argwhere(np.triu(square < scale, 1))
     step = max(1, _CHUNK // a.shape[1])
     for start in range(0, len(close), step):
         i, j = close[start : start + step].T
         square[i, j] = np.einsum("ku,ku->k", a[i] - a[j], b[i] - b[j])
     if rounded:
-        square[square <= np.add.outer(blur, blur) ** 2] = 0.0
+        i, j = np.nonzero(square <= (2 * blur.max()) ** 2)
+        square[i, j] = np.where(square[i, j] <= (blur[i] + blur[j]) ** 2, 0.0, square[i, j])
     return _upper(square)
 
 

@@ -109,7 +109,7 @@ class RDMRanks(Part):
         runs = np.column_stack([starts[tied], lengths[tied]]).astype(np.int32)
         pairs = len(values) * (len(values) - 1) // 2
         untied = pairs - sum(n * (n - 1) // 2 for n in lengths[tied].tolist())
-        return Ranked(rank, order.astype(np.int32), runs, untied)
+        return Ranked(rank, order, runs, untied)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,9 +162,9 @@ def _tie_starts(rising: FloatArray) -> Indices:
     return np.concatenate([[0], np.flatnonzero(new) + 1])
 
 
-def _sorted_runs(values: FloatArray, label: str) -> tuple[Indices, Indices, Indices]:
+def _sorted_runs(values: FloatArray, label: str) -> tuple[NDArray[np.int32], Indices, Indices]:
     """Give the order of values, and first places and lengths of runs of tied ones."""
-    order = np.argsort(values)
+    order = core.rising_order(values)
     starts = _tie_starts(values[order])
     check.require_varied_rdm(len(starts) > 1, len(values), label)
     return order, starts, np.diff(starts, append=len(values))
