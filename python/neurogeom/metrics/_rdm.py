@@ -137,18 +137,17 @@ def _directions(data: FloatArray, centre: bool, label: str) -> FloatArray:
 
 def _upper(square: FloatArray) -> FloatArray:
     """The entries above the diagonal, row after row."""
-    above: FloatArray = square[~np.tri(len(square), dtype=bool)]
-    return above
+    return np.concatenate([row[i + 1 :] for i, row in enumerate(square)])
 
 
 def _differences(a: FloatArray, b: FloatArray) -> FloatArray:
     """Sums over units of (a_i - a_j) (b_i - b_j), from one product."""
-    products = a @ b.T
+    products: FloatArray = a @ b.T
     own = np.diagonal(products).copy()
-    found = products + products.T
-    np.subtract(own, found, out=found)
-    found += own[:, None]
-    return found
+    products = 2 * products if a is b else products + products.T
+    np.subtract(own, products, out=products)
+    products += own[:, None]
+    return products
 
 
 def _bilinear(a: FloatArray, b: FloatArray | None = None, rounded: bool = False) -> FloatArray:

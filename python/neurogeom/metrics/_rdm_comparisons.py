@@ -157,8 +157,11 @@ def _cubes(n: int) -> float:
 
 def _tie_starts(rising: FloatArray) -> Indices:
     """Where runs of tied values begin."""
-    size = np.maximum(np.abs(rising[1:]), np.abs(rising[:-1]))
-    new = np.diff(rising) > _TIE * size
+    gaps = np.diff(rising)
+    new = gaps > _TIE * max(abs(rising[0]), abs(rising[-1]))
+    # The few small gaps are held against the values beside them.
+    small = np.flatnonzero(~new)
+    new[small] = gaps[small] > _TIE * np.maximum(np.abs(rising[small]), np.abs(rising[small + 1]))
     return np.concatenate([[0], np.flatnonzero(new) + 1])
 
 
@@ -173,6 +176,7 @@ def _sorted_runs(values: FloatArray, label: str) -> tuple[NDArray[np.int32], Ind
 def _centred_ranks(values: FloatArray, label: str) -> FloatArray:
     """Average ranks less their mean; exact."""
     order, starts, lengths = _sorted_runs(values, label)
+    average = starts + (lengths - len(values)) / 2
     ranks = np.empty(len(values))
-    ranks[order] = np.repeat(starts + (lengths - len(values)) / 2, lengths)
+    ranks[order] = average if len(average) == len(values) else np.repeat(average, lengths)
     return ranks
