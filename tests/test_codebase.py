@@ -55,9 +55,10 @@ def test_both_modules_have_the_same_names():
 
 def test_build_info():
     info = ng.build_info()
-    assert set(info) == {"isa", "simd", "eigen", "compiler", "threads"}
+    assert set(info) == {"isa", "simd", "eigen", "compiler", "dense", "threads"}
     assert all(isinstance(value, str) and value for value in info.values())
     assert info["isa"] in ("baseline", "v3")
+    assert info["dense"] == "LAPACK"
     assert info["threads"] in ("OpenMP", "std::thread")
     assert re.fullmatch(r"\d+\.\d+\.\d+", info["eigen"])
 

@@ -4,6 +4,7 @@
 #include <Eigen/Core>
 
 #include "bindings.hpp"
+#include "neurogeom/blas.hpp"
 #include "neurogeom/parallel.hpp"
 
 namespace py = pybind11;
@@ -16,6 +17,7 @@ static py::dict build_info() {
   info["eigen"] = std::to_string(EIGEN_WORLD_VERSION) + "." + std::to_string(EIGEN_MAJOR_VERSION) + "." +
                   std::to_string(EIGEN_MINOR_VERSION);
   info["simd"] = Eigen::SimdInstructionSetsInUse();
+  info["dense"] = dense_backend();
   info["threads"] = parallel_backend();
   return info;
 }
@@ -38,6 +40,7 @@ PYBIND11_MODULE(NEUROGEOM_MODULE, m, py::mod_gil_not_used()) {
   neurogeom::bind_capacity(m);
   neurogeom::bind_cone(m);
   neurogeom::bind_joint(m);
+  neurogeom::bind_pairs(m);
   neurogeom::bind_random(m);
   neurogeom::bind_rdm(m);
   neurogeom::bind_separability(m);

@@ -16,8 +16,21 @@ from .dimensionality import Dimensionality, dimensionality
 from .exemplars import downsample, exemplar_manifolds, random_projection, translation_manifolds
 from .joint import EffectiveGeometry, effective_geometry
 from .manifolds import Manifolds, manifolds
-from .metrics.rsa import RSA, rdm, rsa
-from .metrics.rsatoolbox import from_rsatoolbox, to_rsatoolbox
+from .metrics import (
+    CCA,
+    CKA,
+    RSA,
+    Metric,
+    Permutation,
+    Procrustes,
+    ShapeMetric,
+    StreamingCKA,
+    cka,
+    from_rsatoolbox,
+    rdm,
+    rsa,
+    to_rsatoolbox,
+)
 from .overlap import Overlap, overlap
 from .pairwise import pairwise
 from .representation import RDM, Representation
@@ -26,6 +39,8 @@ from .simulated import SimulatedCapacity, simulated_capacity, simulated_ellipsoi
 __version__ = _version("neurogeom")
 
 __all__ = [
+    "CCA",
+    "CKA",
     "RDM",
     "RSA",
     "Alignment",
@@ -37,15 +52,21 @@ __all__ = [
     "EllipsoidCapacity",
     "ManifoldCapacity",
     "Manifolds",
+    "Metric",
     "NullAlignment",
     "NullCapacity",
     "Overlap",
     "Pairwise",
+    "Permutation",
+    "Procrustes",
     "Representation",
+    "ShapeMetric",
     "SimulatedCapacity",
+    "StreamingCKA",
     "alignment",
     "ball_capacity",
     "build_info",
+    "cka",
     "correlated_capacity",
     "correlated_sphere_capacity",
     "datasets",

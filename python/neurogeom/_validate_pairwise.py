@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._validate import AnyArray, FloatArray, as_array, as_labels, require_finite
+from ._validate import (
+    AnyArray,
+    FloatArray,
+    as_array,
+    as_float_matrix,
+    as_labels,
+    as_number,
+    require_finite,
+)
 
 # Data whose squares leave the range of float64 in sums.
 _SMALLEST, _LARGEST = 1e-140, 1e140
@@ -200,3 +208,102 @@ def require_known_metric(value: Any, names: Iterable[str]) -> None:
         raise TypeError(f"metric must be a name or a metric object, not {type(value).__name__}")
     if value not in names:
         raise ValueError(f"metric must be one of {', '.join(map(repr, names))} or an object, not {value!r}")
+
+
+def as_alpha(value: Any, name: str = "alpha") -> float:
+    """Take a degree of whitening from 0 to 1."""
+    number = as_number(value, name)
+    if not 0 <= number <= 1:
+        raise ValueError(f"{name} must lie between 0 (CCA) and 1 (Procrustes), not {number}")
+    return number
+
+
+def as_flag(value: Any, name: str) -> bool:
+    """Take True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
+
+
+def as_positive(value: Any, name: str) -> float:
+    """Take a finite number above zero."""
+    number = as_number(value, name)
+    if number <= 0:
+        raise ValueError(f"{name} must be positive, not {number}")
+    return number
+
+
+def require_cka_options(
+    is_rbf: bool, estimator: str, bandwidth: float, batch_size: int | None, center: bool
+) -> None:
+    """Refuse options of CKA that would be ignored or have no meaning together."""
+    if bandwidth != 1 and not is_rbf:
+        raise ValueError(f"bandwidth is of kernel='rbf' only, but is {bandwidth}")
+    if estimator == "minibatch" and batch_size is None:
+        raise ValueError("estimator='minibatch' needs batch_size")
+    if estimator != "minibatch" and batch_size is not None:
+        raise ValueError(f"batch_size is of estimator='minibatch' only, not of {estimator!r}")
+    if not center and estimator != "biased":
+        raise ValueError(
+            f"center=False is for estimator='biased' only: {estimator!r} is defined by its centring"
+        )
+
+
+def require_stimuli(count: int, least: int, name: str, measure: str) -> None:
+    """Refuse too few stimuli."""
+    if count < least:
+        raise ValueError(f"{measure} needs at least {least} stimuli, but {name} has {count}")
+
+
+def require_batch(size: int, count: int, name: str) -> None:
+    """Refuse batches larger than the whole."""
+    if size > count:
+        raise ValueError(f"batch_size ({size}) is larger than the number of stimuli of {name} ({count})")
+
+
+def refuse_zero_gram(name: str) -> None:
+    """Refuse a centred Gram matrix that is zero up to rounding."""
+    raise ValueError(f"the centred Gram matrix of {name} is zero, so that its CKA to others is not defined")
+
+
+def require_median(median: float, name: str) -> None:
+    """Refuse a median distance of zero as a unit."""
+    if median == 0:
+        raise ValueError(
+            f"half or more of the pairs of stimuli of {name} are equal: their median distance, the unit of "
+            "bandwidth, is 0"
+        )
+
+
+def as_gram(value: Any, count: int, name: str) -> FloatArray:
+    """Take the Gram matrix that a user's kernel gave as float64 of its own."""
+    array = np.array(as_array(value, name), dtype=np.float64)
+    if array.shape != (count, count):
+        raise ValueError(f"{name} must have shape {(count, count)}, not {array.shape}")
+    require_finite(array, name)
+    require_normal_range(array, name)
+    if np.abs(array - array.T).max() > 1e-10 * np.abs(array).max():
+        raise ValueError(f"{name} is not symmetric")
+    return array
+
+
+def as_blocks(value: Any, widths: Sequence[int] | None, name: str) -> list[FloatArray]:
+    """Take responses of several items to the same stimuli, of the widths of earlier blocks."""
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__len__"):
+        raise TypeError(f"{name} must be a list with an array for each item, not {type(value).__name__}")
+    arrays = [as_float_matrix(entry, f"{name}[{i}]") for i, entry in enumerate(value)]
+    require_items(len(arrays), name, 2)
+    if widths is not None and len(arrays) != len(widths):
+        raise ValueError(f"{name} must hold the {len(widths)} items of earlier blocks, not {len(arrays)}")
+    for i, array in enumerate(arrays):
+        require_normal_range(array, f"{name}[{i}]")
+        if len(array) != len(arrays[0]):
+            raise ValueError(
+                f"{name} must have rows for the same stimuli, but {name}[0] has {len(arrays[0])} and "
+                f"{name}[{i}] has {len(array)}"
+            )
+        if widths is not None and array.shape[1] != widths[i]:
+            raise ValueError(
+                f"{name}[{i}] must have the {widths[i]} units of earlier blocks, not {array.shape[1]}"
+            )
+    return arrays

@@ -14,7 +14,7 @@ from ._progress import Progress, ProgressFunction, as_progress
 from ._threads import resolve_threads, single_threaded_blas
 from ._validate import FloatArray
 from .metrics import as_metric
-from .metrics.base import Mask, Metric, Prepared, evaluate, map_threads, prepare_item
+from .metrics.base import Mask, Metric, Prepared, evaluate, map_threads, prepare_item, warn_of
 from .representation import Item, as_items, require_same_stimuli
 
 # Pairs of a tile: enough to keep threads busy, few enough that progress moves and Ctrl-C is answered.
@@ -206,14 +206,16 @@ class _Sweep:
     ) -> None:
         row_records = self._prepare(rows, self.row_tests)
         column_records = row_records if self.among_themselves else self._prepare(columns, self.column_tests)
+        warn_of(self.metrics, row_records if self.among_themselves else row_records + column_records)
+        warn_of(self.metrics, row_records if self.among_themselves else row_records + column_records)
         for row, column in _tiles(where, self.edge):
-            wanted = where[row, column]
+            wanted = np.ascontiguousarray(where[row, column])
             block = (row_records[row], column_records[column], wanted, self.n_threads)
-            for k, values in enumerate(evaluate(self.metrics, *block)):
-                self.values[k][row, column][wanted] = self.metrics[k].finish(values)[wanted]
-            if self.held_out:
-                for k, values in enumerate(evaluate(self.metrics, *block, held_out=True)):
-                    self.held_out[k][row, column][wanted] = self.metrics[k].finish(values)[wanted]
+            found = evaluate(self.metrics, *block, held_out=bool(self.held_out))
+            for values, target, metric in zip(
+                found, self.values + self.held_out, [*self.metrics, *self.metrics], strict=False
+            ):
+                target[row, column][wanted] = metric.finish(values)[wanted]
             self.done += int(wanted.sum())
             if progress is not None:
                 progress(self.done, total)

@@ -1,9 +1,166 @@
-"""Parts and products of measures that align representations linearly: one core F_i' F_j serves all of them.
-
-Only inner products between stimuli matter to these measures, so that a representation X (stimuli x units) is
-replaced by any F with F F' = X X' (or, for whitened measures, by an orthonormal basis of its column space), in
-as few columns as it has rank. The nuclear norm of a core is the similarity of the aligned items (Williams et
-al. 2021).
-"""
+"""Products of measures that align representations linearly: one core F_i' F_j serves all of them."""
 
 from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from .. import _validate_pairwise as check
+from .._isa import core
+from .._validate import FloatArray
+from ._factors import Factor
+from .base import Mask, Product, map_pairs
+
+# Whether a nuclear norm is wanted, and the weights of all rows and columns (empty ones stand for ones).
+CoreQuantity: TypeAlias = tuple[bool, list[FloatArray], list[FloatArray]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Weighting:
+    """Weights of the columns of a factor; subclasses are frozen dataclasses. None stands for ones."""
+
+    def weights(self, record: Factor) -> FloatArray:
+        """Give one weight for each column."""
+        raise NotImplementedError
+
+
+class Aligned(NamedTuple):
+    """Similarity after the best rotation, and one minus it, accurate also where that is tiny."""
+
+    similarity: FloatArray
+    gap: FloatArray
+
+
+class _CoreProduct(Product):
+    """What follows from the core F_i' F_j; the core is computed once for all of them."""
+
+    def quantity(self, rows: Sequence[Factor], columns: Sequence[Factor]) -> CoreQuantity:
+        """Say whether it is a nuclear norm, and give the weights of rows and columns."""
+        raise NotImplementedError
+
+    def wrap(self, values: FloatArray) -> Any:
+        """Pick from value, gap and error what users of the product want."""
+        raise NotImplementedError
+
+    @classmethod
+    def compute(
+        cls,
+        products: Sequence[Any],
+        rows: Sequence[Any],
+        columns: Sequence[Any],
+        where: Mask,
+        n_threads: int,
+    ) -> list[Any]:
+        """Compute all quantities of the cores of a tile."""
+        found = core.core_quantities(
+            [record.matrix for record in rows],
+            [record.matrix for record in columns],
+            rows[0].trapezoidal,
+            where,
+            [product.quantity(rows, columns) for product in products],
+            n_threads,
+            None,
+        )
+        return [product.wrap(values) for product, values in zip(products, found, strict=True)]
+
+
+@dataclasses.dataclass(frozen=True)
+class NuclearNorm(_CoreProduct):
+    """The nuclear norm of F_i' F_j, both weighted; weighted factors must have Frobenius norm 1."""
+
+    weighting: Weighting | None = None
+
+    def quantity(self, rows: Sequence[Factor], columns: Sequence[Factor]) -> CoreQuantity:
+        """Weight both sides alike."""
+        return True, _weights(self.weighting, rows), _weights(self.weighting, columns)
+
+    def wrap(self, values: FloatArray) -> Aligned:
+        """Leave the error estimate out, which is for tests."""
+        return Aligned(values[0], values[1])
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightedSquares(_CoreProduct):
+    """The sum of squares of F_i' F_j, rows weighted by `left` and columns by `right`."""
+
+    left: Weighting | None = None
+    right: Weighting | None = None
+
+    def quantity(self, rows: Sequence[Factor], columns: Sequence[Factor]) -> CoreQuantity:
+        """Weight the sides each in its way."""
+        return False, _weights(self.left, rows), _weights(self.right, columns)
+
+    def wrap(self, values: FloatArray) -> FloatArray:
+        """Give the sums."""
+        return np.asarray(values[0])
+
+
+def _weights(weighting: Weighting | None, records: Sequence[Factor]) -> list[FloatArray]:
+    return [np.zeros(0) if weighting is None else weighting.weights(record) for record in records]
+
+
+@dataclasses.dataclass(frozen=True)
+class HeldOutNorm(Product):
+    """Similarity of held-out responses, aligned as the training data are; same weights as `NuclearNorm`."""
+
+    weighting: Weighting | None = None
+
+    @classmethod
+    def compute(
+        cls,
+        products: Sequence[Any],
+        rows: Sequence[Any],
+        columns: Sequence[Any],
+        where: Mask,
+        n_threads: int,
+    ) -> list[tuple[FloatArray, FloatArray, FloatArray]]:
+        """Give the norms of both sides and one minus the similarity, as three arrays of a tile."""
+        found = []
+        for product in products:
+            left, right = (
+                [_held_out(record, product.weighting) for record in side] for side in (rows, columns)
+            )
+            norms_and_gap = map_pairs(align_held_out, left, right, where, n_threads, n_values=3)
+            found.append(tuple(norms_and_gap))
+        return found
+
+
+class _HeldOut(NamedTuple):
+    """A weighted factor, the held-out responses in its coordinates, and the norm of what these leave out."""
+
+    label: str
+    factor: FloatArray
+    responses: FloatArray
+    outside: float
+
+
+def _held_out(record: Factor, weighting: Weighting | None) -> _HeldOut:
+    assert record.held_out is not None
+    weights = 1.0 if weighting is None else weighting.weights(record)
+    outside = record.held_out_outside
+    return _HeldOut(record.label, record.matrix * weights, record.held_out * weights, outside)
+
+
+def align_held_out(x: _HeldOut, y: _HeldOut) -> tuple[float, float, float]:
+    """Norms of held-out responses of two items and one minus their similarity.
+
+    Only directions that the training data align count: others are arbitrary. They contribute to the norms and
+    nothing to the inner product, so that the result does not depend on the basis that units are given in.
+    """
+    u, s, vt = np.linalg.svd(x.factor.T @ y.factor, full_matrices=False)
+    rank = int((s > max(u.shape[0], vt.shape[1]) * np.finfo(np.float64).eps * s[0]).sum())
+    sides, rests, norms = [], [], []
+    for item, basis in ((x, u[:, :rank]), (y, vt[:rank].T)):
+        aligned = item.responses @ basis
+        rest = math.hypot(float(np.linalg.norm(item.responses - aligned @ basis.T)), item.outside)
+        norm = math.hypot(float(np.linalg.norm(aligned)), rest)
+        check.require_spread(norm, f"the held-out data of {item.label}")
+        sides.append(aligned / norm)
+        rests.append(rest / norm)
+        norms.append(norm)
+    residual = float(np.linalg.norm(sides[0] - sides[1]))
+    return norms[0], norms[1], (residual**2 + rests[0] ** 2 + rests[1] ** 2) / 2

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._isa import core
 from .._validate import FloatArray
 from .base import Mask, Product
 
@@ -27,6 +28,6 @@ class InnerProduct(Product):
     ) -> list[FloatArray]:
         """Compute all inner products of a tile."""
         left, right = ([getattr(record, "vector", record) for record in side] for side in (rows, columns))
-        values = np.array([[float(np.dot(x, y)) for y in right] for x in left])
+        values = core.inner_products(left, right, n_threads, None)
         values[~where] = np.nan
         return [values] * len(products)

@@ -8,9 +8,9 @@
     Metric.finish(values) --> distances or similarities  (elementwise)
 
 A metric declares the *parts* that it needs of each item (a reduced factor, a vectorised Gram matrix, ...)
-and the *products* that it needs of each pair (inner products, nuclear norms of a core, ...). Both are hashable
-values: equal ones are computed once, whoever asked. A metric of one's own needs neither: `prepare` and `pair`
-suffice.
+and the *products* that it needs of each pair (inner products, nuclear norms of a core, ...). Both are
+hashable values: equal ones are computed once, whoever asked. A metric of one's own needs neither: `prepare`
+and `pair` suffice.
 
 What is computed for a pair must not depend on the block it lies in: then results have the same bits for any
 tile.
@@ -19,6 +19,7 @@ tile.
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar, TypeAlias, TypeVar
@@ -42,6 +43,7 @@ _Out = TypeVar("_Out")
 class Part:
     """Something that is computed once for each item. The fields of its subclasses are its key."""
 
+    # Whether items may be measured dissimilarities.
     takes_rdm: ClassVar[bool] = False
 
     def prepare(self, data: Any, label: str) -> Any:
@@ -143,6 +145,11 @@ class Metric:
         """Turn values of `pair` into what users see, entry by entry."""
         return values
 
+    def remark(self, items: Sequence[Prepared]) -> str | None:
+        """Say what users should know about these items, as the text of a warning."""
+        del items
+        return None
+
     def flags(self, values: FloatArray) -> NDArray[np.int8] | None:
         """Mark entries of finished values that need a word; None if there is nothing to say."""
         del values
@@ -156,6 +163,7 @@ class Metric:
         threads = resolve_threads(n_threads)
         with single_threaded_blas():
             rows, columns = ([prepare_item([self], item)] for item in items)
+            warn_of([self], rows + columns)
             (values,) = evaluate([self], rows, columns, np.ones((1, 1), dtype=bool), threads)
         return float(self.finish(values)[0, 0])
 
@@ -197,6 +205,14 @@ def prepare_item(metrics: Sequence[Metric], item: Item, test: Item | None = None
     return prepared
 
 
+def warn_of(metrics: Sequence[Metric], items: Sequence[Prepared]) -> None:
+    """Warn of what the metrics remark on the items."""
+    for metric in metrics:
+        remark = metric.remark(items)
+        if remark is not None:
+            warnings.warn(f"{metric.name}: {remark}", UserWarning, stacklevel=4)
+
+
 def evaluate(
     metrics: Sequence[Metric],
     rows: Sequence[Prepared],
@@ -205,11 +221,15 @@ def evaluate(
     n_threads: int,
     held_out: bool = False,
 ) -> list[FloatArray]:
-    """Compute the values of one tile for all metrics, each common product once."""
+    """Compute the values of one tile for all metrics, each common product once.
+
+    With `held_out` the list goes on with the values on held-out stimuli.
+    """
     wanted = dict.fromkeys(product for metric in metrics for product in metric.products(held_out))
     groups: dict[Hashable, list[Product]] = {}
     for product in wanted:
-        groups.setdefault((type(product), product.part), []).append(product)
+        # Subclasses that share their way of computing are computed together.
+        groups.setdefault((type(product).compute.__func__, product.part), []).append(product)  # type: ignore[attr-defined]
     found: dict[Product, Any] = {}
     for together in groups.values():
         part = together[0].part
@@ -217,24 +237,30 @@ def evaluate(
             together, [item[part] for item in rows], [item[part] for item in columns], where, n_threads
         )
         found.update(zip(together, results, strict=True))
-    name = "pair_held_out" if held_out else "pair"
-    return [getattr(metric, name)(rows, columns, found, where, n_threads) for metric in metrics]
+    values = [metric.pair(rows, columns, found, where, n_threads) for metric in metrics]
+    if held_out:
+        values += [metric.pair_held_out(rows, columns, found, where, n_threads) for metric in metrics]
+    return values
 
 
 def map_pairs(
-    function: Callable[[Any, Any], float],
+    function: Callable[[Any, Any], Any],
     rows: Sequence[Any],
     columns: Sequence[Any],
     where: Mask,
     n_threads: int,
+    n_values: int | None = None,
 ) -> FloatArray:
-    """Call a function that releases the GIL for most of its time on the pairs of a tile."""
-    values = np.full(where.shape, np.nan)
+    """Call a function that releases the GIL for most of its time on the pairs of a tile.
+
+    It returns a number, or with `n_values` that many, which are then along the first axis of the result.
+    """
+    values = np.full((*where.shape, n_values or 1), np.nan)
     pairs = [(int(i), int(j)) for i, j in np.argwhere(where)]
     found = map_threads(lambda pair: function(rows[pair[0]], columns[pair[1]]), pairs, n_threads)
     for pair, value in zip(pairs, found, strict=True):
         values[pair] = value
-    return values
+    return np.ascontiguousarray(np.moveaxis(values, -1, 0)) if n_values else values[..., 0]
 
 
 def map_threads(function: Callable[[_In], _Out], tasks: Sequence[_In], n_threads: int) -> list[_Out]:

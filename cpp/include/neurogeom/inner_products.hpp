@@ -1,0 +1,16 @@
+// Inner products of long vectors with each other.
+#pragma once
+
+#include <vector>
+
+#include "neurogeom/parallel.hpp"
+#include "neurogeom/types.hpp"
+
+namespace neurogeom {
+
+// out(i, j) = rows[i] . columns[j] for vectors of `length` entries. The bits of an entry depend on its two
+// vectors only: not on the others, nor on the number of threads.
+void inner_products(const std::vector<const double*>& rows, const std::vector<const double*>& columns,
+                    Index length, int n_threads, const Monitor& monitor, MatrixOut out);
+
+}  // namespace neurogeom

@@ -1,0 +1,86 @@
+#include "neurogeom/panels.hpp"
+
+#include <algorithm>
+
+#include "neurogeom/kernels.hpp"
+
+namespace neurogeom {
+namespace {
+
+// Rows at a time: one panel of either side then stays in the first cache. Left columns at a time: their rows
+// stay in the second.
+constexpr Index kDepth = 256;
+constexpr Index kLeftBlock = 32 * kLeftPanel;
+
+Panels make_panels(const MatrixView& matrix, bool trapezoidal, Index width) {
+  Panels panels;
+  panels.rows = matrix.rows();
+  panels.columns = matrix.cols();
+  panels.trapezoidal = trapezoidal;
+  panels.data.setZero(panels.rows * padded(panels.columns, width));
+  double* to = panels.data.data();
+  for (Index first = 0; first < panels.columns; first += width) {
+    const Index count = std::min(width, panels.columns - first);
+    const double* from = matrix.data() + first;
+    for (Index row = 0; row < panels.rows; ++row, from += panels.columns, to += width)
+      std::copy_n(from, count, to);
+  }
+  return panels;
+}
+
+// A kLeftPanel x 4 V block of the product over `n` rows, added to `out` unless it is the first.
+template <int V>
+void multiply_block(const double* left, const double* right, Index n, bool first, double* out, Index stride) {
+  Lanes sums[kLeftPanel][V] = {};
+  for (Index row = 0; row < n; ++row, left += kLeftPanel, right += kRightPanel) {
+    Lanes x[V];
+    for (int v = 0; v < V; ++v) x[v] = load_lanes(right + 4 * v);
+    for (int a = 0; a < kLeftPanel; ++a)
+      for (int v = 0; v < V; ++v) sums[a][v] += left[a] * x[v];
+  }
+  for (int a = 0; a < kLeftPanel; ++a)
+    for (int v = 0; v < V; ++v) {
+      double* const to = out + a * stride + 4 * v;
+      store_lanes(first ? sums[a][v] : load_lanes(to) + sums[a][v], to);
+    }
+}
+
+}  // namespace
+
+Panels left_panels(const MatrixView& matrix, bool trapezoidal) {
+  return make_panels(matrix, trapezoidal, kLeftPanel);
+}
+Panels right_panels(const MatrixView& matrix, bool trapezoidal) {
+  return make_panels(matrix, trapezoidal, kRightPanel);
+}
+
+void multiply_panels(const Panels& left, const Panels& right, double* out) {
+  const Index stride = padded(right.columns, kRightPanel);
+  for (Index depth = 0; depth < left.rows; depth += kDepth) {
+    const Index end = std::min(left.rows, depth + kDepth);
+    for (Index block = 0; block < left.columns; block += kLeftBlock) {
+      const Index block_end = std::min(left.columns, block + kLeftBlock);
+      for (Index r = 0; r < right.columns; r += kRightPanel) {
+        const Index vectors = (std::min(kRightPanel, right.columns - r) + 3) / 4;
+        for (Index l = block; l < block_end; l += kLeftPanel) {
+          // Rows above the diagonal of a trapezoid add nothing.
+          const Index skip = std::max(left.trapezoidal ? l : 0, right.trapezoidal ? r : 0);
+          const Index begin = std::max(depth, skip);
+          if (begin >= end && depth > 0) continue;
+          const double* const x = left.data.data() + l * left.rows + begin * kLeftPanel;
+          const double* const y = right.data.data() + r * right.rows + begin * kRightPanel;
+          const Index n = std::max<Index>(0, end - begin);
+          double* const to = out + l * stride + r;
+          if (vectors == 3)
+            multiply_block<3>(x, y, n, depth == 0, to, stride);
+          else if (vectors == 2)
+            multiply_block<2>(x, y, n, depth == 0, to, stride);
+          else
+            multiply_block<1>(x, y, n, depth == 0, to, stride);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace neurogeom

@@ -1,0 +1,135 @@
+"""Gram matrices of one representation, centred for HSIC and written as vectors whose inner product is HSIC.
+
+A symmetric matrix is *packed* as its strict lower triangle, row by row, with its diagonal over sqrt(2) behind
+it where the estimator counts the diagonal: packed matrices have half the inner products of the matrices.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import scipy.spatial.distance
+
+from .. import _validate_pairwise as check
+from .._validate import FloatArray
+
+_EPS = float(np.finfo(np.float64).eps)
+# Fourth powers of data of this size, and of what centring leaves of them, stay in the range of float64.
+_SMALLEST, _LARGEST = 1e-50, 1e50
+# Below this share of the squared norms a squared distance from a Gram matrix has lost too many digits.
+_CANCELLED = 1e-4
+
+
+def packed_linear_gram(data: FloatArray, estimator: str, center: bool) -> tuple[FloatArray, float]:
+    """Pack X X' of a representation X (stimuli x units); see :func:`packed_gram` for what is returned.
+
+    With centred columns the Gram matrix is centred already, and its row sums without the diagonal are minus
+    the diagonal: it is written once (a symmetric product) and read once.
+    """
+    if center:
+        # The first row is subtracted first: what is left has the size of the spread, and constant columns are
+        # exactly zero.
+        data = data - data[0]
+        data -= data.mean(axis=0)
+    squared = float(np.vdot(data, data))
+    gram = data @ data.T
+    noise = 8 * max(data.shape) * _EPS * squared
+    if estimator != "debiased":
+        # The biased estimator counts the diagonal, so that only data without spread have none.
+        return _pack(gram, None, estimator == "biased"), noise if estimator == "lange" else 0.0
+    count = len(data)
+    shifts = gram.diagonal() / (count - 2) - squared / (2 * (count - 1) * (count - 2))
+    return _pack(gram, shifts, False), noise
+
+
+def packed_gram(gram: FloatArray, estimator: str, center: bool) -> tuple[FloatArray, float]:
+    """Centre and pack a Gram matrix, which is overwritten.
+
+    Parameters
+    ----------
+    gram : ndarray of shape (m, m)
+        Symmetric.
+    estimator : {"biased", "debiased", "lange"}
+        Gretton's: doubly centred. Song's: U-centred, without the diagonal. Lange's: doubly centred, without
+        the diagonal.
+    center : bool
+        If false it is not centred ("biased" only).
+
+    Returns
+    -------
+    vector : ndarray of shape (m (m - 1) / 2,), or (m (m + 1) / 2,) for "biased"
+        The packed matrix.
+    noise : float
+        What rounding alone could make of the norm of a vector that is zero.
+    """
+    count = len(gram)
+    noise = 8 * count * _EPS * float(np.linalg.norm(gram))
+    if not center:
+        return _pack(gram, None, True), noise
+    if estimator == "debiased":
+        np.fill_diagonal(gram, 0.0)
+        sums = gram.sum(axis=0)
+        shifts = sums.sum() / (2 * (count - 1) * (count - 2)) - sums / (count - 2)
+        return _pack(gram, shifts, False), noise
+    sums = gram.sum(axis=0)
+    shifts = sums.sum() / (2 * count**2) - sums / count
+    return _pack(gram, shifts, estimator == "biased"), noise
+
+
+def _pack(gram: FloatArray, shifts: FloatArray | None, with_diagonal: bool) -> FloatArray:
+    """Pack gram + shifts[:, None] + shifts."""
+    count = len(gram)
+    length = count * (count - 1) // 2
+    vector = np.empty(length + count * with_diagonal)
+    start = 0
+    for i in range(count):
+        row = vector[start : start + i]
+        if shifts is None:
+            row[:] = gram[i, :i]
+        else:
+            np.add(gram[i, :i], shifts[:i], out=row)
+            row += shifts[i]
+        start += i
+    if with_diagonal:
+        diagonal = gram.diagonal() if shifts is None else gram.diagonal() + 2 * shifts
+        vector[length:] = diagonal / math.sqrt(2)
+    return vector
+
+
+def rbf_gram(data: FloatArray, bandwidth: float, shifted: bool, label: str) -> FloatArray:
+    """K = exp(-d^2 / (2 s^2)) with s = bandwidth * (median distance of two stimuli).
+
+    With `shifted` a constant is subtracted where that saves digits of a K of nearly equal entries; centring
+    takes it out anyway.
+    """
+    gram = squared_distances(data)
+    median = float(np.median(np.sqrt(_pack(gram, None, False))))
+    check.require_median(median, label)
+    scale = bandwidth * median
+    gram *= -0.5 / (scale * scale)
+    return np.expm1(gram, out=gram) if shifted and bandwidth >= 1 else np.exp(gram, out=gram)
+
+
+def squared_distances(data: FloatArray) -> FloatArray:
+    """Squared Euclidean distances of all pairs of rows, each accurate relative to itself."""
+    # An outlier moves the mean, and then all others would be far from it and near to each other.
+    data = data - np.median(data, axis=0)
+    found = data @ data.T
+    norms = found.diagonal().copy()
+    found *= -2.0
+    found += norms[:, None]
+    found += norms
+    for i in range(1, len(data)):
+        (near,) = np.nonzero(found[i, :i] < _CANCELLED * (norms[i] + norms[:i]))
+        if near.size:
+            exact = scipy.spatial.distance.cdist(data[i : i + 1], data[near], "sqeuclidean")[0]
+            found[i, near] = found[near, i] = exact
+    np.fill_diagonal(found, 0.0)
+    return found
+
+
+def in_range(data: FloatArray) -> FloatArray:
+    """Give data whose fourth powers stay in the range of float64: rescaled if need be."""
+    size = max(float(data.max()), -float(data.min()))
+    return data if size == 0 or _SMALLEST < size < _LARGEST else data / size

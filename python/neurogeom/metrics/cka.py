@@ -1,0 +1,286 @@
+"""Centred kernel alignment: the cosine between centred Gram matrices of two representations."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _validate
+from .. import _validate_pairwise as check
+from .._validate import FloatArray
+from ._hsic import in_range, packed_gram, packed_linear_gram, rbf_gram
+from ._vectors import InnerProduct
+from .base import Mask, Metric, Part, Prepared, Product
+
+Kernel: TypeAlias = Literal["linear", "rbf"] | Callable[[FloatArray], Any]
+Estimator: TypeAlias = Literal["biased", "debiased", "lange", "minibatch"]
+
+_KERNELS = ("linear", "rbf")
+_ESTIMATORS = ("biased", "debiased", "lange", "minibatch")
+_SCORES = ("similarity", "angular")
+# U-centred matrices of fewer stimuli are all zero.
+_LEAST_STIMULI = 4
+# One minus a cosine below this is taken from the difference of the two vectors instead.
+_NEARLY_EQUAL = 1e-6
+
+
+@dataclasses.dataclass(frozen=True)
+class GramPart(Part):
+    """The centred Gram matrix of an item as a vector of norm 1: CKA is the inner product of two of them."""
+
+    kernel: Any
+    estimator: str
+    bandwidth: float
+    batch_size: int | None
+    center: bool
+
+    def prepare(self, data: FloatArray, label: str) -> FloatArray:
+        """Compute the vector of one item."""
+        if self.estimator != "biased":
+            check.require_stimuli(len(data), _LEAST_STIMULI, label, f"CKA ({self.estimator})")
+        if self.kernel in _KERNELS:
+            data = in_range(data)
+        if self.batch_size is None:
+            vector, noise = self._packed(data, self.estimator, label)
+        else:
+            check.require_batch(self.batch_size, len(data), label)
+            vector, noise = self._packed_batches(data, self.batch_size, label)
+        norm = float(np.linalg.norm(vector))
+        if not norm > noise:
+            check.require_spread(float(np.ptp(data, axis=0).max()), label)
+            check.refuse_zero_gram(label)
+        vector /= norm
+        return vector
+
+    def _packed(self, data: FloatArray, estimator: str, label: str) -> tuple[FloatArray, float]:
+        if self.kernel == "linear":
+            return packed_linear_gram(data, estimator, self.center)
+        if self.kernel == "rbf":
+            gram = rbf_gram(data, self.bandwidth, self.center, label)
+        else:
+            protected = data.view()
+            protected.flags.writeable = False
+            gram = check.as_gram(self.kernel(protected), len(data), f"the kernel's value for {label}")
+        return packed_gram(gram, estimator, self.center)
+
+    def _packed_batches(self, data: FloatArray, size: int, label: str) -> tuple[FloatArray, float]:
+        """Chain the U-centred batches; the unbiased HSIC of each counts in proportion to its stimuli."""
+        starts = list(range(0, len(data), size))
+        if len(data) - starts[-1] < _LEAST_STIMULI:
+            starts.pop()
+        vectors, squared_noise = [], 0.0
+        for start, end in zip(starts, [*starts[1:], len(data)], strict=True):
+            vector, noise = self._packed(data[start:end], "debiased", f"{label}[{start}:{end}]")
+            weight = 1 / math.sqrt(end - start - 3)
+            vectors.append(vector * weight)
+            squared_noise += (noise * weight) ** 2
+        return np.concatenate(vectors), math.sqrt(squared_noise)
+
+
+class CKA(Metric):
+    r"""Centred kernel alignment: the cosine between the centred Gram matrices K and L of two representations.
+
+    :math:`\mathrm{HSIC}(K, L) / \sqrt{\mathrm{HSIC}(K, K)\,\mathrm{HSIC}(L, L)}`; invariant to rotations,
+    permutations and a common scale of the units, and to translations.
+
+    Parameters
+    ----------
+    kernel : {"linear", "rbf"} or callable, default "linear"
+        ``K = X X'``; or ``K = exp(-d**2 / (2 s**2))`` with Euclidean distances d between stimuli and
+        ``s = bandwidth * median(d)``, the median over the m (m - 1) / 2 pairs of stimuli; or a function that
+        takes a matrix (n_stimuli, n_units), read-only, and returns its symmetric Gram matrix.
+    estimator : {"debiased", "biased", "lange", "minibatch"}, default "debiased"
+        Which estimate of HSIC. "biased" (Gretton et al. 2005) is the CKA of most published numbers; between
+        unrelated responses of n units to m stimuli it is about n / (m + n), so that it grows with the number
+        of units. "debiased" (Song et al. 2012) is about 0 there. "lange" leaves out the diagonal of the
+        doubly centred matrices. "minibatch" (Nguyen et al. 2021) sums the debiased HSIC over batches of
+        stimuli. All but "biased" need four stimuli or more.
+    bandwidth : float, default 1.0
+        Of the RBF kernel, in units of the median distance.
+    batch_size : int, optional
+        For "minibatch": consecutive stimuli in a batch. Fewer than four that are left over join the last
+        batch, four or more are a batch of their own; a batch counts in proportion to its stimuli. Kernels see
+        one batch at a time: the median of the RBF kernel is that of the batch.
+    center : bool, default True
+        False compares the Gram matrices as they are ("biased" only).
+    score : {"similarity", "angular"}, default "similarity"
+        CKA, at most 1, or the angle ``arccos(CKA)`` in radians, whose small values are accurate also where
+        CKA rounds to 1. ``score="angular"`` with "biased" is what netrep calls LinearCKA.
+
+    Notes
+    -----
+    Kornblith, Norouzi, Lee & Hinton, Similarity of neural network representations revisited, ICML 2019.
+    The angle is a metric between (centred) Gram matrices, so that it obeys the triangle inequality; 1 - CKA
+    does not.
+
+    Estimates other than "biased" may be negative where representations are unrelated (their angle is then
+    above pi / 2), and so may any with a kernel that is not positive semidefinite. Such entries are kept and
+    marked by 1 in ``Pairwise.flags``; 0 marks all others.
+
+    A representation whose centred Gram matrix is zero has no CKA, which is an error: constant responses, and,
+    for "debiased", stimuli whose responses are all orthogonal to each other, such as one unit for each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import neurogeom as ng
+    >>> X = np.random.default_rng(0).normal(size=(50, 8))
+    >>> rotated = 3 * X @ np.linalg.qr(X[:8])[0] + 1
+    >>> round(ng.CKA().similarity(X, rotated), 12)
+    1.0
+    >>> unrelated = np.random.default_rng(1).normal(size=(50, 200))
+    >>> [round(ng.CKA(estimator=name).similarity(X, unrelated), 1) for name in ("debiased", "biased")]
+    [0.1, 0.4]
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel = "linear",
+        estimator: Estimator = "debiased",
+        *,
+        bandwidth: float = 1.0,
+        batch_size: int | None = None,
+        center: bool = True,
+        score: Literal["similarity", "angular"] = "similarity",
+    ) -> None:
+        self.kernel = kernel if callable(kernel) else _validate.as_choice(kernel, "kernel", _KERNELS)
+        self.estimator = _validate.as_choice(estimator, "estimator", _ESTIMATORS)
+        self.bandwidth = check.as_positive(bandwidth, "bandwidth")
+        self.batch_size = (
+            None
+            if batch_size is None
+            else _validate.as_count(batch_size, "batch_size", minimum=_LEAST_STIMULI)
+        )
+        self.center = check.as_flag(center, "center")
+        self.score = _validate.as_choice(score, "score", _SCORES)
+        check.require_cka_options(
+            self.kernel == "rbf", self.estimator, self.bandwidth, self.batch_size, self.center
+        )
+        self.is_similarity = self.score == "similarity"
+        self.diagonal = 1.0 if self.is_similarity else 0.0
+        self.name = self._name()
+
+    def _name(self) -> str:
+        options = [] if self.estimator == "debiased" else [self.estimator]
+        if callable(self.kernel):
+            options = [getattr(self.kernel, "__name__", type(self.kernel).__name__), *options]
+        elif self.kernel == "rbf":
+            width = "" if self.bandwidth == 1 else f" {self.bandwidth:g}"
+            options = [f"rbf{width}", *options]
+        if self.batch_size is not None:
+            options[-1] += f" {self.batch_size}"
+        options += [] if self.center else ["uncentered"]
+        options += [] if self.is_similarity else ["angular"]
+        return f"cka({', '.join(options)})" if options else "cka"
+
+    def products(self, held_out: bool = False) -> tuple[InnerProduct, ...]:
+        """Declare the inner product of the vectors; see the base class."""
+        return (InnerProduct(self._part()),)
+
+    def _part(self) -> GramPart:
+        return GramPart(self.kernel, self.estimator, self.bandwidth, self.batch_size, self.center)
+
+    def _has_sign(self) -> bool:
+        return self.estimator != "biased" or self.kernel not in _KERNELS
+
+    def pair(
+        self,
+        rows: Sequence[Prepared],
+        columns: Sequence[Prepared],
+        products: Mapping[Product, Any],
+        where: Mask,
+        n_threads: int,
+    ) -> FloatArray:
+        """Give CKA, or one minus it for angles, of two blocks of items."""
+        (product,) = self.products()
+        cosine: FloatArray = np.clip(products[product], -1.0 if self._has_sign() else 0.0, 1.0)
+        if self.is_similarity:
+            return cosine
+        gap = np.asarray(1.0 - cosine)
+        for i, j in np.argwhere(where & (gap < _NEARLY_EQUAL)):
+            difference = rows[i][product.part] - columns[j][product.part]
+            gap[i, j] = float(np.dot(difference, difference)) / 2
+        return gap
+
+    def finish(self, values: FloatArray) -> FloatArray:
+        """Turn them into angles where these are asked for."""
+        if self.is_similarity:
+            return values
+        return np.asarray(2.0 * np.arcsin(np.sqrt(values / 2.0)))
+
+    def flags(self, values: FloatArray) -> NDArray[np.int8] | None:
+        """Mark negative estimates by 1."""
+        if not self._has_sign():
+            return None
+        return np.asarray(values < 0 if self.is_similarity else values > np.pi / 2, dtype=np.int8)
+
+    def similarity(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
+        """Give the CKA of one pair of representations, whatever `score` is."""
+        return self._with_score("similarity").compare(X, Y, n_threads=n_threads)
+
+    def distance(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
+        """Give the angle arccos(CKA) of one pair of representations, whatever `score` is."""
+        return self._with_score("angular").compare(X, Y, n_threads=n_threads)
+
+    def _with_score(self, score: str) -> CKA:
+        other = copy.copy(self)
+        other.score = score
+        other.is_similarity = score == "similarity"
+        return other
+
+
+def cka(
+    X: Any,
+    Y: Any,
+    *,
+    kernel: Kernel = "linear",
+    estimator: Estimator = "debiased",
+    bandwidth: float = 1.0,
+    batch_size: int | None = None,
+    center: bool = True,
+) -> float:
+    """Centred kernel alignment of two representations; see :class:`CKA`.
+
+    Parameters
+    ----------
+    X, Y : array-like of shape (n_stimuli, n_units)
+        Responses to the same stimuli; numbers of units may differ.
+    kernel : {"linear", "rbf"} or callable, default "linear"
+        See :class:`CKA`, also for all that follow.
+    estimator : {"debiased", "biased", "lange", "minibatch"}, default "debiased"
+        Most published numbers are "biased", which is larger the more units there are for each stimulus.
+    bandwidth : float, default 1.0
+        Of the RBF kernel, in units of the median distance between stimuli.
+    batch_size : int, optional
+        Stimuli in a batch, for "minibatch".
+    center : bool, default True
+        Centre the Gram matrices.
+
+    Returns
+    -------
+    float
+        At most 1; debiased estimates may be negative.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a representation cannot be read, holds NaN or infinity, or has a centred Gram matrix of zero; if
+        stimuli do not match or options do not fit each other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import neurogeom as ng
+    >>> rng = np.random.default_rng(0)
+    >>> X, Y = rng.normal(size=(40, 100)), rng.normal(size=(40, 100))
+    >>> round(ng.cka(X, Y), 2), round(ng.cka(X, Y, estimator="biased"), 2)
+    (-0.01, 0.71)
+    """
+    metric = CKA(kernel, estimator, bandwidth=bandwidth, batch_size=batch_size, center=center)
+    return metric.compare(X, Y)

@@ -1,0 +1,308 @@
+"""Distances after the best one-to-one matching of units."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import scipy.spatial.distance
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from .. import _validate
+from .. import _validate_pairwise as check
+from .._threads import single_threaded_blas
+from .._validate import FloatArray
+from .base import Distance, Mask, Part, Prepared, Product, map_threads
+
+_SCORES = ("angular", "euclidean")
+# One minus a similarity below this is taken from the difference of the matched units instead.
+_NEARLY_EQUAL = 1e-6
+# Below this, rounding of inner products may have decided between matchings of units that are nearly equal.
+_AMBIGUOUS = 1e-9
+
+
+class Units(NamedTuple):
+    """Responses of norm 1, of each unit in a column, and the norm that they had."""
+
+    matrix: FloatArray
+    norm: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MatchedItem:
+    """The record of one item: responses to fit to, and held-out ones about the mean of those."""
+
+    mean: FloatArray
+    fitted: Units
+    held_out: Units | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class UnitsPart(Part):
+    """The (centred) responses."""
+
+    center: bool
+
+    def prepare(self, data: FloatArray, label: str) -> MatchedItem:
+        """Centre and scale one item."""
+        if not self.center:
+            return MatchedItem(np.zeros(data.shape[1]), _units(data, label))
+        # By way of the first row: constant columns become zero, and data far from the origin keep digits.
+        shifted = data - data[0]
+        rest = shifted.mean(axis=0)
+        shifted -= rest
+        return MatchedItem(data[0] + rest, _units(shifted, label))
+
+    def prepare_held_out(self, record: MatchedItem, data: FloatArray, label: str) -> MatchedItem:
+        """Add other stimuli, counted from the mean of the first ones."""
+        return dataclasses.replace(record, held_out=_units(data - record.mean, label))
+
+
+def _units(responses: FloatArray, label: str) -> Units:
+    # In two steps, so that squares stay in the range of float64.
+    largest = max(float(responses.max()), -float(responses.min()))
+    check.require_spread(largest, label)
+    scaled = responses / largest
+    norm = float(np.linalg.norm(scaled))
+    return Units(scaled / norm, norm * largest)
+
+
+class Gaps(NamedTuple):
+    """One minus the similarity of matched units, on the stimuli fitted to and on held-out ones, of a tile."""
+
+    fitted: FloatArray
+    held_out: FloatArray
+
+
+@dataclasses.dataclass(frozen=True)
+class MatchedUnits(Product):
+    """How well the best matching of units fits; with `held_out` also to other stimuli."""
+
+    held_out: bool = False
+
+    @classmethod
+    def compute(
+        cls,
+        products: Sequence[Any],
+        rows: Sequence[Any],
+        columns: Sequence[Any],
+        where: Mask,
+        n_threads: int,
+    ) -> list[Gaps]:
+        """Match the units of all pairs of a tile."""
+        both = any(product.held_out for product in products)
+        pairs = [(int(i), int(j)) for i, j in np.argwhere(where)]
+        found = map_threads(lambda pair: _gaps(rows[pair[0]], columns[pair[1]], both), pairs, n_threads)
+        gaps = Gaps(np.full(where.shape, np.nan), np.full(where.shape, np.nan))
+        for pair, (fitted, held_out) in zip(pairs, found, strict=True):
+            gaps.fitted[pair], gaps.held_out[pair] = fitted, held_out
+        return [gaps] * len(products)
+
+
+def _gaps(x: MatchedItem, y: MatchedItem, both: bool) -> tuple[float, float]:
+    matched = match_units(x.fitted.matrix, y.fitted.matrix)
+    fitted = _gap(x.fitted.matrix, y.fitted.matrix, matched)
+    if not both:
+        return fitted, np.nan
+    assert x.held_out is not None
+    assert y.held_out is not None
+    return fitted, _gap(x.held_out.matrix, y.held_out.matrix, matched)
+
+
+Matched = tuple[NDArray[np.intp], NDArray[np.intp]]
+
+
+def match_units(x: FloatArray, y: FloatArray) -> Matched:
+    """Give units of x and those of y that they are matched to; every unit of the smaller one has a partner.
+
+    This is the best permutation after silent units are added to the smaller item: they take the units of the
+    larger one that are left over.
+    """
+    core = x.T @ y
+    rows, columns = linear_sum_assignment(core, maximize=True)
+    if 1 - core[rows, columns].sum() < _AMBIGUOUS:
+        width = max(core.shape)
+        left, right = (np.pad(matrix, ((0, 0), (0, width - matrix.shape[1]))).T for matrix in (x, y))
+        rows, columns = linear_sum_assignment(scipy.spatial.distance.cdist(left, right, "sqeuclidean"))
+        real = (rows < core.shape[0]) & (columns < core.shape[1])
+        rows, columns = rows[real], columns[real]
+    return rows, columns
+
+
+def _gap(x: FloatArray, y: FloatArray, matched: Matched) -> float:
+    """One minus the inner product of x and y, both of norm 1, after matching."""
+    rows, columns = matched
+    left, right = x[:, rows], y[:, columns]
+    gap = 1 - float(np.vdot(left, right))
+    if gap < _NEARLY_EQUAL:
+        single = [np.delete(x, rows, axis=1), np.delete(y, columns, axis=1)]
+        gap = sum(float(np.square(rest).sum()) for rest in [left - right, *single]) / 2
+    return gap
+
+
+class Matching(NamedTuple):
+    """Fitted matching of two representations; see :meth:`Permutation.fit`."""
+
+    x_mean: FloatArray
+    y_mean: FloatArray
+    x_units: NDArray[np.intp]
+    y_units: NDArray[np.intp]
+
+
+class Permutation(Distance):
+    """Distance after the best one-to-one matching of units.
+
+    The permutation P of units that maximises tr(P' X' Y) is found by linear assignment; X and Y are centred
+    responses (stimuli x units). Where numbers of units differ, silent units are added to the smaller item:
+    every unit of the smaller one is matched to a unit of the larger one, also where their responses are
+    anticorrelated, and what is left of the larger one counts as a difference.
+
+    A metric between items with the same number of units. Otherwise the triangle inequality may fail: two
+    anticorrelated units are far apart, yet both are near to the item that has the two of them. Columns of
+    zeros that bring all items to the same number of units make it a metric again.
+
+    Parameters
+    ----------
+    score : {"angular", "euclidean"}, default "angular"
+        The angle between the matched responses, in radians: above pi / 2 where even the best matching is
+        anticorrelated. Or the Frobenius norm of their difference, in the units of the responses.
+    center : bool, default True
+        Subtract the mean over stimuli.
+
+    Notes
+    -----
+    Williams, Kunz, Kornblith & Linderman, Generalized shape metrics on neural representations, NeurIPS 2021.
+    With ``test`` of :func:`pairwise`, units are matched on the one set of stimuli and the distance is also
+    evaluated on the other, about the means of the first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import neurogeom as ng
+    >>> X = np.random.default_rng(0).normal(size=(50, 6))
+    >>> round(ng.Permutation().distance(X, X[:, ::-1] + 3), 6)
+    0.0
+    >>> round(ng.Permutation(score="euclidean", center=False).distance([[3, 0], [0, 2]], [[0, 1], [1, 0]]), 6)
+    2.236068
+    """
+
+    has_held_out = True
+
+    def __init__(self, *, score: Literal["angular", "euclidean"] = "angular", center: bool = True) -> None:
+        self.score = _validate.as_choice(score, "score", _SCORES)
+        self.center = check.as_flag(center, "center")
+        options = [] if self.score == "angular" else [self.score]
+        options += [] if self.center else ["uncentered"]
+        self.name = f"permutation({', '.join(options)})" if options else "permutation"
+
+    def _part(self) -> UnitsPart:
+        return UnitsPart(self.center)
+
+    def products(self, held_out: bool = False) -> tuple[MatchedUnits, ...]:
+        """Declare the matching; see the base class."""
+        return (MatchedUnits(self._part(), held_out),)
+
+    def pair(
+        self,
+        rows: Sequence[Prepared],
+        columns: Sequence[Prepared],
+        products: Mapping[Product, Any],
+        where: Mask,
+        n_threads: int,
+    ) -> FloatArray:
+        """Give 1 - similarity, or squared distances, of two blocks of items."""
+        (product,) = self.products(self.products(True)[0] in products)
+        records = [[item[product.part].fitted for item in side] for side in (rows, columns)]
+        return self._values(products[product].fitted, *records)
+
+    def pair_held_out(
+        self,
+        rows: Sequence[Prepared],
+        columns: Sequence[Prepared],
+        products: Mapping[Product, Any],
+        where: Mask,
+        n_threads: int,
+    ) -> FloatArray:
+        """Give the same on held-out stimuli."""
+        (product,) = self.products(True)
+        records = [[item[product.part].held_out for item in side] for side in (rows, columns)]
+        return self._values(products[product].held_out, *records)
+
+    def _values(self, gap: FloatArray, rows: Sequence[Units], columns: Sequence[Units]) -> FloatArray:
+        if self.score == "angular":
+            return gap
+        left = np.array([units.norm for units in rows])[:, None]
+        right = np.array([units.norm for units in columns])[None]
+        return np.asarray((left - right) ** 2 + 2.0 * (left * right) * np.maximum(gap, 0.0))
+
+    def finish(self, values: FloatArray) -> FloatArray:
+        """Turn them into angles or distances."""
+        if self.score == "angular":  # arccos(1 - gap), which would lose half of the digits of a small angle
+            return np.asarray(2.0 * np.arcsin(np.sqrt(np.clip(values, 0.0, 2.0) / 2.0)))
+        return np.sqrt(values)
+
+    def fit(self, X: Any, Y: Any) -> Matching:
+        """Find the matching of the units of two representations.
+
+        Parameters
+        ----------
+        X, Y : array-like of shape (n_stimuli, n_units)
+            Responses to the same stimuli.
+
+        Returns
+        -------
+        Matching
+            Means (n_units,), and `x_units` and `y_units`, integers of length max(n_units): unit
+            ``x_units[k]`` of X is matched to unit ``y_units[k]`` of Y. -1 stands for a silent unit that was
+            added to the smaller item. The units of X are in order.
+        """
+        X, Y = (
+            _validate.as_float_matrix(check.as_responses(data, name), name)
+            for data, name in ((X, "X"), (Y, "Y"))
+        )
+        check.require_same_stimuli(("X", len(X), None), ("Y", len(Y), None))
+        for data, name in ((X, "X"), (Y, "Y")):
+            check.require_normal_range(data, name)
+        part = self._part()
+        with single_threaded_blas():
+            x, y = part.prepare(X, "X"), part.prepare(Y, "Y")
+            rows, columns = match_units(x.fitted.matrix, y.fitted.matrix)
+        width = max(X.shape[1], Y.shape[1])
+        x_units = np.full(width, -1, dtype=np.intp)
+        y_units = x_units.copy()
+        x_units[: X.shape[1]] = np.arange(X.shape[1])
+        y_units[rows] = columns
+        y_units[X.shape[1] :] = np.setdiff1d(np.arange(Y.shape[1]), columns)
+        return Matching(x.mean, y.mean, x_units, y_units)
+
+    def transform(self, matching: Matching, X: Any, Y: Any) -> tuple[FloatArray, FloatArray]:
+        """Apply a fitted matching, also to other stimuli.
+
+        Parameters
+        ----------
+        matching : Matching
+            From :meth:`fit`.
+        X, Y : array-like of shape (n_stimuli, n_units)
+            Responses of the same units.
+
+        Returns
+        -------
+        X_matched, Y_matched : ndarray of shape (n_stimuli, max(n_units))
+            Responses about the fitted means; matched units are in the same column, silent ones are zero.
+        """
+        matched = []
+        for name, data, mean, units in (
+            ("X", X, matching.x_mean, matching.x_units),
+            ("Y", Y, matching.y_mean, matching.y_units),
+        ):
+            array = _validate.as_float_matrix(data, name)
+            check.require_same_units(len(mean), array.shape[1], name)
+            matched.append(np.where(units >= 0, (array - mean)[:, units], 0.0))
+        return matched[0], matched[1]
+
+    def align(self, X: Any, Y: Any) -> tuple[FloatArray, FloatArray]:
+        """Match two representations and give both with matched units in the same column; see :meth:`fit`."""
+        return self.transform(self.fit(X, Y), X, Y)

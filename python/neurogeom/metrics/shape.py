@@ -1,0 +1,312 @@
+"""Linear shape metrics: distances after the best orthogonal alignment of (partially) whitened responses."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from .. import _validate
+from .. import _validate_pairwise as check
+from .._threads import single_threaded_blas
+from .._validate import FloatArray
+from ._cores import HeldOutNorm, NuclearNorm, Weighting
+from ._factors import BasisPart, Factor, FactorPart, SpectrumPart
+from .base import Distance, Mask, Part, Prepared, Product
+
+_SCORES = ("angular", "euclidean")
+_SCALES = ("raw", "unit")
+
+
+@dataclasses.dataclass(frozen=True)
+class _PartialWhitening(Weighting):
+    """Singular values s become alpha s + (1 - alpha)."""
+
+    alpha: float
+    unit: bool
+
+    def weights(self, record: Factor) -> FloatArray:
+        """Give the new singular values, of norm 1."""
+        assert record.singular is not None
+        size = math.sqrt(record.rank) if self.unit else record.scale
+        values = self.alpha * size * record.singular + (1.0 - self.alpha)
+        return np.asarray(values / np.linalg.norm(values))
+
+
+class Alignment(NamedTuple):
+    """Fitted alignment of two representations; see :meth:`ShapeMetric.fit`."""
+
+    x_mean: FloatArray
+    y_mean: FloatArray
+    x_map: FloatArray
+    y_map: FloatArray
+
+
+class ShapeMetric(Distance):
+    """Distance after the best orthogonal alignment, between Procrustes (alpha = 1) and CCA (alpha = 0).
+
+    Responses X (stimuli x units) are centred and partially whitened by
+    ``alpha I + (1 - alpha) (X'X)^(-1/2)``, and then rotated (or reflected) onto each other as well as possible.
+    A metric for every alpha: it is symmetric and obeys the triangle inequality.
+
+    Parameters
+    ----------
+    alpha : float, default 1.0
+        1 allows rotations only; 0 any invertible linear map.
+    score : {"angular", "euclidean"}, default "angular"
+        The angle between the aligned responses, in radians, from 0 to pi / 2; or the Frobenius norm of their
+        difference, in the units of the responses. Whitening keeps the total variance.
+    center : bool, default True
+        Subtract the mean over stimuli.
+    whiten_scale : {"raw", "unit"}, default "raw"
+        For 0 < alpha < 1 the result depends on the units of the responses. "raw" takes them as they are (as
+        netrep does); "unit" first scales each representation to singular values of root mean square 1, which
+        makes the measure invariant to scale and independent of the number of stimuli in its meaning.
+    rank_tolerance : float, optional
+        Singular values below this times the largest count as zero when whitening; by default
+        ``max(n_stimuli, n_units) * eps``.
+
+    Notes
+    -----
+    Williams, Kunz, Kornblith & Linderman, Generalized shape metrics on neural representations, NeurIPS 2021.
+    Where there are more units than stimuli, all representations are linear maps of each other and alpha = 0
+    gives 0: a warning says so.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import neurogeom as ng
+    >>> X = np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0], [0.5, -1.0]])
+    >>> Y = X @ np.array([[2.0, 1.0], [0.0, 1.0]])
+    >>> round(ng.ShapeMetric(alpha=0.5, whiten_scale="unit").distance(X, Y), 3)
+    0.111
+    >>> round(ng.ShapeMetric(alpha=0).distance(X, Y), 3)
+    0.0
+    """
+
+    has_held_out = True
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        *,
+        score: Literal["angular", "euclidean"] = "angular",
+        center: bool = True,
+        whiten_scale: Literal["raw", "unit"] = "raw",
+        rank_tolerance: float | None = None,
+    ) -> None:
+        self.alpha = check.as_alpha(alpha)
+        self.score = _validate.as_choice(score, "score", _SCORES)
+        self.center = check.as_flag(center, "center")
+        self.whiten_scale = _validate.as_choice(whiten_scale, "whiten_scale", _SCALES)
+        if rank_tolerance is not None:
+            rank_tolerance = _validate.as_fraction(rank_tolerance, "rank_tolerance")
+        self.rank_tolerance = rank_tolerance
+        self.name = self._name()
+
+    def _name(self) -> str:
+        options = [] if self.score == "angular" else [self.score]
+        options += [] if self.center else ["uncentered"]
+        if 0 < self.alpha < 1:
+            options += [] if self.whiten_scale == "raw" else [self.whiten_scale]
+            return f"shape({', '.join([f'{self.alpha:g}', *options])})"
+        base = "procrustes" if self.alpha == 1 else "cca"
+        return f"{base}({', '.join(options)})" if options else base
+
+    def _part(self, held_out: bool) -> Part:
+        if self.alpha == 1:
+            return FactorPart(self.center, held_out)
+        if self.alpha == 0:
+            return BasisPart(self.center, self.rank_tolerance, held_out)
+        return SpectrumPart(self.center, self.rank_tolerance, held_out)
+
+    def _weighting(self) -> Weighting | None:
+        if self.alpha in (0, 1):
+            return None
+        return _PartialWhitening(self.alpha, self.whiten_scale == "unit")
+
+    def products(self, held_out: bool = False) -> tuple[Product, ...]:
+        """Declare the core products; see the base class."""
+        norm = NuclearNorm(self._part(held_out), self._weighting())
+        return (norm, HeldOutNorm(self._part(True), self._weighting())) if held_out else (norm,)
+
+    def pair(
+        self,
+        rows: Sequence[Prepared],
+        columns: Sequence[Prepared],
+        products: Mapping[Product, Any],
+        where: Mask,
+        n_threads: int,
+    ) -> FloatArray:
+        """Give 1 - similarity, or squared distances, of two blocks of items."""
+        held_out = self._part(False) not in rows[0]
+        gap = products[self.products(held_out)[0]].gap
+        if self.score == "angular":
+            return np.asarray(gap)
+        part = self._part(held_out)
+        return _squared_distances(gap, _scales(rows, part)[:, None], _scales(columns, part)[None])
+
+    def pair_held_out(
+        self,
+        rows: Sequence[Prepared],
+        columns: Sequence[Prepared],
+        products: Mapping[Product, Any],
+        where: Mask,
+        n_threads: int,
+    ) -> FloatArray:
+        """Give the same on held-out stimuli."""
+        row_norms, column_norms, gap = products[self.products(True)[1]]
+        if self.score == "angular":
+            return np.asarray(gap)
+        part = self._part(True)
+        left, right = _scales(rows, part)[:, None], _scales(columns, part)[None]
+        return _squared_distances(gap, left * row_norms, right * column_norms)
+
+    def finish(self, values: FloatArray) -> FloatArray:
+        """Turn them into angles or distances."""
+        if self.score == "angular":  # arccos(1 - gap), which would lose half of the digits of a small angle
+            return np.asarray(2.0 * np.arcsin(np.sqrt(np.clip(values, 0.0, 2.0) / 2.0)))
+        return np.sqrt(values)
+
+    def remark(self, items: Sequence[Prepared]) -> str | None:
+        """Remark that full whitening of too many units leaves nothing to compare."""
+        if self.alpha != 0:
+            return None
+        parts = (self._part(False), self._part(True))
+        records = [item[part] for item in items for part in parts if part in item]
+        full = [record.label for record in records if record.rank == record.size]
+        if not full:
+            return None
+        who = f"{full[0]} and {len(full) - 1} more have" if len(full) > 1 else f"{full[0]} has"
+        return (
+            f"{who} as many independent units as stimuli, so that any other representation is a linear map "
+            "of it: use more stimuli, alpha > 0 or test data"
+        )
+
+    def fit(self, X: Any, Y: Any) -> Alignment:
+        """Find the maps that align two representations.
+
+        Parameters
+        ----------
+        X, Y : array-like of shape (n_stimuli, n_units)
+            Responses to the same stimuli.
+
+        Returns
+        -------
+        Alignment
+            Means (n_units,) and maps (n_units, rank): ``(X - x_mean) @ x_map`` and ``(Y - y_mean) @ y_map``
+            are aligned. Directions that the data do not span are mapped to zero.
+        """
+        X, Y = (
+            _validate.as_float_matrix(check.as_responses(data, name), name)
+            for data, name in ((X, "X"), (Y, "Y"))
+        )
+        check.require_same_stimuli(("X", len(X), None), ("Y", len(Y), None))
+        with single_threaded_blas():
+            part, weighting = self._part(True), self._weighting()
+            x, y = part.prepare(X, "X"), part.prepare(Y, "Y")
+            weights = [np.ones(r.rank) if weighting is None else weighting.weights(r) for r in (x, y)]
+            core = (x.matrix * weights[0]).T @ (y.matrix * weights[1])
+            u, s, vt = np.linalg.svd(core, full_matrices=False)
+            rank = int((s > max(core.shape) * np.finfo(np.float64).eps * s[0]).sum())
+            maps = [
+                record.scale * (record.map * weight) @ basis
+                for record, weight, basis in zip((x, y), weights, (u[:, :rank], vt[:rank].T), strict=True)
+            ]
+        return Alignment(x.mean, y.mean, *maps)
+
+    def transform(self, alignment: Alignment, X: Any, Y: Any) -> tuple[FloatArray, FloatArray]:
+        """Apply a fitted alignment, also to other stimuli.
+
+        Parameters
+        ----------
+        alignment : Alignment
+            From :meth:`fit`.
+        X, Y : array-like of shape (n_stimuli, n_units)
+            Responses of the same units.
+
+        Returns
+        -------
+        X_aligned, Y_aligned : ndarray of shape (n_stimuli, rank)
+            Both in common coordinates.
+        """
+        aligned = []
+        for name, data, mean, matrix in (
+            ("X", X, alignment.x_mean, alignment.x_map),
+            ("Y", Y, alignment.y_mean, alignment.y_map),
+        ):
+            array = _validate.as_float_matrix(data, name)
+            check.require_same_units(len(mean), array.shape[1], name)
+            aligned.append((array - mean) @ matrix)
+        return aligned[0], aligned[1]
+
+    def align(self, X: Any, Y: Any) -> tuple[FloatArray, FloatArray]:
+        """Fit to two representations and give both in common coordinates; see :meth:`fit`."""
+        return self.transform(self.fit(X, Y), X, Y)
+
+
+class Procrustes(ShapeMetric):
+    """Procrustes distance: the best rotation or reflection, without whitening; ``ShapeMetric(alpha=1)``.
+
+    Parameters
+    ----------
+    score : {"angular", "euclidean"}, default "angular"
+        See :class:`ShapeMetric`.
+    center : bool, default True
+        Subtract the mean over stimuli.
+
+    Examples
+    --------
+    >>> import neurogeom as ng
+    >>> metric = ng.Procrustes(score="euclidean", center=False)
+    >>> round(metric.distance([[3, 0, 0], [0, 2, 0], [0, 0, 1]], [[1, 0, 0], [0, 1, 0], [0, 0, 2]]), 6)
+    2.44949
+    """
+
+    def __init__(self, *, score: Literal["angular", "euclidean"] = "angular", center: bool = True) -> None:
+        super().__init__(1.0, score=score, center=center)
+
+
+class CCA(ShapeMetric):
+    """Distance after any linear alignment, from canonical correlations rho; ``ShapeMetric(alpha=0)``.
+
+    The angle is ``arccos(sum(rho) / sqrt(rank_x * rank_y))``.
+
+    Parameters
+    ----------
+    score : {"angular", "euclidean"}, default "angular"
+        See :class:`ShapeMetric`.
+    center : bool, default True
+        Subtract the mean over stimuli.
+    rank_tolerance : float, optional
+        See :class:`ShapeMetric`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import neurogeom as ng
+    >>> X = np.random.default_rng(0).normal(size=(50, 4))
+    >>> round(ng.CCA().distance(X, X[:, :1]), 6) == round(np.arccos(np.sqrt(1 / 4)), 6)
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        score: Literal["angular", "euclidean"] = "angular",
+        center: bool = True,
+        rank_tolerance: float | None = None,
+    ) -> None:
+        super().__init__(0.0, score=score, center=center, rank_tolerance=rank_tolerance)
+
+
+def _scales(items: Sequence[Prepared], part: Part) -> FloatArray:
+    return np.array([item[part].scale for item in items])
+
+
+def _squared_distances(gap: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
+    """Squared distances of matrices of these norms whose directions have the similarity 1 - gap."""
+    return np.asarray((left - right) ** 2 + 2.0 * (left * right) * np.maximum(gap, 0.0))
