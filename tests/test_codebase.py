@@ -151,6 +151,7 @@ FLOORS = [
     {
         "_validate",
         "_validate_pairwise",
+        "_validate_rdm",
         "_validate_stimuli",
         "_rng",
         "_threads",

@@ -10,6 +10,7 @@ void bind_cone(pybind11::module_& m);
 void bind_joint(pybind11::module_& m);
 void bind_pairs(pybind11::module_& m);
 void bind_random(pybind11::module_& m);
+void bind_rdm(pybind11::module_& m);
 void bind_separability(pybind11::module_& m);
 
 }  // namespace neurogeom

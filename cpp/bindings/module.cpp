@@ -42,5 +42,6 @@ PYBIND11_MODULE(NEUROGEOM_MODULE, m, py::mod_gil_not_used()) {
   neurogeom::bind_joint(m);
   neurogeom::bind_pairs(m);
   neurogeom::bind_random(m);
+  neurogeom::bind_rdm(m);
   neurogeom::bind_separability(m);
 }

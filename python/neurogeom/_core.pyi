@@ -102,3 +102,14 @@ def separability_thresholds(
     n_threads: int,
     progress: _Progress,
 ) -> _Array: ...
+def rising_order(values: _Array) -> NDArray[np.int32]: ...
+def kendall_balances(
+    row_ranks: Sequence[NDArray[np.int32]],
+    row_orders: Sequence[NDArray[np.int32]],
+    row_runs: Sequence[NDArray[np.int32]],
+    column_ranks: Sequence[NDArray[np.int32]],
+    column_orders: Sequence[NDArray[np.int32]],
+    column_runs: Sequence[NDArray[np.int32]],
+    where: NDArray[np.bool_],
+    n_threads: int,
+) -> NDArray[np.int64]: ...

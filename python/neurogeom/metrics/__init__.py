@@ -15,6 +15,8 @@ from .cka import CKA, cka
 from .gulp import GULP
 from .matching import Permutation
 from .predictivity import LinearR2, Ridge
+from .rsa import RSA, rdm, rsa
+from .rsatoolbox import from_rsatoolbox, to_rsatoolbox
 from .shape import CCA, Procrustes, ShapeMetric, cca, procrustes
 from .subspace import EigenspaceOverlap, SubspaceDistance, subspace_angles
 
@@ -25,6 +27,7 @@ __all__ = [
     "METRICS",
     "NBS",
     "PWCCA",
+    "RSA",
     "SVCCA",
     "Bures",
     "Distance",
@@ -44,8 +47,12 @@ __all__ = [
     "as_metric",
     "cca",
     "cka",
+    "from_rsatoolbox",
     "procrustes",
+    "rdm",
+    "rsa",
     "subspace_angles",
+    "to_rsatoolbox",
 ]
 
 # What `metric="..."` may be, with default options.
@@ -66,6 +73,7 @@ METRICS: dict[str, Callable[[], Metric]] = {
     "r2": LinearR2,
     "ridge": Ridge,
     "svcca": SVCCA,
+    "rsa": RSA,
 }
 
 

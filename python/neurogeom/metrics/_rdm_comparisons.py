@@ -1,0 +1,182 @@
+"""What is made of dissimilarities so that the inner product of two of them is their similarity."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _validate_rdm as check
+from .._isa import core
+from .._validate import FloatArray
+from ..representation import Data
+from ._covariance import Covariance
+from ._rdm import RDMRule
+from .base import Mask, Part, Product
+
+Indices: TypeAlias = NDArray[np.intp]
+
+VECTOR_COMPARISONS = ("pearson", "cosine", "spearman", "rho-a", "cosine_cov", "corr_cov")
+KENDALL_COMPARISONS = ("kendall", "tau-a")
+COMPARISONS = VECTOR_COMPARISONS + KENDALL_COMPARISONS
+WHITENED = ("cosine_cov", "corr_cov")
+# Cosines of the angle between two unit vectors; that of Kendall's tau-b is between signs of all differences.
+WITH_ANGLE = ("pearson", "cosine", "spearman", "cosine_cov", "corr_cov", "kendall")
+
+# Dissimilarities that agree to this share of their size are tied: rounding must not break ties of stimuli
+# that are duplicates, or of binary features.
+_TIE = 1e-13
+
+
+@dataclasses.dataclass(frozen=True)
+class RDMVector(Part):
+    """A vector for each item whose inner products are the similarities; of length 1 but for rho-a."""
+
+    rule: RDMRule
+    compare: str
+    stimulus_covariance: Covariance | None = None
+
+    takes_rdm: ClassVar[bool] = True
+
+    def prepare(self, data: Data, label: str) -> FloatArray:
+        """Compute the dissimilarities and turn them into the vector."""
+        values = self.rule.condensed(data, label)
+        if self.compare in ("spearman", "rho-a"):
+            ranks = _centred_ranks(values, label)
+            return _unit(ranks) if self.compare == "spearman" else ranks * np.sqrt(12 / _cubes(len(ranks)))
+        values = _scaled(values, label)
+        if self.compare in ("pearson", "corr_cov"):
+            check.require_varied_rdm(float(np.ptp(values)) > _TIE, len(values), label)
+            values = values - values.mean()
+            values -= values.mean()
+        return _unit(self._whitened(values, label) if self.compare in WHITENED else values)
+
+    def _whitened(self, values: FloatArray, label: str) -> FloatArray:
+        r"""Give a vector whose inner products are those in the metric V^-1.
+
+        V_ab = (c_a' S c_b)^2 is the covariance of squared distances :math:`c_a' G c_a` of noise with stimulus
+        covariance S = L L'. A matrix G of inner products is determined by its distances D but for a sum of
+        row and column effects, so that the norm is the least one over these: that of
+        P L^-1 (-D/2) L^-T P, with P removing the direction L^-1 1.
+        """
+        count = round((1 + (1 + 8 * len(values)) ** 0.5) / 2)
+        above = ~np.tri(count, dtype=bool)
+        square = np.zeros((count, count))
+        square[above] = -values / 2
+        square += square.T
+        ones = np.ones(count)
+        if self.stimulus_covariance is not None:
+            covariance = self.stimulus_covariance
+            check.require_covariance_size(covariance.size, count, covariance.name, label, "stimuli")
+            square = covariance.whiten(np.ascontiguousarray(covariance.whiten(square).T))
+            ones = covariance.whiten(ones[None])[0]
+        direction = ones / np.sqrt(np.dot(ones, ones))
+        effects = np.einsum("ij,j->i", square, direction)
+        effects -= direction * (np.dot(direction, effects) / 2)
+        square -= np.multiply.outer(effects, direction)
+        square -= np.multiply.outer(direction, effects)
+        return np.concatenate([square[above] * np.sqrt(2), np.diagonal(square)])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Ranked:
+    """Ranks of dissimilarities, their order, and where they tie."""
+
+    rank: NDArray[np.int32]
+    order: NDArray[np.int32]
+    runs: NDArray[np.int32]  # (first place in `order`, length) of ties
+    untied: int  # pairs of dissimilarities that differ
+
+
+@dataclasses.dataclass(frozen=True)
+class RDMRanks(Part):
+    """What Kendall's measures need of an item."""
+
+    rule: RDMRule
+
+    takes_rdm: ClassVar[bool] = True
+
+    def prepare(self, data: Data, label: str) -> Ranked:
+        """Compute the dissimilarities and sort them."""
+        values = self.rule.condensed(data, label)
+        order, starts, lengths = _sorted_runs(values, label)
+        rank = np.empty(len(values), dtype=np.int32)
+        rank[order] = np.repeat(np.arange(len(starts), dtype=np.int32), lengths)
+        tied = lengths > 1
+        runs = np.column_stack([starts[tied], lengths[tied]]).astype(np.int32)
+        pairs = len(values) * (len(values) - 1) // 2
+        untied = pairs - sum(n * (n - 1) // 2 for n in lengths[tied].tolist())
+        return Ranked(rank, order, runs, untied)
+
+
+@dataclasses.dataclass(frozen=True)
+class KendallCounts(Product):
+    """Pairs of dissimilarities in the same order in both items less those in opposite order, as integers."""
+
+    @classmethod
+    def compute(
+        cls,
+        products: Sequence[Any],
+        rows: Sequence[Any],
+        columns: Sequence[Any],
+        where: Mask,
+        n_threads: int,
+    ) -> list[NDArray[np.int64]]:
+        """Count for the pairs of a tile; 0 where nothing was asked for."""
+        counts = core.kendall_balances(
+            [item.rank for item in rows],
+            [item.order for item in rows],
+            [item.runs for item in rows],
+            [item.rank for item in columns],
+            [item.order for item in columns],
+            [item.runs for item in columns],
+            np.ascontiguousarray(where),
+            n_threads,
+        )
+        return [counts] * len(products)
+
+
+def _scaled(values: FloatArray, label: str) -> FloatArray:
+    """Divide by the largest size, so that no square leaves the range of float64."""
+    size = float(np.abs(values).max())
+    check.require_nonzero_rdm(size, label)
+    return values / size
+
+
+def _unit(vector: FloatArray) -> FloatArray:
+    unit: FloatArray = vector / np.sqrt(np.dot(vector, vector))
+    return unit
+
+
+def _cubes(n: int) -> float:
+    return float(n) ** 3 - n
+
+
+def _tie_starts(rising: FloatArray) -> Indices:
+    """Where runs of tied values begin."""
+    gaps = np.diff(rising)
+    new = gaps > _TIE * max(abs(rising[0]), abs(rising[-1]))
+    # The few small gaps are held against the values beside them.
+    small = np.flatnonzero(~new)
+    new[small] = gaps[small] > _TIE * np.maximum(np.abs(rising[small]), np.abs(rising[small + 1]))
+    return np.concatenate([[0], np.flatnonzero(new) + 1])
+
+
+def _sorted_runs(values: FloatArray, label: str) -> tuple[NDArray[np.int32], Indices, Indices]:
+    """Give the order of values, and first places and lengths of runs of tied ones."""
+    order = core.rising_order(values)
+    starts = _tie_starts(values[order])
+    check.require_varied_rdm(len(starts) > 1, len(values), label)
+    return order, starts, np.diff(starts, append=len(values))
+
+
+def _centred_ranks(values: FloatArray, label: str) -> FloatArray:
+    """Average ranks less their mean; exact."""
+    order, starts, lengths = _sorted_runs(values, label)
+    average = starts + (lengths - len(values)) / 2
+    ranks = np.empty(len(values))
+    ranks[order] = average if len(average) == len(values) else np.repeat(average, lengths)
+    return ranks

@@ -1,0 +1,350 @@
+"""Representational similarity analysis: dissimilarities of the same stimuli in two systems, compared."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from .. import _validate, _validate_pairwise, _validate_rdm
+from .._threads import single_threaded_blas
+from .._validate import FloatArray
+from ..representation import RDM, Representation, as_items
+from ._covariance import Covariance
+from ._rdm import RDMRule
+from ._rdm_comparisons import (
+    COMPARISONS,
+    KENDALL_COMPARISONS,
+    WHITENED,
+    WITH_ANGLE,
+    KendallCounts,
+    RDMRanks,
+    RDMVector,
+)
+from ._vectors import InnerProduct
+from .base import Mask, Prepared, Product, Similarity
+
+RDMKind: TypeAlias = Literal[
+    "sqeuclidean", "euclidean", "correlation", "cosine", "mahalanobis", "crossnobis", "poisson"
+]
+Comparison: TypeAlias = Literal[
+    "pearson", "cosine", "spearman", "rho-a", "kendall", "tau-a", "cosine_cov", "corr_cov"
+]
+
+# Cosines beyond this lose digits of the angle.
+_NEARLY_PARALLEL = 0.99
+
+
+class RSA(Similarity):
+    """Similarity of dissimilarity matrices (RDMs) of the same stimuli (Kriegeskorte et al. 2008).
+
+    Items are responses (n_stimuli, n_units), from which dissimilarities are computed once each, or measured
+    ones (:class:`RDM`), in any mixture.
+
+    Parameters
+    ----------
+    rdm : str, default "correlation"
+        How responses become dissimilarities; :func:`rdm` has the list.
+    compare : str, default "spearman"
+        How these are compared: "pearson", "cosine", "spearman", "rho-a", "kendall", "tau-a", "cosine_cov" or
+        "corr_cov"; see Notes.
+    score : {"similarity", "angular"}, default "similarity"
+        What :func:`pairwise` gives. "angular" is the arccosine, a metric up to items of the same rays (or
+        ranks); all comparisons but "rho-a" and "tau-a" have it.
+    noise_covariance, folds, stimuli, prior_lambda, prior_weight
+        See :func:`rdm`; the same for all items, a callable `noise_covariance` being called with each.
+        With "crossnobis", rows are observations, so that measured RDMs cannot be items beside them: compute
+        RDMs by :func:`rdm` first and compare these.
+    stimulus_covariance : array-like of shape (n_stimuli,) or (n_stimuli, n_stimuli), optional
+        For "cosine_cov" and "corr_cov": (co)variance of the noise of the patterns over stimuli; by default
+        equal and independent. Solved directly, once an item.
+    name : str, optional
+        How results call the measure.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an option is unknown, does not belong to the others, or is no covariance. On use: if an RDM has
+        only equal entries where these are correlated or ranked, if a stimulus has no direction where this is
+        compared, if data and labels do not fit.
+
+    Notes
+    -----
+    Dissimilarities are compared as vectors of the m (m - 1) / 2 pairs of stimuli:
+
+    - ``"pearson"``, ``"cosine"``: correlation; cosine (for dissimilarities with a meaningful zero).
+    - ``"spearman"``: correlation of ranks, ties having their average rank.
+    - ``"rho-a"``: expected Spearman correlation where ties are broken at random (Schütt et al. 2023), for
+      models that predict ties; below 1 for an item with ties and itself.
+    - ``"kendall"`` (tau-b), ``"tau-a"``: pairs of dissimilarities in the same order less those in the
+      opposite order, divided by the geometric mean of the pairs untied in each; by all pairs.
+    - ``"cosine_cov"``, ``"corr_cov"``: cosine and correlation in the metric of the inverse covariance of
+      dissimilarities under noise (Diedrichsen et al. 2021). "cosine_cov" of "sqeuclidean" is linear CKA.
+
+    Dissimilarities that agree to 1e-13 of their size are ties: otherwise rounding would decide the order of
+    those that are equal by construction, such as of binary features or duplicate stimuli.
+
+    For `stimulus_covariance` as a vector, rsatoolbox 0.3.2 centres as if variances were equal; here, the
+    metric is that of its own definition, V_ab = (c_a' S c_b)^2, also then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import neurogeom as ng
+    >>> V1 = np.array([[0.0, 1.0, 3.0], [2.0, 1.0, 0.0], [3.0, 4.0, 1.0], [1.0, 0.0, 2.0]])
+    >>> IT = ng.RDM([0.9, 0.7, 0.2, 0.4, 0.8, 0.6], name="human IT")
+    >>> metric = ng.RSA("correlation", "kendall")
+    >>> round(metric.similarity(V1, IT), 3)
+    0.501
+    >>> round(metric.distance(V1, IT), 3)  # its arccosine
+    1.046
+    """
+
+    def __init__(
+        self,
+        rdm: RDMKind = "correlation",
+        compare: Comparison = "spearman",
+        *,
+        score: Literal["similarity", "angular"] = "similarity",
+        noise_covariance: Any = None,
+        folds: Any = None,
+        stimuli: Any = None,
+        prior_lambda: float = 1.0,
+        prior_weight: float = 0.1,
+        stimulus_covariance: Any = None,
+        name: str | None = None,
+    ) -> None:
+        rule = RDMRule.from_user(rdm, "rdm", noise_covariance, folds, stimuli, prior_lambda, prior_weight)
+        _validate.as_choice(compare, "compare", COMPARISONS)
+        _validate.as_choice(score, "score", ("similarity", "angular"))
+        covariance = None
+        if stimulus_covariance is not None:
+            if compare not in WHITENED:
+                _validate_rdm.refuse_option(
+                    "stimulus_covariance", "'cosine_cov' and 'corr_cov'", f"compare={compare!r}"
+                )
+            covariance = Covariance.from_user(stimulus_covariance, "stimulus_covariance")
+        self._rule = rule
+        self._compare = str(compare)
+        self._product: Product
+        if compare in KENDALL_COMPARISONS:
+            self._product = KendallCounts(RDMRanks(rule))
+        else:
+            self._product = InnerProduct(RDMVector(rule, compare, covariance))
+        default = (rdm, compare) == ("correlation", "spearman")
+        self._own_name = str(name) if name is not None else "rsa" if default else f"rsa-{rdm}-{compare}"
+        self._named = name is not None
+        self._set_score(score)
+
+    def _set_score(self, score: str) -> None:
+        self._angular = score == "angular"
+        if self._angular:
+            _validate_rdm.require_angle(self._compare in WITH_ANGLE, self._compare, WITH_ANGLE)
+        self.name = self._own_name + ("-angular" if self._angular and not self._named else "")
+        self.is_similarity = not self._angular
+        # Ties leave the others below 1.
+        self.diagonal = 0.0 if self._angular else 1.0 if self._compare in WITH_ANGLE else None
+
+    def _with_score(self, score: str) -> RSA:
+        other = copy.copy(self)
+        other._set_score(score)
+        return other
+
+    def similarity(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
+        """Give the similarity of one pair of items, whatever `score` is."""
+        return self._with_score("similarity").compare(X, Y, n_threads=n_threads)
+
+    def distance(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
+        """Give the angular distance of one pair of items, whatever `score` is."""
+        return self._with_score("angular").compare(X, Y, n_threads=n_threads)
+
+    def products(self, held_out: bool = False) -> tuple[Product, ...]:
+        """Declare an inner product, or counts of pairs in the same order."""
+        del held_out
+        return (self._product,)
+
+    def pair(
+        self,
+        rows: Sequence[Prepared],
+        columns: Sequence[Prepared],
+        products: Mapping[Product, Any],
+        where: Mask,
+        n_threads: int,
+    ) -> FloatArray:
+        """Give similarities or angles of two blocks of items."""
+        del n_threads
+        part = self._product.part
+        left, right = ([item[part] for item in side] for side in (rows, columns))
+        found = products[self._product]
+        if self._compare in KENDALL_COMPARISONS:
+            values = np.full(where.shape, np.nan)
+            for i, j in np.argwhere(where):
+                values[i, j] = self._kendall(int(found[i, j]), left[i], right[j])
+            return values
+        cosines: FloatArray = np.clip(found, -1.0, 1.0)
+        if not self._angular:
+            return cosines
+        angles = np.arccos(cosines)
+        for i, j in np.argwhere(where & (np.abs(cosines) > _NEARLY_PARALLEL)):
+            x, y = left[i], right[j]
+            angles[i, j] = 2 * math.atan2(_length(x - y), _length(x + y))
+        return angles
+
+    def _kendall(self, balance: int, x: Any, y: Any) -> float:
+        if self._compare == "tau-a":
+            count = len(x.rank)
+            return balance / (count * (count - 1) // 2)
+        untied = x.untied * y.untied  # Python integers: this does not overflow
+        if self._angular:
+            return math.atan2(math.sqrt(untied - balance**2), balance)
+        return balance / math.sqrt(untied)
+
+
+def _length(vector: FloatArray) -> float:
+    return math.sqrt(np.dot(vector, vector))
+
+
+def rsa(
+    X: Any,
+    Y: Any,
+    *,
+    rdm: RDMKind = "correlation",
+    compare: Comparison = "spearman",
+    noise_covariance: Any = None,
+    folds: Any = None,
+    stimuli: Any = None,
+    prior_lambda: float = 1.0,
+    prior_weight: float = 0.1,
+    stimulus_covariance: Any = None,
+) -> float:
+    """Compare two representations by the dissimilarities of their stimuli (RSA).
+
+    Parameters
+    ----------
+    X, Y : array-like of shape (n_stimuli, n_units), Representation, or RDM
+        The same stimuli in two systems; a measured :class:`RDM` is taken as it is.
+    rdm : str, default "correlation"
+        How responses become dissimilarities; see :func:`rdm`.
+    compare : str, default "spearman"
+        How dissimilarities are compared; see :class:`RSA`.
+    noise_covariance, folds, stimuli, prior_lambda, prior_weight : optional
+        Options of dissimilarities; see :func:`rdm`.
+    stimulus_covariance : array-like, optional
+        Noise of the patterns over stimuli, for whitened comparisons; see :class:`RSA`.
+
+    Returns
+    -------
+    float
+        The similarity.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :class:`RSA`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import neurogeom as ng
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((20, 50))
+    >>> Y = X + rng.standard_normal((20, 50))
+    >>> round(ng.rsa(X, Y), 3), round(ng.rsa(X, Y, rdm="sqeuclidean", compare="cosine_cov"), 3)
+    (0.42, 0.846)
+    """
+    metric = RSA(
+        rdm,
+        compare,
+        noise_covariance=noise_covariance,
+        folds=folds,
+        stimuli=stimuli,
+        prior_lambda=prior_lambda,
+        prior_weight=prior_weight,
+        stimulus_covariance=stimulus_covariance,
+    )
+    return metric.similarity(X, Y)
+
+
+def rdm(
+    X: Any,
+    kind: RDMKind = "correlation",
+    *,
+    noise_covariance: Any = None,
+    folds: Any = None,
+    stimuli: Any = None,
+    prior_lambda: float = 1.0,
+    prior_weight: float = 0.1,
+) -> RDM:
+    r"""Compute the dissimilarities between all stimuli of one representation.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_stimuli, n_units), or Representation
+        Responses; ids and name of a :class:`Representation` are kept.
+    kind : str, default "correlation"
+        The measure: "sqeuclidean", "euclidean", "correlation", "cosine", "mahalanobis", "crossnobis" or
+        "poisson"; see Notes.
+    noise_covariance : array-like of shape (n_units, n_units) or (n_units,), or callable, optional
+        For "mahalanobis" and "crossnobis": covariance (not precision) of the noise, or its variances, or a
+        function of X that gives either. By default the identity, for "crossnobis" only.
+    folds : array-like of shape (n_rows,), optional
+        For "crossnobis": the fold of each row of X, which then holds observations. Each fold must have each
+        stimulus; several observations are averaged.
+    stimuli : array-like of shape (n_rows,), optional
+        For "crossnobis": the stimulus of each row, in the result in order of first appearance. By default
+        row k of each fold is stimulus k.
+    prior_lambda, prior_weight : float, default 1.0 and 0.1
+        For "poisson": rates are (X + prior_weight * prior_lambda) / (1 + prior_weight).
+
+    Returns
+    -------
+    RDM
+        The dissimilarities.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If X is no finite matrix, a stimulus has no direction ("correlation", "cosine") or a negative rate
+        ("poisson"), or options do not belong together or do not fit X.
+
+    Notes
+    -----
+    For patterns x, y of n units:
+
+    - ``"sqeuclidean"``: :math:`|x - y|^2 / n`, which rsatoolbox calls "euclidean".
+    - ``"euclidean"``: its root, :math:`|x - y| / \sqrt n`.
+    - ``"correlation"``: 1 less the correlation over units.
+    - ``"cosine"``: 1 less the cosine.
+    - ``"mahalanobis"``: :math:`(x - y)' S^{-1} (x - y) / n`, S the noise covariance of units.
+    - ``"crossnobis"``: :math:`(x - y)_k' S^{-1} (x - y)_l / n`, averaged over all pairs of different
+      folds k, l (Walther et al. 2016). Unbiased: equal patterns give 0 on average, often less.
+    - ``"poisson"``: the symmetrised Kullback-Leibler divergence of Poisson variables,
+      :math:`\sum (\lambda_x - \lambda_y)(\log\lambda_x - \log\lambda_y) / n` (Schütt et al. 2023).
+
+    From one matrix product of centred rows. Dissimilarities that would lose digits in it are computed from
+    differences, so that each is accurate relative to itself; crossvalidated ones are accurate relative to the
+    patterns.
+
+    Examples
+    --------
+    >>> import neurogeom as ng
+    >>> ng.rdm([[0.0, 0.0], [3.0, 4.0], [0.0, 2.0]], "sqeuclidean").condensed
+    array([12.5,  2. ,  6.5])
+    """
+    rule = RDMRule.from_user(kind, "kind", noise_covariance, folds, stimuli, prior_lambda, prior_weight)
+    if not isinstance(X, (Representation, RDM)):
+        _validate_pairwise.as_responses(X, "X")  # where errors call it X
+    item = dataclasses.replace(as_items([X], "X")[0], label="X")
+    data = item.read()
+    if isinstance(data, RDM):
+        _validate_pairwise.refuse_rdm("X", "rdm")
+    with single_threaded_blas():
+        condensed = rule.condensed(data, "X")
+    ids = item.ids
+    if rule.design is not None:
+        ids = rule.design.stimuli
+    return RDM(condensed, ids=ids, name=X.name if isinstance(X, Representation) else None)
