@@ -52,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         metavar="FILE",
-        help="write the numbers to full precision: .npz for neurogeom.load (several metrics: a file each, D.npz "
-        "becoming D.cca.npz, ...), or .csv (one metric: the matrix; several: one row a pair)",
+        help="write the numbers to full precision: .npz for neurogeom.load (several metrics: a file each, "
+        "D.npz becoming D.cca.npz, ...), or .csv (one metric: the matrix; several: one row a pair)",
     )
     add_threads_and_plot(parser)
 

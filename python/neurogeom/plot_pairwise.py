@@ -121,6 +121,8 @@ def _tree(result: Pairwise) -> _Tree | None:
     if not result.is_square or len(result.names) < 2 or not np.isfinite(result.values).all():
         return None
     linkage = linkage_of(result)
+    if linkage[0, 2] == linkage[-1, 2]:  # two items, or all equally far: there is nothing to order
+        return None
     count = len(linkage) + 1
     order = hierarchy.leaves_list(linkage).astype(np.int64)
     if (
@@ -160,19 +162,21 @@ def _draw_panel(
     trivial = np.zeros(values.shape, dtype=bool)
     if result.is_square:
         trivial = np.eye(len(values), dtype=bool) & (values == (1.0 if result.is_similarity else 0.0))
-    image = _draw_map(axis, np.ma.masked_where(trivial | ~np.isfinite(values), values), result.is_similarity)
+    coloured = np.ma.masked_where(trivial | ~np.isfinite(values), values)
+    image = _draw_map(axis, coloured, result.is_similarity)
     _name_axes(axis, [names[0][i] for i in rows], [names[1][j] for j in columns], cell)
     if max(result.shape) <= _MAX_WRITTEN:
         _write_values(axis, image, np.ma.masked_where(trivial, values))
     if tree is not None:
         _draw_tree(axis.inset_axes((0, 1 + 0.04 / extent, 1, (_TREE - 0.04) / extent)), tree, result.shape[1])
-    _draw_scale(axis, image, result, cell)
+    if coloured.count() and coloured.min() < coloured.max():
+        _draw_scale(axis, image, result, cell)
 
 
 def _draw_map(axis: Axes, values: Any, is_similarity: bool) -> AxesImage:
     """Draw the cells; what is masked stays pale."""
-    low, high = (float(values.min()), float(values.max())) if values.count() else (0.0, 1.0)
-    if high <= low:
+    low, high = (float(values.min()), float(values.max())) if values.count() else (0.0, 0.0)
+    if low == high:
         low, high = low - 0.5, high + 0.5
     axis.set_facecolor(_PALE)
     image = axis.imshow(values, cmap="Blues" if is_similarity else "Blues_r", vmin=low, vmax=high)
@@ -212,8 +216,8 @@ def _draw_tree(axis: Axes, tree: _Tree, count: int) -> None:
     axis.set_xlim(-0.5, count - 0.5)
     tops = tree.brackets[:, 1, 1]
     low, high = float(tops.min()), float(tops.max())
-    bottom = max(0.0, low - 0.4 * (high - low))  # far from 0 the differences would not be seen
-    axis.set_ylim(bottom, high + 0.05 * (high - bottom) if high > bottom else bottom + 1.0)
+    bottom = max(0.0, low - 0.4 * (high - low))  # from 0, differences far from it would not be seen
+    axis.set_ylim(bottom, high + 0.05 * (high - bottom))
     for bracket in tree.brackets:
         axis.plot(*bracket.T, color=_GREY, lw=0.9 if count <= 40 else 0.6, solid_joinstyle="miter")
 

@@ -139,7 +139,7 @@ def require_same_items(results: Mapping[str, Pairwise]) -> Pairwise:
 def short_names(names: Sequence[str], width: int) -> list[str]:
     """Cut long names in the middle, unless that would make two of them alike."""
     # What tells layers apart may be at either end, more often the last.
-    tail = width // 2
+    tail = 2 * width // 3
     cut = [n if len(n) <= width else f"{n[: width - tail - 1]}…{n[-tail:]}" for n in names]
     return cut if len(set(cut)) == len(set(names)) else list(names)
 
