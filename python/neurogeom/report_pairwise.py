@@ -6,8 +6,10 @@ import csv
 import math
 import os
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._pairwise_result import Pairwise
 from ._validate import FloatArray
@@ -167,31 +169,51 @@ def _describe_stimuli(result: Pairwise) -> str:
     return f"{counts[0]} stimuli" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} stimuli"
 
 
-def _summary(result: Pairwise) -> str:
-    """Tell shape, extremes and median of the values between different items."""
+class Extreme(NamedTuple):
+    """A pair of different items and its value."""
+
+    row: str
+    column: str
+    value: float
+
+
+def extremes(result: Pairwise) -> tuple[Extreme, Extreme]:
+    """Give the pairs of different items with the smallest and the largest value that is defined."""
+    pairs, values = _defined(result)
+
+    def at(k: int) -> Extreme:
+        return Extreme(
+            str(result.names[pairs[k, 0]]), str(result.column_names[pairs[k, 1]]), float(values[k])
+        )
+
+    return at(int(values.argmin())), at(int(values.argmax()))
+
+
+def _different(result: Pairwise) -> NDArray[np.bool_]:
+    """Mark pairs of different items; those that a symmetric measure has twice once."""
     where = np.ones(result.shape, dtype=bool)
     if result.is_square:
         where = np.triu(where, 1) if result.symmetric else ~np.eye(len(where), dtype=bool)
-    pairs = np.argwhere(where)
-    values = result.values[where]
-    known = np.isfinite(values)
-    shape = f"{result.shape[0]} x {result.shape[1]} items, {len(pairs)} pairs"
-    if not known.all():
-        shape += f", {len(pairs) - int(known.sum())} of them undefined"
-    if not known.any():
+    return where
+
+
+def _defined(result: Pairwise) -> tuple[NDArray[np.int64], FloatArray]:
+    """Give (row, column) and value of all pairs of different items that have a value."""
+    where = _different(result) & np.isfinite(result.values)
+    return np.argwhere(where).astype(np.int64), result.values[where]
+
+
+def _summary(result: Pairwise) -> str:
+    """Tell shape, extremes and median of the values between different items."""
+    count, values = int(_different(result).sum()), _defined(result)[1]
+    shape = f"{result.shape[0]} x {result.shape[1]} items, {count} pairs"
+    if len(values) < count:
+        shape += f", {count - len(values)} of them undefined"
+    if not len(values):
         return shape
-    pairs, values = pairs[known], values[known]
-    texts = [
-        line[0]
-        for line in cells_of(np.array([[values.min()], [np.median(values)], [values.max()]]), _DECIMALS)
-    ]
-    rows = []
-    for what, text, at in zip(
-        ("least", "median", "most"), texts, (values.argmin(), None, values.argmax()), strict=True
-    ):
-        rows.append(f"{what:6}  {text}" + ("" if at is None else f"  {_pair(result, pairs[at])}"))
-    return "\n".join([shape, *rows])
-
-
-def _pair(result: Pairwise, pair: Sequence[int]) -> str:
-    return f"{result.names[pair[0]]} and {result.column_names[pair[1]]}"
+    least, most = extremes(result)
+    (texts,) = cells_of(np.array([[least.value, np.median(values), most.value]]), _DECIMALS)
+    return (
+        f"{shape}\nleast   {texts[0]}  {least.row} and {least.column}\nmedian  {texts[1]}\n"
+        f"most    {texts[2]}  {most.row} and {most.column}"
+    )
