@@ -142,6 +142,36 @@ def _tree(result: Pairwise) -> _Tree | None:
     return _Tree(np.array(brackets), order)
 
 
+def draw_pairwise(axis: Axes, result: Pairwise, title: str | None = None, *, cluster: bool = True) -> None:
+    """Draw one heat map into a panel of the user's own figure; see :func:`plot_pairwise`.
+
+    Parameters
+    ----------
+    axis : matplotlib.axes.Axes
+        Where to draw; the tree and the scale of colours are put beside it.
+    result : Pairwise
+        What :func:`neurogeom.pairwise` gave.
+    title : str, optional
+        Title; by default the metric.
+    cluster : bool, default True
+        Order items by their likeness.
+
+    Examples
+    --------
+    >>> import neurogeom as ng
+    >>> from matplotlib.figure import Figure
+    >>> from neurogeom.datasets import load_minilm_clinc
+    >>> from neurogeom.plot_pairwise import draw_pairwise
+    >>> left, right = Figure(figsize=(9, 4), layout="constrained").subplots(1, 2)
+    >>> draw_pairwise(left, ng.pairwise(load_minilm_clinc().layers), cluster=False)
+    """
+    names = (_labels(result.names), _labels(result.column_names))
+    tree = _tree(result) if cluster else None
+    box = axis.get_window_extent()
+    cell = min(box.width / result.shape[1], box.height / result.shape[0]) / axis.figure.dpi
+    _draw_panel(axis, result.metric if title is None else title, result, tree, names, cell)
+
+
 def _draw_panel(
     axis: Axes,
     title: str,
