@@ -15,10 +15,10 @@
 3. human_it.png: dissimilarities of 92 images in the layers of EfficientNet-Lite0 against those measured in
    human inferotemporal cortex (Kriegeskorte et al. 2008).
 
-The data (mouse_texture, effnetlite0_cifar10, smallcnn_cifar10, effnetlite0_stim92, rdm92) do not come with the
-package. They are looked for in --data, in the folder that NEUROGEOM_DATA names, and in ../shared/data by the
-clone. Where they are not found, the script compares the layers of the language model that does come with the
-package, and says so.
+The data (mouse_texture, effnetlite0_cifar10, smallcnn_cifar10, effnetlite0_stim92, rdm92) do not come with
+the package. They are looked for in --data, in the folder that NEUROGEOM_DATA names, and in ../shared/data by
+the clone. Where they are not found, the script compares the layers of the language model that does come with
+the package, and says so.
 """
 
 from __future__ import annotations
@@ -168,10 +168,11 @@ def analyse_areas(populations: Populations, out: Path) -> None:
     reliable = reliability > RELIABLE
     both = reliable[:, None] & reliable
     corrected = halves.values / np.sqrt(np.outer(reliability, reliability).clip(1e-12))
+    low, high = reliability.min(), reliability.max()
     print(
-        f"\nSplit-half reliability goes from {reliability.min():.2f} to {reliability.max():.2f}. Of the "
-        f"{reliable.sum()} populations above {RELIABLE}, debiased CKA, and divided by that of perfect likeness:\n"
+        f"\nSplit-half reliability by debiased CKA: {low:.2f} to {high:.2f}. Below, the {reliable.sum()} populations"
     )
+    print(f"above {RELIABLE}; corrected: divided by the geometric mean of both reliabilities\n")
     rows = [
         [
             title,
@@ -220,10 +221,11 @@ def draw_areas(
     chance = np.quantile(unrelated.values[up], [0.025, 0.975])
     right.axhspan(*chance, color=PALE, zorder=0)
     right.set_xticks(range(len(groups)), [title.replace(", ", "\n") for title in groups])
+    right.set_ylim(top=1.2)
     right.set_title("by kind of pair", fontsize=11, color=INK, loc="left", pad=8)
     quiet(right)
-    for y, colour, text in ((0.97, BLUE, "CKA"), (0.92, RED, "corrected for reliability (reliable ones)")):
-        right.text(0.3, y, text, color=colour, fontsize=9, transform=right.transAxes)
+    for y, colour, text in ((0.97, BLUE, "CKA"), (0.925, RED, "corrected for reliability (reliable ones)")):
+        right.text(0.02, y, text, color=colour, fontsize=9, transform=right.transAxes)
     figure.supxlabel(
         "dots: pairs of populations, lines: their means; band: stimuli shuffled", fontsize=8.5, color=GREY
     )
@@ -261,19 +263,27 @@ def load_layers(large: Path, small: Path) -> dict[str, np.ndarray]:
 def analyse_layers(layers: Mapping[str, np.ndarray], out: Path) -> None:
     """Print and draw part 2."""
     results = ng.pairwise(layers, ["procrustes", "cka"])
-    print(
-        f"\n2. {len(layers)} layers, {len(next(iter(layers.values())))} images: the nearest of another family\n"
-    )
-    family = np.array([name.rpartition(" ")[0] for name in layers])
+    names = list(layers)
+    print(f"\n2. {len(layers)} layers, {len(layers[names[0]])} images; of the small CNN, the layer most like")
+    print("each of EfficientNet's by debiased CKA, and the Procrustes angle to it\n")
+    angle, likeness = (result.square for result in results.values())
     rows = []
-    for i, name in enumerate(layers):
-        cells: list[str] = []
-        for result in results.values():
-            likeness = result.values[i] if result.is_similarity else -result.values[i]
-            best = int(np.where(family == family[i], -np.inf, likeness).argmax())
-            cells += [str(result.names[best]), f"{result.values[i, best]:.3f}"]
-        rows.append([name, *cells])
-    print(format_table(rows, ["layer", "by Procrustes", "angle", "by debiased CKA", "CKA"]))
+    for i, name in enumerate(names):
+        if not name.startswith("EffNet"):
+            continue
+        row = [name]
+        for state in STATES:
+            best = max((j for j, n in enumerate(names) if n.startswith(state)), key=lambda j: likeness[i, j])
+            row.append(f"{names[best].removeprefix(state)} {likeness[i, best]:.3f} {angle[i, best]:.3f}")
+        rows.append(row)
+    print(format_table(rows, ["layer", *STATES]))
+    print("\nThe same layer of the small CNN in two states: debiased CKA, Procrustes angle\n")
+    rows = []
+    pairs = [("untrained", "epoch 1"), ("epoch 1", "trained"), ("untrained", "trained")]
+    for layer in (n.removeprefix("untrained ") for n in names if n.startswith("untrained")):
+        at = [[names.index(f"{state} {layer}") for state in pair] for pair in pairs]
+        rows.append([layer, *(f"{likeness[i, j]:.3f} {angle[i, j]:.3f}" for i, j in at)])
+    print(format_table(rows, ["layer", *(f"{a},\n{b}" for a, b in pairs)]))
     save(plot_pairwise(results), out / "layers.png")
 
 
@@ -304,8 +314,8 @@ def analyse_cortex(layers: Mapping[str, np.ndarray], measured: Mapping[str, np.n
     single = shown.values[:, :-1].mean(axis=1)
     best = int(shown.values[:, -1].argmax())
     print(
-        f"\nBest: {shown.names[best]}, {shown.values[best, -1]:.3f} with the mean, {single[best]:.3f} on average "
-        f"with one measurement, where the mean of the other three has {np.mean(ceiling):.3f}."
+        f"\nBest: {shown.names[best]}, {shown.values[best, -1]:.3f} with the mean; {single[best]:.3f} on "
+        f"average with one measurement, where the\nmean of the other three has {np.mean(ceiling):.3f}."
     )
     figure = Figure(figsize=(6.4, 4), layout="constrained")
     axis = figure.subplots()
@@ -323,7 +333,7 @@ def analyse_cortex(layers: Mapping[str, np.ndarray], measured: Mapping[str, np.n
         (0.91, RED, "squared Euclidean, mean RDM"),
     ):
         axis.text(0.02, y, text, color=colour, fontsize=9, transform=axis.transAxes)
-    axis.set_ylim(top=max(0.4, 1.25 * shown.values.max()))
+    axis.set_ylim(top=1.35 * shown.values.max())
     save(figure, out / "human_it.png")
 
 

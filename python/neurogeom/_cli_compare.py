@@ -118,13 +118,17 @@ def _read_items(paths: Sequence[str], keys: Sequence[str] | None, ids_key: str |
     stems = _stems(paths)
     chosen: dict[str, list[tuple[str, str]]] = {}  # of each file: (name, key)
     rows: dict[str, int] = {}
+    archives = 0
     for path, stem in zip(paths, stems, strict=True):
         with DataFile(path) as source:
             _check_keys(source, keys, ids_key)
+            archives += source.is_archive
             for key in _choose(source, keys, ids_key):
                 name = stem if not source.is_archive else key if len(paths) == 1 else f"{stem}:{key}"
                 chosen.setdefault(path, []).append((name, key))
                 rows[name] = source.headers[key][0][0]
+    if keys and not archives:
+        raise InputError("--data names arrays of a .npz file, but none is given")
     if len(rows) < 2:
         raise InputError(f"comparing needs at least two representations, but there is only {', '.join(rows)}")
     _require_equal_rows(rows)

@@ -24,7 +24,7 @@ _MAX_WRITTEN = 15  # items, up to which values stand in the cells
 _MAX_NAME = 24
 _SMALLEST_TEXT = 6.5  # points
 # In inches.
-_CELL, _TREE, _CHARACTER, _MAX_WIDTH = 0.43, 0.5, 0.075, 17.0
+_CELL, _TREE, _CHARACTER, _MAX_WIDTH = 0.43, 0.5, 0.075, 19.0
 _PALE = "#efefef"
 
 
@@ -248,8 +248,10 @@ def _draw_tree(axis: Axes, tree: _Tree, count: int) -> None:
     low, high = float(tops.min()), float(tops.max())
     bottom = max(0.0, low - 0.4 * (high - low))  # from 0, differences far from it would not be seen
     axis.set_ylim(bottom, high + 0.05 * (high - bottom))
-    for bracket in tree.brackets:
-        axis.plot(*bracket.T, color=_GREY, lw=0.9 if count <= 40 else 0.6, solid_joinstyle="miter")
+    from matplotlib.collections import LineCollection
+
+    width = 0.9 if count <= 40 else 0.6
+    axis.add_collection(LineCollection(list(tree.brackets), colors=_GREY, linewidths=width), autolim=False)
 
 
 def _draw_scale(axis: Axes, image: AxesImage, result: Pairwise, cell: float) -> None:
