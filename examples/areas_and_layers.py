@@ -35,6 +35,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from neurogeom.plot_pairwise import draw_pairwise, plot_pairwise
 from neurogeom.report import format_table
+from neurogeom.report_pairwise import pairwise_table
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 ARCHIVES = ("mouse_texture", "effnetlite0_cifar10", "smallcnn_cifar10", "effnetlite0_stim92", "rdm92")
@@ -169,10 +170,8 @@ def analyse_areas(populations: Populations, out: Path) -> None:
     both = reliable[:, None] & reliable
     corrected = halves.values / np.sqrt(np.outer(reliability, reliability).clip(1e-12))
     low, high = reliability.min(), reliability.max()
-    print(
-        f"\nSplit-half reliability by debiased CKA: {low:.2f} to {high:.2f}. Below, the {reliable.sum()} populations"
-    )
-    print(f"above {RELIABLE}; corrected: divided by the geometric mean of both reliabilities\n")
+    print(f"\nSplit-half reliability by debiased CKA: {low:.2f} to {high:.2f}. Below, the populations")
+    print(f"above {RELIABLE} ({reliable.sum()}); corrected: by the geometric mean of both reliabilities\n")
     rows = [
         [
             title,
@@ -360,8 +359,7 @@ def analyse_sentences(out: Path) -> None:
     """Compare what comes with the package."""
     results = ng.pairwise(ng.datasets.load_minilm_clinc().layers, ["procrustes", "cka", "rsa"])
     for result in results.values():
-        rows = [[name, *(f"{v:.3f}" for v in row)] for name, row in zip(result.names, result, strict=True)]
-        print(f"\n{format_table(rows, [result.metric, *result.column_names])}")
+        print(f"\n{pairwise_table(result)}")
     save(plot_pairwise(results), out / "layers.png")
 
 

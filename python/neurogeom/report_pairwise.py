@@ -47,9 +47,9 @@ def pairwise_table(result: Pairwise) -> str:
     <BLANKLINE>
            V1     LM     AL
     --  -----  -----  -----
-    V1      0  0.613  1.142
-    LM  0.613      0  0.885
-    AL  1.142  0.885      0
+    V1      0  0.331  0.719
+    LM  0.331      0  0.860
+    AL  0.719  0.860      0
     """
     kind = "similarity" if result.is_similarity else "distance"
     stimuli = _describe_stimuli(result)
@@ -101,12 +101,13 @@ def write_pairwise_csv(path: str | os.PathLike[str], results: Mapping[str, Pairw
     Examples
     --------
     >>> import os, tempfile
+    >>> from pathlib import Path
     >>> import neurogeom as ng
     >>> from neurogeom.report_pairwise import write_pairwise_csv
     >>> result = ng.pairwise({"V1": [[0.0], [1.0], [3.0]], "LM": [[0.0], [2.0], [6.0]]})
     >>> path = os.path.join(tempfile.mkdtemp(), "areas.csv")
     >>> write_pairwise_csv(path, {"procrustes": result})
-    >>> print(open(path).read().strip())
+    >>> print(Path(path).read_text().strip())
     ,V1,LM
     V1,0.0,0.0
     LM,0.0,0.0
