@@ -15,6 +15,11 @@
 3. human_it.png: dissimilarities of 92 images in the layers of EfficientNet-Lite0 against those measured in
    human inferotemporal cortex (Kriegeskorte et al. 2008).
 
+What is seen: populations differ more in how reliable they are (0 to 0.85) than by area; areas cannot be told
+apart once that is taken into account. Early layers of both networks correspond, trained ones also later on,
+untrained ones do not. Human IT is most like stage6 where dissimilarity is 1 - correlation, but not where it is
+the squared Euclidean distance.
+
 The data (mouse_texture, effnetlite0_cifar10, smallcnn_cifar10, effnetlite0_stim92, rdm92) do not come with
 the package. They are looked for in --data, in the folder that NEUROGEOM_DATA names, and in ../shared/data by
 the clone. Where they are not found, the script compares the layers of the language model that does come with
@@ -115,7 +120,7 @@ def compare_halves(populations: Populations, metric: ng.Metric, bins: bool) -> t
     return tuple(dataclasses.replace(result, values=np.mean(v, axis=0)) for v in found)
 
 
-def test_of_areas(populations: Populations, values: np.ndarray, usable: np.ndarray) -> float:
+def chance_of_areas(populations: Populations, values: np.ndarray, usable: np.ndarray) -> float:
     """How often areas dealt out at random make as much of a difference, among pairs of different sessions."""
     index = np.flatnonzero(usable)
     pairs = np.triu(populations.apart, 1)[np.ix_(index, index)]
@@ -183,8 +188,8 @@ def analyse_areas(populations: Populations, out: Path) -> None:
     print(format_table(rows, ["pairs", "number", "CKA", "corrected"]))
     print(
         "\nSame against other area, sessions apart, areas dealt out at random: "
-        f"p = {test_of_areas(populations, halves.values, reliable):.3f}, "
-        f"corrected p = {test_of_areas(populations, corrected, reliable):.3f}"
+        f"p = {chance_of_areas(populations, halves.values, reliable):.3f}, "
+        f"corrected p = {chance_of_areas(populations, corrected, reliable):.3f}"
     )
     save(draw_areas(populations, halves, unrelated, corrected, reliable), out / "areas.png")
 
