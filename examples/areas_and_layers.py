@@ -15,10 +15,10 @@
 3. human_it.png: dissimilarities of 92 images in the layers of EfficientNet-Lite0 against those measured in
    human inferotemporal cortex (Kriegeskorte et al. 2008).
 
-What is seen: populations differ more in how reliable they are (0 to 0.85) than by area; areas cannot be told
-apart once that is taken into account. Early layers of both networks correspond, trained ones also later on,
-untrained ones do not. Human IT is most like stage6 where dissimilarity is 1 - correlation, but not where it is
-the squared Euclidean distance.
+What is seen: populations differ more in how reliable they are (-0.06 to 0.85) than by area, and among
+reliable ones no difference between areas is established. Early layers of both networks correspond,
+trained ones also later on, untrained ones do not. Human IT is most like stage6 where dissimilarity is 1 -
+correlation, but not where it is the squared Euclidean distance.
 
 The data (mouse_texture, effnetlite0_cifar10, smallcnn_cifar10, effnetlite0_stim92, rdm92) do not come with
 the package. They are looked for in --data, in the folder that NEUROGEOM_DATA names, and in ../shared/data by
