@@ -178,6 +178,10 @@ def test_demo(run, tmp_path):
     assert max(map(len, table.split("\n"))) < 80
     assert "layer6 can hold more classes per dimension than layer0" in table
     assert "nan" not in table
+    assert [line.split()[0] for line in table.split("\n") if line.endswith("500 stimuli")] == [
+        "procrustes", "cca", "cka",
+    ]  # fmt: skip
+    assert "By cka, layer0 and layer2 are most alike (0.90)" in " ".join(table.split())
     assert picture.stat().st_size > 10_000
 
 

@@ -175,9 +175,9 @@ FLOORS = [
     {"capacity", "joint", "correlated", "simulated", "alignment", "exemplars", "overlap"},
     {"metrics"},
     {"pairwise"},
-    {"_report_rows", "report", "plot"},
+    {"_report_rows", "report", "report_pairwise", "plot", "plot_pairwise"},
     {"compat"},
-    {"_cli_shared", "_cli_files", "_cli_demo", "_cli_capacity", "cli", "__main__"},
+    {"_cli_shared", "_cli_files", "_cli_demo", "_cli_capacity", "_cli_compare", "cli", "__main__"},
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
 

@@ -11,9 +11,14 @@ from collections.abc import Mapping
 from . import datasets, plot, report
 from ._cli_files import writing
 from ._cli_shared import add_common, check_plot, joint_geometry, mean_field
+from ._pairwise_result import Pairwise
 from ._threads import resolve_threads
 from .capacity import ManifoldCapacity
 from .joint import EffectiveGeometry
+from .pairwise import pairwise
+from .report_pairwise import extremes, pairwise_table
+
+_COMPARISONS = ("procrustes", "cca", "cka")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +37,7 @@ def run(args: argparse.Namespace) -> None:
     fmri = mean_field("fMRI", brain.X, brain.labels, args)
     joint = {name: joint_geometry(name, X, text.labels, args)[0] for name, X in text.layers.items()}
     joint["fMRI"] = joint_geometry("fMRI", brain.X, brain.labels, args)[0]
+    compared = pairwise(text.layers, _COMPARISONS, n_threads=args.threads)
     seconds = time.perf_counter() - start
 
     print("Sentences in a language model: 20 intents x 25 sentences, 384 units")
@@ -48,9 +54,14 @@ def run(args: argparse.Namespace) -> None:
     print("\nAll manifolds at once, their correlations kept (--method joint)\n")
     print(report.geometry_table(joint, label="data"))
     _explain(_describe_alignments(joint, "layer0", "layer6"))
+    print("\nThe layers of the language model compared with each other (neurogeom compare)")
+    for result in compared.values():
+        print(f"\n{pairwise_table(result)}")
+    _explain(" ".join(_describe_comparison(result) for result in compared.values()))
     _explain(
         f"± one standard error over {args.samples} Gaussian samples. {seconds:.1f} s with "
-        f"{resolve_threads(args.threads)} threads. Your data: neurogeom capacity FILE --labels KEY"
+        f"{resolve_threads(args.threads)} threads. Your data: neurogeom capacity FILE --labels KEY, "
+        "neurogeom compare FILE"
     )
     if args.plot is not None:
         with writing(args.plot):
@@ -92,4 +103,14 @@ def _describe_alignments(results: Mapping[str, EffectiveGeometry], first: str, l
         f"Mean absolute cosine between the centers of two manifolds: {a.center_alignment_abs:.3f} in "
         f"{first}, {b.center_alignment_abs:.3f} in {last}; between their axes: {a.axis_alignment_abs:.3f} "
         f"and {b.axis_alignment_abs:.3f}."
+    )
+
+
+def _describe_comparison(result: Pairwise) -> str:
+    """Say in words which items are most and least alike."""
+    ends = extremes(result)
+    near, far = reversed(ends) if result.is_similarity else ends
+    return (
+        f"By {result.metric}, {near.row} and {near.column} are most alike ({near.value:.2f}), {far.row} and "
+        f"{far.column} least ({far.value:.2f})."
     )

@@ -121,7 +121,7 @@ class DataFile:
                 if not other.is_archive:
                     return other.read(next(iter(other.headers)))
         if self.is_archive:
-            raise InputError(f"--labels: {self._missing(given)}")
+            raise InputError(f"--labels: {self.missing(given)}")
         raise InputError(f"--labels must be a .npy file when the data are one, not {given!r}")
 
     def choose(self, names: Sequence[str] | None, labels: AnyArray, labels_name: str) -> list[str]:
@@ -140,11 +140,11 @@ class DataFile:
             if not names:
                 raise InputError(
                     f"{self.path}: no numeric matrix has {len(labels)} rows, one for each label; "
-                    f"it holds {self._contents()}"
+                    f"it holds {self.contents()}"
                 )
         for name in names:
             if name not in self.headers:
-                raise InputError(f"--data: {self._missing(name)}")
+                raise InputError(f"--data: {self.missing(name)}")
             shape, _dtype = self.headers[name]
             if len(shape) < 2:
                 raise InputError(f"{name} must have rows and columns, not shape {shape}")
@@ -168,14 +168,16 @@ class DataFile:
             _validate.require_finite(array, name)
         return array
 
-    def _contents(self) -> str:
+    def contents(self) -> str:
+        """List the arrays for an error."""
         shown = [f"{name} {shape} {dtype}" for name, (shape, dtype) in self.headers.items()]
         if len(shown) > _MAX_SHOWN:
             shown[_MAX_SHOWN:] = [f"and {len(shown) - _MAX_SHOWN} more"]
         return ", ".join(shown) or "no arrays"
 
-    def _missing(self, name: str) -> str:
-        return f"{self.path} has no {name!r}; it holds {self._contents()}"
+    def missing(self, name: str) -> str:
+        """Say that an array is not there, and which are."""
+        return f"{self.path} has no {name!r}; it holds {self.contents()}"
 
 
 def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:

@@ -38,6 +38,11 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rng", type=count(0), default=0, metavar="SEED", help="seed of the samples (default: 0)"
     )
+    add_threads_and_plot(parser)
+
+
+def add_threads_and_plot(parser: argparse.ArgumentParser) -> None:
+    """Add the options of an analysis that draws no samples."""
     parser.add_argument(
         "--threads",
         type=count(1),
@@ -75,7 +80,7 @@ def margin(text: str) -> float:
 
 def mean_field(name: str, X: Any, labels: Any, args: argparse.Namespace) -> ManifoldCapacity:
     """Mean-field capacity of one data set."""
-    return _announced(
+    return announced(
         name,
         lambda: capacity.manifold_capacity(
             manifolds(X, labels),
@@ -116,13 +121,13 @@ def joint_geometry(
             warnings.simplefilter("ignore", ConvergenceWarning)
             return [analyse(clouds.shuffled(generator), turn) for turn in range(1, 1 + null)]
 
-    clouds = _announced(name, lambda: manifolds(X, labels))
-    return _announced(name, lambda: (analyse(clouds, 0), shuffled()))
+    clouds = announced(name, lambda: manifolds(X, labels))
+    return announced(name, lambda: (analyse(clouds, 0), shuffled()))
 
 
 def simulated_capacity(name: str, X: Any, labels: Any, args: argparse.Namespace) -> SimulatedCapacity:
     """Simulated capacity of one data set."""
-    return _announced(
+    return announced(
         name,
         lambda: simulated.simulated_capacity(
             manifolds(X, labels),
@@ -141,16 +146,17 @@ def _bar(name: str) -> ProgressFunction | None:
     return as_progress(sys.stderr.isatty(), name)
 
 
-def _announced(name: str, compute: Callable[[], _T]) -> _T:
-    """Compute; warnings become one line each, and errors of the input `InputError`."""
+def announced(name: str, compute: Callable[[], _T]) -> _T:
+    """Compute; warnings become one line each, and errors of the input `InputError`; `name` says where."""
+    lead = f"{name}: " if name else ""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         try:
             result = compute()
         except ValueError as error:
-            raise InputError(f"{name}: {error}") from error
+            raise InputError(f"{lead}{error}") from error
     for message in dict.fromkeys(str(warning.message) for warning in caught):
-        say("warning", f"{name}: {message}")
+        say("warning", f"{lead}{message}")
     return result
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, NoReturn
 
-from . import __version__, _cli_capacity, _cli_demo, build_info
+from . import __version__, _cli_capacity, _cli_compare, _cli_demo, build_info
 from ._cli_files import InputError
 from ._cli_shared import say
 
@@ -104,6 +104,11 @@ _COMMANDS = {
     ),
     "capacity": _Command(
         "manifold capacity and geometry of your data", _cli_capacity.add_arguments, _cli_capacity.run
+    ),
+    "compare": _Command(
+        "distances and similarities between representations, all pairs",
+        _cli_compare.add_arguments,
+        _cli_compare.run,
     ),
     "info": _Command("show the version and how the package was built", _add_info, _run_info),
 }
