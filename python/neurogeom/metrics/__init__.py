@@ -72,8 +72,8 @@ METRICS: dict[str, Callable[[], Metric]] = {
     "pwcca": PWCCA,
     "r2": LinearR2,
     "ridge": Ridge,
-    "svcca": SVCCA,
     "rsa": RSA,
+    "svcca": SVCCA,
 }
 
 

@@ -180,7 +180,7 @@ class Reduced(NamedTuple):
 
 
 def reduce_stimuli(data: FloatArray, center: bool, label: str) -> Reduced:
-    """Centre a representation, and drop units that do not vary and the stimulus direction that this empties."""
+    """Centre a representation; drop units that do not vary and the stimulus direction that this empties."""
     mean = data.mean(axis=0) if center else np.zeros(data.shape[1])
     centered = data - mean
     if center:
