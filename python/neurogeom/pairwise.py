@@ -86,9 +86,9 @@ def pairwise(
     >>> areas = {"V1": V1, "rotated": V1 @ [[0.0, 1.0], [-1.0, 0.0]], "AL": V1[::-1]}
     >>> result = ng.pairwise(areas, "procrustes")
     >>> result.square.round(3)
-    array([[0.   , 0.   , 0.613],
-           [0.   , 0.   , 0.613],
-           [0.613, 0.613, 0.   ]])
+    array([[0.   , 0.   , 0.331],
+           [0.   , 0.   , 0.331],
+           [0.331, 0.331, 0.   ]])
     >>> result.names.tolist()
     ['V1', 'rotated', 'AL']
     """

@@ -122,26 +122,22 @@ class BasisPart(Part):
     def prepare(self, data: FloatArray, label: str) -> Factor:
         """Find the numerical rank of one item and a basis."""
         reduced = reduce_stimuli(data, self.center, label)
+        part = SpectrumPart(self.center, self.rank_tolerance, self.keep_map)
+        if self.keep_map:
+            # For other stimuli the shortest map counts, which does not depend on the basis of the units.
+            found = part.decompose(reduced, data.shape, label)
+            assert found.map is not None
+            root = math.sqrt(found.rank)
+            return dataclasses.replace(found, matrix=found.matrix / root, map=found.map / root)
         scale = float(np.linalg.norm(reduced.matrix)) * reduced.size
         # The column space does not depend on the scales of units, but the accuracy of its basis does.
         _, exponents = np.frexp(np.linalg.norm(reduced.matrix, axis=0))
-        balance = np.ldexp(1.0, -exponents)
-        balanced = reduced._replace(matrix=reduced.matrix * balance)
-        if not self.keep_map:
-            basis = self._well_conditioned_basis(lower_trapezoid(balanced.matrix))
-            if basis is not None:
-                rank = basis.shape[1]
-                return Factor(label, basis / math.sqrt(rank), scale, rank, len(basis), trapezoidal=True)
-        part = SpectrumPart(self.center, self.rank_tolerance, self.keep_map)
-        found = part.decompose(balanced, data.shape, label)
-        matrix = found.matrix if self.keep_map else lower_trapezoid(found.matrix)
-        root = math.sqrt(found.rank)
-        coordinates = found.map
-        if coordinates is not None:
-            coordinates = reduced.for_all_units(balance[:, None] * coordinates[reduced.kept]) / root
-        return dataclasses.replace(
-            found, matrix=matrix / root, scale=scale, map=coordinates, trapezoidal=not self.keep_map
-        )
+        balanced = reduced._replace(matrix=np.ldexp(reduced.matrix, -exponents))
+        basis = self._well_conditioned_basis(lower_trapezoid(balanced.matrix))
+        if basis is None:
+            basis = lower_trapezoid(part.decompose(balanced, data.shape, label).matrix)
+        rank = basis.shape[1]
+        return Factor(label, basis / math.sqrt(rank), scale, rank, len(basis), trapezoidal=True)
 
     def _well_conditioned_basis(self, factor: FloatArray) -> FloatArray | None:
         """Orthonormalise the columns of a trapezoid, which keeps it one; None if its rank is in doubt."""

@@ -329,7 +329,7 @@ def procrustes(
     --------
     >>> import neurogeom as ng
     >>> round(ng.procrustes([[1, 0], [0, 1], [0, 0]], [[2, 0], [0, 1], [0, 0]], score="euclidean"), 6)
-    0.821854
+    0.781979
     """
     return Procrustes(score=score, center=center).distance(X, Y)
 
@@ -368,7 +368,7 @@ def cca(
     Examples
     --------
     >>> import neurogeom as ng
-    >>> round(ng.cca([[1.0], [2.0], [4.0]], [[1.0, 0.0], [2.0, 1.0], [4.0, 3.0]]), 6)
+    >>> round(ng.cca([[1], [2], [4], [3]], [[1, 0], [2, 1], [4, 0], [3, 1]]), 6)
     0.785398
     """
     return CCA(score=score, center=center, rank_tolerance=rank_tolerance).distance(X, Y)
