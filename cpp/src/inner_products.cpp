@@ -50,19 +50,18 @@ void inner_products(const std::vector<const double*>& rows, const std::vector<co
 
 void packed_gram(const MatrixView& matrix, const Monitor& monitor, double* out) {
   // Rows of the Gram matrix that are computed before they are packed.
-  constexpr Index kRows = 8 * kLeftPanel;
+  constexpr Index kRows = 4 * kRightPanel;
   const Index m = matrix.rows(), n = matrix.cols();
   std::vector<const double*> rows(static_cast<std::size_t>(m));
   for (Index i = 0; i < m; ++i) rows[i] = matrix.data() + i * n;
-  Panels left, right;
-  pack_panels(rows.data(), m, n, kLeftPanel, left);
-  pack_panels(rows.data(), m, n, kRightPanel, right);
+  Panels panels;
+  pack_panels(rows.data(), m, n, kRightPanel, panels);
   const Index stride = padded(m, kRightPanel);
   Buffer block(kRows * stride);
   double* const diagonal = out + m * (m - 1) / 2;
   parallel_for((m + kRows - 1) / kRows, 1, monitor, [&](Index b) {
     const Index begin = b * kRows, end = std::min(m, begin + kRows);
-    multiply_some_panels(left, begin, end, right, end, block.data(), stride);
+    multiply_some_panels(panels, begin, end, panels, end, block.data(), stride);
     for (Index i = begin; i < end; ++i) {
       const double* const row = block.data() + (i - begin) * stride;
       std::copy_n(row, i, out + i * (i - 1) / 2);

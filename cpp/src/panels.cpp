@@ -16,6 +16,7 @@ Panels make_panels(const MatrixView& matrix, bool trapezoidal, Index width) {
   Panels panels;
   panels.rows = matrix.rows();
   panels.columns = matrix.cols();
+  panels.width = width;
   panels.trapezoidal = trapezoidal;
   panels.data.setZero(panels.rows * padded(panels.columns, width));
   double* to = panels.data.data();
@@ -30,9 +31,10 @@ Panels make_panels(const MatrixView& matrix, bool trapezoidal, Index width) {
 
 // A kLeftPanel x 4 V block of the product over `n` rows, added to `out` unless it is the first.
 template <int V>
-void multiply_block(const double* left, const double* right, Index n, bool first, double* out, Index stride) {
+void multiply_block(const double* left, Index left_width, const double* right, Index n, bool first,
+                    double* out, Index stride) {
   Lanes sums[kLeftPanel][V] = {};
-  for (Index row = 0; row < n; ++row, left += kLeftPanel, right += kRightPanel) {
+  for (Index row = 0; row < n; ++row, left += left_width, right += kRightPanel) {
     Lanes x[V];
     for (int v = 0; v < V; ++v) x[v] = load_lanes(right + 4 * v);
     for (int a = 0; a < kLeftPanel; ++a)
@@ -57,10 +59,23 @@ Panels right_panels(const MatrixView& matrix, bool trapezoidal) {
 void pack_panels(const double* const* vectors, Index count, Index length, Index width, Panels& panels) {
   panels.rows = length;
   panels.columns = count;
-  panels.data.setZero(length * padded(count, width));
-  for (Index v = 0; v < count; ++v) {
-    double* const to = panels.data.data() + v / width * width * length + v % width;
-    for (Index i = 0; i < length; ++i) to[i * width] = vectors[v][i];
+  panels.width = width;
+  panels.data.resize(length * padded(count, width));
+  double* to = panels.data.data();
+  for (Index first = 0; first < count; first += width) {
+    const double* from[kRightPanel];
+    const Index present = std::min(width, count - first);
+    std::copy_n(vectors + first, present, from);
+    if (present == kRightPanel) {
+      for (Index i = 0; i < length; ++i, to += kRightPanel)
+        for (Index v = 0; v < kRightPanel; ++v) to[v] = from[v][i];
+    } else if (present == kLeftPanel && width == kLeftPanel) {
+      for (Index i = 0; i < length; ++i, to += kLeftPanel)
+        for (Index v = 0; v < kLeftPanel; ++v) to[v] = from[v][i];
+    } else {
+      for (Index i = 0; i < length; ++i, to += width)
+        for (Index v = 0; v < width; ++v) to[v] = v < present ? from[v][i] : 0.0;
+    }
   }
 }
 
@@ -81,16 +96,17 @@ void multiply_some_panels(const Panels& left, Index l_begin, Index l_end, const 
           const Index skip = std::max(left.trapezoidal ? l : 0, right.trapezoidal ? r : 0);
           const Index begin = std::max(depth, skip);
           if (begin >= end && depth > 0) continue;
-          const double* const x = left.data.data() + l * left.rows + begin * kLeftPanel;
+          const double* const x = left.data.data() + l / left.width * left.width * left.rows +
+                                  begin * left.width + l % left.width;
           const double* const y = right.data.data() + r * right.rows + begin * kRightPanel;
           const Index n = std::max<Index>(0, end - begin);
           double* const to = out + (l - l_begin) * stride + r;
           if (vectors == 3)
-            multiply_block<3>(x, y, n, depth == 0, to, stride);
+            multiply_block<3>(x, left.width, y, n, depth == 0, to, stride);
           else if (vectors == 2)
-            multiply_block<2>(x, y, n, depth == 0, to, stride);
+            multiply_block<2>(x, left.width, y, n, depth == 0, to, stride);
           else
-            multiply_block<1>(x, y, n, depth == 0, to, stride);
+            multiply_block<1>(x, left.width, y, n, depth == 0, to, stride);
         }
       }
     }

@@ -22,6 +22,7 @@ using Buffer = Eigen::ArrayXd;  // aligned
 struct Panels {
   Buffer data;
   Index rows = 0, columns = 0;
+  Index width = 0;           // columns of a panel
   bool trapezoidal = false;  // entries right of the diagonal are zero
 };
 
@@ -34,8 +35,8 @@ void pack_panels(const double* const* vectors, Index count, Index length, Index 
 // out = left' right: rows padded to kLeftPanel and columns to kRightPanel, which is also its stride.
 void multiply_panels(const Panels& left, const Panels& right, double* out);
 
-// Columns l_begin to l_end of the left (a multiple of kLeftPanel at the start) and the first r_end of the
-// right.
+// Columns l_begin (a multiple of kLeftPanel) to l_end of the left and the first r_end of the right. The left
+// may have panels of kRightPanel columns too, so that one layout serves as both.
 void multiply_some_panels(const Panels& left, Index l_begin, Index l_end, const Panels& right, Index r_end,
                           double* out, Index stride);
 

@@ -9,7 +9,7 @@ namespace neurogeom {
 // Matrices that share the lanes of a register.
 constexpr int kLaneMatrices = 4;
 // Up to this order four interleaved matrices are faster than LAPACK one after the other.
-constexpr Index kLargestInterleaved = 256;
+constexpr Index kLargestInterleaved = 512;
 
 // Puts lane number `lane` of an interleaved matrix of order n: entry (i, j) is at (j n + i) kLaneMatrices +
 // lane, of the lower triangle of the row-major `matrix`.
