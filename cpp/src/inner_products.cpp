@@ -19,6 +19,7 @@ void inner_products(const std::vector<const double*>& rows, const std::vector<co
                     Index length, int n_threads, const Monitor& monitor, MatrixOut out) {
   const Index n_rows = out.rows(), n_columns = out.cols();
   const Index stride = padded(n_columns, kRightPanel);
+  const bool symmetric = rows == columns;
   const Index n_chunks = (length + kChunk - 1) / kChunk;
   std::vector<Buffer> partial(static_cast<std::size_t>(std::min(kWave, n_chunks)));
   for (Buffer& buffer : partial) buffer.resize(padded(n_rows, kLeftPanel) * stride);
@@ -36,16 +37,26 @@ void inner_products(const std::vector<const double*>& rows, const std::vector<co
         };
         for (Index c = begin; c < end; ++c) {
           const Index from = (wave + c) * kChunk;
-          pack(rows, from, kLeftPanel, left);
           pack(columns, from, kRightPanel, right);
-          multiply_panels(left, right, partial[c].data());
+          if (!symmetric) {
+            pack(rows, from, kLeftPanel, left);
+            multiply_panels(left, right, partial[c].data());
+            continue;
+          }
+          for (Index i = 0; i < n_rows; i += kRightPanel) {
+            const Index below = std::min(n_rows, i + kRightPanel);
+            multiply_some_panels(right, i, below, right, below, partial[c].data() + i * stride, stride);
+          }
         }
       };
     });
     for (Index c = 0; c < count; ++c)
       for (Index i = 0; i < n_rows; ++i)
-        for (Index j = 0; j < n_columns; ++j) out(i, j) += partial[c][i * stride + j];
+        for (Index j = 0; j < (symmetric ? i + 1 : n_columns); ++j) out(i, j) += partial[c][i * stride + j];
   }
+  // Products commute and are summed in the same order, so that these are the bits that would be computed.
+  for (Index i = 0; symmetric && i < n_rows; ++i)
+    for (Index j = i + 1; j < n_columns; ++j) out(i, j) = out(j, i);
 }
 
 void packed_gram(const MatrixView& matrix, const Monitor& monitor, double* out) {

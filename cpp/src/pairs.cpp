@@ -8,6 +8,7 @@
 #include "neurogeom/blas.hpp"
 #include "neurogeom/kernels.hpp"
 #include "neurogeom/panels.hpp"
+#include "neurogeom/products.hpp"
 #include "neurogeom/spectrum.hpp"
 
 namespace neurogeom {
@@ -16,6 +17,9 @@ namespace {
 constexpr double kEps = std::numeric_limits<double>::epsilon();
 // Similarities nearer to one than this are found from the residual of the alignment: 1 - s would cancel.
 constexpr double kNear = 1e-6;
+
+// Gram matrices up to this order cost BLAS more to start than to compute.
+constexpr Index kSmallGram = 64;
 
 struct Pair {
   Index row, column;
@@ -52,6 +56,7 @@ class Cores {
   const std::vector<Panels>& left_;
   const std::vector<Panels>& right_;
   Core cores_[kLaneMatrices];
+  std::vector<const double*> rows_;
   Buffer gram_, lanes_, tridiagonal_, scratch_, dense_;
 };
 
@@ -105,7 +110,11 @@ void Cores::nuclear_norms(const Pair* pairs, Index count, RootTrace* found) {
   }
   for (Index p = 0; p < count; ++p) {
     const Core& core = cores_[p];
-    if (core.rows <= core.columns)
+    if (core.rows <= core.columns && n <= kSmallGram) {
+      rows_.resize(static_cast<std::size_t>(n));
+      for (Index i = 0; i < n; ++i) rows_[i] = core.current + i * core.current_stride;
+      lower_products(rows_.data(), rows_.data(), n, core.columns, gram_.data());
+    } else if (core.rows <= core.columns)
       gram_of_rows(core.current, core.rows, core.columns, core.current_stride, gram_.data());
     else
       gram_of_columns(core.current, core.rows, core.columns, core.current_stride, gram_.data());

@@ -29,22 +29,31 @@ Panels make_panels(const MatrixView& matrix, bool trapezoidal, Index width) {
   return panels;
 }
 
-// A kLeftPanel x 4 V block of the product over `n` rows, added to `out` unless it is the first.
-template <int V>
-void multiply_block(const double* left, Index left_width, const double* right, Index n, bool first,
-                    double* out, Index stride) {
-  Lanes sums[kLeftPanel][V] = {};
+// Where a column of panels starts, from some row on.
+const double* panel_at(const Panels& panels, Index column, Index row) {
+  const Index panel = column / panels.width * panels.width;
+  return panels.data.data() + panel * panels.rows + row * panels.width + (column - panel);
+}
+
+// P blocks of kLeftPanel x 4 V of the product over `n` rows, added to `out` unless it is the first; the left
+// panels of the blocks are `next_left` apart.
+template <int V, int P>
+void multiply_block(const double* left, Index left_width, Index next_left, const double* right, Index n,
+                    bool first, double* out, Index stride) {
+  Lanes sums[P][kLeftPanel][V] = {};
   for (Index row = 0; row < n; ++row, left += left_width, right += kRightPanel) {
     Lanes x[V];
     for (int v = 0; v < V; ++v) x[v] = load_lanes(right + 4 * v);
-    for (int a = 0; a < kLeftPanel; ++a)
-      for (int v = 0; v < V; ++v) sums[a][v] += left[a] * x[v];
+    for (int p = 0; p < P; ++p)
+      for (int a = 0; a < kLeftPanel; ++a)
+        for (int v = 0; v < V; ++v) sums[p][a][v] += left[p * next_left + a] * x[v];
   }
-  for (int a = 0; a < kLeftPanel; ++a)
-    for (int v = 0; v < V; ++v) {
-      double* const to = out + a * stride + 4 * v;
-      store_lanes(first ? sums[a][v] : load_lanes(to) + sums[a][v], to);
-    }
+  for (int p = 0; p < P; ++p)
+    for (int a = 0; a < kLeftPanel; ++a)
+      for (int v = 0; v < V; ++v) {
+        double* const to = out + (p * kLeftPanel + a) * stride + 4 * v;
+        store_lanes(first ? sums[p][a][v] : load_lanes(to) + sums[p][a][v], to);
+      }
 }
 
 }  // namespace
@@ -91,22 +100,28 @@ void multiply_some_panels(const Panels& left, Index l_begin, Index l_end, const 
       const Index block_end = std::min(l_end, block + kLeftBlock);
       for (Index r = 0; r < r_end; r += kRightPanel) {
         const Index vectors = (std::min(kRightPanel, r_end - r) + 3) / 4;
-        for (Index l = block; l < block_end; l += kLeftPanel) {
+        // Narrow blocks go in pairs: one alone would wait for its own sums.
+        Index taken = kLeftPanel;
+        for (Index l = block; l < block_end; l += taken) {
+          taken = vectors == 1 && l + kLeftPanel < block_end ? 2 * kLeftPanel : kLeftPanel;
           // Rows above the diagonal of a trapezoid add nothing.
           const Index skip = std::max(left.trapezoidal ? l : 0, right.trapezoidal ? r : 0);
           const Index begin = std::max(depth, skip);
           if (begin >= end && depth > 0) continue;
-          const double* const x = left.data.data() + l / left.width * left.width * left.rows +
-                                  begin * left.width + l % left.width;
-          const double* const y = right.data.data() + r * right.rows + begin * kRightPanel;
+          const double* const x = panel_at(left, l, begin);
+          const double* const y = panel_at(right, r, begin);
           const Index n = std::max<Index>(0, end - begin);
           double* const to = out + (l - l_begin) * stride + r;
+          const bool first = depth == 0;
           if (vectors == 3)
-            multiply_block<3>(x, left.width, y, n, depth == 0, to, stride);
+            multiply_block<3, 1>(x, left.width, 0, y, n, first, to, stride);
           else if (vectors == 2)
-            multiply_block<2>(x, left.width, y, n, depth == 0, to, stride);
+            multiply_block<2, 1>(x, left.width, 0, y, n, first, to, stride);
+          else if (taken == kLeftPanel)
+            multiply_block<1, 1>(x, left.width, 0, y, n, first, to, stride);
           else
-            multiply_block<1>(x, left.width, y, n, depth == 0, to, stride);
+            multiply_block<1, 2>(x, left.width, panel_at(left, l + kLeftPanel, begin) - x, y, n, first, to,
+                                 stride);
         }
       }
     }

@@ -17,8 +17,9 @@ from .metrics import as_metric
 from .metrics.base import Mask, Metric, Prepared, evaluate, map_threads, prepare_item, warn_of
 from .representation import Item, as_items, require_same_stimuli
 
-# Pairs of a tile: enough to keep threads busy, few enough that progress moves and Ctrl-C is answered.
-_TILE_EDGE = 64
+# Items along the edge of a tile, unless they are so large that two tiles' worth of them exceeds so many bytes.
+_TILE_EDGE = 128
+_TILE_BYTES = 1 << 27
 
 MetricLike = str | Metric
 
@@ -98,11 +99,11 @@ def pairwise(
     _validate_pairwise.require_distinct([m.name for m in metrics], "the names of the metrics")
     _validate.as_choice(nan_policy, "nan_policy", ("raise", "omit"))
     threads = resolve_threads(n_threads)
-    edge = _TILE_EDGE if tile is None else _validate.as_count(tile, "tile")
     rows = as_items(representations, "representations", names)
     _validate_pairwise.require_items(len(rows), "representations", 2 if others is None else 1)
     columns = None if others is None else as_items(others, "others")
     require_same_stimuli(rows + (columns or []))
+    edge = _fitting_edge(rows + (columns or [])) if tile is None else _validate.as_count(tile, "tile")
     row_tests, column_tests = _as_tests(test, rows, columns, metrics)
     shape = (len(rows), len(rows if columns is None else columns))
     if out is not None:
@@ -116,6 +117,12 @@ def pairwise(
         n_stimuli = sweep.run(nan_policy == "omit", as_progress(progress, "pairs"))
     results = sweep.results(n_stimuli)
     return next(iter(results.values())) if isinstance(metric, (str, Metric)) else results
+
+
+def _fitting_edge(items: Sequence[Item]) -> int:
+    """Give the edge of tiles for items of this size."""
+    largest = max(8 * item.n_stimuli * min(item.n_stimuli, item.n_units) for item in items)
+    return max(4, min(_TILE_EDGE, _TILE_BYTES // (2 * largest)))
 
 
 def _as_tests(
