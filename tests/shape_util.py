@@ -57,6 +57,6 @@ def by_singular_values(x, y, alpha=1.0, score="angular"):
 
 
 def low_rank(rng, n_stimuli, n_units, rank):
-    """Responses of at most this rank, the mean included, with an offset."""
-    latent = rng.normal(size=(n_stimuli, rank))
-    return latent @ rng.normal(size=(rank, n_units)) / np.sqrt(rank) + rng.normal(size=n_units)
+    """Responses that vary in at most this many dimensions, each unit with a mean of the size of its spread."""
+    data = rng.normal(size=(n_stimuli, rank)) @ rng.normal(size=(rank, n_units)) / np.sqrt(rank)
+    return data + rng.uniform(-1, 1, n_units) * data.std(axis=0)
