@@ -252,6 +252,14 @@ def test_out_of_two_sets_and_with_gaps():
     np.testing.assert_array_equal(out, ng.pairwise(items, nan_policy="omit").values[:2, 2:])
 
 
+def test_nothing_is_left_in_out():
+    items = pu.items_of((3, 3), 10)
+    items[0][:5], items[1][5:] = np.nan, np.nan
+    out = np.zeros((2, 2))
+    ng.pairwise(items, nan_policy="omit", out=out)
+    assert np.isnan(out[[0, 1], [1, 0]]).all(), "pairs with nothing in common"
+
+
 @pytest.mark.parametrize(
     ("out", "text"),
     [
