@@ -149,6 +149,15 @@ def test_two_sets_have_no_square_form():
         assert len(result.to_dataframe()) == count * (4 - count)
 
 
+def test_two_sets_of_equal_size_without_names_are_still_two_sets():
+    items = pu.items_of()
+    result = ng.pairwise(items[:2], others=items[2:])
+    assert len(result.to_dataframe()) == 4
+    assert not result.is_square
+    with pytest.raises(ValueError, match="rows and columns are different items"):
+        _ = result.condensed
+
+
 def test_as_arrays():
     result = ng.pairwise(pu.items_of())
     assert np.asarray(result) is result.values
