@@ -325,6 +325,22 @@ def test_bad_test_data(make, error, text):
         ng.pairwise(train, test=make(test))
 
 
+def test_test_data_as_a_mapping_belong_to_the_items_of_their_names():
+    x, y = pu.items_of((4, 4), 12)
+    a, b = pu.items_of((4, 4), 7, seed=1)
+    known = ng.pairwise([x, y], test=[a, b]).held_out
+    try:
+        found = ng.pairwise({"V1": x, "LM": y}, test={"LM": b, "V1": a}).held_out
+    except ValueError:  # to refuse it would be right too
+        return
+    np.testing.assert_array_equal(found, known)
+
+
+def test_test_data_of_wrong_type():
+    with pytest.raises(TypeError, match="test"):
+        ng.pairwise(pu.items_of(), test=5)
+
+
 def test_test_data_of_two_sets():
     train, test = pu.items_of((3, 4, 5), 12), pu.items_of((3, 4, 5), 7, seed=1)
     for bad in (test, test[:1], np.zeros((3, 7, 3))):
