@@ -333,3 +333,9 @@ def test_bad_metrics(metric, error, text):
 def test_bad_options(options, error, text):
     with pytest.raises(error, match=text):
         ng.pairwise(pu.items_of(), **options)
+
+
+@pytest.mark.parametrize("metric", [None, 3, ng.CCA])
+def test_metrics_of_wrong_type(metric):
+    with pytest.raises(TypeError, match="metric"):
+        ng.pairwise(pu.items_of(), metric)
