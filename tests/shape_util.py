@@ -57,6 +57,6 @@ def by_singular_values(x, y, alpha=1.0, score="angular"):
 
 
 def low_rank(rng, n_stimuli, n_units, rank):
-    """Responses that vary in at most this many dimensions, each unit with a mean of the size of its spread."""
+    """Responses that vary in few dimensions, each unit with a mean of the size of its spread."""
     data = rng.normal(size=(n_stimuli, rank)) @ rng.normal(size=(rank, n_units)) / np.sqrt(rank)
     return data + rng.uniform(-1, 1, n_units) * data.std(axis=0)

@@ -1,4 +1,4 @@
-"""CCA finds the same rank whatever way it takes: also where units have means, and in fits and held-out data."""
+"""CCA finds one rank: also where units have means, and in fits and on held-out stimuli."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def one_dimension(n_stimuli=40, n_units=41):
 
 
 def test_rounding_of_means_is_no_dimension():
-    """A weak unit's rounding errors are of the size eps * mean; as a share of its own spread they are large."""
+    """A weak unit's rounding errors are eps * mean; as a share of its own spread they are large."""
     x, signal = one_dimension()
     assert np.linalg.matrix_rank(lu.centered(x)) == 1
     assert ng.cca(x, signal) < 1e-8
