@@ -125,6 +125,23 @@ def test_omission_is_refused_where_it_has_no_meaning():
         ng.pairwise(items, nan_policy="omit")
 
 
+def test_errors_count_stimuli_as_the_user_does():
+    items = pu.items_of((3, 4), 12)
+    items[0][:5] = np.nan
+    items[1][8] = 1.0  # a pattern without a correlation to others
+    with pytest.raises(ValueError, match=r"in representations\[1\], stimulus 8 has the same response"):
+        ng.pairwise(items, "rsa", nan_policy="omit")
+
+
+def test_an_item_without_any_complete_stimulus_has_no_distance_to_itself():
+    items = pu.items_of((3, 4, 3), 12)
+    items[0][:, 1] = np.nan
+    result = ng.pairwise(items, nan_policy="omit")
+    assert result.n_stimuli[0, 0] == 0
+    assert np.isnan(result.values[0]).all()
+    assert result.values[1, 1] == 0
+
+
 # ---- results
 
 
