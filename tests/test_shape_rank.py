@@ -1,0 +1,43 @@
+"""CCA finds one rank: also where units have means, and in fits and on held-out stimuli."""
+
+from __future__ import annotations
+
+import linear_util as lu
+import neurogeom as ng
+import numpy as np
+import pytest
+import shape_util as su
+
+approx = pytest.approx
+
+
+def one_dimension(n_stimuli=40, n_units=41):
+    """Units that all follow one signal, some of them weakly, and have means of order 1."""
+    rng = np.random.default_rng(0)
+    gains = np.logspace(-4, 0, n_units) * rng.choice([-1.0, 1.0], n_units)
+    signal = rng.normal(size=(n_stimuli, 1))
+    return signal * gains + rng.normal(size=n_units), signal
+
+
+def test_rounding_of_means_is_no_dimension():
+    """A weak unit's rounding errors are eps * mean; as a share of its own spread they are large."""
+    x, signal = one_dimension()
+    assert np.linalg.matrix_rank(lu.centered(x)) == 1
+    assert ng.cca(x, signal) < 1e-8
+    y = signal + np.random.default_rng(1).normal(size=signal.shape)
+    assert ng.cca(x, y) == approx(ng.cca(signal, y), rel=1e-8)
+    assert ng.CCA().align(x, y)[0].shape == (40, 1)
+
+
+def test_rank_tolerance_is_that_of_singular_values():
+    """Directions of relative size 1e-6 count by default, and not with a tolerance above it."""
+    rng = np.random.default_rng(6)
+    x, y = rng.normal(size=(30, 3)), rng.normal(size=(30, 2))
+    noisy = np.column_stack([lu.spanning(lu.centered(x)), 1e-6 * lu.spanning(rng.normal(size=(30, 2)))])
+    for tolerance, kept in ((None, 5), (1e-8, 5), (1e-4, 3)):
+        metric = ng.CCA(rank_tolerance=tolerance)
+        expected = approx(su.distance(noisy[:, :kept], y, 0.0), rel=1e-9 if kept == 5 else 1e-5)
+        assert ng.ShapeMetric(1e-12, rank_tolerance=tolerance).distance(noisy, y) == expected
+        result = ng.pairwise([noisy, y], metric, test=[noisy, y])
+        assert result.held_out[0, 1] == expected
+        assert result.values[0, 1] == expected
