@@ -121,15 +121,19 @@ def test_omission_is_refused_where_it_has_no_meaning():
         ng.pairwise(items, nan_policy="omit")
     items = with_gaps()
     items[0][:, :] = np.where(np.arange(30)[:, None] == 6, 1.0, 2.0)
-    with pytest.raises(ValueError, match=r"representations\[0\] does not vary"):  # without stimulus 6
+    with pytest.raises(
+        ValueError, match=r"representations\[0\] \(23 of its stimuli\) does not vary"
+    ):  # without stimulus 6
         ng.pairwise(items, nan_policy="omit")
 
 
-def test_errors_count_stimuli_as_the_user_does():
+def test_errors_say_that_positions_are_among_what_is_left():
     items = pu.items_of((3, 4), 12)
     items[0][:5] = np.nan
     items[1][8] = 1.0  # a pattern without a correlation to others
-    with pytest.raises(ValueError, match=r"in representations\[1\], stimulus 8 has the same response"):
+    with pytest.raises(
+        ValueError, match=r"in representations\[1\] \(7 of its stimuli\), stimulus 3 has the same response"
+    ):
         ng.pairwise(items, "rsa", nan_policy="omit")
 
 

@@ -32,6 +32,8 @@ class Pairwise(Result):
         Whether entry (i, j) is entry (j, i).
     n_stimuli : int or ndarray of shape (n_rows, n_columns)
         Stimuli that the entries rest on; an array where missing values were omitted.
+    is_square : bool
+        Whether rows and columns are the same items.
     held_out : ndarray of shape (n_rows, n_columns) or None
         The same measure on the stimuli of `test`, with the alignment fitted to the others.
     flags : ndarray of int8 or None
@@ -47,6 +49,7 @@ class Pairwise(Result):
     is_similarity: bool
     symmetric: bool
     n_stimuli: int | NDArray[np.int64]
+    is_square: bool = True
     held_out: FloatArray | None = None
     flags: NDArray[np.int8] | None = None
 
@@ -54,11 +57,6 @@ class Pairwise(Result):
     def shape(self) -> tuple[int, int]:
         """Number of rows and columns."""
         return (len(self.names), len(self.column_names))
-
-    @property
-    def is_square(self) -> bool:
-        """Whether rows and columns are the same items."""
-        return self.names.shape == self.column_names.shape and bool((self.names == self.column_names).all())
 
     @property
     def square(self) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -191,10 +191,23 @@ def require_pair_of_tests(value: Any) -> tuple[Any, Any]:
     return value[0], value[1]
 
 
-def require_tests(count: int, items: int, argument: str) -> None:
-    """Refuse test data that are not one array for each item."""
-    if count != items:
-        raise ValueError(f"{argument} must hold test data for each of the {items} items, not {count}")
+def as_tests(value: Any, names: Sequence[str], argument: str) -> list[Any]:
+    """Take test data of each item, in the order of the items."""
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__len__"):
+        raise TypeError(f"{argument} must be a list of representations, not {type(value).__name__}")
+    if len(value) != len(names):
+        raise ValueError(
+            f"{argument} must hold test data for each of the {len(names)} items, not {len(value)}"
+        )
+    if not isinstance(value, Mapping):
+        return list(value)
+    by_name = {str(name): data for name, data in value.items()}
+    missing = [name for name in names if name not in by_name]
+    if missing:
+        raise ValueError(
+            f"{argument} has no data for {missing[0]!r}, but for {', '.join(map(repr, by_name))}"
+        )
+    return [by_name[name] for name in names]
 
 
 def refuse_omission(what: str) -> None:

@@ -13,11 +13,11 @@ from ._pairwise_result import Pairwise
 from ._progress import Progress, ProgressFunction, as_progress
 from ._threads import resolve_threads, single_threaded_blas
 from ._validate import FloatArray
-from .metrics import as_metric
+from .metrics import as_metrics
 from .metrics.base import Mask, Metric, Prepared, evaluate, map_threads, prepare_item, warn_of
 from .representation import Item, as_items, require_same_stimuli
 
-# Items along the edge of a tile, unless they are so large that two tiles' worth of them exceeds so many bytes.
+# Items along the edge of a tile, unless they are so large that those of two edges exceed so many bytes.
 _TILE_EDGE = 128
 _TILE_BYTES = 1 << 27
 
@@ -93,8 +93,7 @@ def pairwise(
     >>> result.names.tolist()
     ['V1', 'rotated', 'AL']
     """
-    wanted = [metric] if isinstance(metric, (str, Metric)) else list(metric)
-    metrics = [as_metric(m) for m in wanted]
+    metrics = as_metrics(metric)
     _validate_pairwise.require_items(len(metrics), "metric")
     _validate_pairwise.require_distinct([m.name for m in metrics], "the names of the metrics")
     _validate.as_choice(nan_policy, "nan_policy", ("raise", "omit"))
@@ -139,8 +138,8 @@ def _as_tests(
         if items is None:
             found.append(None)
             continue
-        tests = as_items(value, argument, [item.name for item in items] if len(value) == len(items) else None)
-        _validate_pairwise.require_tests(len(tests), len(items), argument)
+        names = [item.name for item in items]
+        tests = as_items(_validate_pairwise.as_tests(value, names, argument), argument, names)
         for item, other in zip(items, tests, strict=True):
             _validate_pairwise.require_same_units(item.n_units, other.n_units, other.label)
         found.append(tests)
@@ -188,12 +187,17 @@ class _Sweep:
         total = int(where.sum())
         n_stimuli: int | NDArray[np.int64]
         if omit:
+            for values in self.values:
+                values.fill(np.nan)  # some pairs may have nothing in common
             n_stimuli = self._run_omitting(where, progress, total)
         else:
             n_stimuli = self.rows[0].n_stimuli
             self._run_tiles(self.rows, self.columns, where, progress, total)
         if self.among_themselves:
             self._complete()
+        if omit:
+            for values in self.values:
+                values[np.asarray(n_stimuli) < 2] = np.nan
         if progress is not None:
             progress(total, total)
         return n_stimuli
@@ -289,6 +293,7 @@ class _Sweep:
                 is_similarity=metric.is_similarity,
                 symmetric=metric.symmetric,
                 n_stimuli=n_stimuli,
+                is_square=self.among_themselves,
                 held_out=self.held_out[k] if self.held_out else None,
                 flags=metric.flags(values),
             )

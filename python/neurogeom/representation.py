@@ -174,7 +174,10 @@ class Item:
             source = RDM(self.source.square[both])
         else:
             source = self.source[stimuli]
-        return dataclasses.replace(self, source=source, ids=None if self.ids is None else self.ids[stimuli])
+        # Errors may speak of positions, which are then those among the stimuli that are left.
+        label = self.label if stimuli.all() else f"{self.label} ({int(stimuli.sum())} of its stimuli)"
+        ids = None if self.ids is None else self.ids[stimuli]
+        return dataclasses.replace(self, label=label, source=source, ids=ids)
 
 
 def as_items(value: Any, argument: str, names: Sequence[str] | None = None) -> list[Item]:

@@ -45,6 +45,7 @@ __all__ = [
     "StreamingCKA",
     "SubspaceDistance",
     "as_metric",
+    "as_metrics",
     "cca",
     "cka",
     "from_rsatoolbox",
@@ -83,3 +84,10 @@ def as_metric(value: Any) -> Metric:
         return value
     check.require_known_metric(value, METRICS)
     return METRICS[value]()
+
+
+def as_metrics(value: Any) -> list[Metric]:
+    """Take one metric or a list of them."""
+    if isinstance(value, (list, tuple)):
+        return [as_metric(item) for item in value]
+    return [as_metric(value)]

@@ -86,8 +86,8 @@ class SpectrumPart(Part):
         """Decompose one item."""
         return self.decompose(reduce_stimuli(data, self.center, label), data.shape, label)
 
-    def decompose(self, reduced: Reduced, shape: tuple[int, ...], label: str) -> Factor:
-        """Decompose a reduced item."""
+    def decompose(self, reduced: Reduced, shape: tuple[int, ...], label: str, noise: float = 0.0) -> Factor:
+        """Decompose a reduced item, some singular values of which may be noise of this size."""
         norm = float(np.linalg.norm(reduced.matrix))
         matrix = reduced.matrix / norm
         if self.keep_map:
@@ -96,7 +96,7 @@ class SpectrumPart(Part):
             left, singular, _ = np.linalg.svd(lower_trapezoid(matrix), full_matrices=False)
         tolerance = self.rank_tolerance
         if tolerance is None:
-            tolerance = max(shape) * _EPS
+            tolerance = max(max(shape) * _EPS, noise / (norm * float(singular[0])))
         rank = int((singular > tolerance * singular[0]).sum())
         left, singular = np.ascontiguousarray(left[:, :rank]), singular[:rank]
         scale = norm * reduced.size
@@ -130,30 +130,41 @@ class BasisPart(Part):
             root = math.sqrt(found.rank)
             return dataclasses.replace(found, matrix=found.matrix / root, map=found.map / root)
         scale = float(np.linalg.norm(reduced.matrix)) * reduced.size
-        # The column space does not depend on the scales of units, but the accuracy of its basis does.
-        _, exponents = np.frexp(np.linalg.norm(reduced.matrix, axis=0))
-        balanced = reduced._replace(matrix=np.ldexp(reduced.matrix, -exponents))
-        basis = self._well_conditioned_basis(lower_trapezoid(balanced.matrix))
+        noise = 0.0
+        if self.rank_tolerance is None:
+            reduced, noise = self._balanced(reduced, data)
+        basis = self._well_conditioned_basis(lower_trapezoid(reduced.matrix), noise)
         if basis is None:
-            basis = lower_trapezoid(part.decompose(balanced, data.shape, label).matrix)
+            basis = lower_trapezoid(part.decompose(reduced, data.shape, label, noise).matrix)
         rank = basis.shape[1]
         return Factor(label, basis / math.sqrt(rank), scale, rank, len(basis), trapezoidal=True)
 
-    def _well_conditioned_basis(self, factor: FloatArray) -> FloatArray | None:
+    def _balanced(self, reduced: Reduced, data: FloatArray) -> tuple[Reduced, float]:
+        """Bring units to one scale, and bound what rounding of means then makes of zero singular values.
+
+        The column space does not depend on the scales of units, but the accuracy of its basis does.
+        """
+        norms = np.linalg.norm(reduced.matrix, axis=0)
+        _, exponents = np.frexp(norms)
+        balanced = reduced._replace(matrix=np.ldexp(reduced.matrix, -exponents))
+        if not self.center:
+            return balanced, 0.0
+        largest = np.abs(data[:, reduced.kept]).max(axis=0) / reduced.size
+        rounding = np.ldexp(_EPS * math.sqrt(len(data)) * largest, -exponents)
+        return balanced, 2 * float(np.linalg.norm(rounding))
+
+    def _well_conditioned_basis(self, factor: FloatArray, noise: float) -> FloatArray | None:
         """Orthonormalise the columns of a trapezoid, which keeps it one; None if its rank is in doubt."""
         rows, columns = factor.shape
-        if self.rank_tolerance is not None and self.rank_tolerance > _WELL_CONDITIONED / columns:
-            return None
+        safe = max(_WELL_CONDITIONED, columns * (self.rank_tolerance or 0.0), 100 * noise)
         if rows == columns:  # all of stimulus space, unless the rank is smaller
             reciprocal, _ = scipy.linalg.lapack.dtrcon(factor, uplo="L")
-            return np.eye(rows) if reciprocal > _WELL_CONDITIONED else None
+            return np.eye(rows) if reciprocal > safe else None
         # From the last column to the first, so that each only gets entries where it has some.
         flipped = np.ascontiguousarray(factor[::-1, ::-1])
         rotation, upper = np.linalg.qr(flipped)
         reciprocal, _ = scipy.linalg.lapack.dtrcon(upper)
-        if not reciprocal > _WELL_CONDITIONED:
-            return None
-        return np.ascontiguousarray(np.tril(rotation[::-1, ::-1]))
+        return np.ascontiguousarray(np.tril(rotation[::-1, ::-1])) if reciprocal > safe else None
 
     def prepare_held_out(self, record: Factor, data: FloatArray, label: str) -> Factor:
         """Put other stimuli into the coordinates of the basis."""

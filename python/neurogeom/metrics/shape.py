@@ -67,7 +67,8 @@ class ShapeMetric(Distance):
         makes the measure invariant to scale and independent of the number of stimuli in its meaning.
     rank_tolerance : float, optional
         Singular values below this times the largest count as zero when whitening; by default
-        ``max(n_stimuli, n_units) * eps``.
+        ``max(n_stimuli, n_units) * eps``. For alpha = 0 units are brought to one scale first, unless a
+        tolerance is given, so that weak units count, down to the rounding of their means.
 
     Notes
     -----

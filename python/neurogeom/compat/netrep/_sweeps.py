@@ -66,7 +66,7 @@ def _as_list(value: Any, name: str, partners: Sequence[Any] | None = None) -> li
     items = list(value)
     check.require_items(len(items), name)
     if partners is not None:
-        check.require_tests(len(items), len(partners), name)
+        check.as_tests(items, [str(i) for i in range(len(partners))], name)
     return items
 
 
