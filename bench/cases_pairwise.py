@@ -20,7 +20,7 @@ class PairCase(NamedTuple):
 
     n_stimuli: int
     n_units: int
-    dnn_like: bool = False
+    decay: float | None = None  # of the variance of latents: that of latent j is j^-decay
 
     @property
     def is_wide(self) -> bool:
@@ -28,11 +28,17 @@ class PairCase(NamedTuple):
         return self.n_units > self.n_stimuli
 
     def __str__(self) -> str:
-        kind = ", DNN-like" if self.dnn_like else ""
+        kind = "" if self.decay is None else f", DNN-like (variance j^-{self.decay:g})"
         return f"m {self.n_stimuli}, n {self.n_units:,}{kind}"
 
 
-SMALL = (PairCase(500, 50), PairCase(500, 128), PairCase(500, 200), PairCase(500, 128, dnn_like=True))
+SMALL = (
+    PairCase(500, 50),
+    PairCase(500, 128),
+    PairCase(500, 200),
+    PairCase(500, 128, decay=1),
+    PairCase(500, 128, decay=2),
+)
 LARGE = PairCase(1000, 512)
 WIDE = PairCase(500, 4096)
 RESPONSES = PairCase(500, 100)  # of which RDMs are made
@@ -42,13 +48,14 @@ MATCHED = PairCase(500, 200)
 def representations(case: PairCase, n_items: int, seed: int = 0) -> list[Array]:
     """Independent Gaussian responses, or ReLUs of random mixtures of latents that all items share.
 
-    The spectrum of these latents falls as a power law, like that of network activations and of cortex.
+    The variance of these latents falls as a power law. Of cortex and of networks the exponent is about 1; with
+    2, singular values of a core span so many decades that they have to be computed.
     """
     rng = np.random.default_rng(seed)
-    if not case.dnn_like:
+    if case.decay is None:
         return [rng.normal(size=case[:2]) for _ in range(n_items)]
     n_latents = 2 * case.n_units
-    latents = rng.normal(size=(case.n_stimuli, n_latents)) / np.arange(1, n_latents + 1)
+    latents = rng.normal(size=(case.n_stimuli, n_latents)) * np.arange(1, n_latents + 1) ** (-case.decay / 2)
     mixed = (latents @ rng.normal(size=(n_latents, case.n_units)) for _ in range(n_items))
     return [np.maximum(item, 0.0) for item in mixed]
 
