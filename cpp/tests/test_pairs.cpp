@@ -300,6 +300,19 @@ TEST(the_error_estimate_is_not_below_the_error) {
   CHECK(n_random == 60 && n_large == 0);
 }
 
+TEST(the_error_estimate_holds_where_all_singular_values_are_equal) {
+  // Rounding of sums of equal terms does not cancel.
+  for (const Index n : {37, 131, 300})
+    for (const double cosine : {0.5, 0.9, 1.0}) {
+      const RowMatrix basis = rotation(700, 2 * n);
+      const RowMatrix x = basis.leftCols(n) / std::sqrt(static_cast<double>(n));
+      const RowMatrix other = basis.rightCols(n) / std::sqrt(static_cast<double>(n));
+      const RowMatrix y = cosine * x + std::sqrt(1 - cosine * cosine) * other;
+      const Found found = nuclear_norms({x}, {y});
+      CHECK_NEAR(found.value(0, 0), cosine, found.error(0, 0));
+    }
+}
+
 TEST(the_monitor_stops_it) {
   const Factors factors = some_factors(600, 60, std::vector<Index>(12, 30), false);
   const std::vector<CoreQuantity> quantities = {plain(Kind::nuclear_norm, 12, 12)};
