@@ -10,8 +10,8 @@ namespace {
 
 constexpr double kUntouched = 12345.678;
 // Around the widths of panels, the depth of 256 and the block of 128 columns.
-const std::vector<Index> kColumns = {1, 2, 3, 4, 5, 11, 12, 13, 37, 127, 128, 129, 131};
-const std::vector<Index> kRows = {1, 2, 3, 37, 131, 255, 256, 257, 515};
+const std::vector<Index> kColumns = {1, 2, 3, 4, 12, 13, 37, 128, 131};
+const std::vector<Index> kRows = {1, 2, 37, 256, 257, 515};
 
 RowMatrix trapezoid(std::uint64_t key, Index rows, Index columns) {
   RowMatrix matrix = normals(key, rows, columns);
@@ -58,7 +58,7 @@ TEST(vectors_are_packed_like_the_columns_of_a_matrix) {
 TEST(dense_products_against_sums) {
   for (const Index rows : kRows)
     for (const Index n : kColumns)
-      for (const Index p : {1, 3, 12, 37, 130}) {
+      for (const Index p : {1, 3, 12, 131}) {
         const RowMatrix left = normals(3, rows, n), right = normals(4, rows, p);
         const RowMatrix out = product(left, right, false, false);
         CHECK(check::is_core(left, right, out.data(), out.cols()));
