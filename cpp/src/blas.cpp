@@ -113,18 +113,29 @@ void tridiagonalize(double* a, Index n, double* diagonal, double* off_diagonal) 
 void singular_values(double* a, Index rows, Index columns, double* values) {
   double unused = 0.0;
   if (gesdd != nullptr) return fortran_svd('N', a, rows, columns, &unused, values, &unused);
-  const Eigen::BDCSVD<ColumnMatrix> found{ColumnMatrix(MatrixOut(a, rows, columns))};
-  VectorOut(values, std::min(rows, columns)) = found.singularValues();
+  const Index k = std::min(rows, columns);
+  const ColumnMatrix matrix = MatrixOut(a, rows, columns);
+  // BDCSVD binds a null reference for a single row or column.
+  if (k == 1)
+    values[0] = matrix.norm();
+  else
+    VectorOut(values, k) = Eigen::BDCSVD<ColumnMatrix>(matrix).singularValues();
 }
 
 void singular_vectors(double* a, Index rows, Index columns, double* u, double* values, double* vt) {
   if (gesdd != nullptr) return fortran_svd('S', a, rows, columns, u, values, vt);
-  const Eigen::BDCSVD<ColumnMatrix> found(ColumnMatrix(MatrixOut(a, rows, columns)),
-                                          Eigen::ComputeThinU | Eigen::ComputeThinV);
   const Index k = std::min(rows, columns);
-  MatrixOut(u, rows, k) = found.matrixU();
-  VectorOut(values, k) = found.singularValues();
-  MatrixOut(vt, k, columns) = found.matrixV().transpose();
+  const ColumnMatrix matrix = MatrixOut(a, rows, columns);
+  const auto write = [&](const auto& found) {
+    MatrixOut(u, rows, k) = found.matrixU();
+    VectorOut(values, k) = found.singularValues();
+    MatrixOut(vt, k, columns) = found.matrixV().transpose();
+  };
+  constexpr int kThin = Eigen::ComputeThinU | Eigen::ComputeThinV;
+  if (k == 1)
+    write(Eigen::JacobiSVD<ColumnMatrix>(matrix, kThin));
+  else
+    write(Eigen::BDCSVD<ColumnMatrix>(matrix, kThin));
 }
 
 }  // namespace neurogeom

@@ -84,12 +84,14 @@ Nodes make_nodes() {
   return nodes;
 }
 
-// Traces of (T + shift)^-1 at V x 4 shifts at once, as the logarithmic derivative of the determinant.
+// Traces of (T + shift)^-1 at V x 4 shifts at once, as the logarithmic derivative of the determinant. Says
+// whether T plus the first shift is positive definite.
 template <int V>
-void resolvent_traces(const double* diagonal, const double* squares, Index n, const double* shifts,
+bool resolvent_traces(const double* diagonal, const double* squares, Index n, const double* shifts,
                       double* traces) {
   Lanes shift[V], pivot[V], slope[V], trace[V];
   const Lanes one = {1.0, 1.0, 1.0, 1.0};
+  bool positive = true;
   for (int v = 0; v < V; ++v) {
     shift[v] = load_lanes(shifts + 4 * v);
     pivot[v] = diagonal[0] + shift[v];
@@ -97,6 +99,7 @@ void resolvent_traces(const double* diagonal, const double* squares, Index n, co
     trace[v] = Lanes{};
   }
   for (Index i = 0;; ++i) {
+    positive = positive && pivot[0][0] > 0;
     for (int v = 0; v < V; ++v) slope[v] /= pivot[v];
     for (int v = 0; v < V; ++v) trace[v] += slope[v];
     if (i + 1 == n) break;
@@ -107,6 +110,7 @@ void resolvent_traces(const double* diagonal, const double* squares, Index n, co
     }
   }
   for (int v = 0; v < V; ++v) store_lanes(trace[v], traces + 4 * v);
+  return positive;
 }
 
 }  // namespace
@@ -179,7 +183,7 @@ RootTrace root_trace(const double* diagonal, const double* off_diagonal, Index n
   if (bound == 0) return {0.0, 0.0};
   // Eigenvalues that are rounding may be negative; this much makes them positive and is taken off again
   // below.
-  const double lift = 32 * kEps;
+  const double lift = 16 * kEps;
   thread_local std::vector<double> scaled;
   scaled.resize(static_cast<std::size_t>(2 * n));
   double* const main = scaled.data();
@@ -192,8 +196,9 @@ RootTrace root_trace(const double* diagonal, const double* off_diagonal, Index n
   constexpr int kVectors = 5;
   static_assert(kNodes % (4 * kVectors) == 0, "nodes come in whole groups");
   std::array<double, kNodes> traces;
+  bool positive = true;
   for (int j = 0; j < kNodes; j += 4 * kVectors)
-    resolvent_traces<kVectors>(main, squares, n, nodes.shift.data() + j, traces.data() + j);
+    positive &= resolvent_traces<kVectors>(main, squares, n, nodes.shift.data() + j, traces.data() + j);
   double roots = 0.0, inverse_roots = 0.0;
   for (int j = 0; j < kNodes; ++j) {
     roots += nodes.weight[j] * (static_cast<double>(n) - nodes.shift[j] * traces[j]);
@@ -202,8 +207,10 @@ RootTrace root_trace(const double* diagonal, const double* off_diagonal, Index n
   const double size = std::sqrt(bound);
   // First order: an error e of an eigenvalue x moves its root by e / (2 sqrt(x)).
   const double value = roots - 0.5 * lift * inverse_roots;
-  const double error = 0.5 * lift * inverse_roots + 8 * kEps * static_cast<double>(n);
-  return {size * value, size * error};
+  // Sums over n rows, some of equal terms, whose rounding does not cancel.
+  const double sums = kEps * static_cast<double>(n) * (8 + 2 * roots);
+  const double error = 0.5 * lift * inverse_roots + sums;
+  return {size * value, positive ? size * error : std::numeric_limits<double>::infinity()};
 }
 
 }  // namespace neurogeom

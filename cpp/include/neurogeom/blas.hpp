@@ -22,8 +22,8 @@ void use_lapack(const std::vector<void*>& routines);
 // "LAPACK" or "Eigen".
 const char* dense_backend();
 
-// Lower triangle of A A' (of the rows) or A' A (of the columns), n x n and contiguous; the rest is left
-// alone.
+// Lower triangle of A A' (of the rows) or A' A (of the columns), n x n and contiguous; what is above the
+// diagonal is not to be used.
 void gram_of_rows(const double* a, Index rows, Index columns, Index stride, double* out);
 void gram_of_columns(const double* a, Index rows, Index columns, Index stride, double* out);
 

@@ -32,7 +32,7 @@ struct CoreValues {
 };
 
 // Relative error of a nuclear norm above which singular values are computed instead.
-constexpr double kTolerance = 5e-11;
+constexpr double kTolerance = 1e-10;
 
 // Bits of a pair do not depend on the others, nor on the number of threads.
 void core_quantities(const FactorTile& tile, const std::vector<CoreQuantity>& quantities, int n_threads,
