@@ -87,8 +87,8 @@ void check_svd(const RowMatrix& matrix) {
 }
 
 void check_svds() {
-  for (const Index rows : {2, 3, 37, 131})
-    for (const Index columns : {2, 3, 37, 131}) check_svd(normals(3, rows, columns));
+  for (const Index rows : kSizes)
+    for (const Index columns : kSizes) check_svd(normals(3, rows, columns));
   for (const double scale : {1e-150, 1e150}) check_svd(scale * normals(4, 13, 8));
   const RowMatrix thin = normals(5, 37, 3);
   check_svd(thin * normals(6, 3, 20));  // rank 3

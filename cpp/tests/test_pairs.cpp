@@ -134,6 +134,13 @@ TEST(nuclear_norms_and_squares_against_singular_values) {
     }
 }
 
+TEST(one_row_and_one_column) {
+  const Factors one = {RowMatrix::Constant(1, 1, 1.0)}, minus = {RowMatrix::Constant(1, 1, -1.0)};
+  const Found found = nuclear_norms(one, minus);
+  CHECK_NEAR(found.value(0, 0), 1.0, 1e-15);
+  CHECK(found.gap(0, 0) <= 1e-30);
+}
+
 TEST(orders_beyond_the_interleaved_ones) {
   const Factors left = some_factors(2, 300, {256, 257, 260}, true);
   const Factors right = some_factors(60, 300, {280}, true);
