@@ -233,10 +233,10 @@ class MeanRate(ng.metrics.Distance):
         assert data.dtype == np.float64
         return float(data.mean())
 
-    def pair(self, rows, columns, products, where, n_threads):
-        assert rows[0].keys() >= {self}
-        left, right = (np.array([item[self] for item in side]) for side in (rows, columns))
-        return np.where(where, np.abs(left[:, None] - right[None]), np.nan)
+    def pair(self, tile, products):
+        assert tile.rows[0].keys() >= {self}
+        left, right = (np.array([item[self] for item in side]) for side in tile.sides)
+        return np.where(tile.where, np.abs(left[:, None] - right[None]), np.nan)
 
 
 class Ordered(ng.metrics.Similarity):
@@ -249,9 +249,9 @@ class Ordered(ng.metrics.Similarity):
     def prepare(self, data, label):
         return label, len(data.T)
 
-    def pair(self, rows, columns, products, where, n_threads):
-        widths = ([item[self][1] for item in side] for side in (rows, columns))
-        return np.where(where, np.subtract.outer(*widths).astype(float), np.nan)
+    def pair(self, tile, products):
+        widths = ([item[self][1] for item in side] for side in tile.sides)
+        return np.where(tile.where, np.subtract.outer(*widths).astype(float), np.nan)
 
     def finish(self, values):
         return values + 0.5

@@ -14,7 +14,7 @@ from ._progress import Progress, ProgressFunction, as_progress
 from ._threads import resolve_threads, single_threaded_blas
 from ._validate import FloatArray
 from .metrics import as_metrics
-from .metrics.base import Mask, Metric, Prepared, evaluate, map_threads, prepare_item, warn_of
+from .metrics.base import Mask, Metric, Prepared, Tile, evaluate, map_threads, prepare_item, warn_of
 from .representation import Item, as_items, require_same_stimuli
 
 # Items along the edge of a tile, unless they are so large that those of two edges exceed so many bytes.
@@ -220,8 +220,8 @@ class _Sweep:
         warn_of(self.metrics, row_records if self.among_themselves else row_records + column_records)
         for row, column in _tiles(where, self.edge):
             wanted = np.ascontiguousarray(where[row, column])
-            block = (row_records[row], column_records[column], wanted, self.n_threads)
-            found = evaluate(self.metrics, *block, held_out=bool(self.held_out))
+            block = Tile(row_records[row], column_records[column], wanted, self.n_threads)
+            found = evaluate(self.metrics, block, held_out=bool(self.held_out))
             for values, target, metric in zip(
                 found, self.values + self.held_out, [*self.metrics, *self.metrics], strict=False
             ):

@@ -13,7 +13,7 @@ from .. import _validate_pairwise as check
 from .._isa import core
 from .._validate import FloatArray
 from ._factors import Factor
-from .base import Mask, Product, map_pairs
+from .base import Product, Tile, map_pairs
 
 # Whether a nuclear norm is wanted, and the weights of all rows and columns (empty ones stand for ones).
 CoreQuantity: TypeAlias = tuple[bool, list[FloatArray], list[FloatArray]]
@@ -47,22 +47,15 @@ class _CoreProduct(Product):
         raise NotImplementedError
 
     @classmethod
-    def compute(
-        cls,
-        products: Sequence[Any],
-        rows: Sequence[Any],
-        columns: Sequence[Any],
-        where: Mask,
-        n_threads: int,
-    ) -> list[Any]:
+    def compute(cls, products: Sequence[Any], tile: Tile) -> list[Any]:
         """Compute all quantities of the cores of a tile."""
         found = core.core_quantities(
-            [record.matrix for record in rows],
-            [record.matrix for record in columns],
-            rows[0].trapezoidal,
-            where,
-            [product.quantity(rows, columns) for product in products],
-            n_threads,
+            [record.matrix for record in tile.rows],
+            [record.matrix for record in tile.columns],
+            tile.rows[0].trapezoidal,
+            tile.where,
+            [product.quantity(tile.rows, tile.columns) for product in products],
+            tile.n_threads,
             None,
         )
         return [product.wrap(values) for product, values in zip(products, found, strict=True)]
@@ -110,21 +103,12 @@ class HeldOutNorm(Product):
     weighting: Weighting | None = None
 
     @classmethod
-    def compute(
-        cls,
-        products: Sequence[Any],
-        rows: Sequence[Any],
-        columns: Sequence[Any],
-        where: Mask,
-        n_threads: int,
-    ) -> list[tuple[FloatArray, FloatArray, FloatArray]]:
+    def compute(cls, products: Sequence[Any], tile: Tile) -> list[tuple[FloatArray, FloatArray, FloatArray]]:
         """Give the norms of both sides and one minus the similarity, as three arrays of a tile."""
         found = []
         for product in products:
-            left, right = (
-                [_held_out(record, product.weighting) for record in side] for side in (rows, columns)
-            )
-            norms_and_gap = map_pairs(align_held_out, left, right, where, n_threads, n_values=3)
+            left, right = ([_held_out(record, product.weighting) for record in side] for side in tile.sides)
+            norms_and_gap = map_pairs(align_held_out, left, right, tile.where, tile.n_threads, n_values=3)
             found.append(tuple(norms_and_gap))
         return found
 

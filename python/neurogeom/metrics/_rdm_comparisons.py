@@ -15,7 +15,7 @@ from .._validate import FloatArray
 from ..representation import Data
 from ._covariance import Covariance
 from ._rdm import RDMRule
-from .base import Mask, Part, Product
+from .base import Part, Product, Tile
 
 Indices: TypeAlias = NDArray[np.intp]
 
@@ -117,24 +117,17 @@ class KendallCounts(Product):
     """Pairs of dissimilarities in the same order in both items less those in opposite order, as integers."""
 
     @classmethod
-    def compute(
-        cls,
-        products: Sequence[Any],
-        rows: Sequence[Any],
-        columns: Sequence[Any],
-        where: Mask,
-        n_threads: int,
-    ) -> list[NDArray[np.int64]]:
+    def compute(cls, products: Sequence[Any], tile: Tile) -> list[NDArray[np.int64]]:
         """Count for the pairs of a tile; 0 where nothing was asked for."""
         counts = core.kendall_balances(
-            [item.rank for item in rows],
-            [item.order for item in rows],
-            [item.runs for item in rows],
-            [item.rank for item in columns],
-            [item.order for item in columns],
-            [item.runs for item in columns],
-            np.ascontiguousarray(where),
-            n_threads,
+            [item.rank for item in tile.rows],
+            [item.order for item in tile.rows],
+            [item.runs for item in tile.rows],
+            [item.rank for item in tile.columns],
+            [item.order for item in tile.columns],
+            [item.runs for item in tile.columns],
+            np.ascontiguousarray(tile.where),
+            tile.n_threads,
         )
         return [counts] * len(products)
 

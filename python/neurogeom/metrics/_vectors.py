@@ -10,7 +10,7 @@ import numpy as np
 
 from .._isa import core
 from .._validate import FloatArray
-from .base import Mask, Product
+from .base import Product, Tile
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,16 +18,9 @@ class InnerProduct(Product):
     """<row vector, column vector>; the record of `part` is a vector or has one as its attribute `vector`."""
 
     @classmethod
-    def compute(
-        cls,
-        products: Sequence[Any],
-        rows: Sequence[Any],
-        columns: Sequence[Any],
-        where: Mask,
-        n_threads: int,
-    ) -> list[FloatArray]:
+    def compute(cls, products: Sequence[Any], tile: Tile) -> list[FloatArray]:
         """Compute all inner products of a tile."""
-        left, right = ([getattr(record, "vector", record) for record in side] for side in (rows, columns))
-        values = core.inner_products(left, right, n_threads, None)
-        values[~where] = np.nan
+        left, right = ([getattr(record, "vector", record) for record in side] for side in tile.sides)
+        values = core.inner_products(left, right, tile.n_threads, None)
+        values[~tile.where] = np.nan
         return [values] * len(products)

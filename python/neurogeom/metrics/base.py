@@ -4,7 +4,7 @@
 
     items --read once--> Part.prepare --> records        (per item)
     records of two blocks --> Product.compute --> arrays (per tile, once for all metrics that ask)
-    Metric.pair(rows, columns, products) --> values      (per tile)
+    Metric.pair(tile, products) --> values               (per tile)
     Metric.finish(values) --> distances or similarities  (elementwise)
 
 A metric declares the *parts* that it needs of each item (a reduced factor, a vectorised Gram matrix, ...)
@@ -40,6 +40,30 @@ _Out = TypeVar("_Out")
 
 
 @dataclasses.dataclass(frozen=True)
+class Tile:
+    """Two blocks of items and which of their pairs are wanted.
+
+    For metrics an item is a dict: ``item[part]`` is its record of a part, ``item[metric]`` what the metric's
+    `prepare` returned. For products it is the record of their part.
+    """
+
+    rows: Sequence[Any]
+    columns: Sequence[Any]
+    where: Mask
+    n_threads: int
+
+    @property
+    def sides(self) -> tuple[Sequence[Any], Sequence[Any]]:
+        """Rows and columns."""
+        return self.rows, self.columns
+
+    def of(self, part: Part) -> Tile:
+        """Give the same tile of records."""
+        rows, columns = ([item[part] for item in side] for side in self.sides)
+        return dataclasses.replace(self, rows=rows, columns=columns)
+
+
+@dataclasses.dataclass(frozen=True)
 class Part:
     """Something that is computed once for each item. The fields of its subclasses are its key."""
 
@@ -63,20 +87,16 @@ class Product:
     part: Part
 
     @classmethod
-    def compute(
-        cls,
-        products: Sequence[Any],
-        rows: Sequence[Any],
-        columns: Sequence[Any],
-        where: Mask,
-        n_threads: int,
-    ) -> list[Any]:
-        """Compute products of this class and of one part for the pairs of a tile where `where` is true.
+    def compute(cls, products: Sequence[Any], tile: Tile) -> list[Any]:
+        """Compute products of this class and of one part for the wanted pairs of a tile of records.
 
-        `rows` and `columns` are records of that part. One entry is returned for each product; arrays in it
-        have the shape of `where`, with NaN where nothing was asked for.
+        One entry is returned for each product; arrays in it have the shape of ``tile.where``, with NaN where
+        nothing was asked for.
         """
         raise NotImplementedError
+
+
+Products: TypeAlias = Mapping[Product, Any]
 
 
 class Metric:
@@ -117,28 +137,11 @@ class Metric:
         """Compute what `pair` needs of one item beyond its parts."""
         del data, label
 
-    def pair(
-        self,
-        rows: Sequence[Prepared],
-        columns: Sequence[Prepared],
-        products: Mapping[Product, Any],
-        where: Mask,
-        n_threads: int,
-    ) -> FloatArray:
-        """Give the values of two blocks of items, NaN where `where` is false.
-
-        An item is a dict: `item[part]` is its record of a part, `item[self]` what `prepare` returned.
-        """
+    def pair(self, tile: Tile, products: Products) -> FloatArray:
+        """Give the values of the pairs of a tile, NaN for those that are not wanted."""
         raise NotImplementedError
 
-    def pair_held_out(
-        self,
-        rows: Sequence[Prepared],
-        columns: Sequence[Prepared],
-        products: Mapping[Product, Any],
-        where: Mask,
-        n_threads: int,
-    ) -> FloatArray:
+    def pair_held_out(self, tile: Tile, products: Products) -> FloatArray:
         """Give the values on held-out stimuli."""
         raise NotImplementedError
 
@@ -165,7 +168,7 @@ class Metric:
         with single_threaded_blas():
             rows, columns = ([prepare_item([self], item)] for item in items)
             warn_of([self], rows + columns)
-            (values,) = evaluate([self], rows, columns, np.ones((1, 1), dtype=bool), threads)
+            (values,) = evaluate([self], Tile(rows, columns, np.ones((1, 1), dtype=bool), threads))
         return float(self.finish(values)[0, 0])
 
 
@@ -214,14 +217,7 @@ def warn_of(metrics: Sequence[Metric], items: Sequence[Prepared]) -> None:
             warnings.warn(f"{metric.name}: {remark}", UserWarning, stacklevel=4)
 
 
-def evaluate(
-    metrics: Sequence[Metric],
-    rows: Sequence[Prepared],
-    columns: Sequence[Prepared],
-    where: Mask,
-    n_threads: int,
-    held_out: bool = False,
-) -> list[FloatArray]:
+def evaluate(metrics: Sequence[Metric], tile: Tile, held_out: bool = False) -> list[FloatArray]:
     """Compute the values of one tile for all metrics, each common product once.
 
     With `held_out` the list goes on with the values on held-out stimuli.
@@ -233,14 +229,11 @@ def evaluate(
         groups.setdefault((type(product).compute.__func__, product.part), []).append(product)  # type: ignore[attr-defined]
     found: dict[Product, Any] = {}
     for together in groups.values():
-        part = together[0].part
-        results = type(together[0]).compute(
-            together, [item[part] for item in rows], [item[part] for item in columns], where, n_threads
-        )
+        results = type(together[0]).compute(together, tile.of(together[0].part))
         found.update(zip(together, results, strict=True))
-    values = [metric.pair(rows, columns, found, where, n_threads) for metric in metrics]
+    values = [metric.pair(tile, found) for metric in metrics]
     if held_out:
-        values += [metric.pair_held_out(rows, columns, found, where, n_threads) for metric in metrics]
+        values += [metric.pair_held_out(tile, found) for metric in metrics]
     return values
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import numpy as np
 
 from .. import _validate_pairwise as check
 from .._validate import FloatArray
-from .base import Mask, Prepared, Product, Similarity
+from .base import Product, Products, Similarity, Tile
 from .shape import Procrustes
 
 
@@ -50,27 +47,13 @@ class NBS(Similarity):
         """Declare the core products; those of the Procrustes distance."""
         return self._angular.products(held_out)
 
-    def pair(
-        self,
-        rows: Sequence[Prepared],
-        columns: Sequence[Prepared],
-        products: Mapping[Product, Any],
-        where: Mask,
-        n_threads: int,
-    ) -> FloatArray:
+    def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Give 1 - similarity of two blocks of items."""
-        return self._angular.pair(rows, columns, products, where, n_threads)
+        return self._angular.pair(tile, products)
 
-    def pair_held_out(
-        self,
-        rows: Sequence[Prepared],
-        columns: Sequence[Prepared],
-        products: Mapping[Product, Any],
-        where: Mask,
-        n_threads: int,
-    ) -> FloatArray:
+    def pair_held_out(self, tile: Tile, products: Products) -> FloatArray:
         """Give the same on held-out stimuli."""
-        return self._angular.pair_held_out(rows, columns, products, where, n_threads)
+        return self._angular.pair_held_out(tile, products)
 
     def finish(self, values: FloatArray) -> FloatArray:
         """Turn them into similarities."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from .._validate import FloatArray
 from ._cores import NuclearNorm, WeightedSquares
 from ._factors import BasisPart, reduce_stimuli
 from ._subspaces import LeadingPart, orthonormal, ranks_of, remark_full_rank, remark_ties
-from .base import Mask, Part, Prepared, Product, Similarity, map_pairs
+from .base import Part, Prepared, Product, Products, Similarity, Tile, map_pairs
 
 # Canonical correlations that agree to this are equal: rounding mixes their variates.
 _TIE = 1e-12
@@ -60,19 +59,12 @@ class MeanCCA(Similarity):
         del held_out
         return (WeightedSquares(self._part) if self.squared else NuclearNorm(self._part),)
 
-    def pair(
-        self,
-        rows: Sequence[Prepared],
-        columns: Sequence[Prepared],
-        products: Mapping[Product, Any],
-        where: Mask,
-        n_threads: int,
-    ) -> FloatArray:
+    def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Give the means of two blocks of items."""
         found = products[self.products()[0]]
         if not self.squared:
-            return _mean_correlation(found.similarity, rows, columns, self._part)
-        larger = np.maximum.outer(*(ranks_of(side, self._part) for side in (rows, columns)))
+            return _mean_correlation(found.similarity, tile.rows, tile.columns, self._part)
+        larger = np.maximum.outer(*(ranks_of(side, self._part) for side in tile.sides))
         return np.asarray(np.minimum(found * larger, 1.0))
 
     def remark(self, items: Sequence[Prepared]) -> str | None:
@@ -131,16 +123,9 @@ class SVCCA(Similarity):
         del held_out
         return (NuclearNorm(self._part),)
 
-    def pair(
-        self,
-        rows: Sequence[Prepared],
-        columns: Sequence[Prepared],
-        products: Mapping[Product, Any],
-        where: Mask,
-        n_threads: int,
-    ) -> FloatArray:
+    def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Give the means of two blocks of items."""
-        return _mean_correlation(products[self.products()[0]].similarity, rows, columns, self._part)
+        return _mean_correlation(products[self.products()[0]].similarity, tile.rows, tile.columns, self._part)
 
     def remark(self, items: Sequence[Prepared]) -> str | None:
         """Remark on items that leave nothing to compare, or whose components are not determined."""
@@ -214,18 +199,11 @@ class PWCCA(Similarity):
         del held_out
         return (self._part,)
 
-    def pair(
-        self,
-        rows: Sequence[Prepared],
-        columns: Sequence[Prepared],
-        products: Mapping[Product, Any],
-        where: Mask,
-        n_threads: int,
-    ) -> FloatArray:
+    def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Give the weighted means of two blocks of items."""
         del products
-        left, right = ([item[self._part] for item in side] for side in (rows, columns))
-        return map_pairs(_projection_weighted, left, right, where, n_threads)
+        left, right = ([item[self._part] for item in side] for side in tile.sides)
+        return map_pairs(_projection_weighted, left, right, tile.where, tile.n_threads)
 
     def remark(self, items: Sequence[Prepared]) -> str | None:
         """Remark on items that leave nothing to compare."""

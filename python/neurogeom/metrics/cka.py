@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -16,7 +16,7 @@ from .. import _validate_pairwise as check
 from .._validate import FloatArray
 from ._hsic import in_range, packed_gram, packed_linear_gram, rbf_gram
 from ._vectors import InnerProduct
-from .base import Mask, Metric, Part, Prepared, Product
+from .base import Metric, Part, Products, Tile
 
 Kernel: TypeAlias = Literal["linear", "rbf"] | Callable[[FloatArray], Any]
 Estimator: TypeAlias = Literal["biased", "debiased", "lange", "minibatch"]
@@ -189,22 +189,15 @@ class CKA(Metric):
     def _has_sign(self) -> bool:
         return self.estimator != "biased" or self.kernel not in _KERNELS
 
-    def pair(
-        self,
-        rows: Sequence[Prepared],
-        columns: Sequence[Prepared],
-        products: Mapping[Product, Any],
-        where: Mask,
-        n_threads: int,
-    ) -> FloatArray:
+    def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Give CKA, or one minus it for angles, of two blocks of items."""
         (product,) = self.products()
         cosine: FloatArray = np.clip(products[product], -1.0 if self._has_sign() else 0.0, 1.0)
         if self.is_similarity:
             return cosine
         gap = np.asarray(1.0 - cosine)
-        for i, j in np.argwhere(where & (gap < _NEARLY_EQUAL)):
-            difference = rows[i][product.part] - columns[j][product.part]
+        for i, j in np.argwhere(tile.where & (gap < _NEARLY_EQUAL)):
+            difference = tile.rows[i][product.part] - tile.columns[j][product.part]
             gap[i, j] = float(np.dot(difference, difference)) / 2
         return gap
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from .._validate import FloatArray
 from ._cores import WeightedSquares, Weighting
 from ._factors import Factor, SpectrumPart
 from ._subspaces import is_near, projector_distance, remark_full_rank
-from .base import Distance, Mask, Prepared, Product, map_pairs
+from .base import Distance, Prepared, Product, Products, Tile, map_pairs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,21 +76,14 @@ class GULP(Distance):
         del held_out
         return (WeightedSquares(self._part, self._shrinkage, self._shrinkage),)
 
-    def pair(
-        self,
-        rows: Sequence[Prepared],
-        columns: Sequence[Prepared],
-        products: Mapping[Product, Any],
-        where: Mask,
-        n_threads: int,
-    ) -> FloatArray:
+    def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Give squared distances of two blocks of items."""
-        left, right = ([self._hat(item[self._part]) for item in side] for side in (rows, columns))
+        left, right = ([self._hat(item[self._part]) for item in side] for side in tile.sides)
         own = [np.array([float(np.square(factors).sum()) for _, factors in side]) for side in (left, right)]
         total = own[0][:, None] + own[1]
         squared = np.asarray(total - 2.0 * products[self.products()[0]])
-        near = where & is_near(squared, total)
-        exact = map_pairs(projector_distance, left, right, near, n_threads)
+        near = tile.where & is_near(squared, total)
+        exact = map_pairs(projector_distance, left, right, near, tile.n_threads)
         return np.where(near, exact, squared)
 
     def remark(self, items: Sequence[Prepared]) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from .. import _validate
 from .. import _validate_pairwise as check
 from .._threads import single_threaded_blas
 from .._validate import FloatArray
-from .base import Distance, Mask, Part, Prepared, Product, map_threads
+from .base import Distance, Part, Product, Products, Tile, map_threads
 
 _SCORES = ("angular", "euclidean")
 # One minus a similarity below this is taken from the difference of the matched units instead.
@@ -84,19 +84,14 @@ class MatchedUnits(Product):
     held_out: bool = False
 
     @classmethod
-    def compute(
-        cls,
-        products: Sequence[Any],
-        rows: Sequence[Any],
-        columns: Sequence[Any],
-        where: Mask,
-        n_threads: int,
-    ) -> list[Gaps]:
+    def compute(cls, products: Sequence[Any], tile: Tile) -> list[Gaps]:
         """Match the units of all pairs of a tile."""
         both = any(product.held_out for product in products)
-        pairs = [(int(i), int(j)) for i, j in np.argwhere(where)]
-        found = map_threads(lambda pair: _gaps(rows[pair[0]], columns[pair[1]], both), pairs, n_threads)
-        gaps = Gaps(np.full(where.shape, np.nan), np.full(where.shape, np.nan))
+        pairs = [(int(i), int(j)) for i, j in np.argwhere(tile.where)]
+        found = map_threads(
+            lambda pair: _gaps(tile.rows[pair[0]], tile.columns[pair[1]], both), pairs, tile.n_threads
+        )
+        gaps = Gaps(np.full(tile.where.shape, np.nan), np.full(tile.where.shape, np.nan))
         for pair, (fitted, held_out) in zip(pairs, found, strict=True):
             gaps.fitted[pair], gaps.held_out[pair] = fitted, held_out
         return [gaps] * len(products)
@@ -205,30 +200,16 @@ class Permutation(Distance):
         """Declare the matching; see the base class."""
         return (MatchedUnits(self._part(), held_out),)
 
-    def pair(
-        self,
-        rows: Sequence[Prepared],
-        columns: Sequence[Prepared],
-        products: Mapping[Product, Any],
-        where: Mask,
-        n_threads: int,
-    ) -> FloatArray:
+    def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Give 1 - similarity, or squared distances, of two blocks of items."""
         (product,) = self.products(self.products(True)[0] in products)
-        records = [[item[product.part].fitted for item in side] for side in (rows, columns)]
+        records = [[item[product.part].fitted for item in side] for side in tile.sides]
         return self._values(products[product].fitted, *records)
 
-    def pair_held_out(
-        self,
-        rows: Sequence[Prepared],
-        columns: Sequence[Prepared],
-        products: Mapping[Product, Any],
-        where: Mask,
-        n_threads: int,
-    ) -> FloatArray:
+    def pair_held_out(self, tile: Tile, products: Products) -> FloatArray:
         """Give the same on held-out stimuli."""
         (product,) = self.products(True)
-        records = [[item[product.part].held_out for item in side] for side in (rows, columns)]
+        records = [[item[product.part].held_out for item in side] for side in tile.sides]
         return self._values(products[product].held_out, *records)
 
     def _values(self, gap: FloatArray, rows: Sequence[Units], columns: Sequence[Units]) -> FloatArray:

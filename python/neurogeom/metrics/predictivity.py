@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from .._validate import FloatArray
 from ._cores import WeightedSquares, Weighting
 from ._factors import Factor, SpectrumPart, lower_trapezoid, reduce_stimuli
 from ._subspaces import remark_full_rank
-from .base import Mask, Part, Prepared, Product, Similarity, map_pairs
+from .base import Part, Prepared, Product, Products, Similarity, Tile, map_pairs
 
 _SCORES = ("r2", "pearson")
 
@@ -68,14 +68,7 @@ class LinearR2(Similarity):
         del held_out
         return (WeightedSquares(self._part, None, _Singular()),)
 
-    def pair(
-        self,
-        rows: Sequence[Prepared],
-        columns: Sequence[Prepared],
-        products: Mapping[Product, Any],
-        where: Mask,
-        n_threads: int,
-    ) -> FloatArray:
+    def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Give the shares of two blocks of items."""
         return np.asarray(np.minimum(products[self.products()[0]], 1.0))
 
@@ -210,19 +203,12 @@ class Ridge(Similarity):
         del held_out
         return (self._part,)
 
-    def pair(
-        self,
-        rows: Sequence[Prepared],
-        columns: Sequence[Prepared],
-        products: Mapping[Product, Any],
-        where: Mask,
-        n_threads: int,
-    ) -> FloatArray:
+    def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Give the scores of two blocks of items."""
         del products
-        left, right = ([item[self._part] for item in side] for side in (rows, columns))
+        left, right = ([item[self._part] for item in side] for side in tile.sides)
         score = _explained if self.score == "r2" else _mean_correlation
-        return map_pairs(score, left, right, where, n_threads)
+        return map_pairs(score, left, right, tile.where, tile.n_threads)
 
     def remark(self, items: Sequence[Prepared]) -> str | None:
         """Remark on units that are left out."""

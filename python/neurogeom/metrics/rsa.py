@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -26,7 +25,7 @@ from ._rdm_comparisons import (
     RDMVector,
 )
 from ._vectors import InnerProduct
-from .base import Mask, Prepared, Product, Similarity
+from .base import Product, Products, Similarity, Tile
 
 RDMKind: TypeAlias = Literal[
     "sqeuclidean", "euclidean", "correlation", "cosine", "mahalanobis", "crossnobis", "poisson"
@@ -167,29 +166,22 @@ class RSA(Similarity):
         del held_out
         return (self._product,)
 
-    def pair(
-        self,
-        rows: Sequence[Prepared],
-        columns: Sequence[Prepared],
-        products: Mapping[Product, Any],
-        where: Mask,
-        n_threads: int,
-    ) -> FloatArray:
+    def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Give similarities or angles of two blocks of items."""
-        del n_threads
+        del tile.n_threads
         part = self._product.part
-        left, right = ([item[part] for item in side] for side in (rows, columns))
+        left, right = ([item[part] for item in side] for side in tile.sides)
         found = products[self._product]
         if self._compare in KENDALL_COMPARISONS:
-            values = np.full(where.shape, np.nan)
-            for i, j in np.argwhere(where):
+            values = np.full(tile.where.shape, np.nan)
+            for i, j in np.argwhere(tile.where):
                 values[i, j] = self._kendall(int(found[i, j]), left[i], right[j])
             return values
         cosines: FloatArray = np.clip(found, -1.0, 1.0)
         if not self._angular:
             return cosines
         angles = np.arccos(cosines)
-        for i, j in np.argwhere(where & (np.abs(cosines) > _NEARLY_PARALLEL)):
+        for i, j in np.argwhere(tile.where & (np.abs(cosines) > _NEARLY_PARALLEL)):
             x, y = left[i], right[j]
             angles[i, j] = 2 * math.atan2(_length(x - y), _length(x + y))
         return angles

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from .._threads import single_threaded_blas
 from .._validate import FloatArray
 from ._cores import HeldOutNorm, NuclearNorm, Weighting
 from ._factors import BasisPart, Factor, FactorPart, SpectrumPart
-from .base import Distance, Mask, Part, Prepared, Product
+from .base import Distance, Part, Prepared, Product, Products, Tile
 
 _SCORES = ("angular", "euclidean")
 _SCALES = ("raw", "unit")
@@ -134,35 +134,21 @@ class ShapeMetric(Distance):
         norm = NuclearNorm(self._part(False), self._weighting())
         return (norm, HeldOutNorm(self._part(True), self._weighting())) if held_out else (norm,)
 
-    def pair(
-        self,
-        rows: Sequence[Prepared],
-        columns: Sequence[Prepared],
-        products: Mapping[Product, Any],
-        where: Mask,
-        n_threads: int,
-    ) -> FloatArray:
+    def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Give 1 - similarity, or squared distances, of two blocks of items."""
         gap = products[self.products()[0]].gap
         if self.score == "angular":
             return np.asarray(gap)
         part = self._part(False)
-        return _squared_distances(gap, _scales(rows, part)[:, None], _scales(columns, part)[None])
+        return _squared_distances(gap, _scales(tile.rows, part)[:, None], _scales(tile.columns, part)[None])
 
-    def pair_held_out(
-        self,
-        rows: Sequence[Prepared],
-        columns: Sequence[Prepared],
-        products: Mapping[Product, Any],
-        where: Mask,
-        n_threads: int,
-    ) -> FloatArray:
+    def pair_held_out(self, tile: Tile, products: Products) -> FloatArray:
         """Give the same on held-out stimuli."""
         row_norms, column_norms, gap = products[self.products(True)[1]]
         if self.score == "angular":
             return np.asarray(gap)
         part = self._part(True)
-        left, right = _scales(rows, part)[:, None], _scales(columns, part)[None]
+        left, right = _scales(tile.rows, part)[:, None], _scales(tile.columns, part)[None]
         return _squared_distances(gap, left * row_norms, right * column_norms)
 
     def finish(self, values: FloatArray) -> FloatArray:

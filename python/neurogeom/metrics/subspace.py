@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -25,7 +25,18 @@ from ._subspaces import (
     remark_ties,
     span_part,
 )
-from .base import Distance, Mask, Part, Prepared, Product, Similarity, map_pairs, prepare_item, warn_of
+from .base import (
+    Distance,
+    Part,
+    Prepared,
+    Product,
+    Products,
+    Similarity,
+    Tile,
+    map_pairs,
+    prepare_item,
+    warn_of,
+)
 
 _KINDS = ("grassmann", "chordal", "projection")
 
@@ -132,26 +143,19 @@ class SubspaceDistance(Distance):
         del held_out
         return (WeightedSquares(self._part),) if self.kind == "chordal" else ()
 
-    def pair(
-        self,
-        rows: Sequence[Prepared],
-        columns: Sequence[Prepared],
-        products: Mapping[Product, Any],
-        where: Mask,
-        n_threads: int,
-    ) -> FloatArray:
+    def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Give squared distances of two blocks of items, for "projection" distances."""
-        left, right = ([orthonormal(item[self._part]) for item in side] for side in (rows, columns))
+        left, right = ([orthonormal(item[self._part]) for item in side] for side in tile.sides)
         if self.kind == "grassmann":
-            return map_pairs(_squared_length, left, right, where, n_threads)
+            return map_pairs(_squared_length, left, right, tile.where, tile.n_threads)
         if self.kind == "projection":
-            return map_pairs(_projector_gap, left, right, where, n_threads)
-        ranks = [ranks_of(side, self._part) for side in (rows, columns)]
+            return map_pairs(_projector_gap, left, right, tile.where, tile.n_threads)
+        ranks = [ranks_of(side, self._part) for side in tile.sides]
         total = ranks[0][:, None] + ranks[1]
         squared = total - 2.0 * products[self.products()[0]] * np.multiply.outer(*ranks)
-        near = where & is_near(squared, total)
+        near = tile.where & is_near(squared, total)
         ones = [[(basis, np.ones(basis.shape[1])) for basis in side] for side in (left, right)]
-        exact = map_pairs(projector_distance, ones[0], ones[1], near, n_threads)
+        exact = map_pairs(projector_distance, ones[0], ones[1], near, tile.n_threads)
         return np.where(near, exact, squared) / 2.0
 
     def finish(self, values: FloatArray) -> FloatArray:
@@ -214,16 +218,9 @@ class EigenspaceOverlap(Similarity):
         del held_out
         return (WeightedSquares(self._part),)
 
-    def pair(
-        self,
-        rows: Sequence[Prepared],
-        columns: Sequence[Prepared],
-        products: Mapping[Product, Any],
-        where: Mask,
-        n_threads: int,
-    ) -> FloatArray:
+    def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Give the overlaps of two blocks of items."""
-        smaller = np.minimum.outer(*(ranks_of(side, self._part) for side in (rows, columns)))
+        smaller = np.minimum.outer(*(ranks_of(side, self._part) for side in tile.sides))
         return np.asarray(np.minimum(products[self.products()[0]] * smaller, 1.0))
 
     def remark(self, items: Sequence[Prepared]) -> str | None:
