@@ -22,7 +22,7 @@ def result_of(values, names=None, *, is_similarity=False, symmetric=True, column
     columns = names if columns is None else np.array(columns)
     return ng.Pairwise(
         values=values, names=names, column_names=columns, metric=metric, is_similarity=is_similarity,
-        symmetric=symmetric, n_stimuli=10,
+        symmetric=symmetric, n_stimuli=10, is_square=columns is names or list(columns) == list(names),
     )  # fmt: skip
 
 

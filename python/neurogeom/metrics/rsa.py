@@ -168,7 +168,6 @@ class RSA(Similarity):
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Give similarities or angles of two blocks of items."""
-        del tile.n_threads
         part = self._product.part
         left, right = ([item[part] for item in side] for side in tile.sides)
         found = products[self._product]
