@@ -48,7 +48,7 @@ MATCHED = PairCase(500, 200)
 def representations(case: PairCase, n_items: int, seed: int = 0) -> list[Array]:
     """Independent Gaussian responses, or ReLUs of random mixtures of latents that all items share.
 
-    The variance of these latents falls as a power law. Of cortex and networks the exponent is about 1; with
+    The variance of these latents falls as a power law; with the exponent
     2, singular values of a core span so many decades that they have to be computed.
     """
     rng = np.random.default_rng(seed)
