@@ -129,16 +129,21 @@ def _held_out(record: Factor, weighting: Weighting | None) -> _HeldOut:
     return _HeldOut(record.label, record.matrix * weights, record.held_out * weights, outside)
 
 
+def aligned_bases(core: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Give the singular vectors of both sides of a core, down to its numerical rank."""
+    u, s, vt = np.linalg.svd(core, full_matrices=False)
+    rank = int((s > max(core.shape) * np.finfo(np.float64).eps * s[0]).sum())
+    return u[:, :rank], vt[:rank].T
+
+
 def align_held_out(x: _HeldOut, y: _HeldOut) -> tuple[float, float, float]:
     """Norms of held-out responses of two items and one minus their similarity.
 
     Only directions that the training data align count: others are arbitrary. They contribute to the norms and
     nothing to the inner product, so that the result does not depend on the basis that units are given in.
     """
-    u, s, vt = np.linalg.svd(x.factor.T @ y.factor, full_matrices=False)
-    rank = int((s > max(u.shape[0], vt.shape[1]) * np.finfo(np.float64).eps * s[0]).sum())
     sides, rests, norms = [], [], []
-    for item, basis in ((x, u[:, :rank]), (y, vt[:rank].T)):
+    for item, basis in zip((x, y), aligned_bases(x.factor.T @ y.factor), strict=True):
         aligned = item.responses @ basis
         rest = math.hypot(float(np.linalg.norm(item.responses - aligned @ basis.T)), item.outside)
         norm = math.hypot(float(np.linalg.norm(aligned)), rest)

@@ -13,7 +13,7 @@ from .. import _validate
 from .. import _validate_pairwise as check
 from .._threads import single_threaded_blas
 from .._validate import FloatArray
-from ._cores import HeldOutNorm, NuclearNorm, Weighting
+from ._cores import HeldOutNorm, NuclearNorm, Weighting, aligned_bases
 from ._factors import BasisPart, Factor, FactorPart, SpectrumPart
 from .base import Distance, Part, Prepared, Product, Products, Tile
 
@@ -195,11 +195,9 @@ class ShapeMetric(Distance):
             x, y = part.prepare(X, "X"), part.prepare(Y, "Y")
             weights = [np.ones(r.rank) if weighting is None else weighting.weights(r) for r in (x, y)]
             core = (x.matrix * weights[0]).T @ (y.matrix * weights[1])
-            u, s, vt = np.linalg.svd(core, full_matrices=False)
-            rank = int((s > max(core.shape) * np.finfo(np.float64).eps * s[0]).sum())
             maps = [
                 record.scale * (record.map * weight) @ basis
-                for record, weight, basis in zip((x, y), weights, (u[:, :rank], vt[:rank].T), strict=True)
+                for record, weight, basis in zip((x, y), weights, aligned_bases(core), strict=True)
             ]
         return Alignment(x.mean, y.mean, *maps)
 

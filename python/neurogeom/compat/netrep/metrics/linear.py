@@ -9,6 +9,7 @@ import numpy as np
 from .... import _validate_pairwise as check
 from ...._threads import single_threaded_blas
 from ...._validate import FloatArray
+from ....metrics._cores import aligned_bases
 from ....metrics._factors import SpectrumPart, reduce_stimuli
 from ....metrics.base import Metric
 from ....metrics.shape import ShapeMetric
@@ -170,10 +171,9 @@ class LinearMetric(AligningMetric):
     def _determined_rotations(self, X: FloatArray, Y: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
         """Rotations whose first columns the data determine, from a core of the smaller size of the data."""
         (left, left_basis), (right, right_basis) = _compact(X), _compact(Y)
-        u, s, vt = np.linalg.svd(left.T @ right, full_matrices=False)
-        rank = int((s > max(len(u), vt.shape[1]) * np.finfo(np.float64).eps * s[0]).sum())
-        self.n_aligned_ = rank
-        return _completed(left_basis @ u[:, :rank], n), _completed(right_basis @ vt[:rank].T, n).T
+        u, v = aligned_bases(left.T @ right)
+        self.n_aligned_ = u.shape[1]
+        return _completed(left_basis @ u, n), _completed(right_basis @ v, n).T
 
     def _prepare(self, data: FloatArray, name: str) -> Whitened:
         mean = reduce_stimuli(data, self.center_columns, name).mean
