@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _validate_pairwise as check
+from . import _validate_sweep
 from ._results import Result
 from ._validate import AnyArray, FloatArray
 
@@ -38,6 +39,9 @@ class Pairwise(Result):
         The same measure on the stimuli of `test`, with the alignment fitted to the others.
     flags : ndarray of int8 or None
         Entries that the measure has a remark on; 0 is none. See the measure.
+    null_mean, null_sd, p_value : ndarray of shape (n_rows, n_columns) or None
+        Mean and standard deviation of the measure with the stimuli of the second item permuted, and the share
+        of permutations at least as alike, (1 + count) / (1 + permutations); see ``neurogeom.sweep.plan(null=)``.
     """
 
     _headline: ClassVar[tuple[str, ...]] = ("metric", "shape")
@@ -52,6 +56,9 @@ class Pairwise(Result):
     is_square: bool = True
     held_out: FloatArray | None = None
     flags: NDArray[np.int8] | None = None
+    null_mean: FloatArray | None = None
+    null_sd: FloatArray | None = None
+    p_value: FloatArray | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -89,6 +96,20 @@ class Pairwise(Result):
         }
         if self.held_out is not None:
             table[f"{self.metric} held out"] = self.held_out[keep]
-        if self.flags is not None:
-            table["flags"] = self.flags[keep]
+        for name in ("flags", "null_mean", "null_sd", "p_value"):
+            if getattr(self, name) is not None:
+                table[name] = getattr(self, name)[keep]
         return table
+
+    def to_xarray(self) -> Any:
+        """Give a Dataset with the dimensions row and column, whose main variable has the measure's name."""
+        xarray = _validate_sweep.require_xarray()
+        named = {self.metric: self.values, f"{self.metric} held out": self.held_out}
+        named |= {name: getattr(self, name) for name in ("flags", "null_mean", "null_sd", "p_value")}
+        variables = {name: (("row", "column"), v) for name, v in named.items() if v is not None}
+        if isinstance(self.n_stimuli, np.ndarray):
+            variables["n_stimuli"] = (("row", "column"), self.n_stimuli)
+        described = {"is_similarity": int(self.is_similarity), "symmetric": int(self.symmetric)}
+        if not isinstance(self.n_stimuli, np.ndarray):
+            described["n_stimuli"] = int(self.n_stimuli)
+        return xarray.Dataset(variables, {"row": self.names, "column": self.column_names}, described)

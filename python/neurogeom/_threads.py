@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import os
+import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,49 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+def blas_libraries() -> list[dict[str, Any]]:
+    """Describe the BLAS libraries of the process."""
+    return [library for library in _controller().info() if library.get("user_api") == "blas"]
+
+
+class _HeldBlas:
+    """Holds BLAS to one thread from the first of any callers to the last.
+
+    Nested calls and calls in other threads share it: each restoring what it found would give BLAS its threads
+    back while another one still computes.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._holders = 0
+        self._limits: AbstractContextManager[Any] | None = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._holders == 0:
+                self._limits = _controller().limit(limits=1, user_api="blas")
+                self._limits.__enter__()
+            self._holders += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._holders -= 1
+            if self._holders == 0 and self._limits is not None:
+                self._limits.__exit__(None, None, None)
+                self._limits = None
+
+    def after_fork(self) -> None:
+        """Start anew in a child, whose parent may have been holding or locking at the fork."""
+        self._lock = threading.Lock()
+        self._holders = 0
+        self._limits = None
+
+
+_held_blas = _HeldBlas()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_held_blas.after_fork)
+
+
 def single_threaded_blas() -> AbstractContextManager[Any]:
     """Hold NumPy's and SciPy's BLAS to one thread: results must not depend on its thread count."""
-    limits: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
-    return limits
+    return _held_blas

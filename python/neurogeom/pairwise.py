@@ -103,7 +103,7 @@ def pairwise(
     columns = None if others is None else as_items(others, "others")
     require_same_stimuli(rows + (columns or []))
     edge = _fitting_edge(rows + (columns or [])) if tile is None else _validate.as_count(tile, "tile")
-    row_tests, column_tests = _as_tests(test, rows, columns, metrics)
+    row_tests, column_tests = as_tests(test, rows, columns, metrics)
     shape = (len(rows), len(rows if columns is None else columns))
     if out is not None:
         _validate_pairwise.require_single(len(metrics))
@@ -124,7 +124,7 @@ def _fitting_edge(items: Sequence[Item]) -> int:
     return max(4, min(_TILE_EDGE, _TILE_BYTES // (2 * largest)))
 
 
-def _as_tests(
+def as_tests(
     test: Any, rows: Sequence[Item], columns: Sequence[Item] | None, metrics: Sequence[Metric]
 ) -> tuple[list[Item] | None, list[Item] | None]:
     """Take held-out responses of all items."""

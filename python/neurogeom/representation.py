@@ -179,6 +179,15 @@ class Item:
         ids = None if self.ids is None else self.ids[stimuli]
         return dataclasses.replace(self, label=label, source=source, ids=ids)
 
+    def reordered(self, order: NDArray[np.intp]) -> Item:
+        """Give the same item with its stimuli in another order."""
+        source: AnyArray | RDM
+        if isinstance(self.source, RDM):
+            source = RDM(self.source.square[np.ix_(order, order)])
+        else:
+            source = np.asarray(self.source)[order]
+        return dataclasses.replace(self, source=source, ids=None)
+
 
 def as_items(value: Any, argument: str, names: Sequence[str] | None = None) -> list[Item]:
     """Take representations as users give them, checked but not read."""

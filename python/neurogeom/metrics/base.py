@@ -121,6 +121,15 @@ class Metric:
     # Whether it can be fitted to some stimuli and evaluated on others.
     has_held_out: bool = False
 
+    # What it was made from, so that another process can make it again.
+    arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Keep the arguments, whatever the `__init__` of a subclass makes of them."""
+        self = super().__new__(cls)
+        self.arguments = (args, kwargs)
+        return self
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
 

@@ -1,0 +1,106 @@
+"""Tries of a tile: under way, failed, given up.
+
+A process leaves a marker while it computes a tile. The marker of a process that has died counts as a failed try, so that
+a tile that kills its workers (memory, a crash) is given up like one that raises an error, and the sweep goes on.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ._files import is_alive, names_in, process_name, read_json, write_json
+from ._grid import TileKey
+from ._store import name_of
+
+MOST_TRIES = 3
+# Whether a process of another host lives cannot be seen; a marker of this age is taken for a dead one's.
+_LONGEST_TILE = 4 * 3600.0
+_DIED = "its worker died"
+
+
+class Attempts:
+    """The tries of all tiles of one store."""
+
+    def __init__(self, folder: Path) -> None:
+        self._markers = folder / "attempts"
+        self._failures = folder / "failures"
+
+    @contextmanager
+    def trying(self, key: TileKey) -> Iterator[None]:
+        """Mark a tile as being computed; errors are recorded and raised, interruptions leave no trace."""
+        marker = self._markers / f"{name_of(key)}@{process_name()}@{secrets.token_hex(4)}"
+        self._markers.mkdir(exist_ok=True)
+        marker.touch()
+        try:
+            yield
+        except OSError:
+            raise  # a full disk or a lost network is no fault of the tile
+        except Exception as error:
+            self.record(key, "".join(traceback.format_exception_only(error)).strip())
+            raise
+        finally:
+            marker.unlink(missing_ok=True)
+
+    def record(self, key: TileKey, text: str) -> None:
+        """Count a failed try."""
+        errors = self.errors(key)
+        write_json(self._path(key), {"tile": list(key), "errors": [*errors, text]})
+
+    def count_deaths(self, keys: set[TileKey] | None = None) -> None:
+        """Turn markers of processes that have died into failed tries (of some tiles only)."""
+        for name in list(names_in(self._markers)):
+            tile, _, rest = name.partition("@")
+            process = rest.rpartition("@")[0]
+            key = tuple(map(int, tile.split("-")))
+            if (keys is None or key in keys) and self._is_dead(process, self._markers / name):
+                try:
+                    (self._markers / name).unlink()
+                except FileNotFoundError:
+                    continue  # another process has counted it
+                self.record(key, f"{_DIED} ({process})")
+
+    @staticmethod
+    def _is_dead(process: str, marker: Path) -> bool:
+        alive = is_alive(process)
+        if alive is None:
+            try:
+                return time.time() - marker.stat().st_mtime > _LONGEST_TILE
+            except FileNotFoundError:
+                return False
+        return not alive
+
+    def errors(self, key: TileKey) -> list[str]:
+        """What went wrong in the tries so far."""
+        try:
+            found: list[str] = read_json(self._path(key))["errors"]
+        except FileNotFoundError:
+            return []
+        return found
+
+    def given_up(self) -> dict[TileKey, list[str]]:
+        """Tiles that have failed too often."""
+        found: dict[TileKey, list[str]] = {}
+        for name in names_in(self._failures):
+            if name.endswith(".json"):
+                entry: dict[str, Any] = read_json(self._failures / name)
+                if len(entry["errors"]) >= MOST_TRIES:
+                    found[tuple(entry["tile"])] = entry["errors"]
+        return dict(sorted(found.items()))
+
+    def forget(self, key: TileKey) -> None:
+        """Give a tile all its tries back."""
+        self._path(key).unlink(missing_ok=True)
+
+    def forget_all(self) -> None:
+        """Give all tiles their tries back."""
+        for name in list(names_in(self._failures)):
+            (self._failures / name).unlink(missing_ok=True)
+
+    def _path(self, key: TileKey) -> Path:
+        return self._failures / f"{name_of(key)}.json"

@@ -1,0 +1,197 @@
+"""Measures what a sweep will cost, in a process of its own: as fast and as large as a worker will be.
+
+``python -m neurogeom.sweep._calibrate FOLDER`` prints the measurements of a draft as JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import _validate_sweep as check
+from .._threads import single_threaded_blas
+from .._validate import FloatArray
+from ..metrics.base import Prepared, Tile, evaluate, prepare_item
+from ._codec import size_of
+from ._drafts import read_draft
+from ._items import open_described
+from ._journal import PeakMemory, anonymous_bytes
+from ._pairs import encode_prepared
+from ._store import npz_bytes, require_zarr
+from ._sweeps import CapacitySweep, PairSweep
+
+# Seconds that preparations and pairs are measured for, at least if there are enough of them.
+_PREPARING, _PAIRING = 1.5, 1.0
+_MOST_ITEMS = 64
+_FEWEST_ITEMS = 6
+_GROUPS = 6
+_JOBS = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurements:
+    """What was measured of a few items and pairs, one thread at a time.
+
+    Attributes
+    ----------
+    baseline : int
+        Anonymous memory of a worker that has done nothing.
+    preparing : int
+        Memory beyond it while the largest item is prepared.
+    pairing : int
+        Memory beyond the prepared items while pairs are computed.
+    sizes, seconds, records : list
+        Numbers of units of the items that were prepared, processor seconds that each took (for jobs: that a
+        job took), bytes of what is kept.
+    pair_seconds, pair_error : float
+        Processor seconds of a pair and their standard error.
+    """
+
+    baseline: int
+    preparing: int
+    pairing: int
+    sizes: list[int]
+    seconds: list[float]
+    records: list[int]
+    pair_seconds: float = 0.0
+    pair_error: float = 0.0
+
+    def of_sizes(self, sizes: Sequence[int], values: Sequence[float]) -> FloatArray:
+        """Interpolate what was measured to items of these numbers of units."""
+        known = sorted(set(self.sizes))
+        means = [float(np.mean([v for n, v in zip(self.sizes, values, strict=True) if n == k])) for k in known]
+        return np.interp(np.asarray(sizes, dtype=float), known, means)
+
+
+def calibrate(folder: Path) -> Measurements:
+    """Measure a draft in a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
+    command = [sys.executable, "-m", "neurogeom.sweep._calibrate", str(folder)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise check.failed_calibration(done.stderr)
+    found = json.loads(done.stdout.splitlines()[-1])
+    if "error" in found:
+        raise check.failed_measurement(found["error"])
+    return Measurements(**found)
+
+
+def measure(folder: Path) -> Measurements:
+    """Measure a draft in this process."""
+    require_zarr()
+    sweep = read_draft(folder)
+    with single_threaded_blas():
+        if isinstance(sweep, CapacitySweep):
+            return _measure_jobs(sweep, folder)
+        return _measure_pairs(sweep, folder)
+
+
+def _measure_pairs(sweep: PairSweep, folder: Path) -> Measurements:
+    baseline = anonymous_bytes()
+    memory = PeakMemory(0.001)
+    prepared: list[Prepared] = []
+    sizes, seconds, records = [], [], []
+    preparing = 0
+    for number in _spread(sweep.items):
+        if len(prepared) >= _FEWEST_ITEMS and sum(seconds) > _PREPARING:
+            break
+        entry, start = sweep.items[number], time.process_time()
+        kept = anonymous_bytes()
+        with memory.watching():
+            item, _ = open_described(entry, f"items[{number}] ({entry['name']!r})", folder)
+            test = open_described(entry["test"], "test data", folder)[0] if "test" in entry else None
+            record = prepare_item(sweep.metrics, item, test)
+            described, arrays = encode_prepared(sweep.metrics, record, sweep.held_out)
+            npz_bytes(arrays)
+            del described, arrays
+        seconds.append(time.process_time() - start)
+        preparing = max(preparing, memory.peak - kept)
+        memory.peak = 0
+        prepared.append(record)
+        sizes.append(int(entry["shape"][1]))
+        records.append(sum(size_of(part) for part in record.values()))
+        if sum(seconds) > 20 * _PREPARING and len(prepared) >= 2:
+            break
+    kept = anonymous_bytes()
+    memory = PeakMemory(0.001)
+    with memory.watching():
+        pair_seconds, pair_error = _time_pairs(sweep, prepared)
+    pairing = max(0, memory.peak - kept)
+    return Measurements(baseline, preparing, pairing, sizes, seconds, records, pair_seconds, pair_error)
+
+
+def _spread(items: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Numbers of items: the largest first, then such that any first few are spread over all sizes."""
+    order = sorted(range(len(items)), key=lambda k: (int(items[k]["shape"][1]), k))
+    count = min(len(order), _MOST_ITEMS)
+    ranks = np.linspace(len(order) - 1, 0, count).round().astype(int)
+    # Every 2nd of the others in the order of bit reversal would do; a fixed shuffle is as good.
+    rest = np.random.default_rng(0).permutation(ranks[1:])
+    return [order[k] for k in [ranks[0], *rest]]
+
+
+def _time_pairs(sweep: PairSweep, prepared: Sequence[Prepared]) -> tuple[float, float]:
+    """Processor seconds of a pair, and their standard error over groups of rows."""
+    count = len(prepared)
+    wanted = np.triu(np.ones((count, count), dtype=bool), 1)
+    if count == 1:  # one row, one column: an item with itself
+        wanted[:] = True
+    groups = np.array_split(np.random.default_rng(0).permutation(count), min(_GROUPS, count))
+    times, pairs = np.zeros(len(groups)), np.zeros(len(groups))
+    begin = time.process_time()
+    while True:
+        for k, group in enumerate(groups):
+            where = np.ascontiguousarray(wanted[group])
+            if not where.any():
+                continue
+            start = time.process_time()
+            tile = Tile([prepared[i] for i in group], list(prepared), where, 1)
+            for metric, values in zip(
+                sweep.metrics, evaluate(sweep.metrics, tile, held_out=sweep.held_out), strict=False
+            ):
+                metric.finish(values)
+            times[k] += time.process_time() - start
+            pairs[k] += where.sum()
+        if time.process_time() - begin > _PAIRING:
+            break
+    rate = times.sum() / pairs.sum()
+    residuals = times - rate * pairs
+    used = int((pairs > 0).sum())
+    error = float(np.sqrt((residuals**2).sum() * used / max(used - 1, 1)) / pairs.sum())
+    return float(rate), error
+
+
+def _measure_jobs(sweep: CapacitySweep, folder: Path) -> Measurements:
+    baseline = anonymous_bytes()
+    memory = PeakMemory(0.001)
+    sizes: list[int] = []
+    seconds: list[float] = []
+    with memory.watching():
+        for number in _spread(sweep.items)[: _JOBS * 4]:
+            if len(sizes) >= _JOBS and sum(seconds) > _PREPARING or sum(seconds) > 20 * _PREPARING:
+                break
+            start = time.process_time()
+            entry = sweep.items[number]
+            item, _ = open_described(entry, f"items[{number}] ({entry['name']!r})", folder)
+            sweep.jobs.run(item, sweep.jobs.seeds[0], sweep.fields, 1)
+            del item
+            seconds.append(time.process_time() - start)
+            sizes.append(int(entry["shape"][1]))
+    return Measurements(baseline, memory.peak - baseline, 0, sizes, seconds, [0] * len(sizes))
+
+
+if __name__ == "__main__":
+    try:
+        result = dataclasses.asdict(measure(Path(sys.argv[1])))
+    except (TypeError, ValueError, RuntimeError) as error:
+        result = {"error": str(error)}
+    print(json.dumps(result))

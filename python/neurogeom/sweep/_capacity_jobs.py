@@ -1,0 +1,109 @@
+"""Capacity as a sweep: one job an item (a layer of a network, a brain area) and seed."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import _validate, capacity, joint
+from .. import _validate_sweep as check
+from .._capacity_results import ManifoldCapacity
+from .._joint_results import EffectiveGeometry
+from .._results import ConvergenceWarning
+from .._validate import AnyArray, FloatArray
+from ..manifolds import manifolds
+from ..representation import Item
+
+_KINDS: dict[str, tuple[Callable[..., Any], type]] = {
+    "mean_field": (capacity.manifold_capacity, ManifoldCapacity),
+    "joint": (joint.effective_geometry, EffectiveGeometry),
+}
+# Options that belong to the sweep, or make results that are no single numbers.
+_OURS = ("manifolds", "rng", "n_threads", "progress", "gaussians", "null", "keep_anchors")
+
+
+class CapacityJobs:
+    """Manifold capacity of every item of a sweep, with one or several seeds.
+
+    Give it to :func:`neurogeom.sweep.plan` as `metric`.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n_stimuli,)
+        The manifold that each stimulus (row of the items) belongs to.
+    kind : {"mean_field", "joint"}, default "mean_field"
+        :func:`neurogeom.manifold_capacity` or :func:`neurogeom.effective_geometry`.
+    seeds : sequence of int, default (0,)
+        Each item is analysed once with each, as with ``rng=seed``.
+    **options
+        Passed on, such as ``n_samples=300`` or ``dichotomies="iid"``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If labels, seeds or options cannot be used.
+
+    Examples
+    --------
+    >>> import neurogeom as ng
+    >>> ng.sweep.CapacityJobs(["cat", "cat", "dog", "dog"], seeds=[0, 1], n_samples=100)
+    CapacityJobs(kind='mean_field', 2 manifolds, 2 seeds, n_samples=100)
+    """
+
+    def __init__(
+        self,
+        labels: ArrayLike,
+        kind: Literal["mean_field", "joint"] = "mean_field",
+        *,
+        seeds: Sequence[int] = (0,),
+        **options: Any,
+    ) -> None:
+        self.kind = _validate.as_choice(kind, "kind", tuple(_KINDS))
+        self.labels: AnyArray = _validate.as_labels(labels, len(np.atleast_1d(np.asanyarray(labels))))
+        self.seeds = check.as_seeds(seeds, "seeds")
+        known = [name for name in inspect.signature(self._function).parameters if name not in _OURS]
+        check.require_known_options(options, known, self._function.__name__)
+        self.options = dict(options)
+
+    @property
+    def _function(self) -> Callable[..., Any]:
+        return _KINDS[self.kind][0]
+
+    @property
+    def name(self) -> str:
+        """How results call it."""
+        return self._function.__name__
+
+    def __repr__(self) -> str:
+        shown = [f"kind={self.kind!r}", f"{len(np.unique(self.labels))} manifolds", f"{len(self.seeds)} seeds"]
+        shown += [f"{name}={value!r}" for name, value in self.options.items()]
+        return f"CapacityJobs({', '.join(shown)})"
+
+    def arguments(self) -> dict[str, Any]:
+        """What it was made from."""
+        return {"labels": self.labels, "kind": self.kind, "seeds": list(self.seeds), **self.options}
+
+    @classmethod
+    def made_from(cls, arguments: Mapping[str, Any]) -> CapacityJobs:
+        """Make it again."""
+        return cls(**arguments)
+
+    def available_fields(self) -> list[str]:
+        """Single numbers of a result, which can be fields."""
+        fields = dataclasses.fields(_KINDS[self.kind][1])
+        return [field.name for field in fields if field.type in ("float", "int")]
+
+    def run(self, item: Item, seed: int, fields: Sequence[str], n_threads: int) -> FloatArray:
+        """Do one job."""
+        check.require_rows(item.n_stimuli, len(self.labels), item.label)
+        with warnings.catch_warnings():  # NaN says so, in all places where it matters
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            clouds = manifolds(np.asarray(item.source), self.labels)
+            result = self._function(clouds, rng=seed, n_threads=n_threads, **self.options)
+        return np.array([float(getattr(result, field)) for field in fields])

@@ -1,0 +1,215 @@
+"""From measurements of a few items and pairs to the costs of a sweep, and the edge of its tiles."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .. import _validate_sweep as check
+from ._calibrate import Measurements
+from ._grid import Grid
+from ._sweeps import CapacitySweep, PairSweep, Sweep
+
+# Processor seconds of what is done for a tile beside its pairs: markers, the chunk, a line of the journal.
+_PER_TILE = 0.008
+# Seconds to read a prepared item: open it, check its sums.
+_PER_READ, _BYTES_PER_SECOND = 0.0007, 0.6e9
+# Of what is done for an item beside its preparation.
+_PER_ITEM = 0.003
+# A sweep should have so many tiles, so that its workers end together, unless they would be shorter than this.
+_FEWEST_TILES, _SHORTEST_TILE = 48, 0.25
+# What neither the spread of the measurements nor the model knows: clocks, caches, neighbours on the machine.
+_UNKNOWN = 0.15
+_SAFETY = 0.9
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What a sweep may use."""
+
+    max_ram: int
+    max_files: int
+    target_seconds: float
+    n_threads: int
+
+
+def choose_edge(sweep: Sweep, found: Measurements, limits: Limits, n_permutations: int) -> int:
+    """Choose the edge of the tiles: long enough to be worth a file, short enough to be lost, within memory."""
+    if isinstance(sweep, CapacitySweep):
+        jobs = len(sweep.items) * len(sweep.jobs.seeds)
+        seconds = float(found.of_sizes(_sizes(sweep), found.seconds).mean()) / limits.n_threads
+        wanted = _target(jobs * seconds, limits) / seconds
+        return max(1, min(int(wanted), jobs), math.ceil(jobs / limits.max_files))
+    side = max(len(numbers) for numbers in sweep.positions.values())
+    seconds = found.pair_seconds * (1 + n_permutations) / limits.n_threads
+    total = seconds * _count_pairs(sweep)
+    by_time = math.sqrt(_target(total, limits) / seconds)
+    fewest = side / math.sqrt(2 * limits.max_files) if sweep.grid.triangular else side / limits.max_files**0.5
+    edge = max(1, min(int(by_time), side))
+    edge = max(edge - edge % 8, min(edge, 8), math.ceil(fewest))
+    return max(1, min(edge, _fitting_edge(sweep, found, limits)))
+
+
+def _target(total: float, limits: Limits) -> float:
+    return min(limits.target_seconds, max(total / _FEWEST_TILES, _SHORTEST_TILE))
+
+
+def _fitting_edge(sweep: PairSweep, found: Measurements, limits: Limits) -> int:
+    """The longest edge that memory allows: two blocks of records, and the values of a tile."""
+    room = _room(found, limits)
+    record, fields = max(found.records), len(sweep.fields)
+    edge = 1
+    while 2 * 2 * edge * record + _value_bytes(fields, 2 * edge) <= room:
+        edge *= 2
+    low, high = edge, 2 * edge
+    while high - low > 1:
+        middle = (low + high) // 2
+        if 2 * middle * record + _value_bytes(fields, middle) <= room:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _room(found: Measurements, limits: Limits) -> float:
+    return _SAFETY * limits.max_ram - found.baseline - found.pairing * limits.n_threads
+
+
+def _value_bytes(n_fields: int, edge: int) -> int:
+    return (3 * n_fields + 4) * edge**2 * 8  # as products, as values, as a chunk; masks and gaps
+
+
+def _count_pairs(sweep: PairSweep) -> int:
+    rows, columns = (len(sweep.positions[side]) for side in ("rows", "columns"))
+    if not sweep.grid.triangular:
+        return rows * columns
+    return rows * (rows - 1) // 2 if sweep.grid.skip_diagonal else rows * (rows + 1) // 2
+
+
+def _sizes(sweep: Sweep) -> list[int]:
+    return [int(item["shape"][1]) for item in sweep.items]
+
+
+def estimate(
+    sweep: Sweep, grid: Grid, found: Measurements, limits: Limits, n_permutations: int, input_bytes: int
+) -> dict[str, Any]:
+    """Estimate what the sweep will cost, and refuse one that does not fit into memory."""
+    tiles = grid.tiles()
+    chunk = _chunk_bytes(sweep, grid.edge)
+    costs: dict[str, Any] = {"n_tiles": len(tiles), "tile": grid.edge, "input_bytes": input_bytes}
+    costs["n_threads"], costs["max_ram"] = limits.n_threads, limits.max_ram
+    if isinstance(sweep, CapacitySweep):
+        per_item = found.of_sizes(_sizes(sweep), found.seconds)
+        seconds = float(per_item.sum()) * len(sweep.jobs.seeds)
+        costs["n_units"] = len(sweep.items) * len(sweep.jobs.seeds)
+        costs |= {"unit": "job", "prepared_bytes": 0, "cache_bytes": 0, "prepare_seconds": 0.0, "unit_seconds": seconds}
+        spread = float(per_item.std() / per_item.mean() / math.sqrt(len(found.seconds)))
+        peak = found.baseline + found.preparing
+        read = input_bytes * len(sweep.jobs.seeds)
+        unit = seconds / costs["n_units"]
+    else:
+        records = found.of_sizes(_sizes(sweep), [float(size) for size in found.records])
+        prepare = found.of_sizes(_sizes(sweep), found.seconds)
+        costs["n_units"] = sum(grid.count(key) for key in tiles)
+        room = _room(found, limits) - _value_bytes(len(sweep.fields), grid.edge)
+        block = int(2 * grid.edge * max(found.records))
+        check.require_room(block <= room, block, room, grid.edge, limits.max_ram, max(found.records))
+        cache = int(min(float(records.sum()) + 1, room))
+        loads = _loads(grid, float(records.mean()), cache, len(sweep.items))
+        unit = found.pair_seconds * (1 + n_permutations)
+        again = n_permutations * sum(_columns_of(grid, key) for key in tiles) * float(prepare.mean())
+        work = costs["n_units"] * unit + again
+        reading = loads * (_PER_READ + float(records.mean()) / _BYTES_PER_SECOND)
+        costs |= {
+            "unit": "pair",
+            "prepared_bytes": int(records.sum()),
+            "cache_bytes": max(cache, 1),
+            "prepare_seconds": float(prepare.sum()) + len(sweep.items) * _PER_ITEM,
+            "unit_seconds": work + reading,
+        }
+        spread = found.pair_error / found.pair_seconds
+        working = cache + found.pairing * limits.n_threads + _value_bytes(len(sweep.fields), grid.edge)
+        if n_permutations:
+            working += grid.edge * max(8 * s[0] * s[1] for s in (item["shape"] for item in sweep.items))
+        peak = found.baseline + max(working, cache + found.preparing * limits.n_threads)
+        if peak > limits.max_ram:  # items are prepared before tiles are computed, so the cache may give way
+            peak = found.baseline + max(working, found.preparing * limits.n_threads + block)
+        read = input_bytes + loads * float(records.mean())
+    check.require_memory(peak <= limits.max_ram, peak, limits.max_ram, found.baseline, found.preparing)
+    seconds = costs["prepare_seconds"] + costs["unit_seconds"] + len(tiles) * _PER_TILE
+    margin = 1 + _UNKNOWN + 2 * spread
+    costs |= {
+        "peak_memory": int(peak),
+        "bytes_read": int(read),
+        "bytes_written": int(costs["prepared_bytes"] + len(tiles) * chunk),
+        "core_hours": seconds / 3600,
+        "core_hours_interval": [seconds / margin / 3600, seconds * margin / 3600],
+        "seconds_per_unit": unit,
+    }
+    return costs
+
+
+def _chunk_bytes(sweep: Sweep, edge: int) -> int:
+    return len(sweep.fields) * (edge if isinstance(sweep, CapacitySweep) else edge**2) * 8
+
+
+def _columns_of(grid: Grid, key: Sequence[int]) -> int:
+    start, stop = grid.columns[key[1]]
+    return stop - start
+
+
+def _loads(grid: Grid, record: float, cache: int, n_items: int) -> int:
+    """How often a prepared item is read by one process that goes through all tiles."""
+    if n_items * record <= cache:
+        return n_items
+    return sum(_columns_of(grid, key) for key in grid.tiles()) + sum(b - a for a, b in grid.rows)
+
+
+def describe(costs: Mapping[str, Any], store: str | None, what: str) -> str:
+    """Write the costs for people."""
+    low, high = costs["core_hours_interval"]
+    count = f"{costs['n_units']:,} {costs['unit']}s"
+    lines = {
+        "sweep": what,
+        "work": f"{count}, {costs['seconds_per_unit'] * 1e3:.3g} ms each",
+        "tiles": f"{costs['n_tiles']:,}, edge {costs['tile']}",
+        "processor time": f"{_hours(costs['core_hours'])} ({_hours(low)} to {_hours(high)})",
+        "read": f"{_bytes(costs['bytes_read'])} (inputs {_bytes(costs['input_bytes'])})",
+        "written": f"{_bytes(costs['bytes_written'])} (prepared items {_bytes(costs['prepared_bytes'])})",
+        "memory": f"{_bytes(costs['peak_memory'])} at most, each worker of {costs['n_threads']} thread(s)",
+    }
+    if store is not None:
+        lines["store"] = store
+        lines["one machine"] = f"neurogeom sweep run {store}"
+        lines["SLURM"] = sbatch_line(costs, store)
+    width = max(map(len, lines))
+    return "\n".join(f"{key.ljust(width)}  {text}" for key, text in lines.items())
+
+
+def sbatch_line(costs: Mapping[str, Any], store: str) -> str:
+    """Suggest a job array that takes about an hour."""
+    threads = costs["n_threads"]
+    workers = max(1, min(math.ceil(costs["core_hours_interval"][1] / threads), 256, costs["n_tiles"]))
+    hours = math.ceil(2 * costs["core_hours_interval"][1] / threads / workers) or 1
+    memory = math.ceil(1.25 * costs["peak_memory"] / 2**20 / 100) * 100
+    return (
+        f"sbatch --array=0-{workers - 1} --cpus-per-task={threads} --mem={memory}M --time={hours}:00:00 "
+        f"--wrap 'neurogeom sweep work {store} --rank $SLURM_ARRAY_TASK_ID --of {workers} "
+        f"--threads {threads} --stop-before 5m'"
+    )
+
+
+def _hours(hours: float) -> str:
+    if hours >= 1:
+        return f"{hours:.1f} core-hours"
+    return f"{hours * 60:.1f} core-minutes" if hours * 60 >= 1 else f"{hours * 3600:.1f} core-seconds"
+
+
+def _bytes(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"

@@ -1,0 +1,100 @@
+"""Adds items to a sweep; only their rows and columns are computed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from .. import __version__
+from .. import _validate_sweep as check
+from .._validate import AnyArray
+from ..pairwise import as_tests
+from ..representation import as_items, require_same_stimuli
+from ._files import names_in
+from ._items import describe_items
+from ._plan import opened, stimuli_of
+from ._status import SweepStatus, status_of
+from ._store import Store
+from ._sweeps import CapacitySweep, load_sweep, sweep_of
+
+
+def extend(
+    store: str | os.PathLike[str],
+    items: Any,
+    *,
+    names: Sequence[str] | None = None,
+    test: Any = None,
+) -> SweepStatus:
+    """Add items to a sweep. Finished tiles stay; the next run computes what is new.
+
+    Parameters
+    ----------
+    store : path-like
+        The sweep, finished or not.
+    items : path, pattern, or sequence or mapping of items
+        New items (of the rows, in a sweep of rows with columns), as for :func:`plan`, with other names than the
+        sweep has.
+    names : sequence of str, optional
+        Names of the items; by default their own, else their numbers in the whole sweep.
+    test : sequence of arrays, optional
+        Their held-out responses, if the sweep has such.
+
+    Returns
+    -------
+    SweepStatus
+        With the new tiles left.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an item cannot be used, or has other stimuli than the sweep.
+    FileNotFoundError, SweepError
+        If it is no sweep of this version of the package.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> import neurogeom as ng
+    >>> data = np.random.default_rng(0).normal(size=(7, 20, 4))
+    >>> store = os.path.join(tempfile.mkdtemp(), "sweep.zarr")
+    >>> plan = ng.sweep.plan(data[:5], store=store)
+    >>> finished = ng.sweep.run(store)
+    >>> ng.sweep.extend(store, data[5:]).left > 0
+    True
+    >>> finished = ng.sweep.run(store)
+    >>> bool((ng.sweep.open(store).square == ng.pairwise(data).square).all())
+    True
+    """
+    found = Store(store)
+    check.require_same_version(found.plan["version"], __version__, found.path)
+    sweep = load_sweep(found)
+    given = opened(items)
+    count = len(sweep.items)
+    new = as_items(given, "items", names)
+    if names is None:  # those without a name of their own are numbered on
+        new = as_items(given, "items", [_numbered(item.name, k, count) for k, item in enumerate(new)])
+    check.require_new_names([item.name for item in new], [item["name"] for item in sweep.items])
+    require_same_stimuli(new)
+    stimuli = stimuli_of(new)
+    expected = found.plan["stimuli"]
+    for item in new[:1]:
+        check.require_same_sweep_stimuli(
+            (stimuli["count"], stimuli["ids"]), (expected["count"], expected["ids"]), item.label
+        )
+    tests = None
+    if not isinstance(sweep, CapacitySweep):
+        check.require_test(test is not None, sweep.held_out)
+        tests, _ = as_tests(test, new, None, sweep.metrics)
+    inputs: dict[int, AnyArray] = {}
+    last = max((int(name.partition(".")[0]) for name in names_in(found.path / "inputs")), default=-1)
+    described = describe_items(new, "rows", tests, inputs, last + 1)
+    parts = [*found.item_lists(), described]
+    grid = sweep_of(found.plan, parts, found.arguments()).grid
+    found.append_items(described, inputs, grid.shape)
+    return status_of(Store(found.path))
+
+
+def _numbered(name: str, k: int, count: int) -> str:
+    return str(count + k) if name == str(k) else name

@@ -1,0 +1,289 @@
+"""Runs a sweep: in this process, as one of several processes, or on a Dask cluster."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from .. import _validate
+from .. import _validate_sweep as check
+from .._progress import Progress, ProgressFunction, as_progress
+from .._threads import resolve_threads
+from ..metrics.base import map_threads
+from ._attempts import MOST_TRIES
+from ._grid import TileKey
+from ._items import require_unchanged_inputs
+from ._status import SweepIncomplete, SweepStatus, status_of
+from ._work import Worker
+
+# Errors of the machine, not of the sweep: what is finished is safe, and the rest can go on elsewhere.
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+def run(
+    store: str | os.PathLike[str],
+    executor: Any = None,
+    *,
+    n_threads: int | None = None,
+    retry_failed: bool = False,
+    progress: Progress = False,
+) -> SweepStatus:
+    """Run a sweep, or go on with it, until all tiles are finished.
+
+    It may be interrupted or killed at any moment, and be run by several processes at once: finished tiles stay,
+    and the bits of the results do not depend on who computes them.
+
+    Parameters
+    ----------
+    store : path-like
+        A sweep that :func:`plan` made.
+    executor : distributed.Client, optional
+        A Dask client, of whatever cluster; all its workers must see the store and the inputs under the same
+        paths. By default the work is done in this process, in threads.
+    n_threads : int, optional
+        Threads of each task. In this process by default as everywhere in the package; on Dask 1, as a worker
+        has as many tasks at a time as it has threads.
+    retry_failed : bool, default False
+        Try tiles again that were given up.
+    progress : bool or callable(done, total), default False
+        Show a bar of tiles on stderr, or call a function now and then.
+
+    Returns
+    -------
+    SweepStatus
+        With all tiles done.
+
+    Raises
+    ------
+    SweepIncomplete
+        If tiles are left (lost cluster, full disk) or have failed; it says how to go on.
+    SweepError
+        If the plan, an input or the package changed, or a prepared item is damaged.
+    FileNotFoundError
+        If there is no such sweep.
+
+    Warns
+    -----
+    UserWarning
+        If data of an item do not allow the analysis; its values are NaN. See ``status(store).errors``.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> import neurogeom as ng
+    >>> store = os.path.join(tempfile.mkdtemp(), "sweep.zarr")
+    >>> plan = ng.sweep.plan(np.random.default_rng(0).normal(size=(5, 20, 4)), store=store)
+    >>> ng.sweep.run(store).is_complete
+    True
+    """
+    worker = _begin(store, 1 if executor is not None and n_threads is None else n_threads, retry_failed)
+    report = as_progress(progress, "tiles")
+    reason = "the sweep ended"
+    if executor is None:
+        _work_through(worker, 0, 1, None, report)
+    else:
+        from ._dask import run_on_client
+
+        reason = run_on_client(executor, worker, report) or reason
+    found = status_of(worker.store)
+    _warn(found)
+    if not found.is_complete:
+        raise SweepIncomplete(reason, found)
+    return found
+
+
+def work(
+    store: str | os.PathLike[str],
+    *,
+    rank: int = 0,
+    of: int = 1,
+    n_threads: int | None = None,
+    stop_before: float | str | None = None,
+    time_limit: float | str | None = None,
+    progress: Progress = False,
+) -> SweepStatus:
+    """Do one share of a sweep, then help with the others; for job arrays.
+
+    Such workers know nothing of each other but the store: any of them may be missing, come late, or die.
+
+    Parameters
+    ----------
+    store : path-like
+        A sweep that :func:`plan` made.
+    rank, of : int, default 0 and 1
+        Which worker this is (from 0), and how many there are.
+    n_threads : int, optional
+        Threads to use.
+    stop_before : float or str, optional
+        Begin no tile that is unlikely to be finished so long ("5m") before the end of the job, which is
+        `time_limit` from now, else the time that SLURM gives in SLURM_JOB_END_TIME.
+    time_limit : float or str, optional
+        How long this process may run.
+    progress : bool or callable(done, total), default False
+        Show a bar of tiles.
+
+    Returns
+    -------
+    SweepStatus
+        Tiles may be left, which other workers compute or time did not allow.
+
+    Raises
+    ------
+    SweepIncomplete
+        If the store cannot be written to (full disk).
+    SweepError
+        If the plan, an input or the package changed.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> import neurogeom as ng
+    >>> store = os.path.join(tempfile.mkdtemp(), "sweep.zarr")
+    >>> plan = ng.sweep.plan(np.random.default_rng(0).normal(size=(5, 20, 4)), store=store)
+    >>> ng.sweep.work(store, rank=1, of=2).left  # the other half was not taken by anyone
+    0
+    """
+    count = _validate.as_count(of, "of")
+    place = check.as_rank(rank, count)
+    deadline = _deadline(stop_before, time_limit)
+    worker = _begin(store, n_threads, False)
+    _work_through(worker, place, count, deadline, as_progress(progress, "tiles"))
+    found = status_of(worker.store)
+    if found.is_complete:
+        _warn(found)
+    return found
+
+
+def _deadline(stop_before: Any, time_limit: Any) -> float | None:
+    """When no tile may be running any more, on the clock of time.time()."""
+    if stop_before is None and time_limit is None:
+        return None
+    margin = 0.0 if stop_before is None else check.as_duration(stop_before, "stop_before")
+    if time_limit is not None:
+        return time.time() + check.as_duration(time_limit, "time_limit") - margin
+    return check.as_end_time(os.environ.get("SLURM_JOB_END_TIME")) - margin
+
+
+def _begin(store: Any, n_threads: int | None, retry_failed: bool) -> Worker:
+    """Open a store for work, and see to it that it may be worked on."""
+    worker = Worker(store, resolve_threads(n_threads))
+    require_unchanged_inputs(worker.store, enumerate(worker.sweep.items))
+    with _safe_stop(worker):
+        worker.store.remove_stale_files()
+        worker.attempts.count_deaths()
+        if retry_failed:
+            worker.attempts.forget_all()
+    return worker
+
+
+class _safe_stop:  # noqa: N801 - a context manager
+    """Turns a machine that refuses to write into :class:`SweepIncomplete`."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if isinstance(error, OSError) and error.errno in (*_NO_ROOM, *_READ_ONLY):
+            what = "the store is read-only" if error.errno in _READ_ONLY else "the store is full"
+            raise SweepIncomplete(
+                f"{what} ({error.strerror}: {error.filename or self._worker.store.path})",
+                status_of(self._worker.store),
+            ) from error
+
+
+def _work_through(
+    worker: Worker, rank: int, of: int, deadline: float | None, report: ProgressFunction | None
+) -> None:
+    """Prepare and compute, the own share first, then from the ends of the others'."""
+    with _safe_stop(worker), worker.memory.watching():
+        _prepare_items(worker, rank, of, deadline)
+        _compute_tiles(worker, rank, of, deadline, report)
+
+
+def _prepare_items(worker: Worker, rank: int, of: int, deadline: float | None) -> None:
+    missing = worker.needs_preparation()
+    step = 4 * worker.n_threads
+    for part, is_own in zip(shares(missing, rank, of), (True, False), strict=True):
+        for start in range(0, len(part), step):
+            if deadline is not None and time.time() > deadline:
+                return
+            batch = part[start : start + step]
+            if not is_own:  # somebody else may have done it by now
+                there = worker.store.prepared_items()
+                batch = [number for number in batch if number not in there]
+            map_threads(worker.keep, batch, worker.n_threads)
+
+
+def shares(tasks: list[Any], rank: int, of: int) -> tuple[list[Any], list[Any]]:
+    """Split tasks into those of one worker, in order, and those of the others, from their ends on."""
+    cuts = [len(tasks) * k // of for k in range(of + 1)]
+    parts = [tasks[a:b] for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    others = [part[::-1] for k in range(1, of) for part in [parts[(rank + k) % of]]]
+    return parts[rank], [task for part in others for task in part]
+
+
+def _compute_tiles(
+    worker: Worker, rank: int, of: int, deadline: float | None, report: ProgressFunction | None
+) -> None:
+    tiles = worker.grid.tiles()
+    finished = worker.store.finished_tiles()
+    left = [key for key in tiles if key not in finished]
+    done, longest = len(tiles) - len(left), 0.0
+    own, others = shares(left, rank, of)
+    queue: list[TileKey] = [*own, *others]
+    if report is not None:
+        report(done, len(tiles))
+    while queue:
+        again: list[TileKey] = []
+        for key in queue:
+            if deadline is not None and time.time() + longest > deadline:
+                return
+            start = time.monotonic()
+            if try_tile(worker.run_tile, key, worker):
+                again.append(key)
+            else:
+                done += 1
+            longest = max(longest, time.monotonic() - start)
+            if report is not None:
+                report(done, len(tiles))
+        queue = again
+
+
+def try_tile(compute: Callable[[TileKey], object], key: TileKey, worker: Worker) -> bool:
+    """Compute a tile; say whether it failed and may be tried again."""
+    try:
+        compute(key)
+    except (OSError, check.SweepError):
+        raise
+    except Exception:
+        return len(worker.attempts.errors(key)) < MOST_TRIES
+    return False
+
+
+def _warn(found: SweepStatus) -> None:
+    """Say once what users should know about items."""
+    if found.errors:
+        first = next(iter(found.errors.values()))
+        warnings.warn(
+            f"{len(found.errors)} of the items have no result (NaN) because of their data, such as "
+            f"{first['name']!r}: {first['error']}",
+            UserWarning,
+            stacklevel=3,
+        )
+    by_metric: dict[str, list[str]] = {}
+    for remarks in found.remarks.values():
+        for metric, text in remarks.items():
+            by_metric.setdefault(metric, []).append(text)
+    for metric, texts in by_metric.items():
+        more = f" (and {len(texts) - 1} more items)" if len(texts) > 1 else ""
+        warnings.warn(f"{metric}: {texts[0]}{more}", UserWarning, stacklevel=3)

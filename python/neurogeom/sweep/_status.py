@@ -1,0 +1,175 @@
+"""How far a sweep is."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import statistics
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ._attempts import Attempts
+from ._grid import TileKey
+from ._journal import read_journals
+from ._store import Store
+from ._sweeps import CapacitySweep, load_sweep
+
+# A process that has not been heard of for so long, in seconds and in its own tiles, is taken to have ended.
+_SILENT, _SILENT_TILES = 60.0, 4.0
+_RECENT = 30  # tiles whose time says how long the next ones take
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepStatus:
+    """How far a sweep is; made by :func:`status`.
+
+    Attributes
+    ----------
+    store : Path
+        The sweep.
+    n_tiles, done, left : int
+        Tiles: all, finished, still to be computed (not those that have failed).
+    failed : dict of tile to list of str
+        Tiles that were given up after three tries, and what went wrong.
+    n_items, prepared : int
+        Items, and those whose preparation is finished.
+    errors : dict of int to dict
+        Items (or jobs) whose data do not allow the analysis; what depends on them is NaN.
+    remarks : dict of int to dict
+        What metrics have to say about single items.
+    eta : float or None
+        Seconds that the processes now at work will still need; None if none is, or nothing is known yet.
+    cpu_seconds : float
+        Processor time so far.
+    """
+
+    store: Path
+    n_tiles: int
+    done: int
+    left: int
+    failed: Mapping[TileKey, list[str]]
+    n_items: int
+    prepared: int
+    errors: Mapping[int, Mapping[str, Any]]
+    remarks: Mapping[int, Mapping[str, Any]]
+    eta: float | None
+    cpu_seconds: float
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all tiles are finished."""
+        return self.done == self.n_tiles
+
+    @property
+    def resume_command(self) -> str:
+        """What goes on with it, in a shell."""
+        return f"neurogeom sweep run {self.store}"
+
+    def __str__(self) -> str:
+        parts = [f"{self.done:,} of {self.n_tiles:,} tiles", f"{self.left:,} left"]
+        if self.failed:
+            parts.append(f"{len(self.failed):,} failed")
+        if self.prepared < self.n_items:
+            parts.append(f"{self.prepared:,} of {self.n_items:,} items prepared")
+        if self.errors:
+            parts.append(f"{len(self.errors):,} without result because of their data")
+        if self.eta is not None and self.left:
+            parts.append(f"{format_seconds(self.eta)} to go")
+        return ", ".join(parts)
+
+
+class SweepIncomplete(RuntimeError):  # noqa: N818 - what it says, as StopIteration does
+    """A run ended before all tiles were finished; what is finished is safe.
+
+    Attributes
+    ----------
+    status : SweepStatus
+        What is done, left and failed.
+    """
+
+    def __init__(self, reason: str, status: SweepStatus) -> None:
+        self.status = status
+        failed = ""
+        if status.failed:
+            tile, errors = next(iter(status.failed.items()))
+            failed = f"; tile {'-'.join(map(str, tile))} failed {len(errors)} times, last: {errors[-1]}"
+        retry = " --retry-failed" if status.failed and not status.left else ""
+        super().__init__(f"{reason}: {status}{failed}. Go on with: {status.resume_command}{retry}")
+
+
+def status(store: str | os.PathLike[str]) -> SweepStatus:
+    """Say how far a sweep is; reads names of files and the journal, and writes nothing.
+
+    Parameters
+    ----------
+    store : path-like
+        The sweep.
+
+    Returns
+    -------
+    SweepStatus
+        With ``done``, ``left``, ``failed`` and ``eta``.
+
+    Raises
+    ------
+    FileNotFoundError, SweepError
+        If it is no sweep, or its plan was changed.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> import neurogeom as ng
+    >>> store = os.path.join(tempfile.mkdtemp(), "sweep.zarr")
+    >>> plan = ng.sweep.plan(np.random.default_rng(0).normal(size=(5, 20, 4)), store=store)
+    >>> ng.sweep.status(store).done
+    0
+    """
+    return status_of(Store(store))
+
+
+def status_of(store: Store) -> SweepStatus:
+    """Say how far an opened store is."""
+    sweep = load_sweep(store)
+    tiles = sweep.grid.tiles()
+    finished = store.finished_tiles()
+    done = sum(key in finished for key in tiles)
+    failed = {k: v for k, v in Attempts(store.path).given_up().items() if k not in finished}
+    left = len(tiles) - done - len(failed)
+    lines = read_journals(store.path / "journal")
+    return SweepStatus(
+        store=store.path,
+        n_tiles=len(tiles),
+        done=done,
+        left=left,
+        failed=failed,
+        n_items=len(sweep.items),
+        prepared=len(sweep.items) if isinstance(sweep, CapacitySweep) else len(store.prepared_items()),
+        errors=store.notes("errors"),
+        remarks=store.notes("remarks"),
+        eta=_eta(lines.values(), left),
+        cpu_seconds=sum(line.get("cpu", 0.0) for process in lines.values() for line in process),
+    )
+
+
+def _eta(processes: Iterable[list[dict[str, Any]]], left: int) -> float | None:
+    rate, now = 0.0, time.time()
+    for lines in processes:
+        tiles = [line for line in lines if "tile" in line][-_RECENT:]
+        if not tiles:
+            continue
+        seconds = statistics.fmean(line["seconds"] for line in tiles)
+        if now - tiles[-1]["time"] < max(_SILENT, _SILENT_TILES * seconds):
+            rate += 1 / seconds
+    return left / rate if rate else None
+
+
+def format_seconds(seconds: float) -> str:
+    """Write a duration for people."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,270 @@
+"""The directory that a sweep lives in: a Zarr v3 hierarchy with a few files beside it.
+
+::
+
+    zarr.json             group; attributes: the plan, its hash, what it will cost
+    arguments.npz         arrays among the arguments of the metrics, if there are any
+    items/0000.json       the items of the plan and, one file each, of extensions
+    errors/  remarks/     what users should know about single items or jobs
+    inputs/000012.npy     items that were given as arrays in memory
+    prepared/000012.npz   what the metrics need of an item (pairs only)
+    values/               Zarr array (field, row, column) or (field, job); one chunk a tile
+    failures/  attempts/  tiles and items that could not be computed, and tries under way
+    journal/              who computed what, when, with how much time and memory
+
+The chunk of a tile is its commit: it is there whole or not at all, and it carries a checksum. There are no locks: two
+processes that compute the same tile write the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import _validate_sweep as check
+from .._validate import AnyArray, FloatArray
+from ._files import PARTIAL, names_in, read_json, remove_stale_partials, write_atomically, write_json
+from ._grid import TileKey
+
+SCHEMA = 1
+_ATTRIBUTE = "neurogeom_sweep"
+
+
+def require_zarr() -> Any:
+    """Import zarr, or say how to install it."""
+    try:
+        import zarr
+    except ImportError:
+        raise check.missing_extra("a sweep's store", "zarr", "store") from None
+    return zarr
+
+
+class Store:
+    """Reads and writes the files of one sweep; knows nothing of what they mean."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        zarr = require_zarr()
+        self.path = Path(path).absolute()
+        check.require_store((self.path / "zarr.json").is_file(), self.path)
+        attributes = read_json(self.path / "zarr.json").get("attributes", {})
+        check.require_store(_ATTRIBUTE in attributes, self.path)
+        content = attributes[_ATTRIBUTE]
+        check.require_schema(content["schema"], SCHEMA, self.path)
+        self.plan: dict[str, Any] = content["plan"]
+        self.costs: dict[str, Any] = content["costs"]
+        check.require_untouched_plan(plan_hash(self.plan) == content["plan_sha256"], self.path)
+        self._array = zarr.open_array(str(self.path / "values"), mode="r")
+        self.chunk_shape: tuple[int, ...] = self._array.chunks
+        self._scratch: Any = None
+
+    @classmethod
+    def create(
+        cls,
+        draft: Path,
+        path: Path,
+        plan: Mapping[str, Any],
+        costs: Mapping[str, Any],
+        shape: tuple[int, ...],
+        chunks: tuple[int, ...],
+    ) -> Store:
+        """Turn a draft, which has items, inputs and arguments, into a store; it appears whole or not at all."""
+        content = {"schema": SCHEMA, "plan": plan, "plan_sha256": plan_hash(plan), "costs": costs}
+        group = require_zarr().create_group(str(draft), attributes={_ATTRIBUTE: content})
+        _create_values(group, shape, chunks)
+        os.rename(draft, path)
+        return cls(path)
+
+    # ---- the plan and the items
+
+    def arguments(self) -> dict[str, AnyArray]:
+        """Arrays among the arguments of the metrics."""
+        path = self.path / "arguments.npz"
+        return read_npz(path.read_bytes()) if path.exists() else {}
+
+    def item_lists(self) -> list[list[dict[str, Any]]]:
+        """The items of the plan and of each extension."""
+        names = sorted(name for name in names_in(self.path / "items") if name.endswith(".json"))
+        return [read_json(self.path / "items" / name) for name in names]
+
+    def append_items(
+        self, items: Sequence[Mapping[str, Any]], inputs: Mapping[int, AnyArray], shape: tuple[int, ...]
+    ) -> None:
+        """Add the items of an extension; the list of items, written last, is the commit."""
+        for number, array in inputs.items():
+            write_input(self.path, number, array)
+        array = require_zarr().open_array(str(self.path / "values"), mode="r+")
+        array.resize((array.shape[0], *shape))
+        count = len(self.item_lists())
+        write_json(self.path / "items" / f"{count:04d}.json", list(items))
+
+    # ---- prepared items
+
+    def _prepared_path(self, number: int) -> Path:
+        return self.path / "prepared" / f"{number:06d}.npz"
+
+    def prepared_items(self) -> set[int]:
+        """Numbers of the items that are prepared."""
+        names = names_in(self.path / "prepared")
+        return {int(name.removesuffix(".npz")) for name in names if name.endswith(".npz")}
+
+    def write_prepared(self, number: int, header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> int:
+        """Commit what was computed of an item; returns the size of the file."""
+        data = npz_bytes({"header": np.array(json.dumps(header)), **arrays})
+        write_atomically(self._prepared_path(number), data)
+        return len(data)
+
+    def read_prepared(self, number: int) -> tuple[dict[str, Any], dict[str, AnyArray]] | None:
+        """Read a prepared item; None if it is not there, an error if it is damaged."""
+        try:
+            data = self._prepared_path(number).read_bytes()
+        except FileNotFoundError:
+            return None
+        try:
+            arrays = read_npz(data)
+            return json.loads(str(arrays.pop("header"))), arrays
+        except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError) as error:
+            raise check.damaged(f"the prepared item {number}", self.path, error) from error
+
+    def read_header(self, number: int) -> dict[str, Any] | None:
+        """Read what is known of a prepared item without its arrays."""
+        try:
+            with np.load(self._prepared_path(number), allow_pickle=False) as archive:
+                header: dict[str, Any] = json.loads(str(archive["header"]))
+            return header
+        except FileNotFoundError:
+            return None
+        except (zipfile.BadZipFile, ValueError, KeyError, EOFError) as error:
+            raise check.damaged(f"the prepared item {number}", self.path, error) from error
+
+    def remove_prepared(self, number: int) -> None:
+        """Forget a prepared item."""
+        self._prepared_path(number).unlink(missing_ok=True)
+
+    # ---- what users should know
+
+    def write_note(self, kind: str, number: int, content: Mapping[str, Any]) -> None:
+        """Keep an error ("errors") or a remark ("remarks") about an item or job."""
+        write_json(self.path / kind / f"{number:06d}.json", dict(content))
+
+    def notes(self, kind: str) -> dict[int, dict[str, Any]]:
+        """Read all errors or remarks."""
+        names = sorted(name for name in names_in(self.path / kind) if name.endswith(".json"))
+        return {int(name.removesuffix(".json")): read_json(self.path / kind / name) for name in names}
+
+    # ---- tiles
+
+    def _tile_path(self, key: TileKey) -> Path:
+        return self.path.joinpath("values", "c", "0", *map(str, key))
+
+    def has_tile(self, key: TileKey) -> bool:
+        """Say whether a tile is there."""
+        return self._tile_path(key).exists()
+
+    def finished_tiles(self) -> set[TileKey]:
+        """List the tiles that are there, by names of files only."""
+        top = self.path / "values" / "c" / "0"
+        firsts = [int(name) for name in names_in(top) if name.isdigit()]
+        if len(self.chunk_shape) == 2:
+            return {(i,) for i in firsts}
+        return {(i, int(j)) for i in firsts for j in names_in(top / str(i)) if j.isdigit()}
+
+    def write_tile(self, key: TileKey, values: FloatArray) -> None:
+        """Commit a tile of (fields, rows, columns) or (fields, jobs); what is missing of a full one is NaN."""
+        full = np.full(self.chunk_shape, np.nan)
+        full[tuple(slice(0, n) for n in values.shape)] = values
+        write_atomically(self._tile_path(key), self._encode(full))
+
+    def _encode(self, chunk: FloatArray) -> bytes:
+        # Zarr's own codecs, but our own write: its local store has renamed files only since version 3.1.
+        zarr = require_zarr()
+        encoded: dict[str, Any] = {}
+        memory = zarr.storage.MemoryStore(store_dict=encoded)
+        scratch = _create_values(zarr.create_group(memory), chunk.shape[1:], chunk.shape)
+        scratch[...] = chunk
+        (data,) = (value for name, value in encoded.items() if name.startswith("values/c/"))
+        return bytes(data.to_bytes())
+
+    def read_tile(self, key: TileKey) -> FloatArray | None:
+        """Read a full tile; None if it is not there, an error if it is damaged."""
+        if not self.has_tile(key):
+            return None
+        where = tuple(slice(k * n, (k + 1) * n) for k, n in zip(key, self.chunk_shape[1:], strict=True))
+        try:
+            values: FloatArray = np.asarray(self._array[(slice(None), *where)])
+        except (ValueError, RuntimeError, OSError) as error:
+            raise check.damaged(f"tile {name_of(key)}", self.path, error) from error
+        return values
+
+    def remove_tile(self, key: TileKey) -> None:
+        """Forget a tile."""
+        self._tile_path(key).unlink(missing_ok=True)
+
+    def remove_stale_files(self) -> None:
+        """Remove what dead processes left half written."""
+        top = self.path / "values" / "c" / "0"
+        folders = [top, *(top / name for name in names_in(top) if name.isdigit() and len(self.chunk_shape) == 3)]
+        remove_stale_partials([*folders, self.path / "prepared", self.path / "failures"])
+
+
+def name_of(key: TileKey) -> str:
+    """Name a tile, as files do and errors call it."""
+    return "-".join(map(str, key))
+
+
+def plan_hash(plan: Mapping[str, Any]) -> str:
+    """Hash a plan."""
+    return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+
+
+def _create_values(group: Any, shape: tuple[int, ...], chunks: tuple[int, ...]) -> Any:
+    zarr = require_zarr()
+    dimensions = ("field", "row", "column") if len(chunks) == 3 else ("field", "job")
+    return group.create_array(
+        "values",
+        shape=(chunks[0], *shape),
+        chunks=chunks,
+        dtype="float64",
+        fill_value=float("nan"),
+        compressors=[zarr.codecs.ZstdCodec(level=1), zarr.codecs.Crc32cCodec()],
+        dimension_names=dimensions,
+        config={"write_empty_chunks": True},
+    )
+
+
+def write_arguments(folder: Path, arguments: Mapping[str, AnyArray]) -> None:
+    """Keep arrays among the arguments of metrics."""
+    if arguments:
+        write_atomically(folder / "arguments.npz", npz_bytes(arguments))
+
+
+def write_input(folder: Path, number: int, array: AnyArray) -> None:
+    """Keep an item that was given in memory."""
+    buffer = BytesIO()
+    np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
+    write_atomically(folder / input_name(number), buffer.getbuffer())
+
+
+def input_name(number: int) -> str:
+    """Where an item that was given in memory is kept, relative to the store."""
+    return f"inputs/{number:06d}.npy"
+
+
+def npz_bytes(arrays: Mapping[str, AnyArray]) -> memoryview:
+    """Write arrays as an .npz file in memory."""
+    buffer = BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getbuffer()
+
+
+def read_npz(data: bytes) -> dict[str, AnyArray]:
+    """Read an .npz file in memory."""
+    with np.load(BytesIO(data), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}

@@ -1,0 +1,125 @@
+"""What a store's plan says, made into objects: a sweep over pairs, or over capacity jobs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._validate import AnyArray, FloatArray
+from ..metrics.base import Metric
+from ..representation import Item
+from ._capacity_jobs import CapacityJobs
+from ._codec import decode
+from ._grid import Grid, TileKey, blocks_of
+from ._metric_specs import make_metric
+from ._pairs import Permutations, pair_fields
+from ._store import Store
+
+
+@dataclasses.dataclass(frozen=True)
+class PairSweep:
+    """All pairs of items (of rows with columns, or of rows among themselves), by some metrics."""
+
+    metrics: list[Metric]
+    items: list[dict[str, Any]]
+    grid: Grid
+    held_out: bool
+    permutations: Permutations | None
+    positions: dict[str, list[int]]  # numbers of the items along each side
+
+    @property
+    def fields(self) -> list[tuple[int, str]]:
+        """Which metric and which number each field of a tile is."""
+        return pair_fields(self.metrics, self.held_out, self.permutations.count if self.permutations else 0)
+
+    def numbers(self, side: str, block: int) -> list[int]:
+        """Numbers of the items in a block."""
+        start, stop = (self.grid.rows if side == "rows" else self.grid.columns)[block]
+        return self.positions[side][start:stop]
+
+
+@dataclasses.dataclass(frozen=True)
+class CapacitySweep:
+    """Capacity of every item with every seed."""
+
+    jobs: CapacityJobs
+    items: list[dict[str, Any]]
+    grid: Grid
+    fields: tuple[str, ...]
+
+    def compute(
+        self,
+        key: TileKey,
+        read: Callable[[int], Item],
+        report: Callable[[int, dict[str, str]], None],
+        n_threads: int,
+    ) -> FloatArray:
+        """Compute the jobs of a tile, (field, job); those whose data do not allow it are NaN and reported."""
+        start, stop = self.grid.rows[key[0]]
+        values = np.full((len(self.fields), stop - start), np.nan)
+        item: tuple[int, Any] = (-1, None)
+        for column, job in enumerate(range(start, stop)):
+            number, seed = divmod(job, len(self.jobs.seeds))
+            if item[0] != number:
+                item = (number, read(number))
+            try:
+                values[:, column] = self.jobs.run(item[1], self.jobs.seeds[seed], self.fields, n_threads)
+            except (TypeError, ValueError) as error:
+                report(job, {"name": f"{self.items[number]['name']}, seed {seed}", "error": str(error)})
+        return values
+
+
+Sweep = PairSweep | CapacitySweep
+
+
+def load_sweep(store: Store) -> Sweep:
+    """Make what the plan of a store says."""
+    return sweep_of(store.plan, store.item_lists(), store.arguments())
+
+
+def sweep_of(
+    plan: Mapping[str, Any], parts: Sequence[Sequence[dict[str, Any]]], arguments: Mapping[str, AnyArray]
+) -> Sweep:
+    """Make what a plan says of the items of the plan and its extensions."""
+    items = [item for part in parts for item in part]
+    edge = int(plan["tile"])
+    if plan["kind"] == "capacity":
+        jobs = CapacityJobs.made_from(decode(plan["jobs"], arguments))
+        counts = [len(part) * len(jobs.seeds) for part in parts]
+        return CapacitySweep(jobs, items, Grid(edge, _blocks(counts, edge)), tuple(plan["fields"]))
+    metrics = [make_metric(spec, _of(arguments, k)) for k, spec in enumerate(plan["metrics"])]
+    positions: dict[str, list[int]] = {"rows": [], "columns": []}
+    for number, item in enumerate(items):
+        positions[item["side"]].append(number)
+    sides = [[sum(item["side"] == side for item in part) for part in parts] for side in positions]
+    rows, columns = (_blocks(counts, edge) for counts in sides)
+    among = not plan["others"]
+    if among:
+        columns, positions["columns"] = rows, positions["rows"]
+    grid = Grid(
+        edge,
+        rows,
+        columns,
+        triangular=among and all(metric.symmetric for metric in metrics),
+        among_themselves=among,
+        skip_diagonal=among and all(metric.diagonal is not None for metric in metrics),
+    )
+    null = Permutations(plan["null"], plan["key"]) if plan["null"] else None
+    return PairSweep(metrics, items, grid, plan["held_out"], null, positions)
+
+
+def _blocks(counts: Sequence[int], edge: int) -> tuple[tuple[int, int], ...]:
+    found: tuple[tuple[int, int], ...] = ()
+    total = 0
+    for count in counts:
+        found += blocks_of(total + count, edge, total)
+        total += count
+    return found
+
+
+def _of(arguments: Mapping[str, AnyArray], metric: int) -> dict[str, AnyArray]:
+    lead = f"{metric}/"
+    return {name.removeprefix(lead): array for name, array in arguments.items() if name.startswith(lead)}

@@ -1,0 +1,224 @@
+"""One process at work on a store: prepares items, computes tiles, commits them."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from .. import _validate_sweep as check
+from .._threads import single_threaded_blas
+from .._validate import AnyArray, FloatArray
+from ..metrics.base import Prepared, prepare_item
+from ..representation import Item
+from ._attempts import MOST_TRIES, Attempts
+from ._codec import size_of
+from ._grid import Grid, TileKey
+from ._items import open_described
+from ._journal import Journal, PeakMemory, cpu_seconds
+from ._pairs import decode_prepared, encode_prepared, pair_tile
+from ._store import Store
+from ._sweeps import CapacitySweep, PairSweep, load_sweep
+
+
+class Worker:
+    """Computes items and tiles of one store.
+
+    Parameters
+    ----------
+    path : path-like
+        The store.
+    n_threads : int
+        Threads of one item or tile.
+    """
+
+    def __init__(self, path: Path | str, n_threads: int) -> None:
+        self.store = Store(path)
+        self.sweep = load_sweep(self.store)
+        check.require_same_version(self.store.plan["version"], __version__, self.store.path)
+        self.n_threads = n_threads
+        self.attempts = Attempts(self.store.path)
+        self.journal = Journal(self.store.path / "journal")
+        self.memory = PeakMemory()
+        self._cache = _Cache(int(self.store.costs["cache_bytes"]))
+
+    # ---- items
+
+    def needs_preparation(self) -> list[int]:
+        """Numbers of the items that are not prepared yet."""
+        if isinstance(self.sweep, CapacitySweep):
+            return []
+        there = self.store.prepared_items()
+        return [number for number in range(len(self.sweep.items)) if number not in there]
+
+    def prepare(self, number: int) -> Prepared | None:
+        """Prepare an item and commit it, unless that was done; None if its data do not allow it."""
+        found = self.store.read_prepared(number)
+        if found is None:
+            return self._prepare_anew(number)
+        return self._decode(*found)
+
+    def _decode(self, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Prepared | None:
+        if header["error"] is not None:
+            return None
+        sweep = self._pairs()
+        return decode_prepared(sweep.metrics, header["records"], arrays, sweep.held_out)
+
+    def _prepare_anew(self, number: int) -> Prepared | None:
+        start, cpu = time.perf_counter(), cpu_seconds(1)
+        header, arrays, prepared = self._compute_item(number)
+        if header["error"] is not None:
+            self.store.write_note("errors", number, {"name": header["name"], "error": header["error"]})
+        if header["remarks"]:
+            self.store.write_note("remarks", number, header["remarks"])
+        written = self.store.write_prepared(number, header, arrays)
+        self.journal.write(
+            item=number,
+            seconds=time.perf_counter() - start,
+            cpu=cpu_seconds(1) - cpu,
+            bytes=written,
+            peak_anonymous=self.memory.look(),
+        )
+        return prepared
+
+    def _compute_item(self, number: int) -> tuple[dict[str, Any], dict[str, AnyArray], Prepared | None]:
+        """Compute what the metrics need of an item: a header, arrays to keep, and both as the metrics see them."""
+        sweep = self._pairs()
+        entry = sweep.items[number]
+        item, digest = self._open(number)
+        header: dict[str, Any] = {"name": entry["name"], "sha256": digest, "error": None}
+        header |= {"records": [], "remarks": {}}
+        test = None
+        if "test" in entry:
+            label = f"the test data of {entry['name']!r}"
+            test, header["test_sha256"] = open_described(entry["test"], label, self.store.path)
+        try:
+            with single_threaded_blas():
+                prepared = prepare_item(sweep.metrics, item, test)
+        except (TypeError, ValueError) as error:  # what is wrong with the data stays wrong with them
+            return {**header, "error": str(error)}, {}, None
+        header["records"], arrays = encode_prepared(sweep.metrics, prepared, sweep.held_out)
+        header["remarks"] = {m.name: text for m in sweep.metrics if (text := m.remark([prepared]))}
+        return header, arrays, prepared
+
+    def is_as_prepared(self, number: int) -> bool:
+        """Say whether an item, prepared again, has the same bits as what is stored of it."""
+        found = self.store.read_prepared(number)
+        header, arrays, _ = self._compute_item(number)
+        return found is None or (
+            found[0] == json.loads(json.dumps(header))
+            and found[1].keys() == arrays.keys()
+            and all(found[1][name].tobytes() == array.tobytes() for name, array in arrays.items())
+        )
+
+    def _open(self, number: int) -> tuple[Item, str]:
+        entry = self.sweep.items[number]
+        return open_described(entry, f"items[{number}] ({entry['name']!r})", self.store.path)
+
+    def _pairs(self) -> PairSweep:
+        assert isinstance(self.sweep, PairSweep)
+        return self.sweep
+
+    def _records(self, numbers: Sequence[int], from_inputs: bool) -> list[Prepared | None]:
+        if from_inputs:
+            return [self._compute_item(number)[2] for number in numbers]
+        found = []
+        for number in numbers:
+            record = self._cache.get(number)
+            if record is _MISSING:
+                record = self.prepare(number)
+                self._cache.put(number, record)
+            found.append(record)
+        return found
+
+    def keep(self, number: int) -> None:
+        """Prepare an item and remember it for the tiles."""
+        self._cache.put(number, self.prepare(number))
+
+    # ---- tiles
+
+    @property
+    def grid(self) -> Grid:
+        """The tiles of the sweep."""
+        return self.sweep.grid
+
+    def run_tile(self, key: TileKey) -> bool:
+        """Compute a tile and commit it; False if it was there, or has failed too often."""
+        if self.store.has_tile(key):
+            return False
+        self.attempts.count_deaths({key})
+        if len(self.attempts.errors(key)) >= MOST_TRIES:
+            return False
+        start, cpu = time.perf_counter(), cpu_seconds(self.n_threads)
+        with self.attempts.trying(key):
+            values = self.compute(key)
+            self.store.write_tile(key, values)
+        self.attempts.forget(key)
+        self.journal.write(
+            tile=list(key),
+            count=self.grid.count(key),
+            seconds=time.perf_counter() - start,
+            cpu=cpu_seconds(self.n_threads) - cpu,
+            threads=self.n_threads,
+            peak_anonymous=self.memory.look(),
+        )
+        return True
+
+    def compute(self, key: TileKey, *, from_inputs: bool = False) -> FloatArray:
+        """Compute the fields of a tile, from prepared items or anew from the inputs."""
+        if isinstance(self.sweep, CapacitySweep):
+            return self.sweep.compute(
+                key,
+                lambda number: self._open(number)[0],
+                lambda job, note: self.store.write_note("errors", job, note),
+                self.n_threads,
+            )
+        sweep = self.sweep
+        rows, columns = (sweep.numbers(side, block) for side, block in zip(("rows", "columns"), key, strict=True))
+        with single_threaded_blas():
+            return pair_tile(
+                sweep.metrics,
+                self._records(rows, from_inputs),
+                self._records(columns, from_inputs),
+                self.grid.where(key),
+                self.n_threads,
+                sweep.held_out,
+                sweep.permutations,
+                lambda k: (columns[k], self._open(columns[k])[0]),
+            )
+
+
+_MISSING: Any = object()
+
+
+class _Cache:
+    """Prepared items that were used last, up to a number of bytes; for several threads."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._used = 0
+        self._lock = threading.Lock()
+        self._items: OrderedDict[int, tuple[Any, int]] = OrderedDict()
+
+    def get(self, number: int) -> Any:
+        with self._lock:
+            if number not in self._items:
+                return _MISSING
+            self._items.move_to_end(number)
+            return self._items[number][0]
+
+    def put(self, number: int, record: Prepared | None) -> None:
+        size = 0 if record is None else sum(size_of(part) for part in record.values())
+        with self._lock:
+            if number in self._items or size > self._limit:
+                return
+            self._items[number] = record, size
+            self._used += size
+            while self._used > self._limit:
+                _, (_, freed) = self._items.popitem(last=False)
+                self._used -= freed
