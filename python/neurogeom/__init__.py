@@ -2,7 +2,7 @@
 
 from importlib.metadata import version as _version
 
-from . import datasets
+from . import datasets, io
 from ._isa import build_info
 from ._pairwise_result import Pairwise
 from ._results import ConvergenceWarning, load
@@ -100,6 +100,7 @@ __all__ = [
     "ellipsoid_capacity",
     "exemplar_manifolds",
     "from_rsatoolbox",
+    "io",
     "load",
     "manifold_capacity",
     "manifolds",

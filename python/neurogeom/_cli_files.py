@@ -10,16 +10,14 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from . import _validate
+from ._io_headers import NPY, PICKLE, ZIP, Header, read_npy_header, read_npz_headers
 from ._validate import AnyArray
 
-_NPY = b"\x93NUMPY"
-_ZIP = b"PK"
-_PICKLE = b"\x80"
 _MAX_SHOWN = 30  # arrays listed in an error
 
 
@@ -63,15 +61,15 @@ class DataFile:
         # NumPy leaves a file open when it turns out not to be a zip; this one is closed by us.
         with user_input(path), contextlib.ExitStack() as stack:
             file = stack.enter_context(open(path, "rb"))
-            magic = file.read(len(_NPY))
+            magic = file.read(len(NPY))
             file.seek(0)
-            if magic == _NPY:
+            if magic == NPY:
                 name = os.path.splitext(os.path.basename(path))[0]
-                self.headers = {name: _read_header(file)}
-            elif magic.startswith(_ZIP):
+                self.headers = {name: _shape_and_dtype(read_npy_header(file))}
+            elif magic.startswith(ZIP):
                 self._archive = stack.enter_context(np.load(file, allow_pickle=False))
                 self.headers = self._archive_headers()
-            elif magic.startswith(_PICKLE):
+            elif magic.startswith(PICKLE):
                 raise InputError(f"{path}: a pickle, which is refused: reading it can run code")
             else:
                 raise InputError(f"{path}: neither a .npz nor a .npy file")
@@ -89,13 +87,8 @@ class DataFile:
         return self._archive is not None
 
     def _archive_headers(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
-        members = self._archive.zip.namelist()
-        headers = {}
-        for name in self._archive.files:
-            if f"{name}.npy" in members:
-                with self._archive.zip.open(f"{name}.npy") as file:
-                    headers[name] = _read_header(file)
-        return headers
+        headers = read_npz_headers(self._archive.zip)
+        return {name: _shape_and_dtype(header) for name, header in headers.items()}
 
     def read(self, name: str) -> AnyArray:
         """Read one array; that of a .npy file is only mapped into memory."""
@@ -180,16 +173,8 @@ class DataFile:
         return f"{self.path} has no {name!r}; it holds {self.contents()}"
 
 
-def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Read shape and dtype at the start of .npy data."""
-    version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        shape, _fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    elif version == (2, 0):
-        shape, _fortran, dtype = np.lib.format.read_array_header_2_0(file)
-    else:  # written only for records whose field names are not Latin-1: never data of ours
-        return (), np.dtype("V")
-    return shape, dtype
+def _shape_and_dtype(header: Header) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    return header.shape, header.dtype
 
 
 def check_output(path: str | None, source: str | None = None) -> None:

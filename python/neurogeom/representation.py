@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _validate_pairwise as check
+from ._io_item import StoredItem
 from ._validate import AnyArray, FloatArray, require_finite
 
 
@@ -137,7 +138,7 @@ class Item:
 
     label: str  # how errors call it
     name: str
-    source: AnyArray | RDM
+    source: AnyArray | RDM | StoredItem
     ids: AnyArray | None
 
     @property
@@ -154,7 +155,9 @@ class Item:
         """Read it as float64, without a copy where it is that already; refuses NaN and infinity."""
         if isinstance(self.source, RDM):
             return self.source
-        array = np.ascontiguousarray(self.source, dtype=np.float64)
+        # Read, not mapped: records of many items would keep as many files open.
+        data = self.source.read() if isinstance(self.source, StoredItem) else self.source
+        array = np.ascontiguousarray(data, dtype=np.float64)
         require_finite(array, self.label)
         check.require_normal_range(array, self.label)
         return array
@@ -163,8 +166,9 @@ class Item:
         """Say which stimuli have no missing value (NaN)."""
         if isinstance(self.source, RDM):
             return np.ones(self.n_stimuli, dtype=bool)
-        check.require_no_infinity(self.source, self.label)
-        return np.array([not np.isnan(row).any() for row in self.source])
+        data = self.source.read() if isinstance(self.source, StoredItem) else self.source
+        check.require_no_infinity(data, self.label)
+        return np.array([not np.isnan(row).any() for row in data])
 
     def restricted(self, stimuli: NDArray[np.bool_]) -> Item:
         """Give the same item for some stimuli only."""
@@ -195,7 +199,7 @@ def as_items(value: Any, argument: str, names: Sequence[str] | None = None) -> l
         if names is None:
             names = [str(key) for key in value]
         value = list(value.values())
-    elif isinstance(value, (Representation, RDM, str, bytes)) or not hasattr(value, "__len__"):
+    elif isinstance(value, (Representation, RDM, StoredItem, str, bytes)) or not hasattr(value, "__len__"):
         raise TypeError(f"{argument} must be a list of representations, not {type(value).__name__}")
     elif isinstance(value, np.ndarray) and value.ndim != 3 and value.dtype != object:
         raise ValueError(
@@ -206,12 +210,12 @@ def as_items(value: Any, argument: str, names: Sequence[str] | None = None) -> l
     items = []
     for i, entry in enumerate(entries):
         place = f"{argument}[{i}]"
-        own = getattr(entry, "name", None) if isinstance(entry, (Representation, RDM)) else None
+        own = getattr(entry, "name", None) if isinstance(entry, (Representation, RDM, StoredItem)) else None
         name = given[i] if given else (own if own is not None else str(i))
         label = place if name == str(i) else f"{place} ({name!r})"
         if isinstance(entry, Representation):
             items.append(Item(label, name, entry.data, entry.ids))
-        elif isinstance(entry, RDM):
+        elif isinstance(entry, (RDM, StoredItem)):
             items.append(Item(label, name, entry, entry.ids))
         else:
             items.append(Item(label, name, check.as_responses(entry, label), None))

@@ -1,0 +1,386 @@
+"""Matrices in files, opened for as long as they are read: blocks of rows and ranges of columns.
+
+What is given is the caller's own, C-contiguous and in native byte order. Arrays of more than two axes appear
+with all but the first as columns.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import IO, Any, Literal
+
+import numpy as np
+
+from . import _validate_io as check
+from ._io_headers import Header, npy_header, read_npy_header, read_npz_headers, safetensors_headers
+from ._validate import AnyArray
+
+# A range of columns is read as such unless the chunks that hold it are wider by more than this factor.
+_WASTE = 4
+PIECE = 1 << 24  # bytes that are taken from a compressed stream at once
+
+
+class Source:
+    """A matrix in a file that is open; a context manager.
+
+    Attributes
+    ----------
+    shape : (int, int)
+        Numbers of stimuli and units.
+    dtype : dtype
+        In native byte order.
+    height : int
+        Rows that are stored as one and can only be read together.
+    """
+
+    height = 1
+
+    def __init__(self, path: str, key: str, header: Header) -> None:
+        self.path, self.key, self.header = path, key, header
+        self.dtype = header.native
+        self.shape = (header.shape[0] if header.shape else 1, math.prod(header.shape[1:]))
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+    def block(self, start: int, stop: int, first: int, last: int) -> AnyArray:
+        """Read rows start to stop and columns first to last."""
+        raise NotImplementedError
+
+    def whole(self) -> AnyArray:
+        """Read everything."""
+        return self.block(0, self.shape[0], 0, self.shape[1])
+
+    def has_columns(self, width: int) -> bool:
+        """Say whether so many neighbouring columns can be read without most of the others."""
+        return width * _WASTE >= self.shape[1]
+
+    def has_rows(self) -> bool:
+        """Say whether rows can be read one after the other."""
+        return True
+
+    def map(self) -> AnyArray | None:
+        """Give a read-only memory map of the matrix, if it lies in the file as it is in memory."""
+        return None
+
+    def copy_to(self, file: IO[bytes]) -> None:
+        """Write the matrix as a .npy file."""
+        fields = {"descr": self.dtype.str, "fortran_order": False, "shape": self.shape}
+        np.lib.format.write_array_header_2_0(file, fields)
+        count, width = self.shape
+        step = self.height * max(1, PIECE // (width * self.dtype.itemsize * self.height))
+        for start in range(0, count, step):
+            file.write(self.block(start, min(start + step, count), 0, width).data)
+
+    def _in_pieces(
+        self, rows: Callable[[slice], AnyArray], start: int, stop: int, first: int, last: int
+    ) -> AnyArray:
+        """Read columns of whole rows, of which a piece is in memory at once."""
+        width, size = self.shape[1], self.dtype.itemsize
+        if last - first == width:
+            return _native(_flat(np.asarray(rows(slice(start, stop)))), self.dtype)
+        found = np.empty((stop - start, last - first), dtype=self.dtype)
+        step = self.height * max(1, PIECE // (width * size * self.height))
+        for begin in range(start, stop, step):
+            end = min(begin + step, stop)
+            found[begin - start : end - start] = _flat(np.asarray(rows(slice(begin, end))))[:, first:last]
+        return found
+
+
+class ArraySource(Source):
+    """An array that is in memory, or mapped into it, already."""
+
+    def __init__(self, array: AnyArray) -> None:
+        super().__init__("", "", Header(array.shape, array.dtype))
+        self._array = array
+
+    def block(self, start: int, stop: int, first: int, last: int) -> AnyArray:
+        return np.array(self._array[start:stop, first:last], dtype=self.dtype, order="C")
+
+    def whole(self) -> AnyArray:
+        return np.asarray(self._array, dtype=self.dtype)
+
+    def has_columns(self, width: int) -> bool:
+        return True
+
+    def map(self) -> AnyArray | None:
+        return self._array if self._array.dtype == self.dtype else None
+
+
+class FlatSource(Source):
+    """A byte range of a file: .npy and safetensors; `file` if it is not where errors say it is."""
+
+    def __init__(self, path: str, key: str, header: Header, file: str | None = None) -> None:
+        super().__init__(path, key, header)
+        self._file = file or path
+
+    def _map(self) -> AnyArray:
+        header = self.header
+        order: Literal["F", "C"] = "F" if header.fortran else "C"
+        with check.readable(self.path, self.key):
+            return np.memmap(self._file, header.dtype, "r", header.offset, header.shape, order)
+
+    def map(self) -> AnyArray | None:
+        aligned = self.header.offset % self.dtype.alignment == 0  # safetensors may start anywhere
+        if self.header.dtype != self.dtype or self.header.bfloat16 or not aligned:
+            return None
+        full = self._map()
+        if full.ndim == 2:
+            return full
+        return None if self.header.fortran else full.reshape(self.shape)
+
+    def block(self, start: int, stop: int, first: int, last: int) -> AnyArray:
+        header, width = self.header, self.shape[1]
+        if last - first < width or header.fortran:
+            full = self._map()
+            if full.ndim == 2:
+                return _native(full[start:stop, first:last], self.dtype, header.bfloat16)
+            return self._in_pieces(full.__getitem__, start, stop, first, last)
+        # Read, not mapped: pages of a map would count as memory of this process.
+        count, begin = (stop - start) * width, header.offset + start * width * header.dtype.itemsize
+        with check.readable(self.path, self.key):
+            flat = np.fromfile(self._file, header.dtype, count, offset=begin)
+        if flat.size != count:
+            check.refuse_short(self.path, self.key)
+        return _native(flat.reshape(stop - start, width), self.dtype, header.bfloat16)
+
+    def has_columns(self, width: int) -> bool:
+        return True
+
+
+class MemberSource(Source):
+    """A member of an .npz archive: a stream that is read forwards."""
+
+    def __init__(self, path: str, key: str) -> None:
+        self._archive = opened_zip(path)
+        with check.readable(path, key):
+            self._stream = _member(self._archive, path, key)
+            super().__init__(path, key, read_npy_header(self._stream))
+        self._at = 0
+
+    def __exit__(self, *error: object) -> None:
+        self._stream.close()
+
+    def block(self, start: int, stop: int, first: int, last: int) -> AnyArray:
+        header, (count, width) = self.header, self.shape
+        with check.readable(self.path, self.key):
+            if header.fortran:  # its rows are spread over the stream
+                self._seek(0)
+                flat = self._next(count * width)
+                self._at = count
+                rows = _flat(flat.reshape(header.shape, order="F"))
+                return _native(rows[start:stop, first:last], self.dtype)
+            self._seek(start)
+            return self._in_pieces(self._rows, start, stop, first, last)
+
+    def _rows(self, rows: slice) -> AnyArray:
+        """Read the next rows, which these are."""
+        found = self._next((rows.stop - rows.start) * self.shape[1])
+        self._at = rows.stop
+        # Only when the end is read is the checksum compared.
+        if self._at == self.shape[0] and self._stream.read(1):
+            check.refuse_short(self.path, self.key)
+        return found.reshape(rows.stop - rows.start, self.shape[1])
+
+    def _seek(self, row: int) -> None:
+        if row < self._at:
+            self._stream.close()
+            self._stream = self._archive.open(f"{self.key}.npy")
+            read_npy_header(self._stream)
+            self._at = 0
+        left = (row - self._at) * self.shape[1] * self.header.dtype.itemsize
+        while left:
+            piece = self._stream.read(min(PIECE, left))
+            if not piece:
+                check.refuse_short(self.path, self.key)
+            left -= len(piece)
+        self._at = row
+
+    def _next(self, count: int) -> AnyArray:
+        flat = np.empty(count, dtype=self.header.dtype)
+        target, done = flat.view(np.uint8), 0
+        while done < len(target):
+            piece = self._stream.read(min(PIECE, len(target) - done))
+            if not piece:
+                check.refuse_short(self.path, self.key)
+            target[done : done + len(piece)] = np.frombuffer(piece, np.uint8)
+            done += len(piece)
+        return flat
+
+    def has_rows(self) -> bool:
+        return not self.header.fortran
+
+    def copy_to(self, file: IO[bytes]) -> None:
+        with self._archive.open(f"{self.key}.npy") as stream:
+            while piece := self._piece(stream):
+                file.write(piece)
+
+    def _piece(self, stream: IO[bytes]) -> bytes:
+        with check.readable(self.path, self.key):
+            return stream.read(PIECE)
+
+
+class DatasetSource(Source):
+    """A dataset of HDF5 or an array of Zarr."""
+
+    def __init__(self, path: str, key: str, dataset: Any, close: Any = None) -> None:
+        header = Header(tuple(dataset.shape or ()), np.dtype(dataset.dtype))
+        super().__init__(path, key, header)
+        self.dataset, self._close = dataset, close
+        self._chunks = getattr(dataset, "chunks", None)
+        self.height = self._chunks[0] if self._chunks else 1
+
+    def __exit__(self, *error: object) -> None:
+        if self._close is not None:
+            self._close()
+
+    def block(self, start: int, stop: int, first: int, last: int) -> AnyArray:
+        with check.readable(self.path, self.key):
+            if len(self.header.shape) == 2:
+                return _native(np.asarray(self.dataset[start:stop, first:last]), self.dtype)
+            return self._in_pieces(self.dataset.__getitem__, start, stop, first, last)
+
+    def has_columns(self, width: int) -> bool:
+        if len(self.header.shape) == 2 and (self._chunks is None or self._chunks[1] <= _WASTE * width):
+            return True
+        return super().has_columns(width)
+
+
+def _member(archive: zipfile.ZipFile, path: str, key: str) -> IO[bytes]:
+    try:
+        return archive.open(f"{key}.npy")
+    except KeyError:
+        names = [name[: -len(".npy")] for name in archive.namelist() if name.endswith(".npy")]
+        check.require_key(key, names, path)
+        raise
+
+
+def _flat(array: AnyArray) -> AnyArray:
+    return array.reshape(len(array), math.prod(array.shape[1:]))
+
+
+def _native(array: AnyArray, dtype: np.dtype[Any], bfloat16: bool = False) -> AnyArray:
+    """Give an array of one's own, in native byte order."""
+    if bfloat16:
+        return (np.array(array, dtype=np.uint32, order="C") << np.uint32(16)).view(np.float32)
+    if not array.flags.writeable:  # a view of a map
+        return np.array(array, dtype=dtype, order="C")
+    return np.ascontiguousarray(array, dtype=dtype)
+
+
+# ---- archives that stay open for a while: the list of 10,000 members is not read for each of them
+
+_OPEN_ZIPS: OrderedDict[tuple[Any, ...], zipfile.ZipFile] = OrderedDict()
+_ZIPS_KEPT = 4
+_zips_lock = threading.Lock()
+
+
+def opened_zip(path: str) -> zipfile.ZipFile:
+    """Open an archive, or find it open."""
+    found = os.stat(path)
+    # A forked child shares the position in the file with its parent, so it opens the file anew.
+    place = (os.getpid(), path, found.st_ino, found.st_size, found.st_mtime_ns)
+    with _zips_lock:
+        archive = _OPEN_ZIPS.pop(place, None)
+        if archive is None:
+            with open(path, "rb") as file:
+                magic = file.read(2)
+            if magic != b"PK":
+                check.refuse_content(path, ".npz", is_pickle=magic.startswith(b"\x80"))
+            with check.readable(path, ""):
+                archive = zipfile.ZipFile(path)
+        _OPEN_ZIPS[place] = archive
+        while len(_OPEN_ZIPS) > _ZIPS_KEPT:
+            # Not closed here, as another thread may be about to read; it closes once nobody holds it.
+            _OPEN_ZIPS.popitem(last=False)
+    return archive
+
+
+# ---- kinds of files
+
+
+def _hdf5() -> Any:
+    return check.require_extra("h5py", "io", "an HDF5 file")
+
+
+def _zarr() -> Any:
+    return check.require_extra("zarr", "store", "a Zarr array")
+
+
+def headers_of(kind: str, path: str) -> dict[str, Header]:
+    """Say what a file holds, by name; the one array of a file is called ''."""
+    if kind == "npy":
+        return {"": npy_header(path)}
+    if kind == "safetensors":
+        return safetensors_headers(path)
+    found: dict[str, Header] = {}
+    if kind == "npz":
+        with check.readable(path, ""):
+            found = read_npz_headers(opened_zip(path))
+    elif kind == "hdf5":
+        h5py = _hdf5()
+
+        def add(name: str, thing: Any) -> None:
+            if isinstance(thing, h5py.Dataset):
+                found[name] = Header(tuple(thing.shape or ()), np.dtype(thing.dtype))
+
+        with check.readable(path, ""), h5py.File(path, "r") as file:
+            file.visititems(add)
+    elif kind == "zarr":
+        zarr = _zarr()
+        with check.readable(path, ""):
+            root = zarr.open(path, mode="r")
+            members = [("", root)] if isinstance(root, zarr.Array) else root.members(max_depth=None)
+            for name, thing in sorted(members, key=lambda pair: str(pair[0])):
+                if isinstance(thing, zarr.Array):
+                    found[name] = Header(tuple(thing.shape), np.dtype(thing.dtype))
+    return found
+
+
+def open_source(kind: str, path: str, key: str) -> Source:
+    """Open one matrix of a file."""
+    if kind == "npy":
+        return FlatSource(path, "", npy_header(path))
+    if kind == "safetensors":
+        headers = safetensors_headers(path)
+        check.require_key(key, list(headers), path)
+        return FlatSource(path, key, headers[key])
+    if kind == "npz":
+        return MemberSource(path, key)
+    if kind == "hdf5":
+        h5py = _hdf5()
+        with check.readable(path, key):
+            file = h5py.File(path, "r")
+            if not isinstance(file.get(key), h5py.Dataset):
+                file.close()
+                raise ValueError("no such dataset")
+        return DatasetSource(path, key, file[key], file.close)
+    zarr = _zarr()
+    with check.readable(path, key):
+        return DatasetSource(path, key, zarr.open_array(path, path=key, mode="r"))
+
+
+def read_labels(kind: str, path: str, key: str) -> AnyArray:
+    """Read a vector of labels, which may be strings."""
+    if kind == "npz":
+        with check.readable(path, key):
+            archive = opened_zip(path)
+            with _member(archive, path, key) as stream:
+                return np.lib.format.read_array(stream, allow_pickle=False)
+    with open_source(kind, path, key) as source, check.readable(path, key):
+        check.require_ids_vector(source.header.shape, path, key)
+        if not isinstance(source, DatasetSource):
+            return source.whole()[:, 0]
+        dataset = source.dataset
+        if source.header.dtype.kind == "O" and kind == "hdf5":
+            dataset = dataset.asstr()
+        array = np.asarray(dataset[...])
+    return array.astype(str) if array.dtype.kind in "OTS" else array
