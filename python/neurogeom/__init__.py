@@ -2,7 +2,7 @@
 
 from importlib.metadata import version as _version
 
-from . import datasets, io
+from . import datasets, io, sweep
 from ._isa import build_info
 from ._pairwise_result import Pairwise
 from ._results import ConvergenceWarning, load
@@ -116,6 +116,7 @@ __all__ = [
     "simulated_ellipsoid_capacity",
     "sparse_dichotomies",
     "subspace_angles",
+    "sweep",
     "tilted_dichotomies",
     "to_rsatoolbox",
     "translation_manifolds",

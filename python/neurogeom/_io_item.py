@@ -10,7 +10,7 @@ import os
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -287,15 +287,9 @@ class StoredItem:
             ``size`` in bytes and ``mtime_ns`` of the file; for an array of Zarr the sum and the newest of its
             files; for an item that was given as an array its bytes and 0.
         """
-        path = self.location["path"]
         if self._array is not None:
             return {"size": int(self._array.nbytes), "mtime_ns": 0}
-        files = [path]
-        if self.location["kind"] == "zarr":
-            tree = os.walk(os.path.join(path, self.location["key"]))
-            files = [os.path.join(folder, name) for folder, _, names in tree for name in names]
-        found = [os.stat(file) for file in files]
-        return {"size": sum(f.st_size for f in found), "mtime_ns": max(f.st_mtime_ns for f in found)}
+        return stamp_of(self.location)
 
     def content_hash(self) -> str:
         """Give a checksum of the matrix; see :func:`content_hash`.
@@ -310,6 +304,16 @@ class StoredItem:
         for block in self.blocks(max(1, _PIECE // (self.nbytes // len(self)))):
             digest.update(np.ascontiguousarray(block, dtype=stored).data)
         return digest.hexdigest()
+
+
+def stamp_of(location: Mapping[str, Any]) -> dict[str, int]:
+    """Give the stamp of an item that is not opened; see :meth:`StoredItem.stamp`."""
+    files = [location["path"]]
+    if location["kind"] == "zarr":
+        tree = os.walk(os.path.join(location["path"], location["key"]))
+        files = [os.path.join(folder, name) for folder, _, names in tree for name in names]
+    found = [os.stat(file) for file in files]
+    return {"size": sum(f.st_size for f in found), "mtime_ns": max(f.st_mtime_ns for f in found)}
 
 
 def _delete(path: str, pid: int) -> None:

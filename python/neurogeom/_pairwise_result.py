@@ -41,7 +41,7 @@ class Pairwise(Result):
         Entries that the measure has a remark on; 0 is none. See the measure.
     null_mean, null_sd, p_value : ndarray of shape (n_rows, n_columns) or None
         Mean and standard deviation of the measure with the stimuli of the second item permuted, and the share
-        of permutations at least as alike, (1 + count) / (1 + permutations); see ``neurogeom.sweep.plan(null=)``.
+        of permutations at least as alike, (1 + count) / (1 + permutations); see :func:`neurogeom.sweep.plan`.
     """
 
     _headline: ClassVar[tuple[str, ...]] = ("metric", "shape")

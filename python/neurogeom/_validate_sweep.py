@@ -68,8 +68,8 @@ def require_importable(module: str | None, qualified: str | None, path: str, nam
     if not module or not qualified or module == "__main__" or "<" in qualified:
         what = "a lambda" if qualified and "<lambda>" in qualified else repr(path)
         raise TypeError(
-            f"{name} uses {what}, which workers cannot import: put it at the top level of a module (a file of "
-            "its own that all workers find) and use it as package.module:name"
+            f"{name} uses {what}, which workers cannot import: put it at the top level of a module "
+            "(a file of its own that all workers find) and use it as package.module:name"
         )
 
 
@@ -94,7 +94,8 @@ def require_same_metric(same: bool, name: str) -> None:
     """Refuse a metric that its constructor's arguments do not describe."""
     if not same:
         raise TypeError(
-            f"metric {name!r} cannot be made again from the arguments of its constructor: was it changed since?"
+            f"metric {name!r} cannot be made again from the arguments of its constructor: was it changed "
+            "since?"
         )
 
 
@@ -119,16 +120,16 @@ def require_untouched_plan(same: bool, path: Any) -> None:
     """Refuse a plan that does not have its hash."""
     if not same:
         raise SweepError(
-            f"the plan in {path}/zarr.json was changed after it was made: restore it, or plan anew in another "
-            "store"
+            f"the plan in {path}/zarr.json was changed after it was made: restore it, or plan anew in "
+            "another store"
         )
 
 
 def damaged(what: str, path: Any, error: Exception) -> SweepError:
     """Say what of a store is damaged and how to mend it."""
     return SweepError(
-        f"{what} in {path} is damaged ({error}); neurogeom.sweep.verify(store, repair=True) removes it, and the "
-        "next run computes it again"
+        f"{what} in {path} is damaged ({error}); neurogeom.sweep.verify(store, repair=True) removes it, and "
+        "the next run computes it again"
     )
 
 
@@ -149,8 +150,8 @@ def require_unchanged(same: bool, name: str, path: str, was_prepared: bool) -> N
     if not same:
         then = "it was prepared" if was_prepared else "the plan"
         raise SweepError(
-            f"{name!r} changed since {then}: {path} is gone, or has another size, time or content. Restore it, "
-            "or plan anew in another store"
+            f"{name!r} changed since {then}: {path} is gone, or has another size, time or content. Restore "
+            "it, or plan anew in another store"
         )
 
 
@@ -218,7 +219,9 @@ def as_fields(value: Any, known: Sequence[str]) -> list[str]:
 def refuse_fields(value: Any) -> None:
     """Refuse a choice of fields where there is none."""
     if value is not None:
-        raise ValueError("fields are for capacity jobs; pairs have their value, and what test and null add to it")
+        raise ValueError(
+            "fields are for capacity jobs; pairs have their value, and what test and null add to it"
+        )
 
 
 def refuse_for_jobs(**given: bool) -> None:
@@ -240,9 +243,9 @@ def require_room(fits: bool, block: float, room: float, edge: int, max_ram: floa
     """Refuse tiles whose items do not fit into memory."""
     if not fits:
         raise SweepError(
-            f"does not fit: a tile of edge {edge} needs {block / 1e6:.0f} MB for two blocks of prepared items "
-            f"(largest {record / 1e6:.1f} MB), but max_ram={max_ram / 1e6:.0f} MB leaves {max(room, 0) / 1e6:.0f} "
-            f"MB: raise max_ram, or use a smaller tile"
+            f"does not fit: a tile of edge {edge} needs {block / 1e6:.0f} MB for two blocks of prepared "
+            f"items (largest {record / 1e6:.1f} MB), but max_ram={max_ram / 1e6:.0f} MB leaves "
+            f"{max(room, 0) / 1e6:.0f} MB: raise max_ram, or use a smaller tile"
         )
 
 
@@ -250,8 +253,8 @@ def require_memory(fits: bool, peak: float, max_ram: float, baseline: float, pre
     """Refuse a sweep that needs more memory than it may have."""
     if not fits:
         raise SweepError(
-            f"does not fit: a worker needs {peak / 1e6:.0f} MB (the interpreter {baseline / 1e6:.0f} MB, preparing "
-            f"the largest item {preparing / 1e6:.0f} MB), but max_ram={max_ram / 1e6:.0f} MB: raise max_ram"
+            f"does not fit: a worker needs {peak / 1e6:.0f} MB (the interpreter {baseline / 1e6:.0f} MB, "
+            f"preparing the largest item {preparing / 1e6:.0f} MB), but max_ram={max_ram / 1e6:.0f} MB: raise max_ram"
         )
 
 
@@ -307,9 +310,7 @@ def require_single_matrix(is_single: bool) -> None:
         raise ValueError(".npy holds the matrix of a single metric: use .npz or .csv")
 
 
-def require_same_sweep_stimuli(
-    found: tuple[int, Any], expected: tuple[int, Any], label: str
-) -> None:
+def require_same_sweep_stimuli(found: tuple[int, Any], expected: tuple[int, Any], label: str) -> None:
     """Refuse new items whose rows are other stimuli."""
     if found[0] != expected[0]:
         raise ValueError(f"{label} has {found[0]} stimuli, but the sweep has {expected[0]}")
@@ -329,4 +330,6 @@ def require_test(given: bool, wanted: bool) -> None:
     """Refuse an extension with or without test data, other than the sweep."""
     if given != wanted:
         has = "has" if wanted else "has no"
-        raise ValueError(f"the sweep {has} test data, so new items must {'come with' if wanted else 'not have'} them")
+        raise ValueError(
+            f"the sweep {has} test data, so new items must {'come with' if wanted else 'not have'} them"
+        )

@@ -1,14 +1,14 @@
 """Sweeps beyond memory and beyond one machine: plan, run, resume, extend and verify."""
 
+from .._validate_sweep import SweepError
 from ._capacity_jobs import CapacityJobs
 from ._extend import extend
 from ._plan import SweepPlan, plan
 from ._results import CapacityTable, export
-from ._results import open_sweep as open  # noqa: A004 - as gzip.open and Image.open
+from ._results import open_sweep as open
 from ._run import run, work
 from ._status import SweepIncomplete, SweepStatus, status
 from ._verify import Verification, verify
-from .._validate_sweep import SweepError
 
 __all__ = [
     "CapacityJobs",

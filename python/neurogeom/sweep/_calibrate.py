@@ -68,7 +68,9 @@ class Measurements:
     def of_sizes(self, sizes: Sequence[int], values: Sequence[float]) -> FloatArray:
         """Interpolate what was measured to items of these numbers of units."""
         known = sorted(set(self.sizes))
-        means = [float(np.mean([v for n, v in zip(self.sizes, values, strict=True) if n == k])) for k in known]
+        means = [
+            float(np.mean([v for n, v in zip(self.sizes, values, strict=True) if n == k])) for k in known
+        ]
         return np.interp(np.asarray(sizes, dtype=float), known, means)
 
 
@@ -177,7 +179,7 @@ def _measure_jobs(sweep: CapacitySweep, folder: Path) -> Measurements:
     seconds: list[float] = []
     with memory.watching():
         for number in _spread(sweep.items)[: _JOBS * 4]:
-            if len(sizes) >= _JOBS and sum(seconds) > _PREPARING or sum(seconds) > 20 * _PREPARING:
+            if (len(sizes) >= _JOBS and sum(seconds) > _PREPARING) or sum(seconds) > 20 * _PREPARING:
                 break
             start = time.process_time()
             entry = sweep.items[number]

@@ -81,7 +81,11 @@ class CapacityJobs:
         return self._function.__name__
 
     def __repr__(self) -> str:
-        shown = [f"kind={self.kind!r}", f"{len(np.unique(self.labels))} manifolds", f"{len(self.seeds)} seeds"]
+        shown = [
+            f"kind={self.kind!r}",
+            f"{len(np.unique(self.labels))} manifolds",
+            f"{len(self.seeds)} seeds",
+        ]
         shown += [f"{name}={value!r}" for name, value in self.options.items()]
         return f"CapacityJobs({', '.join(shown)})"
 

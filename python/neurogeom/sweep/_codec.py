@@ -89,5 +89,3 @@ def size_of(value: Any) -> int:
     arrays: dict[str, AnyArray] = {}
     encode(value, "", arrays)
     return sum(array.nbytes for array in arrays.values())
-
-

@@ -36,7 +36,7 @@ class Limits:
 
 
 def choose_edge(sweep: Sweep, found: Measurements, limits: Limits, n_permutations: int) -> int:
-    """Choose the edge of the tiles: long enough to be worth a file, short enough to be lost, within memory."""
+    """Choose the edge of the tiles: worth a file each, not too long to lose, and within memory."""
     if isinstance(sweep, CapacitySweep):
         jobs = len(sweep.items) * len(sweep.jobs.seeds)
         seconds = float(found.of_sizes(_sizes(sweep), found.seconds).mean()) / limits.n_threads
@@ -104,7 +104,13 @@ def estimate(
         per_item = found.of_sizes(_sizes(sweep), found.seconds)
         seconds = float(per_item.sum()) * len(sweep.jobs.seeds)
         costs["n_units"] = len(sweep.items) * len(sweep.jobs.seeds)
-        costs |= {"unit": "job", "prepared_bytes": 0, "cache_bytes": 0, "prepare_seconds": 0.0, "unit_seconds": seconds}
+        costs |= {
+            "unit": "job",
+            "prepared_bytes": 0,
+            "cache_bytes": 0,
+            "prepare_seconds": 0.0,
+            "unit_seconds": seconds,
+        }
         spread = float(per_item.std() / per_item.mean() / math.sqrt(len(found.seconds)))
         peak = found.baseline + found.preparing
         read = input_bytes * len(sweep.jobs.seeds)

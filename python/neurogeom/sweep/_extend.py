@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from .. import __version__
 from .. import _validate_sweep as check
 from .._validate import AnyArray
 from ..pairwise import as_tests
@@ -15,7 +14,7 @@ from ._files import names_in
 from ._items import describe_items
 from ._plan import opened, stimuli_of
 from ._status import SweepStatus, status_of
-from ._store import Store
+from ._store import VERSION, Store
 from ._sweeps import CapacitySweep, load_sweep, sweep_of
 
 
@@ -33,8 +32,8 @@ def extend(
     store : path-like
         The sweep, finished or not.
     items : path, pattern, or sequence or mapping of items
-        New items (of the rows, in a sweep of rows with columns), as for :func:`plan`, with other names than the
-        sweep has.
+        New items (of the rows, in a sweep of rows with columns), as for :func:`plan`, with other names than
+        the sweep has.
     names : sequence of str, optional
         Names of the items; by default their own, else their numbers in the whole sweep.
     test : sequence of arrays, optional
@@ -68,7 +67,7 @@ def extend(
     True
     """
     found = Store(store)
-    check.require_same_version(found.plan["version"], __version__, found.path)
+    check.require_same_version(found.plan["version"], VERSION, found.path)
     sweep = load_sweep(found)
     given = opened(items)
     count = len(sweep.items)

@@ -1,7 +1,7 @@
 """How the work of a sweep is cut into tiles.
 
-Items stand in blocks, a tile is a pair of blocks (or one block of jobs). An extension adds new blocks and leaves
-the old ones as they are, also where the last of them is not full: finished tiles stay finished.
+Items stand in blocks, a tile is a pair of blocks (or one block of jobs). An extension adds new blocks and
+leaves the old ones as they are, also where the last of them is not full: finished tiles stay finished.
 """
 
 from __future__ import annotations

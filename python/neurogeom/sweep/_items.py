@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import _validate_sweep as check
 from .. import io
+from .._io_item import stamp_of
 from .._validate import AnyArray
 from ..representation import RDM, Item
 from ._store import Store, input_name
@@ -35,13 +36,19 @@ def describe_items(
 def _describe(item: Item, inputs: dict[int, AnyArray], first_input: int) -> dict[str, Any]:
     source = item.source
     shape = [item.n_stimuli, item.n_units]
-    if isinstance(source, io.StoredItem):
+    if isinstance(source, io.StoredItem) and source.location["path"] is not None:
         return {"location": dict(source.location), "stamp": source.stamp(), "shape": shape}
     array = source.condensed if isinstance(source, RDM) else np.asarray(source)
     number = max(inputs, default=first_input - 1) + 1
     inputs[number] = array
     return {
-        "location": {"kind": "npy", "path": input_name(number), "name": item.name},
+        "location": {
+            "kind": "npy",
+            "path": input_name(number),
+            "key": None,
+            "flatten": False,
+            "name": item.name,
+        },
         "sha256": io.content_hash(array),
         "shape": shape,
         "rdm": isinstance(source, RDM),
@@ -92,7 +99,7 @@ def require_unchanged_inputs(store: Store, entries: Iterable[tuple[int, Mapping[
 
 def _stamp(location: Mapping[str, Any]) -> dict[str, int] | None:
     try:
-        return io.stamp(location)
+        return stamp_of(location)
     except OSError:
         return None
 

@@ -1,4 +1,4 @@
-"""Who computed what, when, on which hardware, with how much time and memory: one file a process, a line a step."""
+"""Who computed what, when, on which hardware, with how much time and memory: one file a process."""
 
 from __future__ import annotations
 

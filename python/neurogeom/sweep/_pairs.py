@@ -50,7 +50,7 @@ def _keys(metrics: Sequence[Metric], held_out: bool) -> list[Any]:
 
 @dataclasses.dataclass(frozen=True)
 class Permutations:
-    """Permuted stimuli: draw d of item j is one permutation, whatever it is paired with and whoever computes it.
+    """Permuted stimuli: draw d of item j is one permutation, whatever it is paired with.
 
     The items of columns are permuted and prepared anew, which costs a preparation for each draw and column of
     a tile, not for each pair.

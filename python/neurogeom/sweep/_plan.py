@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .. import __version__, _validate, _validate_pairwise, io
+from .. import _validate, _validate_pairwise, io
 from .. import _validate_sweep as check
 from .._rng import RandomSource, as_generator, draw_key
 from .._threads import resolve_threads
@@ -26,7 +26,7 @@ from ._costs import Limits, choose_edge, describe, estimate
 from ._drafts import draft, forget_draft, read_draft
 from ._items import describe_items
 from ._metric_specs import describe_metric, resolve_metric
-from ._store import Store, require_zarr
+from ._store import VERSION, Store, require_zarr
 from ._sweeps import CapacitySweep, Sweep, load_sweep, sweep_of
 
 MetricLike = str | Metric | CapacityJobs
@@ -94,8 +94,8 @@ def plan(
     Parameters
     ----------
     items : path, pattern, or sequence or mapping of items
-        What :func:`neurogeom.io.open_items` or :func:`neurogeom.pairwise` take. Files stay where they are, and
-        must not change; arrays in memory are written to the store.
+        What :func:`neurogeom.io.open_items` or :func:`neurogeom.pairwise` take. Files stay where they are,
+        and must not change; arrays in memory are written to the store.
     metric : str, metric, "package.module:Class", CapacityJobs, or list of metrics
         What to compute. Workers make metrics again from the arguments of their constructors, so that lambdas
         and classes of a script or notebook are refused.
@@ -163,7 +163,7 @@ def plan(
     draws = _validate.as_count(null, "null", minimum=0)
     edge = None if isinstance(tile, str) and tile == "auto" else _validate.as_count(tile, "tile")
     arguments: dict[str, AnyArray] = {}
-    content: dict[str, Any] = {"version": __version__, "others": others is not None, "null": draws}
+    content: dict[str, Any] = {"version": VERSION, "others": others is not None, "null": draws}
     content["held_out"] = test is not None
     content["key"] = draw_key(as_generator(rng)) if draws else 0
     rows = as_items(opened(items), "items", names)
@@ -204,7 +204,9 @@ def plan(
         return _result(sweep, made.costs, made.path)
 
 
-def _describe_pairs(metrics: Sequence[Metric], single: bool, arguments: dict[str, AnyArray]) -> dict[str, Any]:
+def _describe_pairs(
+    metrics: Sequence[Metric], single: bool, arguments: dict[str, AnyArray]
+) -> dict[str, Any]:
     """Describe the measures of pairs."""
     _validate_pairwise.require_items(len(metrics), "metric")
     _validate_pairwise.require_distinct([item.name for item in metrics], "the names of the metrics")

@@ -121,7 +121,9 @@ def results_of(store: Store) -> Any:
             values=values,
             method=sweep.jobs.name,
         )
-    found = {metric.name: _pairwise(store, sweep, k, metric, values) for k, metric in enumerate(sweep.metrics)}
+    found = {
+        metric.name: _pairwise(store, sweep, k, metric, values) for k, metric in enumerate(sweep.metrics)
+    }
     return next(iter(found.values())) if store.plan["single"] else found
 
 
@@ -180,8 +182,8 @@ def export(store: str | os.PathLike[str], path: str | os.PathLike[str]) -> Path:
     store : path-like
         The sweep.
     path : path-like
-        ``.npz``: names and one matrix a metric and field. ``.npy``: the matrix of a single metric. ``.csv``: one
-        line a pair and metric, or a job.
+        ``.npz``: names and one matrix a metric and field. ``.npy``: the matrix of a single metric. ``.csv``:
+        one line a pair and metric, or a job.
 
     Returns
     -------
@@ -227,7 +229,9 @@ def _rows(found: Any) -> Iterator[list[Any]]:
         yield list(table)
         yield from zip(*(column.tolist() for column in table.values()), strict=True)  # type: ignore[misc]
         return
-    extra = [name for name in ("held_out", *NULL_FIELDS) if getattr(next(iter(found.values())), name) is not None]
+    extra = [
+        name for name in ("held_out", *NULL_FIELDS) if getattr(next(iter(found.values())), name) is not None
+    ]
     yield ["metric", "row", "column", "value", *extra]
     for result in found.values():
         fields = [result.values, *(getattr(result, name) for name in extra)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import time
 import warnings
@@ -35,8 +36,8 @@ def run(
 ) -> SweepStatus:
     """Run a sweep, or go on with it, until all tiles are finished.
 
-    It may be interrupted or killed at any moment, and be run by several processes at once: finished tiles stay,
-    and the bits of the results do not depend on who computes them.
+    It may be interrupted or killed at any moment, and be run by several processes at once: finished tiles
+    stay, and the bits of the results do not depend on who computes them.
 
     Parameters
     ----------
@@ -227,8 +228,8 @@ def _prepare_items(worker: Worker, rank: int, of: int, deadline: float | None) -
 def shares(tasks: list[Any], rank: int, of: int) -> tuple[list[Any], list[Any]]:
     """Split tasks into those of one worker, in order, and those of the others, from their ends on."""
     cuts = [len(tasks) * k // of for k in range(of + 1)]
-    parts = [tasks[a:b] for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
-    others = [part[::-1] for k in range(1, of) for part in [parts[(rank + k) % of]]]
+    parts = [tasks[a:b] for a, b in itertools.pairwise(cuts)]
+    others = [parts[(rank + k) % of][::-1] for k in range(1, of)]
     return parts[rank], [task for part in others for task in part]
 
 

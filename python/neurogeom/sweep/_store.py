@@ -12,8 +12,8 @@
     failures/  attempts/  tiles and items that could not be computed, and tries under way
     journal/              who computed what, when, with how much time and memory
 
-The chunk of a tile is its commit: it is there whole or not at all, and it carries a checksum. There are no locks: two
-processes that compute the same tile write the same bytes.
+The chunk of a tile is its commit: it is there whole or not at all, and it carries a checksum. There are no
+locks: two processes that compute the same tile write the same bytes.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import json
 import os
 import zipfile
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -31,10 +32,11 @@ import numpy as np
 
 from .. import _validate_sweep as check
 from .._validate import AnyArray, FloatArray
-from ._files import PARTIAL, names_in, read_json, remove_stale_partials, write_atomically, write_json
+from ._files import names_in, read_json, remove_stale_partials, write_atomically, write_json
 from ._grid import TileKey
 
 SCHEMA = 1
+VERSION = version("neurogeom")
 _ATTRIBUTE = "neurogeom_sweep"
 
 
@@ -75,7 +77,7 @@ class Store:
         shape: tuple[int, ...],
         chunks: tuple[int, ...],
     ) -> Store:
-        """Turn a draft, which has items, inputs and arguments, into a store; it appears whole or not at all."""
+        """Turn a draft (items, inputs, arguments) into a store, which appears whole or not at all."""
         content = {"schema": SCHEMA, "plan": plan, "plan_sha256": plan_hash(plan), "costs": costs}
         group = require_zarr().create_group(str(draft), attributes={_ATTRIBUTE: content})
         _create_values(group, shape, chunks)
@@ -177,7 +179,7 @@ class Store:
         return {(i, int(j)) for i in firsts for j in names_in(top / str(i)) if j.isdigit()}
 
     def write_tile(self, key: TileKey, values: FloatArray) -> None:
-        """Commit a tile of (fields, rows, columns) or (fields, jobs); what is missing of a full one is NaN."""
+        """Commit a tile of (fields, rows, columns) or (fields, jobs), filled up with NaN."""
         full = np.full(self.chunk_shape, np.nan)
         full[tuple(slice(0, n) for n in values.shape)] = values
         write_atomically(self._tile_path(key), self._encode(full))
@@ -210,7 +212,10 @@ class Store:
     def remove_stale_files(self) -> None:
         """Remove what dead processes left half written."""
         top = self.path / "values" / "c" / "0"
-        folders = [top, *(top / name for name in names_in(top) if name.isdigit() and len(self.chunk_shape) == 3)]
+        folders = [
+            top,
+            *(top / name for name in names_in(top) if name.isdigit() and len(self.chunk_shape) == 3),
+        ]
         remove_stale_partials([*folders, self.path / "prepared", self.path / "failures"])
 
 

@@ -6,7 +6,6 @@ import dataclasses
 import os
 from typing import Any
 
-
 from .. import _validate
 from .. import _validate_sweep as check
 from .._progress import Progress, as_progress
@@ -49,10 +48,14 @@ class Verification:
         return not self.damaged and not self.different
 
     def __str__(self) -> str:
-        looked = f"{self.n_tiles:,} tiles and {self.n_items:,} items read, {len(self.recomputed):,} recomputed"
+        looked = (
+            f"{self.n_tiles:,} tiles and {self.n_items:,} items read, {len(self.recomputed):,} recomputed"
+        )
         if self.is_sound:
             return f"{looked}: all as they should be"
-        bad = [f"{name} is damaged" for name in self.damaged] + [f"{n} has other bits" for n in self.different]
+        bad = [f"{name} is damaged" for name in self.damaged] + [
+            f"{n} has other bits" for n in self.different
+        ]
         then = "removed; run the sweep to compute them again" if self.repaired else "not repaired"
         return f"{looked}: {', '.join(bad)} ({then})"
 
@@ -150,7 +153,9 @@ def verify(
                 worker.store.remove_tile(tuple(map(int, which.split("-"))))
             else:
                 worker.store.remove_prepared(int(which))
-    return Verification(len(tiles), len(items), again, damaged, different, repair and bool(damaged or different))
+    return Verification(
+        len(tiles), len(items), again, damaged, different, repair and bool(damaged or different)
+    )
 
 
 def _error_of(read: Any, which: Any) -> str | None:
@@ -174,5 +179,3 @@ def _items_of(worker: Worker, key: TileKey) -> list[int]:
         return []
     sides = zip(("rows", "columns"), key, strict=True)
     return [number for side, block in sides for number in worker.sweep.numbers(side, block)]
-
-

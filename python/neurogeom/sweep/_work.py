@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
 from .. import _validate_sweep as check
 from .._threads import single_threaded_blas
 from .._validate import AnyArray, FloatArray
@@ -22,7 +21,7 @@ from ._grid import Grid, TileKey
 from ._items import open_described
 from ._journal import Journal, PeakMemory, cpu_seconds
 from ._pairs import decode_prepared, encode_prepared, pair_tile
-from ._store import Store
+from ._store import VERSION, Store
 from ._sweeps import CapacitySweep, PairSweep, load_sweep
 
 
@@ -40,7 +39,7 @@ class Worker:
     def __init__(self, path: Path | str, n_threads: int) -> None:
         self.store = Store(path)
         self.sweep = load_sweep(self.store)
-        check.require_same_version(self.store.plan["version"], __version__, self.store.path)
+        check.require_same_version(self.store.plan["version"], VERSION, self.store.path)
         self.n_threads = n_threads
         self.attempts = Attempts(self.store.path)
         self.journal = Journal(self.store.path / "journal")
@@ -87,7 +86,7 @@ class Worker:
         return prepared
 
     def _compute_item(self, number: int) -> tuple[dict[str, Any], dict[str, AnyArray], Prepared | None]:
-        """Compute what the metrics need of an item: a header, arrays to keep, and both as the metrics see them."""
+        """Compute what the metrics need of an item: a header and arrays to keep, and what these describe."""
         sweep = self._pairs()
         entry = sweep.items[number]
         item, digest = self._open(number)
@@ -179,7 +178,9 @@ class Worker:
                 self.n_threads,
             )
         sweep = self.sweep
-        rows, columns = (sweep.numbers(side, block) for side, block in zip(("rows", "columns"), key, strict=True))
+        rows, columns = (
+            sweep.numbers(side, block) for side, block in zip(("rows", "columns"), key, strict=True)
+        )
         with single_threaded_blas():
             return pair_tile(
                 sweep.metrics,
