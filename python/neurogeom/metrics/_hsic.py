@@ -15,7 +15,7 @@ from .. import _validate_pairwise as check
 from .._isa import core
 from .._validate import FloatArray
 from ..representation import UnitBlocks
-from ._streaming import sum_differences
+from ._streaming import responses, sum_differences
 
 _EPS = float(np.finfo(np.float64).eps)
 # Fourth powers of data of this size, and of what centring leaves of them, stay in the range of float64.
@@ -177,7 +177,7 @@ def rbf_gram_of(gram: FloatArray, bandwidth: float, shifted: bool, label: str) -
 def squared_distances(data: FloatArray) -> FloatArray:
     """Squared Euclidean distances of all pairs of rows, each accurate relative to itself."""
     # An outlier moves the mean, and then all others would be far from it and near to each other.
-    data = _about_median(data)
+    data = data - _median_of_stimuli(data)
     found = data @ data.T
     norms = found.diagonal().copy()
     found *= -2.0
@@ -192,19 +192,17 @@ def squared_distances(data: FloatArray) -> FloatArray:
     return found
 
 
-def _about_median(data: FloatArray) -> FloatArray:
-    return np.asarray(data - np.median(data, axis=0))
+def _median_of_stimuli(data: FloatArray) -> FloatArray:
+    return np.asarray(np.median(data, axis=0))
 
 
 def sum_squared_distances(blocks: UnitBlocks) -> FloatArray:
     """Give the same for an item that is read in blocks of units."""
 
-    def maps(block: FloatArray) -> tuple[FloatArray, FloatArray]:
-        rows = _about_median(block)
-        return rows, rows
+    def compute() -> FloatArray:
+        return sum_differences(blocks, responses, _CANCELLED, _median_of_stimuli)
 
-    # A copy, as users of it overwrite it.
-    return blocks.once("squared distances", lambda: sum_differences(blocks, maps, _CANCELLED)).copy()
+    return blocks.once("squared distances", compute).copy()  # as it is overwritten
 
 
 def in_range(data: FloatArray) -> FloatArray:

@@ -17,7 +17,7 @@ from .._validate import FloatArray
 from ..representation import RDM, Data, UnitBlocks
 from ._covariance import Covariance
 from ._folds import Design
-from ._streaming import Maps, deviations, measure_patterns, sum_differences
+from ._streaming import Maps, measure_patterns, responses, sum_differences
 
 KINDS = ("sqeuclidean", "euclidean", "correlation", "cosine", "mahalanobis", "crossnobis", "poisson")
 
@@ -121,10 +121,15 @@ class RDMRule:
             _require_directions(
                 patterns.length[:, 0], self.kind == "correlation", blocks.shape[1], blocks.label
             )
-            square = sum_differences(blocks, lambda block: deviations(patterns.directions(block)), _CANCELLED)
+
+            def directions(block: FloatArray) -> tuple[FloatArray, FloatArray]:
+                rows = patterns.directions(block)
+                return rows, rows
+
+            square = sum_differences(blocks, directions, _CANCELLED)
             square[square <= (2 * _ZERO) ** 2] = 0.0  # of rows of length 1
             return _upper(square) / 2
-        maps: Maps = deviations
+        maps: Maps = responses
         if self.kind == "poisson":
             prior = self.prior_lambda * self.prior_weight
             least = min(_least(block, k * blocks.width) for k, block in enumerate(blocks))
@@ -136,8 +141,7 @@ class RDMRule:
 
     def _rates_and_logarithms(self, block: FloatArray) -> tuple[FloatArray, FloatArray]:
         rates = (block + self.prior_lambda * self.prior_weight) / (1 + self.prior_weight)
-        logarithms = np.log(rates)
-        return rates - rates.mean(axis=0), logarithms - logarithms.mean(axis=0)
+        return rates, np.log(rates)
 
     def _whiten(self, rows: FloatArray, data: FloatArray, label: str) -> FloatArray:
         if self.noise is None:

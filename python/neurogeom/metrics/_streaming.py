@@ -2,7 +2,8 @@
 
 A distance is a sum over units, so that products of blocks add up to it. Where that cancels, differences of
 the stimuli are formed in a second reading, so that what is promised for a whole item holds here too: each
-distance is accurate relative to itself. Sums over blocks of sums within them lose fewer digits than one sum.
+distance is accurate relative to itself, as far as the rows are that it is computed from. (Responses are
+exact; patterns of length 1 and logarithms are rounded to eps of their size.)
 """
 
 from __future__ import annotations
@@ -17,22 +18,32 @@ from numpy.typing import NDArray
 from .._validate import FloatArray
 from ..representation import UnitBlocks
 
-# Two maps of the responses of a block (the same array twice for one map), each without its mean over stimuli.
+# Two maps of the responses of a block; the same array twice for one map.
 Maps: TypeAlias = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
+Centre: TypeAlias = Callable[[FloatArray], FloatArray]
 
 _CHUNK = 1 << 18  # numbers of a block of differences
 
 
-def sum_differences(blocks: UnitBlocks, maps: Maps, cancelled: float) -> FloatArray:
+def mean_of_stimuli(rows: FloatArray) -> FloatArray:
+    """Give the point from which products count rows, by default."""
+    return np.asarray(rows.mean(axis=0))
+
+
+def sum_differences(
+    blocks: UnitBlocks, maps: Maps, cancelled: float, centre: Centre = mean_of_stimuli
+) -> FloatArray:
     """Sums over units of (a_i - a_j) (b_i - b_j), for two maps a and b of the responses.
 
-    Those below the share `cancelled` of (|a_i| + |a_j|) (|b_i| + |b_j|) come from differences, the others
-    from products. Zero on the diagonal.
+    Products are those of rows about their `centre`. Sums below the share `cancelled` of (|a_i| + |a_j|) (|b_i| + |b_j|) come from
+    differences, the others from products. Zero on the diagonal.
     """
     count = blocks.shape[0]
     products, square_a, square_b = np.zeros((count, count)), np.zeros(count), np.zeros(count)
     for block in blocks:
-        a, b = maps(block)
+        rows, others = maps(block)
+        a = rows - centre(rows)
+        b = a if others is rows else others - centre(others)
         products += a @ b.T
         square_a += np.einsum("ij,ij->i", a, a)
         square_b += np.einsum("ij,ij->i", b, b)
@@ -110,7 +121,6 @@ def measure_patterns(blocks: UnitBlocks, centre: bool) -> Patterns:
     return Patterns(exponents[:, None], origin, mean[:, None], np.sqrt(square)[:, None])
 
 
-def deviations(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Give rows without their mean, twice: the maps of squared distances."""
-    centred = rows - rows.mean(axis=0)
-    return centred, centred
+def responses(block: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Take responses as they are: the maps of squared distances."""
+    return block, block

@@ -94,9 +94,9 @@ class GramPart(Part):
 
     def _summed(self, blocks: UnitBlocks) -> tuple[FloatArray, float, float]:
         """Sum the linear Gram matrices of blocks, and of batches of stimuli apart; the last is the spread."""
-        whole = self.batch_size is None
-        batches = _batches(self.batch_size or blocks.shape[0], blocks.shape[0])
-        grams = [LinearGram(batch.stop - batch.start, self.center) for batch in batches]
+        n_stimuli = blocks.shape[0]
+        batches = [slice(n_stimuli)] if self.batch_size is None else _batches(self.batch_size, n_stimuli)
+        grams = [LinearGram(len(range(n_stimuli)[batch]), self.center) for batch in batches]
         for block in blocks:
             for gram, batch in zip(grams, batches, strict=True):
                 gram.add(block[batch])
@@ -104,7 +104,7 @@ class GramPart(Part):
         if size:
             for gram in grams:
                 gram.rescale(size)
-        if whole:
+        if self.batch_size is None:
             return *grams[0].finish(self.estimator), size
         found = [gram.finish("debiased") for gram in grams]
         return *_chained(found, batches), size
