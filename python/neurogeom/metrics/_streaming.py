@@ -35,8 +35,8 @@ def sum_differences(
 ) -> FloatArray:
     """Sums over units of (a_i - a_j) (b_i - b_j), for two maps a and b of the responses.
 
-    Products are those of rows about their `centre`. Sums below the share `cancelled` of (|a_i| + |a_j|) (|b_i| + |b_j|) come from
-    differences, the others from products. Zero on the diagonal.
+    Products are those of rows about their `centre`. Sums below the share `cancelled` of
+    (|a_i| + |a_j|) (|b_i| + |b_j|) come from differences, the others from products. Zero on the diagonal.
     """
     count = blocks.shape[0]
     products, square_a, square_b = np.zeros((count, count)), np.zeros(count), np.zeros(count)
