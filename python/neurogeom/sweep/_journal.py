@@ -64,7 +64,7 @@ def hardware() -> dict[str, Any]:
     ]
     return {
         "process": process_name(),
-        "cpu": _cpu_model(),
+        "processor": _cpu_model(),
         "cores": _threads.available_cores(),
         "isa": build_info()["isa"],
         "blas": sorted(set(blas)),
