@@ -71,7 +71,8 @@ class Measurements:
         means = [
             float(np.mean([v for n, v in zip(self.sizes, values, strict=True) if n == k])) for k in known
         ]
-        return np.interp(np.asarray(sizes, dtype=float), known, means)
+        found: FloatArray = np.interp(np.asarray(sizes, dtype=float), known, means)
+        return found
 
 
 def calibrate(folder: Path) -> Measurements:
@@ -101,7 +102,9 @@ def _measure_pairs(sweep: PairSweep, folder: Path) -> Measurements:
     baseline = anonymous_bytes()
     memory = PeakMemory(0.001)
     prepared: list[Prepared] = []
-    sizes, seconds, records = [], [], []
+    sizes: list[int] = []
+    seconds: list[float] = []
+    records: list[int] = []
     preparing = 0
     for number in _spread(sweep.items):
         if len(prepared) >= _FEWEST_ITEMS and sum(seconds) > _PREPARING:

@@ -142,7 +142,7 @@ def estimate(
         peak = found.baseline + max(working, cache + found.preparing * limits.n_threads)
         if peak > limits.max_ram:  # items are prepared before tiles are computed, so the cache may give way
             peak = found.baseline + max(working, found.preparing * limits.n_threads + block)
-        read = input_bytes + loads * float(records.mean())
+        read = input_bytes + int(loads * float(records.mean()))
     check.require_memory(peak <= limits.max_ram, peak, limits.max_ram, found.baseline, found.preparing)
     seconds = costs["prepare_seconds"] + costs["unit_seconds"] + len(tiles) * _PER_TILE
     margin = 1 + _UNKNOWN + 2 * spread

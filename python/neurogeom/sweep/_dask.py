@@ -100,7 +100,7 @@ def _drain(
                     killed.append((task, f"its workers died ({error})"))
             if progress is not None:
                 progress.one_more()
-    except (distributed.CommClosedError, TimeoutError, StopIteration) as error:
+    except (distributed.comm.CommClosedError, TimeoutError, StopIteration) as error:
         return f"the Dask scheduler was lost ({type(error).__name__})"
     finally:
         for future in running:
@@ -128,10 +128,8 @@ class _Progress:
 def _distributed() -> Any:
     try:
         import distributed
-        from distributed.comm.core import CommClosedError
     except ImportError:
         raise check.missing_extra("a Dask client", "distributed", "distributed") from None
-    distributed.CommClosedError = CommClosedError
     return distributed
 
 

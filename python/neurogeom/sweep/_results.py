@@ -227,7 +227,7 @@ def _rows(found: Any) -> Iterator[list[Any]]:
     if isinstance(found, CapacityTable):
         table = found._columns()
         yield list(table)
-        yield from zip(*(column.tolist() for column in table.values()), strict=True)  # type: ignore[misc]
+        yield from zip(*(column.tolist() for column in table.values()), strict=True)
         return
     extra = [
         name for name in ("held_out", *NULL_FIELDS) if getattr(next(iter(found.values())), name) is not None

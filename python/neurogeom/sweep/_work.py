@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from .. import _validate_sweep as check
@@ -36,7 +36,7 @@ class Worker:
         Threads of one item or tile.
     """
 
-    def __init__(self, path: Path | str, n_threads: int) -> None:
+    def __init__(self, path: str | os.PathLike[str], n_threads: int) -> None:
         self.store = Store(path)
         self.sweep = load_sweep(self.store)
         check.require_same_version(self.store.plan["version"], VERSION, self.store.path)
