@@ -71,8 +71,13 @@ def require_finite(array: AnyArray, name: str) -> None:
         if bad.any():
             first = np.argwhere(bad)[0]
             position = (int(first[0]) + start, *(int(i) for i in first[1:]))
-            shown = ", ".join(map(str, position))
-            raise ValueError(f"{name}[{shown}] is {array[position]}; all values must be finite")
+            refuse_not_finite(name, position, array[position])
+
+
+def refuse_not_finite(name: str, position: tuple[int, ...], value: Any) -> None:
+    """Refuse a NaN or infinity."""
+    shown = ", ".join(map(str, position))
+    raise ValueError(f"{name}[{shown}] is {value}; all values must be finite")
 
 
 def require_magnitude(scale: float, name: str) -> None:

@@ -19,7 +19,7 @@ from ._validate import (
 )
 
 # Data whose squares leave the range of float64 in sums.
-_SMALLEST, _LARGEST = 1e-140, 1e140
+SMALLEST, LARGEST = 1e-140, 1e140
 
 
 def as_responses(value: Any, name: str) -> AnyArray:
@@ -71,8 +71,12 @@ def require_same_stimuli(
 
 def require_normal_range(array: FloatArray, name: str) -> None:
     """Refuse data whose squares overflow or underflow."""
-    size = max(float(array.max()), -float(array.min()))
-    if size != 0 and not _SMALLEST < size < _LARGEST:
+    require_normal_size(max(float(array.max()), -float(array.min())), name)
+
+
+def require_normal_size(size: float, name: str) -> None:
+    """Refuse data the largest of which have such a size that squares overflow or underflow."""
+    if size != 0 and not SMALLEST < size < LARGEST:
         raise ValueError(
             f"{name} has values of the order {size:.3g}, whose squares leave the range of float64: rescale it"
         )

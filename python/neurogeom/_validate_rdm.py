@@ -85,13 +85,12 @@ def refuse_degenerate_pattern(label: str, stimulus: int, problem: str, what: str
     raise ValueError(f"in {label}, stimulus {stimulus} {problem}, so that its {what} is not defined")
 
 
-def require_rates(array: FloatArray, name: str, prior: float) -> None:
-    """Refuse firing rates that are negative, or zero without a prior."""
-    least = float(array.min())
+def require_rates(found: tuple[float, int, int], name: str, prior: float) -> None:
+    """Refuse firing rates the least of which (with its position) is negative, or zero without a prior."""
+    least, row, column = found
     if least < 0 or (least == 0 and prior == 0):
-        position = ", ".join(str(int(i)) for i in np.unravel_index(int(np.argmin(array)), array.shape))
         problem = "must not be negative" if least < 0 else "must be positive where the prior has no weight"
-        raise ValueError(f"{name}[{position}] is {least:g}; rates of the Poisson measure {problem}")
+        raise ValueError(f"{name}[{row}, {column}] is {least:g}; rates of the Poisson measure {problem}")
 
 
 def require_not_negative(value: float, name: str) -> None:

@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import NDArray
 
-from .. import _validate_pairwise as check
 from .._validate import FloatArray
+from ..representation import UnitBlocks
+from ._reduction import (
+    Reduced,
+    balance,
+    balance_blocks,
+    lower_trapezoid,
+    reduce_blocks,
+    reduce_stimuli,
+)
 from .base import Part
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -54,7 +60,18 @@ class FactorPart(Part):
 
     def prepare(self, data: FloatArray, label: str) -> Factor:
         """Reduce one item."""
-        reduced = reduce_stimuli(data, self.center, label)
+        return self._factor(reduce_stimuli(data, self.center, label), label)
+
+    @property
+    def streams(self) -> bool:
+        """Whether blocks of units suffice; maps of units do not fit in memory where the item does not."""
+        return not self.keep_map
+
+    def prepare_blocks(self, blocks: UnitBlocks) -> Factor:
+        """Reduce one item that is read in blocks."""
+        return self._factor(reduce_blocks(blocks, self.center), blocks.label)
+
+    def _factor(self, reduced: Reduced, label: str) -> Factor:
         norm = float(np.linalg.norm(reduced.matrix))
         matrix = reduced.matrix / norm
         if self.keep_map:
@@ -85,6 +102,15 @@ class SpectrumPart(Part):
     def prepare(self, data: FloatArray, label: str) -> Factor:
         """Decompose one item."""
         return self.decompose(reduce_stimuli(data, self.center, label), data.shape, label)
+
+    @property
+    def streams(self) -> bool:
+        """Whether blocks of units suffice; maps of units do not fit in memory where the item does not."""
+        return not self.keep_map
+
+    def prepare_blocks(self, blocks: UnitBlocks) -> Factor:
+        """Decompose one item that is read in blocks."""
+        return self.decompose(reduce_blocks(blocks, self.center), blocks.shape, blocks.label)
 
     def decompose(self, reduced: Reduced, shape: tuple[int, ...], label: str, noise: float = 0.0) -> Factor:
         """Decompose a reduced item, some singular values of which may be noise of this size."""
@@ -122,36 +148,41 @@ class BasisPart(Part):
     def prepare(self, data: FloatArray, label: str) -> Factor:
         """Find the numerical rank of one item and a basis."""
         reduced = reduce_stimuli(data, self.center, label)
-        part = SpectrumPart(self.center, self.rank_tolerance, self.keep_map)
         if self.keep_map:
             # For other stimuli the shortest map counts, which does not depend on the basis of the units.
+            part = SpectrumPart(self.center, self.rank_tolerance, keep_map=True)
             found = part.decompose(reduced, data.shape, label)
             assert found.map is not None
             root = math.sqrt(found.rank)
             return dataclasses.replace(found, matrix=found.matrix / root, map=found.map / root)
-        scale = float(np.linalg.norm(reduced.matrix)) * reduced.size
-        noise = 0.0
         if self.rank_tolerance is None:
-            reduced, noise = self._balanced(reduced, data)
+            reduced, scale, noise = balance(reduced, data, self.center)
+            return self._orthonormal(reduced, scale, noise, data.shape, label)
+        scale = float(np.linalg.norm(reduced.matrix)) * reduced.size
+        return self._orthonormal(reduced, scale, 0.0, data.shape, label)
+
+    @property
+    def streams(self) -> bool:
+        """Whether blocks of units suffice; maps of units do not fit in memory where the item does not."""
+        return not self.keep_map
+
+    def prepare_blocks(self, blocks: UnitBlocks) -> Factor:
+        """Find the numerical rank of one item that is read in blocks, and a basis."""
+        if self.rank_tolerance is None:
+            return self._orthonormal(*balance_blocks(blocks, self.center), blocks.shape, blocks.label)
+        reduced = reduce_blocks(blocks, self.center)
+        scale = float(np.linalg.norm(reduced.matrix)) * reduced.size
+        return self._orthonormal(reduced, scale, 0.0, blocks.shape, blocks.label)
+
+    def _orthonormal(
+        self, reduced: Reduced, scale: float, noise: float, shape: tuple[int, ...], label: str
+    ) -> Factor:
         basis = self._well_conditioned_basis(lower_trapezoid(reduced.matrix), noise)
         if basis is None:
-            basis = lower_trapezoid(part.decompose(reduced, data.shape, label, noise).matrix)
+            part = SpectrumPart(self.center, self.rank_tolerance)
+            basis = lower_trapezoid(part.decompose(reduced, shape, label, noise).matrix)
         rank = basis.shape[1]
         return Factor(label, basis / math.sqrt(rank), scale, rank, len(basis), trapezoidal=True)
-
-    def _balanced(self, reduced: Reduced, data: FloatArray) -> tuple[Reduced, float]:
-        """Bring units to one scale, and bound what rounding of means then makes of zero singular values.
-
-        The column space does not depend on the scales of units, but the accuracy of its basis does.
-        """
-        norms = np.linalg.norm(reduced.matrix, axis=0)
-        _, exponents = np.frexp(norms)
-        balanced = reduced._replace(matrix=np.ldexp(reduced.matrix, -exponents))
-        if not self.center:
-            return balanced, 0.0
-        largest = np.abs(data[:, reduced.kept]).max(axis=0) / reduced.size
-        rounding = np.ldexp(_EPS * math.sqrt(len(data)) * largest, -exponents)
-        return balanced, 2 * float(np.linalg.norm(rounding))
 
     def _well_conditioned_basis(self, factor: FloatArray, noise: float) -> FloatArray | None:
         """Orthonormalise the columns of a trapezoid, which keeps it one; None if its rank is in doubt."""
@@ -169,53 +200,6 @@ class BasisPart(Part):
     def prepare_held_out(self, record: Factor, data: FloatArray, label: str) -> Factor:
         """Put other stimuli into the coordinates of the basis."""
         return hold_out(record, data, keep_outside=False)
-
-
-class Reduced(NamedTuple):
-    """A centred representation without what cannot matter; see :func:`reduce_stimuli`."""
-
-    matrix: FloatArray
-    size: float  # the power of two that it was divided by
-    mean: FloatArray
-    kept: NDArray[np.intp]  # units that vary
-
-    def for_all_units(self, rows: FloatArray) -> FloatArray:
-        """Put rows for units that vary among zeros for the others."""
-        full = np.zeros((len(self.mean), rows.shape[1]))
-        full[self.kept] = rows
-        return full
-
-
-def reduce_stimuli(data: FloatArray, center: bool, label: str) -> Reduced:
-    """Centre a representation; drop units that do not vary and the stimulus direction that this empties."""
-    mean = data.mean(axis=0) if center else np.zeros(data.shape[1])
-    centered = data - mean
-    if center:
-        rest = centered.mean(axis=0)  # what rounding of the mean left over
-        centered -= rest
-        mean = mean + rest
-    largest = np.maximum(centered.max(axis=0), -centered.min(axis=0))
-    # What rounding of the mean makes of a constant is no variation.
-    noise = 8 * _EPS * np.maximum(data.max(axis=0), -data.min(axis=0)) if center else 0.0
-    (kept,) = np.nonzero(largest > noise)
-    check.require_spread(float(kept.size), label)
-    if kept.size < data.shape[1]:
-        centered = centered[:, kept]
-    size = math.ldexp(1.0, math.frexp(float(largest[kept].max()))[1])
-    centered /= size
-    if center:
-        # A Householder reflection takes the vector of ones, which the columns are orthogonal to, to the first
-        # axis.
-        centered = centered[1:] - centered[0] / (1.0 + math.sqrt(len(data)))
-    return Reduced(centered, size, mean, kept)
-
-
-def lower_trapezoid(matrix: FloatArray) -> FloatArray:
-    """The L of matrix = L Q: rows with the same inner products, and zeros right of the diagonal."""
-    upper = np.asarray(np.linalg.qr(matrix.T, mode="r"))
-    # Signs are a convention: with a positive diagonal L depends on the inner products only.
-    signs = np.where(np.diagonal(upper) < 0, -1.0, 1.0)
-    return np.ascontiguousarray((upper * signs[:, None]).T)
 
 
 def hold_out(record: Factor, data: FloatArray, keep_outside: bool) -> Factor:

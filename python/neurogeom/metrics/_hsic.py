@@ -14,6 +14,8 @@ import scipy.spatial.distance
 from .. import _validate_pairwise as check
 from .._isa import core
 from .._validate import FloatArray
+from ..representation import UnitBlocks
+from ._streaming import responses, sum_differences
 
 _EPS = float(np.finfo(np.float64).eps)
 # Fourth powers of data of this size, and of what centring leaves of them, stay in the range of float64.
@@ -34,10 +36,56 @@ def packed_linear_gram(data: FloatArray, estimator: str, center: bool) -> tuple[
         data = data - data[0]
         data -= data.mean(axis=0)
     squared = float(np.vdot(data, data))
-    count = len(data)
     packed = core.packed_gram(np.ascontiguousarray(data))
+    return _estimated(packed, squared, data.shape, estimator)
+
+
+class LinearGram:
+    """The sum of the Gram matrices of blocks of units of one representation, packed.
+
+    Sums are in units of the largest power of two so far, which is exact, so that fourth powers stay in range.
+    """
+
+    def __init__(self, n_stimuli: int, center: bool) -> None:
+        self.n_stimuli, self.center = n_stimuli, center
+        self.size, self._n_units, self._squared = 0.0, 0, 0.0
+        self._packed = np.zeros(n_stimuli * (n_stimuli + 1) // 2)
+
+    def add(self, block: FloatArray) -> None:
+        """Add all stimuli of some units."""
+        self._n_units += block.shape[1]
+        if self.center:  # as in packed_linear_gram; each block has the means of its units
+            block = block - block[0]
+            block -= block.mean(axis=0)
+        largest = max(float(block.max()), -float(block.min()))
+        if largest == 0:
+            return
+        size = math.ldexp(1.0, math.frexp(largest)[1])
+        if size > self.size:
+            self.rescale(size)
+        block = block / self.size
+        self._packed += core.packed_gram(block)
+        self._squared += float(np.vdot(block, block))
+
+    def rescale(self, size: float) -> None:
+        """Count in units of another power of two."""
+        ratio = self.size / size
+        self._packed *= ratio * ratio
+        self._squared *= ratio * ratio
+        self.size = size
+
+    def finish(self, estimator: str) -> tuple[FloatArray, float]:
+        """Give what `packed_linear_gram` gives, up to a factor; the sum is used up."""
+        return _estimated(self._packed, self._squared, (self.n_stimuli, self._n_units), estimator)
+
+
+def _estimated(
+    packed: FloatArray, squared: float, shape: tuple[int, ...], estimator: str
+) -> tuple[FloatArray, float]:
+    """Turn a packed Gram matrix, that of centred data or to be left uncentred, into what is estimated."""
+    count = shape[0]
     vector, diagonal = packed[:-count], packed[-count:]
-    noise = 8 * max(data.shape) * _EPS * squared
+    noise = 8 * max(shape) * _EPS * squared
     if estimator == "biased":
         # It counts the diagonal, so that only data without spread have none.
         diagonal /= math.sqrt(2)
@@ -114,7 +162,11 @@ def rbf_gram(data: FloatArray, bandwidth: float, shifted: bool, label: str) -> F
     With `shifted` a constant is subtracted where that saves digits of a K of nearly equal entries; centring
     takes it out anyway.
     """
-    gram = squared_distances(data)
+    return rbf_gram_of(squared_distances(data), bandwidth, shifted, label)
+
+
+def rbf_gram_of(gram: FloatArray, bandwidth: float, shifted: bool, label: str) -> FloatArray:
+    """Do the same with squared distances, which are overwritten."""
     median = float(np.median(np.sqrt(_pack(gram, None, False))))
     check.require_median(median, label)
     scale = bandwidth * median
@@ -125,7 +177,7 @@ def rbf_gram(data: FloatArray, bandwidth: float, shifted: bool, label: str) -> F
 def squared_distances(data: FloatArray) -> FloatArray:
     """Squared Euclidean distances of all pairs of rows, each accurate relative to itself."""
     # An outlier moves the mean, and then all others would be far from it and near to each other.
-    data = data - np.median(data, axis=0)
+    data = data - _median_of_stimuli(data)
     found = data @ data.T
     norms = found.diagonal().copy()
     found *= -2.0
@@ -138,6 +190,19 @@ def squared_distances(data: FloatArray) -> FloatArray:
             found[i, near] = found[near, i] = exact
     np.fill_diagonal(found, 0.0)
     return found
+
+
+def _median_of_stimuli(data: FloatArray) -> FloatArray:
+    return np.asarray(np.median(data, axis=0))
+
+
+def sum_squared_distances(blocks: UnitBlocks) -> FloatArray:
+    """Give the same for an item that is read in blocks of units."""
+
+    def compute() -> FloatArray:
+        return sum_differences(blocks, responses, _CANCELLED, _median_of_stimuli)
+
+    return blocks.once("squared distances", compute).copy()  # as it is overwritten
 
 
 def in_range(data: FloatArray) -> FloatArray:

@@ -14,9 +14,10 @@ import numpy as np
 
 from .. import _validate, _validate_rdm
 from .._validate import FloatArray
-from ..representation import RDM, Data
+from ..representation import RDM, Data, UnitBlocks
 from ._covariance import Covariance
 from ._folds import Design
+from ._streaming import Maps, measure_patterns, responses, sum_differences
 
 KINDS = ("sqeuclidean", "euclidean", "correlation", "cosine", "mahalanobis", "crossnobis", "poisson")
 
@@ -91,7 +92,7 @@ class RDMRule:
             return found
         if self.kind == "poisson":
             prior = self.prior_lambda * self.prior_weight
-            _validate_rdm.require_rates(data, label, prior)
+            _validate_rdm.require_rates(_least(data), label, prior)
             rates = (data + prior) / (1 + self.prior_weight)
             found = _bilinear(rates, np.log(rates))
         elif self.design is not None:
@@ -104,6 +105,43 @@ class RDMRule:
             found = _bilinear(self._whiten(rows, data, label), rounded=self.noise is not None)
         found /= data.shape[1]
         return np.sqrt(found) if self.kind == "euclidean" else found
+
+    @property
+    def streams(self) -> bool:
+        """Whether an item may come in blocks of units; a noise covariance and folds need all of them."""
+        return self.kind in ("sqeuclidean", "euclidean", "correlation", "cosine", "poisson")
+
+    def condensed_blocks(self, blocks: UnitBlocks) -> FloatArray:
+        """Compute the dissimilarities of an item that is read in blocks; not to be written to."""
+        return blocks.once(self, lambda: self._condensed_blocks(blocks))
+
+    def _condensed_blocks(self, blocks: UnitBlocks) -> FloatArray:
+        if self.kind in ("correlation", "cosine"):
+            patterns = measure_patterns(blocks, self.kind == "correlation")
+            _require_directions(
+                patterns.length[:, 0], self.kind == "correlation", blocks.shape[1], blocks.label
+            )
+
+            def directions(block: FloatArray) -> tuple[FloatArray, FloatArray]:
+                rows = patterns.directions(block)
+                return rows, rows
+
+            square = sum_differences(blocks, directions, _CANCELLED)
+            square[square <= (2 * _ZERO) ** 2] = 0.0  # of rows of length 1
+            return _upper(square) / 2
+        maps: Maps = responses
+        if self.kind == "poisson":
+            prior = self.prior_lambda * self.prior_weight
+            least = min(_least(block, k * blocks.width) for k, block in enumerate(blocks))
+            _validate_rdm.require_rates(least, blocks.label, prior)
+            maps = self._rates_and_logarithms
+        found = _upper(sum_differences(blocks, maps, _CANCELLED))
+        found /= blocks.shape[1]
+        return np.sqrt(found) if self.kind == "euclidean" else found
+
+    def _rates_and_logarithms(self, block: FloatArray) -> tuple[FloatArray, FloatArray]:
+        rates = (block + self.prior_lambda * self.prior_weight) / (1 + self.prior_weight)
+        return rates, np.log(rates)
 
     def _whiten(self, rows: FloatArray, data: FloatArray, label: str) -> FloatArray:
         if self.noise is None:
@@ -125,14 +163,25 @@ def _directions(data: FloatArray, centre: bool, label: str) -> FloatArray:
         rows -= rows.mean(axis=1, keepdims=True)
         rows -= rows.mean(axis=1, keepdims=True)
     lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    _require_directions(lengths, centre, data.shape[1], label)
+    rows /= lengths[:, None]
+    return rows
+
+
+def _require_directions(lengths: FloatArray, centre: bool, n_units: int, label: str) -> None:
+    """Refuse rows of length zero, given lengths of rows whose largest entry was about 1 before centring."""
     # Values that differ by rounding only have no direction either.
-    flat = lengths <= (8 * _EPS * np.sqrt(data.shape[1]) if centre else 0)
+    flat = lengths <= (8 * _EPS * np.sqrt(n_units) if centre else 0)
     if flat.any():
         problem = "has the same response in all units" if centre else "has no response in any unit"
         what = "correlation with others" if centre else "angle to others"
         _validate_rdm.refuse_degenerate_pattern(label, int(np.argmax(flat)), problem, what)
-    rows /= lengths[:, None]
-    return rows
+
+
+def _least(data: FloatArray, first_unit: int = 0) -> tuple[float, int, int]:
+    """Give the least entry and its position."""
+    row, column = np.unravel_index(int(np.argmin(data)), data.shape)
+    return float(data[row, column]), int(row), int(column) + first_unit
 
 
 def _upper(square: FloatArray) -> FloatArray:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .. import _validate_rdm as check
 from .._isa import core
 from .._validate import FloatArray
-from ..representation import Data
+from ..representation import Data, UnitBlocks
 from ._covariance import Covariance
 from ._rdm import RDMRule
 from .base import Part, Product, Tile
@@ -43,7 +43,18 @@ class RDMVector(Part):
 
     def prepare(self, data: Data, label: str) -> FloatArray:
         """Compute the dissimilarities and turn them into the vector."""
-        values = self.rule.condensed(data, label)
+        return self._vector(self.rule.condensed(data, label), label)
+
+    @property
+    def streams(self) -> bool:
+        """Whether blocks of units suffice."""
+        return self.rule.streams
+
+    def prepare_blocks(self, blocks: UnitBlocks) -> FloatArray:
+        """Do the same for an item that is read in blocks."""
+        return self._vector(self.rule.condensed_blocks(blocks), blocks.label)
+
+    def _vector(self, values: FloatArray, label: str) -> FloatArray:
         if self.compare in ("spearman", "rho-a"):
             ranks = _centred_ranks(values, label)
             return _unit(ranks) if self.compare == "spearman" else ranks * np.sqrt(12 / _cubes(len(ranks)))
@@ -101,7 +112,18 @@ class RDMRanks(Part):
 
     def prepare(self, data: Data, label: str) -> Ranked:
         """Compute the dissimilarities and sort them."""
-        values = self.rule.condensed(data, label)
+        return self._ranked(self.rule.condensed(data, label), label)
+
+    @property
+    def streams(self) -> bool:
+        """Whether blocks of units suffice."""
+        return self.rule.streams
+
+    def prepare_blocks(self, blocks: UnitBlocks) -> Ranked:
+        """Do the same for an item that is read in blocks."""
+        return self._ranked(self.rule.condensed_blocks(blocks), blocks.label)
+
+    def _ranked(self, values: FloatArray, label: str) -> Ranked:
         order, starts, lengths = _sorted_runs(values, label)
         rank = np.empty(len(values), dtype=np.int32)
         rank[order] = np.repeat(np.arange(len(starts), dtype=np.int32), lengths)

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from .._validate import FloatArray
-from ._factors import BasisPart, Factor, SpectrumPart, lower_trapezoid
+from ..representation import UnitBlocks
+from ._factors import BasisPart, Factor, SpectrumPart
+from ._reduction import lower_trapezoid
 from .base import Mask, Part, Prepared
 
 # Singular values that agree to this, in units of the largest, are equal: components are not determined.
@@ -39,7 +41,18 @@ class LeadingPart(Part):
 
     def prepare(self, data: FloatArray, label: str) -> Leading:
         """Find the components of one item."""
-        found = SpectrumPart(self.center).prepare(data, label)
+        return self._leading(SpectrumPart(self.center).prepare(data, label))
+
+    @property
+    def streams(self) -> bool:
+        """Whether blocks of units suffice."""
+        return True
+
+    def prepare_blocks(self, blocks: UnitBlocks) -> Leading:
+        """Find the components of one item that is read in blocks."""
+        return self._leading(SpectrumPart(self.center).prepare_blocks(blocks))
+
+    def _leading(self, found: Factor) -> Leading:
         assert found.singular is not None
         if self.n_components is None:
             kept = _components_that_explain(found.singular, self.variance)
@@ -49,7 +62,7 @@ class LeadingPart(Part):
         determined = kept == found.rank or float(cut[0] - cut[1]) > _TIE * float(found.singular[0])
         matrix = lower_trapezoid(found.matrix[:, :kept]) / math.sqrt(kept)
         return Leading(
-            label, matrix, found.scale, kept, found.size, trapezoidal=True, is_determined=determined
+            found.label, matrix, found.scale, kept, found.size, trapezoidal=True, is_determined=determined
         )
 
 

@@ -2,7 +2,8 @@
 
 ::
 
-    items --read once--> Part.prepare --> records        (per item)
+    items --read once--> Part.prepare --> records        (per item; a large one goes through in blocks of its
+                                                          units: Part.prepare_blocks)
     records of two blocks --> Product.compute --> arrays (per tile, once for all metrics that ask)
     Metric.pair(tile, products) --> values               (per tile)
     Metric.finish(values) --> distances or similarities  (elementwise)
@@ -30,7 +31,7 @@ from numpy.typing import NDArray
 from .. import _validate_pairwise as check
 from .._threads import resolve_threads, single_threaded_blas
 from .._validate import FloatArray
-from ..representation import RDM, Data, Item, as_items, require_same_stimuli
+from ..representation import RDM, Data, Item, UnitBlocks, as_items, require_same_stimuli
 
 Mask: TypeAlias = NDArray[np.bool_]
 Prepared: TypeAlias = dict[Hashable, Any]
@@ -72,6 +73,18 @@ class Part:
 
     def prepare(self, data: Any, label: str) -> Any:
         """Compute the record of one item; errors name it by `label`."""
+        raise NotImplementedError
+
+    @property
+    def streams(self) -> bool:
+        """Whether `prepare_blocks` exists, so that items that are larger than memory can be prepared."""
+        return False
+
+    def prepare_blocks(self, blocks: UnitBlocks) -> Any:
+        """Compute the record of one large item, to rounding that of `prepare`, from blocks of its units.
+
+        Blocks may be iterated several times; each time reads the item.
+        """
         raise NotImplementedError
 
     def prepare_held_out(self, record: Any, data: FloatArray, label: str) -> Any:
@@ -192,21 +205,41 @@ class Similarity(Metric):
 
 
 def prepare_item(metrics: Sequence[Metric], item: Item, test: Item | None = None) -> Prepared:
-    """Read an item once and compute all that the metrics need of it."""
-    data = item.read()
+    """Read an item once and compute all that the metrics need of it.
+
+    A large item is read in blocks, as often as parts need that, or once as a whole if some part needs all of
+    it. What a part makes of an item is the same in both cases.
+    """
+    held: Data | None = None
+    blocks: UnitBlocks | None = None
+    if item.is_large and test is None and all(streams(metric) for metric in metrics):
+        blocks = item.unit_blocks()
+    else:
+        held = item.read()
+        if item.is_large:
+            blocks = UnitBlocks(held, item.label, is_checked=True)
     held_out = None if test is None else test.read()
     assert not isinstance(held_out, RDM)  # which has no units, so that the check of their number fails
     prepared: Prepared = {}
     for metric in metrics:
         for part in metric.parts(held_out is not None):
             if part not in prepared:
-                if isinstance(data, RDM) and not part.takes_rdm:
+                if isinstance(held, RDM) and not part.takes_rdm:
                     check.refuse_rdm(item.label, metric.name)
-                prepared[part] = part.prepare(data, item.label)
+                if blocks is not None and part.streams:
+                    prepared[part] = part.prepare_blocks(blocks)
+                else:
+                    prepared[part] = part.prepare(held, item.label)
                 if held_out is not None and test is not None:
                     prepared[part] = part.prepare_held_out(prepared[part], held_out, test.label)
-        prepared[metric] = metric.prepare(data, item.label)
+        # Metrics that stream leave this to their parts.
+        prepared[metric] = None if held is None else metric.prepare(held, item.label)
     return prepared
+
+
+def streams(metric: Metric) -> bool:
+    """Say whether a metric can prepare items that are larger than memory, from blocks of their units."""
+    return type(metric).prepare is Metric.prepare and all(part.streams for part in metric.parts())
 
 
 def warn_of(metrics: Sequence[Metric], items: Sequence[Prepared]) -> None:

@@ -11,7 +11,8 @@ from .. import _validate
 from .. import _validate_pairwise as check
 from .._validate import FloatArray
 from ._cores import NuclearNorm, WeightedSquares
-from ._factors import BasisPart, reduce_stimuli
+from ._factors import BasisPart
+from ._reduction import reduce_stimuli
 from ._subspaces import LeadingPart, orthonormal, ranks_of, remark_full_rank, remark_ties
 from .base import Part, Prepared, Product, Products, Similarity, Tile, map_pairs
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 from .. import _validate
 from .. import _validate_pairwise as check
 from .._validate import FloatArray
-from ._hsic import in_range, packed_gram, packed_linear_gram, rbf_gram
+from ..representation import UnitBlocks
+from ._hsic import (
+    LinearGram,
+    in_range,
+    packed_gram,
+    packed_linear_gram,
+    rbf_gram,
+    rbf_gram_of,
+    sum_squared_distances,
+)
 from ._vectors import InnerProduct
 from .base import Metric, Part, Products, Tile
 
@@ -58,6 +67,48 @@ class GramPart(Part):
         vector /= norm
         return vector
 
+    @property
+    def streams(self) -> bool:
+        """Whether blocks of units suffice; each batch of an RBF kernel would need readings of its own."""
+        return self.kernel == "linear" or (self.kernel == "rbf" and self.batch_size is None)
+
+    def prepare_blocks(self, blocks: UnitBlocks) -> FloatArray:
+        """Compute the vector of one item that is read in blocks."""
+        n_stimuli, label = blocks.shape[0], blocks.label
+        if self.estimator != "biased":
+            check.require_stimuli(n_stimuli, _LEAST_STIMULI, label, f"CKA ({self.estimator})")
+        if self.batch_size is not None:
+            check.require_batch(self.batch_size, n_stimuli, label)
+        if self.kernel == "linear":
+            vector, noise, spread = self._summed(blocks)
+        else:
+            gram = rbf_gram_of(sum_squared_distances(blocks), self.bandwidth, self.center, label)
+            vector, noise = packed_gram(gram, self.estimator, self.center)
+            spread = 1.0  # as there is a median distance
+        norm = float(np.linalg.norm(vector))
+        if not norm > noise:
+            check.require_spread(spread, label)
+            check.refuse_zero_gram(label)
+        vector /= norm
+        return vector
+
+    def _summed(self, blocks: UnitBlocks) -> tuple[FloatArray, float, float]:
+        """Sum the linear Gram matrices of blocks, and of batches of stimuli apart; the last is the spread."""
+        n_stimuli = blocks.shape[0]
+        batches = [slice(n_stimuli)] if self.batch_size is None else _batches(self.batch_size, n_stimuli)
+        grams = [LinearGram(len(range(n_stimuli)[batch]), self.center) for batch in batches]
+        for block in blocks:
+            for gram, batch in zip(grams, batches, strict=True):
+                gram.add(block[batch])
+        size = max(gram.size for gram in grams)
+        if size:
+            for gram in grams:
+                gram.rescale(size)
+        if self.batch_size is None:
+            return *grams[0].finish(self.estimator), size
+        found = [gram.finish("debiased") for gram in grams]
+        return *_chained(found, batches), size
+
     def _packed(self, data: FloatArray, estimator: str, label: str) -> tuple[FloatArray, float]:
         if self.kernel == "linear":
             return packed_linear_gram(data, estimator, self.center)
@@ -71,16 +122,27 @@ class GramPart(Part):
 
     def _packed_batches(self, data: FloatArray, size: int, label: str) -> tuple[FloatArray, float]:
         """Chain the U-centred batches; the unbiased HSIC of each counts in proportion to its stimuli."""
-        starts = list(range(0, len(data), size))
-        if len(data) - starts[-1] < _LEAST_STIMULI:
-            starts.pop()
-        vectors, squared_noise = [], 0.0
-        for start, end in zip(starts, [*starts[1:], len(data)], strict=True):
-            vector, noise = self._packed(data[start:end], "debiased", f"{label}[{start}:{end}]")
-            weight = 1 / math.sqrt(end - start - 3)
-            vectors.append(vector * weight)
-            squared_noise += (noise * weight) ** 2
-        return np.concatenate(vectors), math.sqrt(squared_noise)
+        batches = _batches(size, len(data))
+        found = [
+            self._packed(data[batch], "debiased", f"{label}[{batch.start}:{batch.stop}]") for batch in batches
+        ]
+        return _chained(found, batches)
+
+
+def _batches(size: int, n_stimuli: int) -> list[slice]:
+    """Give consecutive batches; too few stimuli that are left over join the last one."""
+    starts = list(range(0, n_stimuli, size))
+    if n_stimuli - starts[-1] < _LEAST_STIMULI:
+        starts.pop()
+    return [slice(start, end) for start, end in zip(starts, [*starts[1:], n_stimuli], strict=True)]
+
+
+def _chained(found: Sequence[tuple[FloatArray, float]], batches: Sequence[slice]) -> tuple[FloatArray, float]:
+    """Chain vectors of batches with their weights, and add up their noise."""
+    weights = [1 / math.sqrt(batch.stop - batch.start - 3) for batch in batches]
+    noise = sum((noise * weight) ** 2 for (_, noise), weight in zip(found, weights, strict=True))
+    vectors = [vector * weight for (vector, _), weight in zip(found, weights, strict=True)]
+    return np.concatenate(vectors), math.sqrt(noise)
 
 
 class CKA(Metric):

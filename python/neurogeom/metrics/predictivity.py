@@ -11,8 +11,10 @@ import numpy as np
 from .. import _validate
 from .. import _validate_pairwise as check
 from .._validate import FloatArray
+from ..representation import UnitBlocks
 from ._cores import WeightedSquares, Weighting
-from ._factors import Factor, SpectrumPart, lower_trapezoid, reduce_stimuli
+from ._factors import Factor, SpectrumPart
+from ._reduction import lower_trapezoid, reduce_blocks, reduce_stimuli, with_all_stimuli
 from ._subspaces import remark_full_rank
 from .base import Part, Prepared, Product, Products, Similarity, Tile, map_pairs
 
@@ -111,16 +113,31 @@ class _RegressionPart(Part):
         centered = (data - mean) / size
         # Only inner products of stimuli matter to predictions.
         reduced = lower_trapezoid(centered) if centered.shape[1] > len(data) else centered
-        folds = tuple(
-            self._fold(reduced, test, self.penalty / size**2)
-            for test in np.array_split(np.arange(len(data)), self.folds)
-        )
+        folds = self._folds(reduced, size)
         if not self.keep_units:
             return _Regression(label, folds, reduced, 0)
         noise = 8 * np.finfo(np.float64).eps * np.abs(data).max(axis=0) / size
         varying = np.abs(centered).max(axis=0) > noise
         targets = np.ascontiguousarray(centered[:, varying])
         return _Regression(label, folds, targets, int((~varying).sum()))
+
+    @property
+    def streams(self) -> bool:
+        """Whether blocks of units suffice: not where units are scored one by one."""
+        return not self.keep_units
+
+    def prepare_blocks(self, blocks: UnitBlocks) -> _Regression:
+        """Decompose one item that is read in blocks."""
+        check.require_folds(self.folds, blocks.shape[0], blocks.label)
+        found = reduce_blocks(blocks, center=True)
+        reduced = lower_trapezoid(with_all_stimuli(found.matrix))
+        return _Regression(blocks.label, self._folds(reduced, found.size), reduced, 0)
+
+    def _folds(self, data: FloatArray, size: float) -> tuple[tuple[FloatArray, FloatArray | None], ...]:
+        return tuple(
+            self._fold(data, test, self.penalty / size**2)
+            for test in np.array_split(np.arange(len(data)), self.folds)
+        )
 
     @staticmethod
     def _fold(data: FloatArray, test: Any, penalty: float) -> tuple[FloatArray, FloatArray | None]:

@@ -330,11 +330,13 @@ def rdm(
     if not isinstance(X, (Representation, RDM)):
         _validate_pairwise.as_responses(X, "X")  # where errors call it X
     item = dataclasses.replace(as_items([X], "X")[0], label="X")
-    data = item.read()
-    if isinstance(data, RDM):
+    if isinstance(X, RDM):
         _validate_pairwise.refuse_rdm("X", "rdm")
     with single_threaded_blas():
-        condensed = rule.condensed(data, "X")
+        if item.is_large and rule.streams:
+            condensed = rule.condensed_blocks(item.unit_blocks())
+        else:
+            condensed = rule.condensed(item.read(), "X")
     ids = item.ids
     if rule.design is not None:
         ids = rule.design.stimuli

@@ -13,7 +13,7 @@ from ... import _validate
 from ... import _validate_pairwise as check
 from ..._progress import as_progress
 from ..._validate import FloatArray
-from ...metrics._factors import reduce_stimuli
+from ...metrics._reduction import reduce_stimuli
 from ...metrics.base import Metric
 from ...pairwise import pairwise
 from ...representation import Representation

@@ -10,7 +10,7 @@ import numpy as np
 from .... import _validate_pairwise as check
 from ...._threads import single_threaded_blas
 from ...._validate import FloatArray
-from ....metrics._factors import reduce_stimuli
+from ....metrics._reduction import reduce_stimuli
 from ....metrics.base import Metric
 from ....metrics.cka import CKA
 from .._alignment import as_training

@@ -10,7 +10,8 @@ from .... import _validate_pairwise as check
 from ...._threads import single_threaded_blas
 from ...._validate import FloatArray
 from ....metrics._cores import aligned_bases
-from ....metrics._factors import SpectrumPart, reduce_stimuli
+from ....metrics._factors import SpectrumPart
+from ....metrics._reduction import reduce_stimuli
 from ....metrics.base import Metric
 from ....metrics.shape import ShapeMetric
 from .._alignment import AligningMetric, as_training, padded

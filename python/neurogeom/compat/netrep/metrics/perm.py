@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from .... import _validate_pairwise as check
 from ...._threads import single_threaded_blas
 from ...._validate import FloatArray
-from ....metrics._factors import reduce_stimuli
+from ....metrics._reduction import reduce_stimuli
 from ....metrics.base import Metric
 from ....metrics.matching import Permutation, match_units
 from .._alignment import AligningMetric, as_training, padded
