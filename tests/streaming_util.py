@@ -50,6 +50,7 @@ def set_blocks(monkeypatch, n_stimuli=M, width=WIDTH):
     """Have items of few units read in blocks of this many."""
     monkeypatch.setattr(representation, "LARGE_ITEM_BYTES", 0)
     monkeypatch.setattr(representation, "BLOCK_BYTES", 8 * n_stimuli * width)
+    monkeypatch.setattr(representation, "LEAST_WIDTH", 1)
 
 
 def low_rank(seed, rank=6, m=M, n=N):

@@ -118,6 +118,27 @@ def test_each_dissimilarity_is_accurate(kind, small_blocks):
     assert (found == 0).sum() == 1
 
 
+@pytest.mark.parametrize("kind", ["correlation", "cosine"])
+def test_patterns_of_any_scale(kind, small_blocks):
+    """Powers of two are taken out of each stimulus, also where its first units are silent."""
+    X = full_rank(0)
+    X[::4, :20] = 0.0
+    small_blocks()
+    expected = ng.rdm(X, kind).condensed
+    scaled = ng.rdm(X * 2.0 ** np.linspace(-400, 400, M, dtype=int)[:, None], kind).condensed
+    util.assert_same_bits(scaled, expected)
+    np.testing.assert_allclose(expected, distances_in_long_double(X, kind), rtol=1e-13)
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e9])
+def test_correlation_of_responses_far_from_zero(offset, small_blocks):
+    """As accurate as the differences of the responses, which are exact."""
+    X = full_rank(0) + offset * np.arange(1, M + 1)[:, None]
+    small_blocks()
+    found = ng.rdm(X, "correlation").condensed
+    np.testing.assert_allclose(found, distances_in_long_double(X, "correlation"), rtol=1e-13)
+
+
 def test_duplicates_tie(small_blocks):
     """Of binary features: equal dissimilarities are equal in ranks, in whatever blocks."""
     items = [np.random.default_rng(seed).integers(0, 2, (M, N)) for seed in range(2)]
@@ -164,3 +185,13 @@ def test_held_out(name, small_blocks):
         util.assert_same_bits(streamed.values, ng.pairwise(items, name).values)
     util.assert_same_bits(streamed.held_out, whole.held_out)
     np.testing.assert_allclose(streamed.values, whole.values, rtol=1e-12)
+
+
+def test_omitted_stimuli(small_blocks):
+    items = [full_rank(seed) for seed in range(3)]
+    items[1][4, 50], items[2][[0, 9], 3] = np.nan, np.nan
+    whole = values_of(items, nan_policy="omit")
+    small_blocks()
+    streamed = values_of(items, nan_policy="omit")
+    for name in ALL:
+        np.testing.assert_allclose(streamed[name], whole[name], 1e-12, 1e-12, err_msg=name)

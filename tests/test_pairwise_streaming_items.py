@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import selectors
 import subprocess
@@ -18,6 +19,8 @@ from neurogeom import representation
 from neurogeom.metrics import base
 from neurogeom.representation import as_items
 from streaming_util import ALL, STREAMING, WHOLE_ONLY, WIDTH, M, N, full_rank
+
+MB = 1 << 20
 
 
 @pytest.fixture
@@ -107,6 +110,20 @@ def test_what_is_large_is_a_matter_of_shape(small_blocks):
     assert not is_large(5, 10)
 
 
+@pytest.mark.parametrize(("m", "n", "width"), [(120, 150_000, 4369), (1000, 10**6, 524), (5000, 10**5, 128)])
+def test_blocks_cover_all_units(m, n, width):
+    source = np.broadcast_to(np.arange(n, dtype=np.float32), (m, n))
+    blocks = representation.UnitBlocks(source, "X")
+    assert blocks.width == width
+    start = 0
+    for block in itertools.islice(blocks, 5):
+        assert block.dtype == np.float64
+        assert block.shape == (m, width)
+        assert block.nbytes <= 16 * MB
+        np.testing.assert_array_equal(block[m - 1], np.arange(start, start + width))
+        start += width
+
+
 class File:
     """Has what file-backed arrays have, and notes what is read; no array itself."""
 
@@ -194,7 +211,6 @@ def test_small_items_are_read_as_a_whole():
 on_linux = pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="anonymous memory is read from Linux's /proc"
 )
-MB = 1 << 20
 
 # Runs in a process of its own, which waits until it is watched.
 PREPARE = """
@@ -272,4 +288,4 @@ def test_memory_of_a_large_item(metric, large_file):
 @on_linux
 def test_memory_is_measured(large_file):
     """What needs all units takes the item as float64, and more."""
-    assert anonymous_growth(large_file, "ng.PWCCA()") > 144 * MB
+    assert anonymous_growth(large_file, "ng.Permutation()") > 144 * MB

@@ -18,6 +18,7 @@ from ._validate import AnyArray, FloatArray, refuse_not_finite, require_finite
 # their units. Constants, as the bits of a result must not depend on the machine or on a memory limit.
 LARGE_ITEM_BYTES = 1 << 26
 BLOCK_BYTES = 1 << 22
+LEAST_WIDTH = 128  # units in a block, where there are so many stimuli: below, updates wait for memory
 
 _T = TypeVar("_T")
 
@@ -174,8 +175,9 @@ class Item:
         """Read it as float64, without a copy where it is that already; refuses NaN and infinity."""
         if isinstance(self.source, RDM):
             return self.source
-        # Read, not mapped: records of many items would keep as many files open.
-        data = self.source.read() if isinstance(self.source, StoredItem) else self.source
+        # Read, not mapped: records of many items would keep as many files open. What else stays in its file
+        # is no array, but has slices.
+        data = self.source.read() if isinstance(self.source, StoredItem) else self.source[:, :]
         array = np.ascontiguousarray(data, dtype=np.float64)
         require_finite(array, self.label)
         check.require_normal_range(array, self.label)
@@ -243,6 +245,79 @@ class UnitBlocks:
     def width(self) -> int:
         """Units in a block but the last; a matter of the shape alone."""
         return max(1, BLOCK_BYTES // (8 * self.shape[0]))
+
+    def __iter__(self) -> Iterator[FloatArray]:
+        largest = 0.0
+        for start in range(0, self.shape[1], self.width):
+            block = self._read(start)
+            if not self._is_checked:
+                size = max(float(block.max()), -float(block.min()))
+                if not size < check.LARGEST:  # also where it is NaN
+                    self._refuse()
+                largest = max(largest, size)
+            yield block
+        if not self._is_checked:
+            check.require_normal_size(largest, self.label)
+            self._is_checked = True
+
+    def once(self, key: Hashable, compute: Callable[[], _T]) -> _T:
+        """Give what `compute` returns, which several parts of an item may ask for by this key."""
+        if key not in self._found:
+            self._found[key] = compute()
+        found: _T = self._found[key]
+        return found
+
+    def _read(self, start: int) -> FloatArray:
+        return np.ascontiguousarray(self._source[:, start : start + self.width], dtype=np.float64)
+
+    def _refuse(self) -> None:
+        """Raise what reading the whole item would raise, for its first bad value in the order of stimuli."""
+        largest, first = 0.0, None
+        for start in range(0, self.shape[1], self.width):
+            block = self._read(start)
+            bad = np.argwhere(~np.isfinite(block))
+            if bad.size:
+                row, column = (int(i) for i in bad[0])
+                position = (row, start + column, float(block[row, column]))
+                first = position if first is None else min(first, position, key=lambda at: at[:2])
+            else:
+                largest = max(largest, float(block.max()), -float(block.min()))
+        if first is not None:
+            refuse_not_finite(self.label, first[:2], first[2])
+        check.require_normal_size(largest, self.label)
+
+
+class UnitBlocks:
+    """Responses of one item as consecutive float64 blocks of all stimuli and some units.
+
+    May be iterated several times: each time reads the source anew, by slices of units. The first complete
+    iteration checks what it gives, with the errors of :meth:`Item.read`. Blocks are not to be written to.
+
+    Parameters
+    ----------
+    source : array or file-backed object of shape (n_stimuli, n_units)
+        Has ``shape`` and slices of two dimensions.
+    label : str
+        How errors call it.
+    is_checked : bool, default False
+        Whether its values are known to be finite and in range.
+
+    Attributes
+    ----------
+    shape : tuple of two ints
+        Numbers of stimuli and units.
+    """
+
+    def __init__(self, source: Any, label: str, is_checked: bool = False) -> None:
+        self.label = label
+        self.shape = (int(source.shape[0]), int(source.shape[1]))
+        self._source, self._is_checked = source, is_checked
+        self._found: dict[Hashable, Any] = {}
+
+    @property
+    def width(self) -> int:
+        """Units in a block but the last; a matter of the shape alone."""
+        return max(LEAST_WIDTH, BLOCK_BYTES // (8 * self.shape[0]))
 
     def __iter__(self) -> Iterator[FloatArray]:
         largest = 0.0

@@ -2,7 +2,8 @@
 
 ::
 
-    items --read once--> Part.prepare --> records        (per item)
+    items --read once--> Part.prepare --> records        (per item; a large one goes through in blocks of its
+                                                          units: Part.prepare_blocks)
     records of two blocks --> Product.compute --> arrays (per tile, once for all metrics that ask)
     Metric.pair(tile, products) --> values               (per tile)
     Metric.finish(values) --> distances or similarities  (elementwise)
