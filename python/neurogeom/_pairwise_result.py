@@ -106,7 +106,9 @@ class Pairwise(Result):
         xarray = _validate_sweep.require_xarray()
         named = {self.metric: self.values, f"{self.metric} held out": self.held_out}
         named |= {name: getattr(self, name) for name in ("flags", "null_mean", "null_sd", "p_value")}
-        variables: dict[str, Any] = {name: (("row", "column"), v) for name, v in named.items() if v is not None}
+        variables: dict[str, Any] = {
+            name: (("row", "column"), array) for name, array in named.items() if array is not None
+        }
         if isinstance(self.n_stimuli, np.ndarray):
             variables["n_stimuli"] = (("row", "column"), self.n_stimuli)
         described = {"is_similarity": int(self.is_similarity), "symmetric": int(self.symmetric)}

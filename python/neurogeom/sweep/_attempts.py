@@ -1,8 +1,8 @@
 """Tries of a tile: under way, failed, given up.
 
 A process leaves a marker while it computes a tile. The marker of a process that has died counts as a failed
-try, so that a tile that kills its workers (memory, a crash) is given up like one that raises an error, and the
-sweep goes on.
+try, so that a tile that kills its workers (memory, a crash) is given up like one that raises an error, and
+the sweep goes on.
 """
 
 from __future__ import annotations
