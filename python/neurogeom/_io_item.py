@@ -209,17 +209,18 @@ class StoredItem:
         return self._blocks(as_count(n_rows, "n_rows"))
 
     def _blocks(self, n_rows: int) -> Iterator[AnyArray]:
-        (count, width), held = self.shape, np.empty((0, self.shape[1]), dtype=self.dtype)
+        (count, width), held = self.shape, None
         with self._open_for(n_rows, width) as source:
             # Rows that are stored together are read together, so that each chunk is unpacked once.
             step = source.height * max(1, n_rows // source.height) if source.has_rows() else count
             for start in range(0, count, step):
                 rows = source.block(start, min(start + step, count), 0, width)
-                held = np.concatenate([held, rows]) if len(held) else rows
-                while len(held) >= n_rows:
+                held = rows if held is None else np.concatenate([held, rows])
+                del rows
+                while held is not None and len(held) >= n_rows:
                     yield held[:n_rows]
-                    held = held[n_rows:]
-        if len(held):
+                    held = held[n_rows:] if len(held) > n_rows else None  # an empty view would hold it all
+        if held is not None:
             yield held
 
     def __getitem__(self, index: Any) -> Any:

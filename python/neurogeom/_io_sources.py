@@ -22,7 +22,8 @@ from ._validate import AnyArray
 
 # A range of columns is read as such unless the chunks that hold it are wider by more than this factor.
 _WASTE = 4
-PIECE = 1 << 24  # bytes that are taken from a compressed stream at once
+PIECE = 1 << 24  # bytes that are in memory at once of what is not wanted
+_STREAM = 1 << 20  # bytes that are taken from an archive at once
 
 
 class Source:
@@ -198,7 +199,7 @@ class MemberSource(Source):
             self._at = 0
         left = (row - self._at) * self.shape[1] * self.header.dtype.itemsize
         while left:
-            piece = self._stream.read(min(PIECE, left))
+            piece = self._stream.read(min(_STREAM, left))
             if not piece:
                 check.refuse_short(self.path, self.key)
             left -= len(piece)
@@ -208,7 +209,7 @@ class MemberSource(Source):
         flat = np.empty(count, dtype=self.header.dtype)
         target, done = flat.view(np.uint8), 0
         while done < len(target):
-            piece = self._stream.read(min(PIECE, len(target) - done))
+            piece = self._stream.read(min(_STREAM, len(target) - done))
             if not piece:
                 check.refuse_short(self.path, self.key)
             target[done : done + len(piece)] = np.frombuffer(piece, np.uint8)
@@ -225,7 +226,7 @@ class MemberSource(Source):
 
     def _piece(self, stream: IO[bytes]) -> bytes:
         with check.readable(self.path, self.key):
-            return stream.read(PIECE)
+            return stream.read(_STREAM)
 
 
 class DatasetSource(Source):
