@@ -82,7 +82,16 @@ ROWS = [
     [True, False] * 6 + [True],
     ...,
 ]
-COLUMNS = [slice(None), slice(2, 4), slice(4, 4), slice(None, None, -3), slice(1, 10, 4), slice(-2, None), 3, -10]
+COLUMNS = [
+    slice(None),
+    slice(2, 4),
+    slice(4, 4),
+    slice(None, None, -3),
+    slice(1, 10, 4),
+    slice(-2, None),
+    3,
+    -10,
+]
 
 
 def check_indexing(item, data):
@@ -190,6 +199,17 @@ def test_temporary_copies_are_made_once_and_deleted(stored, tiny_pieces, monkeyp
     assert not os.listdir(tiny_pieces)
 
 
+def test_threads_share_a_temporary_copy(stored, tiny_pieces):
+    data = io_util.matrix()
+    item = stored("compressed npz", data)
+    with ThreadPoolExecutor(8) as pool:
+        for i, column in enumerate(pool.map(lambda i: item[:, i % 10], range(80))):
+            np.testing.assert_array_equal(column, data[:, i % 10])
+    (name,) = os.listdir(tiny_pieces)
+    _io_item._delete(str(tiny_pieces / name), os.getpid() + 1)  # as a forked child would
+    assert os.listdir(tiny_pieces) == [name]
+
+
 @pytest.mark.parametrize(
     ("kind", "copied"),
     [
@@ -293,7 +313,12 @@ def test_hash_depends_on_dtype_shape_and_every_value():
     others = [data.astype("f8"), data.reshape(10, 13), data[::-1], data[:12], changed, data.view("i4")]
     hashes = {ng.io.content_hash(array) for array in [data, *others]}
     assert len(hashes) == 7
-    same = [np.asfortranarray(data), io_util.big_endian(data), data[::-1][::-1], data.tolist and np.array(data)]
+    same = [
+        np.asfortranarray(data),
+        io_util.big_endian(data),
+        data[::-1][::-1],
+        data.tolist and np.array(data),
+    ]
     assert {ng.io.content_hash(array) for array in same} == {ng.io.content_hash(data)}
     (item,) = ng.io.open_items([data])
     assert ng.io.content_hash(item) == item.content_hash() == ng.io.content_hash(data)
@@ -308,7 +333,12 @@ def test_location_opens_it_again(stored, kind, monkeypatch, tmp_path):
     assert os.path.isabs(location["path"])
     monkeypatch.chdir("/")
     again = ng.io.open_item(location)
-    assert (again.name, again.shape, again.dtype, again.location) == ("V1", item.shape, item.dtype, item.location)
+    assert (again.name, again.shape, again.dtype, again.location) == (
+        "V1",
+        item.shape,
+        item.dtype,
+        item.location,
+    )
     np.testing.assert_array_equal(again.read(), data)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(item)).read(), data)
 

@@ -66,7 +66,9 @@ class Header:
     @property
     def native(self) -> np.dtype[Any]:
         """The dtype in this machine's byte order."""
-        return np.dtype(np.float32) if self.bfloat16 else self.dtype.newbyteorder("=")
+        if self.bfloat16:
+            return np.dtype(np.float32)
+        return self.dtype.newbyteorder("=") if self.dtype.kind in "fiub" else self.dtype
 
     @property
     def nbytes(self) -> int:

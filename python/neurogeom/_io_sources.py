@@ -375,6 +375,11 @@ def read_labels(kind: str, path: str, key: str) -> AnyArray:
         with check.readable(path, key):
             archive = opened_zip(path)
             with _member(archive, path, key) as stream:
+                header = read_npy_header(stream)
+            check.require_ids_vector(header.shape, path, key)
+            if header.dtype.hasobject:
+                check.refuse_pickle(path, key)
+            with _member(archive, path, key) as stream:
                 return np.lib.format.read_array(stream, allow_pickle=False)
     with open_source(kind, path, key) as source, check.readable(path, key):
         check.require_ids_vector(source.header.shape, path, key)
@@ -384,4 +389,8 @@ def read_labels(kind: str, path: str, key: str) -> AnyArray:
         if source.header.dtype.kind == "O" and kind == "hdf5":
             dataset = dataset.asstr()
         array = np.asarray(dataset[...])
-    return array.astype(str) if array.dtype.kind in "OTS" else array
+        if array.dtype.kind == "S":
+            array = np.char.decode(array, "utf-8")
+    if array.dtype.kind in "OT" and all(isinstance(label, str) for label in array):
+        return np.array(list(array), dtype=np.str_)
+    return array
