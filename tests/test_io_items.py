@@ -37,6 +37,7 @@ def tiny_pieces(monkeypatch, tmp_path):
     """Makes every item large, and gives the directory of temporary copies."""
     for module, name in (
         (_io_item, "_PIECE"),
+        (_io_item, "_CHUNKS"),
         (_io_item, "_GAP"),
         (_io_sources, "PIECE"),
         (_io_sources, "_STREAM"),
@@ -246,6 +247,21 @@ def test_large_items_are_not_held(tmp_path):
         assert item.content_hash() == known
         assert tracemalloc.get_traced_memory()[1] < 40e6
         tracemalloc.stop()
+
+
+def test_arrays_of_tall_chunks_are_not_held(tmp_path):
+    """Rows of 128 MB of Zarr whose chunks have all rows are read through a copy made chunk by chunk."""
+    zarr = pytest.importorskip("zarr")
+    data = np.zeros((4096, 4096), "f8")
+    data[:, ::500] = np.arange(4096)[:, None]
+    zarr.create_array(tmp_path / "x.zarr", data=data, chunks=(4096, 64))
+    (item,) = ng.io.open_items(tmp_path)
+    known = ng.io.content_hash(data)
+    tracemalloc.start()
+    np.testing.assert_array_equal(item[100:110], data[100:110])
+    assert item.content_hash() == known
+    assert tracemalloc.get_traced_memory()[1] < 100e6
+    tracemalloc.stop()
 
 
 def test_a_full_disk_is_named(stored, tiny_pieces, monkeypatch):

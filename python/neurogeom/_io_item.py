@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 
 from . import _validate_io as check
 from ._io_headers import Header, npy_header
-from ._io_sources import ArraySource, FlatSource, Source, open_source
+from ._io_kinds import open_source
+from ._io_sources import ArraySource, FlatSource, Source
 from ._validate import AnyArray, as_count
 
 # What is held at once of an item that is read in pieces; items up to this size are read as a whole.
 _PIECE = 1 << 24
+_CHUNKS = 1 << 26  # bytes of stored rows that are rather held at once than copied to a file of their own
 _GAP = 1 << 16  # bytes between wanted rows that are rather read than skipped
 
 
@@ -146,7 +148,7 @@ class StoredItem:
         unpack = False
         with self._open() as source:
             stored = source.height * width * self.dtype.itemsize
-            tall = n_rows < min(source.height, len(self)) and stored > _PIECE
+            tall = n_rows < min(source.height, len(self)) and stored > _CHUNKS
             if self.nbytes > _PIECE:
                 unpack = tall or not (source.has_rows() and source.has_columns(width))
             if not unpack:

@@ -117,7 +117,7 @@ def as_keys(value: Any) -> list[str] | Callable[[str], Any] | None:
         return value  # type: ignore[no-any-return]
     if isinstance(value, (str, bytes)) or not hasattr(value, "__len__"):
         raise TypeError(f"keys must be a list of names or a function, not {type(value).__name__}")
-    keys = list(value)
+    keys = sorted(value) if isinstance(value, (set, frozenset)) else list(value)
     for key in keys:
         if not isinstance(key, str):
             raise TypeError(f"keys must hold names (str), not {type(key).__name__}")
