@@ -312,12 +312,11 @@ def test_other_functions_take_items(tmp_path):
 
 def test_ten_thousand_files_are_opened_in_three_seconds(tmp_path):
     np.save(tmp_path / "first.npy", DATA)
-    content = (tmp_path / "first.npy").read_bytes()
     for i in range(100):
         folder = tmp_path / f"{i:02}"
         folder.mkdir()
         for j in range(100):
-            (folder / f"{j:02}.npy").write_bytes(content)
+            os.link(tmp_path / "first.npy", folder / f"{j:02}.npy")
     start = time.process_time()
     assert len(ng.io.open_items(tmp_path)) == 10_001
     assert time.process_time() - start < 3

@@ -50,7 +50,7 @@ def tiny_pieces(monkeypatch, tmp_path):
 
 
 @each_kind
-@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i1", "u2", "i8", "?"])
+@pytest.mark.parametrize("dtype", ["f2", "f8", "u2", "?"])
 def test_dtypes(stored, kind, dtype):
     data = io_util.matrix("f4").astype(dtype) if dtype != "u2" else abs(io_util.matrix()).astype("u2")
     item = stored(kind, data)
@@ -126,7 +126,7 @@ def test_indexing_of_arrays():
 
 
 @pytest.mark.parametrize("large", [False, True])
-@pytest.mark.parametrize("n_rows", [1, 3, 5, 13, 100])
+@pytest.mark.parametrize("n_rows", [1, 5, 100])
 @each_kind
 def test_blocks(stored, kind, n_rows, large, request):
     if large:
@@ -301,7 +301,7 @@ def test_threads_read_one_archive_together(tmp_path, tiny_pieces):
     items = ng.io.open_items(str(tmp_path / "*.npz"))
     assert len(items) == 96
     with ThreadPoolExecutor(8) as pool:
-        for _ in range(3):
+        for _ in range(2):
             found = list(pool.map(lambda item: item[:, 1:9], items))
             for item, array in zip(items, found, strict=True):
                 np.testing.assert_array_equal(array, arrays[item.location["key"]][:, 1:9])
