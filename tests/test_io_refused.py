@@ -196,6 +196,25 @@ def test_changed_bytes_of_archives_are_noticed(tmp_path, kind, read):
         read(item)
 
 
+@pytest.mark.parametrize("kind", ["npy", "npz", "compressed npz", "HDF5", "Zarr in chunks", "safetensors"])
+def test_damage_anywhere_is_named_or_harmless(tmp_path, kind):
+    """Whatever byte of a header changes: other errors than those that name the file do not get out."""
+    path = io_util.WRITERS[kind](tmp_path, io_util.matrix())
+    file = path / "zarr.json" if path.is_dir() else path
+    content, rng = file.read_bytes(), np.random.default_rng(0)
+    errors = []
+    for at in rng.integers(0, min(len(content), 200), 80):
+        damaged = bytearray(content)
+        damaged[at] = rng.integers(256)
+        file.write_bytes(damaged)
+        try:
+            ng.io.open_items(path)[0].read()
+        except ValueError as error:
+            errors.append(str(error))
+    assert len(errors) > 20
+    assert all(str(path) in text for text in errors)
+
+
 def test_damaged_headers_of_safetensors(tmp_path):
     path = tmp_path / "x.safetensors"
 

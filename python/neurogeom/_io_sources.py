@@ -160,6 +160,10 @@ class MemberSource(Source):
         with check.readable(path, key):
             self._stream = member(self._archive, path, key)
             super().__init__(path, key, read_npy_header(self._stream))
+            # Before memory is reserved for what a damaged header announces.
+            announced = self._stream.tell() + self.header.nbytes
+            if not self.header.dtype.hasobject and announced != self._archive.getinfo(f"{key}.npy").file_size:
+                check.refuse_short(path, key)
         self._at = 0
 
     def __exit__(self, *error: object) -> None:

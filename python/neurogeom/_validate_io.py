@@ -37,7 +37,9 @@ def readable(path: str, key: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno is not None:  # the system names the file: missing, not allowed, busy, a full disk
+        # The system names the file (missing, not allowed, busy, a full disk), but not where a damaged archive
+        # has Python look at an impossible place in it.
+        if error.errno not in (None, errno.EINVAL):
             raise
         raise ValueError(f"{place(path, key)}: cannot be read: {str(error)[:200]}") from error
     # zlib, EOF: a cut file; RuntimeError, NotImplementedError: an encrypted or exotic zip, a bad checksum.
@@ -194,6 +196,11 @@ def require_bytes(wanted: int, size: int, path: str, key: str) -> None:
     """Refuse a file that ends before its data do."""
     if size < wanted:
         raise ValueError(f"{place(path, key)}: cut: {wanted} bytes are announced, but the file has {size}")
+
+
+def refuse_header(error: Exception) -> NoReturn:
+    """Refuse a .npy header that cannot be parsed."""
+    raise ValueError(f"its header is damaged: {error}") from error
 
 
 def refuse_short(path: str, key: str) -> NoReturn:
