@@ -196,6 +196,21 @@ def test_changed_bytes_of_archives_are_noticed(tmp_path, kind, read):
         read(item)
 
 
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("n_rows", [40, 1024, 4097])
+def test_checksums_of_archives_are_compared(tmp_path, save, n_rows):
+    """Also when the last byte that is wanted comes before the end of the compressed stream."""
+    path = tmp_path / "x.npz"
+    save(path, x=np.zeros((n_rows, 64)))
+    with zipfile.ZipFile(path) as archive:
+        known = archive.getinfo("x.npy").CRC.to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(known, b"\1\2\3\4"))
+    (item,) = ng.io.open_items(path)
+    for read in (item.read, item.content_hash, lambda: item[-1]):
+        with pytest.raises(ValueError, match=r"x\.npz: x: cannot be read: Bad CRC-32"):
+            read()
+
+
 @pytest.mark.parametrize("kind", ["npy", "npz", "compressed npz", "HDF5", "Zarr in chunks", "safetensors"])
 def test_damage_anywhere_is_named_or_harmless(tmp_path, kind):
     """Whatever byte of a header changes: other errors than those that name the file do not get out."""
