@@ -133,7 +133,7 @@ def _measure_pairs(sweep: PairSweep, folder: Path) -> Measurements:
 
 
 def _prepare_once(sweep: PairSweep, folder: Path, number: int) -> tuple[float, int, float, Prepared]:
-    """Prepare an item as a worker does: processor seconds, memory, seconds to read it back, and the record."""
+    """Prepare an item as a worker does: processor seconds, memory, seconds to read it back, the record."""
     entry = sweep.items[number]
     kept = anonymous_bytes()
     memory = PeakMemory(_OFTEN)
