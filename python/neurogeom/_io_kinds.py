@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from . import _validate_io as check
 from ._io_headers import Header, npy_header, read_npy_header, read_npz_headers, safetensors_headers
 from ._io_sources import DatasetSource, FlatSource, MemberSource, Source, member, opened_zip
 from ._validate import AnyArray, require_extra
