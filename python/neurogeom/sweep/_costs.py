@@ -13,7 +13,7 @@ from ._grid import Grid
 from ._sweeps import CapacitySweep, PairSweep, Sweep
 
 # Processor seconds of what is done for a tile beside its pairs: markers, the chunk, a line of the journal.
-_PER_TILE = 0.008
+_PER_TILE = 0.004
 # Of what is done to read a prepared item beside taking it apart, and seconds a byte from the system's cache.
 _PER_READ, _PER_BYTE = 0.0002, 2e-10
 # Of what is done for an item beside its preparation.
