@@ -244,6 +244,16 @@ def require_room(fits: bool, block: float, room: float, edge: int, max_ram: floa
         )
 
 
+def require_item_fits(fits: bool, label: str, least: float, max_ram: float, whole: Sequence[str]) -> None:
+    """Refuse an item that cannot be prepared within the memory allowed."""
+    if not fits:
+        why = f": {', '.join(whole)} reads items whole" if whole else ""
+        raise SweepError(
+            f"does not fit: preparing {label} takes at least {least / 1e6:.0f} MB{why}, but "
+            f"max_ram={max_ram / 1e6:.0f} MB: raise max_ram"
+        )
+
+
 def require_memory(fits: bool, peak: float, max_ram: float, baseline: float, preparing: float) -> None:
     """Refuse a sweep that needs more memory than it may have."""
     if not fits:

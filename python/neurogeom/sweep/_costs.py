@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import _validate_sweep as check
+from ..metrics.base import Metric, streams
+from ..representation import Item
 from ._calibrate import Measurements
 from ._grid import Grid
 from ._sweeps import CapacitySweep, PairSweep, Sweep
@@ -36,6 +38,17 @@ class Limits:
     max_files: int
     target_seconds: float
     n_threads: int
+
+
+def require_items_that_fit(items: Sequence[Item], metrics: Sequence[Metric], max_ram: int) -> None:
+    """Refuse items that could not even be measured: too large to be read whole, or of too many stimuli."""
+    whole = [metric.name for metric in metrics if not streams(metric)]
+    for item in items:
+        in_blocks = item.is_large and not whole
+        width = min(item.n_stimuli, item.n_units)
+        # As float64, and a copy to work on; of those in blocks what inner products of stimuli take.
+        least = 2 * 8 * item.n_stimuli * (width if in_blocks else item.n_units)
+        check.require_item_fits(least <= max_ram, item.label, least, max_ram, [] if in_blocks else whole)
 
 
 def choose_edge(sweep: Sweep, found: Measurements, limits: Limits, n_permutations: int) -> int:
