@@ -102,7 +102,8 @@ def _fitting_edge(sweep: PairSweep, found: Measurements, limits: Limits) -> int:
 
 
 def _room(found: Measurements, limits: Limits) -> float:
-    return _SAFETY * limits.max_ram - found.baseline - found.pairing * limits.n_threads
+    """What is left for prepared items, beside whatever is being done."""
+    return _SAFETY * limits.max_ram - found.baseline - max(found.pairing, found.preparing) * limits.n_threads
 
 
 def _value_bytes(n_fields: int, edge: int) -> int:
@@ -150,7 +151,7 @@ def estimate(
         room = _room(found, limits) - _value_bytes(len(sweep.fields), grid.edge)
         block = int(2 * grid.edge * max(found.records))
         check.require_room(block <= room, block, room, grid.edge, limits.max_ram, max(found.records))
-        cache = int(min(float(records.sum()) + 1, room))
+        cache = int(min(float(records.sum()), room))
         loads = _loads(grid, float(records.mean()), cache, len(sweep.items))
         unit = found.pair_seconds * (1 + n_permutations)
         again = n_permutations * sum(_columns_of(grid, key) for key in tiles) * float(prepare.mean())
@@ -159,7 +160,7 @@ def estimate(
         costs |= {
             "unit": "pair",
             "prepared_bytes": int(records.sum()),
-            "cache_bytes": max(cache, 1),
+            "cache_bytes": int(room),  # more than all items take now: a sweep may be extended
             "prepare_seconds": float(prepare.sum()) + len(sweep.items) * _PER_ITEM,
             "unit_seconds": work + reading,
         }
@@ -168,8 +169,6 @@ def estimate(
         if n_permutations:
             working += grid.edge * max(8 * s[0] * s[1] for s in (item["shape"] for item in sweep.items))
         peak = found.baseline + max(working, cache + found.preparing * limits.n_threads)
-        if peak > limits.max_ram:  # items are prepared before tiles are computed, so the cache may give way
-            peak = found.baseline + max(working, found.preparing * limits.n_threads + block)
         read = input_bytes + int(loads * float(records.mean()))
     check.require_memory(peak <= limits.max_ram, peak, limits.max_ram, found.baseline, found.preparing)
     seconds = costs["prepare_seconds"] + costs["unit_seconds"] + len(tiles) * _PER_TILE
