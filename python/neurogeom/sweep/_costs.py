@@ -197,7 +197,10 @@ def _loads(grid: Grid, record: float, cache: int, n_items: int) -> int:
     """How often a prepared item is read back by one process that prepares all and goes through all tiles."""
     if n_items * record <= cache:
         return 0
-    return sum(_columns_of(grid, key) for key in grid.tiles()) + sum(b - a for a, b in grid.rows)
+    # The block of rows stays while its tiles are gone through, forth and back, so that turning reads no block
+    # anew; of a triangle the row's own block is the first or last of its columns.
+    columns = sum(_columns_of(grid, key) for key in grid.tiles())
+    return columns - (len(grid.rows) - 1) * grid.edge + (0 if grid.triangular else n_items)
 
 
 def describe(costs: Mapping[str, Any], store: str | None, what: str) -> str:
