@@ -28,7 +28,7 @@ _lock = threading.Lock()
 
 def run_on_client(client: Any, worker: Worker, report: ProgressFunction | None) -> str | None:
     """Compute what is missing; gives the reason if it had to end early. Errors of tiles are in the store."""
-    distributed = _distributed()
+    distributed = require_distributed()
     check.require_client(isinstance(client, distributed.Client), client)
     token = _token(worker)
     items = worker.needs_preparation()
@@ -103,8 +103,8 @@ def _drain(
     except (distributed.comm.CommClosedError, TimeoutError, StopIteration) as error:
         return f"the Dask scheduler was lost ({type(error).__name__})"
     finally:
-        for future in running:
-            future.cancel()
+        if running:  # in one message: a cancelled run should end at once
+            next(iter(running)).client.cancel(list(running))
     return None
 
 
@@ -125,7 +125,8 @@ class _Progress:
             self._report(min(self._done, self._total), self._total)
 
 
-def _distributed() -> Any:
+def require_distributed() -> Any:
+    """Import distributed, or say how to install it."""
     try:
         import distributed
     except ImportError:

@@ -1,0 +1,70 @@
+"""Worker processes on this machine, started and stopped by us: a Dask cluster for one run."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from ._attempts import Attempts
+from ._dask import require_distributed
+from ._files import process_name
+
+
+@contextmanager
+def local_client(n_workers: int, store: str | os.PathLike[str]) -> Iterator[Any]:
+    """Start processes of one thread each and give a client; after an interruption they are killed at once.
+
+    Tiles that were being computed then are not held responsible for the end of their workers.
+    """
+    distributed = require_distributed()
+    cluster = distributed.LocalCluster(
+        n_workers=n_workers,
+        threads_per_worker=1,
+        processes=True,
+        memory_limit=0,  # Dask counts mapped files, and would end workers because of them
+        dashboard_address=None,
+    )
+    killed: set[str] = set()
+    try:
+        with distributed.Client(cluster) as client:
+            client.register_plugin(_ignoring_interrupts(distributed))
+            yield client
+    except Exception:
+        raise
+    except BaseException:  # Ctrl-C, or a signal that ends this process
+        killed = _kill(cluster)
+        raise
+    finally:
+        cluster.close()
+        Attempts(Path(store)).forgive(killed)
+
+
+def _ignoring_interrupts(distributed: Any) -> Any:
+    """Let workers outlive a Ctrl-C, which the terminal sends to them too: ending them is our part."""
+
+    class IgnoreInterrupts(distributed.WorkerPlugin):  # type: ignore[misc]
+        def setup(self, worker: Any) -> None:
+            del worker
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    return IgnoreInterrupts()
+
+
+def _kill(cluster: Any) -> set[str]:
+    """Kill the workers and name them: what they have finished is in the store, the rest may take long."""
+    for name in ("", ".nanny", ".scheduler", ".core", ".worker", ".comm"):  # that they are gone is no news
+        logging.getLogger(f"distributed{name}").setLevel(logging.CRITICAL)
+    pids = []
+    for nanny in cluster.workers.values():
+        nanny.auto_restart = False
+        if nanny.pid is not None:
+            pids.append(nanny.pid)
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return {process_name(pid) for pid in pids}
