@@ -120,7 +120,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
 
 
 def _open(paths: list[str], args: argparse.Namespace, option: str = "") -> list[io.StoredItem]:
-    with user_input(option), plain_errors():
+    with plain_errors(option):
         return io.open_items(
             paths[0] if len(paths) == 1 else paths, keys=args.keys, ids=args.ids, flatten=args.flatten
         )

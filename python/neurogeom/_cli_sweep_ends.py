@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import shlex
 import signal
 import sys
@@ -29,8 +30,9 @@ _BAD_PATH = (FileNotFoundError, FileExistsError, PermissionError, NotADirectoryE
 
 
 @contextlib.contextmanager
-def plain_errors() -> Iterator[None]:
-    """Turn what sweeps raise into one line and an exit code."""
+def plain_errors(option: str = "") -> Iterator[None]:
+    """Turn what sweeps raise into one line and an exit code; `option` says where it came from."""
+    lead = f"{option}: " if option else ""
     try:
         yield
     except BrokenPipeError:
@@ -39,16 +41,16 @@ def plain_errors() -> Iterator[None]:
         raise Ending("incomplete", error, INCOMPLETE) from error
     except ModuleNotFoundError as error:
         raise InputError(
-            f"{error} (modules of your own metrics are looked for in the folders of PYTHONPATH)"
+            f"{lead}{error} (modules of your own metrics are looked for in the folders of PYTHONPATH)"
         ) from error
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        text = f"{where}{error.strerror or error}"
+        text = f"{lead}{where}{error.strerror or error}"
         if isinstance(error, _BAD_PATH):
             raise InputError(text) from error
         raise Ending("error", text, FAILURE) from error
     except (SweepError, ImportError, TypeError, ValueError) as error:
-        raise InputError(str(error)) from error
+        raise InputError(f"{lead}{error}") from error
 
 
 class _Terminated(BaseException):
@@ -117,7 +119,7 @@ def _go_on(store: str | None) -> str:
     with contextlib.suppress(OSError):
         Attempts(Path(store)).forgive({process_name()})
     try:
-        found = status(store)
+        found = dataclasses.replace(status(store), eta=None)  # this process is at work no longer
     except Exception:  # on the way out, whatever is wrong with the store is of no interest
         return f". Go on with: {resume_command(store)}"
     return f": {found}; what is finished is safe. Go on with: {found.resume_command}"

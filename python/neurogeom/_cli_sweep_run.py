@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -98,11 +99,12 @@ def _client(place: str, options: Mapping[str, Any]) -> Iterator[Any]:
         client = distributed.Client(**options)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"no Dask scheduler at {place}: {error}") from error
+    # That a scheduler was lost is said in one line, in the end.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     with client:
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
         threads = sum(worker["nthreads"] for worker in workers)
-        where = client.scheduler.address
-        say("note", f"{len(workers)} Dask workers with {threads} threads at {where}")
+        say("note", f"Dask at {client.scheduler.address}: workers {len(workers)}, threads {threads}")
         if not workers:
             say("note", "the sweep waits for workers to come")
         yield client

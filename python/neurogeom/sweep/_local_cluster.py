@@ -32,7 +32,7 @@ def local_client(n_workers: int, store: str | os.PathLike[str]) -> Iterator[Any]
     killed: set[str] = set()
     try:
         with distributed.Client(cluster) as client:
-            client.register_plugin(_ignoring_interrupts(distributed))
+            client.register_plugin(_ignoring_signals(distributed))
             yield client
     except Exception:
         raise
@@ -44,15 +44,19 @@ def local_client(n_workers: int, store: str | os.PathLike[str]) -> Iterator[Any]
         Attempts(Path(store)).forgive(killed)
 
 
-def _ignoring_interrupts(distributed: Any) -> Any:
-    """Let workers outlive a Ctrl-C, which the terminal sends to them too: ending them is our part."""
+def _ignoring_signals(distributed: Any) -> Any:
+    """Let workers outlive the signals that terminals and batch systems send to all processes of a job.
 
-    class IgnoreInterrupts(distributed.WorkerPlugin):  # type: ignore[misc]
+    Ending the workers is our part; should this process be killed, they end by themselves.
+    """
+
+    class IgnoreSignals(distributed.WorkerPlugin):  # type: ignore[misc]
         def setup(self, worker: Any) -> None:
             del worker
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
 
-    return IgnoreInterrupts()
+    return IgnoreSignals()
 
 
 def _kill(cluster: Any) -> set[str]:

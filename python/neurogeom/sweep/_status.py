@@ -93,7 +93,8 @@ class SweepIncomplete(RuntimeError):  # noqa: N818 - what it says, as StopIterat
             tile, errors = next(iter(status.failed.items()))
             failed = f"; tile {'-'.join(map(str, tile))} failed {len(errors)} times, last: {errors[-1]}"
         retry = " --retry-failed" if status.failed and not status.left else ""
-        super().__init__(f"{reason}: {status}{failed}. Go on with: {status.resume_command}{retry}")
+        ended = dataclasses.replace(status, eta=None)  # who was at work a moment ago is so no longer
+        super().__init__(f"{reason}: {ended}{failed}. Go on with: {status.resume_command}{retry}")
 
 
 def status(store: str | os.PathLike[str]) -> SweepStatus:
