@@ -28,6 +28,8 @@ def local_client(n_workers: int, store: str | os.PathLike[str]) -> Iterator[Any]
         processes=True,
         memory_limit=0,  # Dask counts mapped files, and would end workers because of them
         dashboard_address=None,
+        # Without this the scheduler still takes the port of a dashboard, and warns if it is in use.
+        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
     )
     killed: set[str] = set()
     try:
