@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from neurogeom import cli
 from neurogeom.sweep import _calibrate, _plan
 
 HERE = Path(__file__).resolve().parent
@@ -25,6 +26,32 @@ def write_items(folder, names=NAMES, seed=0):
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
     return arrays
+
+
+def write_inputs(folder):
+    """Write items to compare, and some that do not fit."""
+    arrays = write_items(folder / "nets")
+    write_items(folder / "more", ["net6", "net7"], seed=5)
+    np.save(folder / "labels.npy", np.repeat(["a", "b", "c", "d"], 5))
+    np.savez(folder / "two.npz", x=arrays["net0"], y=arrays["net1"], stimuli=np.arange(20))
+    np.savez(folder / "shuffled.npz", x=arrays["net0"], stimuli=np.arange(20)[::-1])
+    np.save(folder / "short.npy", arrays["net0"][:7])
+    np.save(folder / "maps.npy", arrays["net0"].reshape(20, 2, 2))
+    return arrays
+
+
+def command(folder, monkeypatch, capsys):
+    """Give a function that runs ``neurogeom sweep`` in a folder: exit code, stdout and stderr."""
+    monkeypatch.chdir(folder)
+    for name in [name for name in os.environ if name.startswith("SLURM_")]:
+        monkeypatch.delenv(name)
+
+    def call(*argv):
+        code = cli.main(["sweep", *map(str, argv)])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
 
 
 def plan_quickly(monkeypatch):

@@ -14,10 +14,10 @@ from . import _validate_sweep as check
 from ._cli_files import InputError
 from ._cli_shared import Ending, announced, count, say
 from ._cli_sweep_ends import INCOMPLETE, plain_errors, stoppable
+from ._validate import require_extra
 from .sweep import SweepStatus, status
 from .sweep import run as run_sweep
 from .sweep import work as work_on
-from .sweep._dask import require_distributed
 from .sweep._local_cluster import local_client
 
 # Seconds that a scheduler, which may have been started a moment ago, may take to write its file.
@@ -94,7 +94,7 @@ def _executor(args: argparse.Namespace) -> contextlib.AbstractContextManager[Any
 
 @contextlib.contextmanager
 def _client(place: str, options: Mapping[str, Any]) -> Iterator[Any]:
-    distributed = require_distributed()
+    distributed = require_extra("distributed", "distributed", "a Dask cluster")
     try:
         client = distributed.Client(**options)
     except (OSError, ValueError, TypeError, KeyError) as error:

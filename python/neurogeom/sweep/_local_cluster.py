@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from .._validate import require_extra
 from ._attempts import Attempts
-from ._dask import require_distributed
 from ._files import process_name
 
 
@@ -21,7 +21,7 @@ def local_client(n_workers: int, store: str | os.PathLike[str]) -> Iterator[Any]
 
     Tiles that were being computed then are not held responsible for the end of their workers.
     """
-    distributed = require_distributed()
+    distributed = require_extra("distributed", "distributed", "a Dask cluster")
     cluster = distributed.LocalCluster(
         n_workers=n_workers,
         threads_per_worker=1,
