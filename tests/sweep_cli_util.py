@@ -85,7 +85,7 @@ def started(*argv, **more):
         process.communicate(timeout=10)
 
 
-def await_tiles(store, count, process, timeout=20):
+def await_tiles(store, count, process, timeout=25):
     """Wait until a store has so many tiles and another one is being computed."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

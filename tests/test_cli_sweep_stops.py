@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import sweep_cli_util as util
 import sweep_metrics
-from neurogeom import _progress
+from neurogeom import _progress, cli
 from neurogeom.sweep._attempts import Attempts
 from neurogeom.sweep._files import process_name
 
@@ -138,19 +138,46 @@ def test_a_closed_pipe_is_quiet(store):
         assert process.stderr.read() == ""
 
 
-def test_a_full_disk_of_a_dask_worker(store, monkeypatch, planned, tmp_path):
+@pytest.fixture
+def cluster():
+    """A scheduler with one worker in this process, that others can reach."""
     distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        processes=False,
+        protocol="tcp",
+        n_workers=1,
+        threads_per_worker=1,
+        memory_limit=0,
+        dashboard_address=None,
+        # Without this it takes the port of a dashboard, and warns if it is in use.
+        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+    ) as cluster:
+        yield cluster
+
+
+@pytest.mark.parametrize("option", ["--scheduler", "--scheduler-file"])
+def test_a_cluster_of_the_user(store, planned, cluster, option, tmp_path, capsys):
+    given = cluster.scheduler_address
+    if option == "--scheduler-file":
+        given = tmp_path / "scheduler.json"
+        with cluster.get_client() as client:
+            client.write_scheduler_file(given)
+    code = cli.main(["sweep", "run", str(store), option, str(given)])
+    out, errors = capsys.readouterr()
+    assert (code, out) == (0, "15 of 15 tiles, 0 left\n")
+    note, *lines = errors.strip().split("\n")
+    assert note == f"neurogeom: note: Dask at {cluster.scheduler_address}: workers 1, threads 1"
+    assert lines == ["neurogeom: 0 of 15 tiles"]
+    np.testing.assert_array_equal(ng.sweep.open(store).square, planned[1])
+
+
+def test_a_full_disk_of_a_dask_worker(cluster, monkeypatch, planned, tmp_path, capsys):
     moody = tmp_path / "moody.zarr"
     util.plan_quickly(monkeypatch)
     ng.sweep.plan(str(planned[0].parent / "nets"), sweep_metrics.Moody(), store=moody, tile=3)
     monkeypatch.setenv("MOOD", "disk")
-    with (
-        distributed.Client(
-            processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None
-        ) as client,
-        pytest.raises(ng.sweep.SweepIncomplete, match="the store is full"),
-    ):
-        ng.sweep.run(moody, client)
+    assert cli.main(["sweep", "run", str(moody), "--scheduler", cluster.scheduler_address]) == 3
+    assert "neurogeom: incomplete: the store is full (No space left on device" in capsys.readouterr().err
 
 
 # ---- what stands behind it
