@@ -99,11 +99,6 @@ def require_same_metric(same: bool, name: str) -> None:
         )
 
 
-def missing_extra(what: str, package: str, extra: str) -> ImportError:
-    """Say which command installs what is missing."""
-    return ImportError(f"{what} needs {package}: pip install 'neurogeom[{extra}]'")
-
-
 def require_store(there: bool, path: Any) -> None:
     """Refuse a path that holds no sweep."""
     if not there:
@@ -254,8 +249,8 @@ def require_memory(fits: bool, peak: float, max_ram: float, baseline: float, pre
     if not fits:
         raise SweepError(
             f"does not fit: a worker needs {peak / 1e6:.0f} MB (the interpreter {baseline / 1e6:.0f} MB, "
-            f"preparing the largest item {preparing / 1e6:.0f} MB), but max_ram={max_ram / 1e6:.0f} MB: raise "
-            "max_ram"
+            f"preparing the largest item {preparing / 1e6:.0f} MB), but max_ram={max_ram / 1e6:.0f} MB: "
+            "raise max_ram"
         )
 
 
@@ -281,15 +276,6 @@ def require_client(is_client: bool, value: Any) -> None:
     """Refuse executors other than Dask's."""
     if not is_client:
         raise TypeError(f"executor must be a distributed.Client, not {type(value).__name__}")
-
-
-def require_xarray() -> Any:
-    """Import xarray, or say how to install it."""
-    try:
-        import xarray
-    except ImportError:
-        raise missing_extra("to_xarray", "xarray", "xarray") from None
-    return xarray
 
 
 def as_field(value: Any, known: Sequence[str]) -> str:
