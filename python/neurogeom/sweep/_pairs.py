@@ -13,6 +13,10 @@ from ..metrics.base import Mask, Metric, Prepared, Tile, evaluate, map_threads, 
 from ..representation import Item
 from ._codec import decode, encode
 
+# Stimuli x units x the smaller of both, from which on preparing an item takes tens of milliseconds. Below,
+# threads would mostly wait for each other, and for those of the pairs, which spin for a while when they end.
+_WORTH_THREADS = 3e7
+
 # Values of a pair under permuted stimuli.
 NULL_FIELDS = ("null_mean", "null_sd", "p_value")
 
@@ -116,13 +120,15 @@ def _null(
     total, squares, alike = np.zeros_like(observed), np.zeros_like(observed), np.zeros_like(observed)
     sign = np.array([1.0 if metric.is_similarity else -1.0 for metric in metrics])[:, None, None]
     sources = [read_column(int(k)) for k in columns]
+    largest = max(item.n_stimuli * item.n_units * min(item.n_stimuli, item.n_units) for _, item in sources)
+    threads = n_threads if largest > _WORTH_THREADS else 1
     for draw in range(permutations.count):
 
         def permuted(source: tuple[int, Item], draw: int = draw) -> Prepared:
             number, item = source
             return prepare_item(metrics, item.reordered(permutations.order(item.n_stimuli, number, draw)))
 
-        values = np.stack(values_of(map_threads(permuted, sources, n_threads), False))
+        values = np.stack(values_of(map_threads(permuted, sources, threads), False))
         # Counted from what was observed, so that the squares of nearly equal values keep their digits.
         difference = values - observed
         total += difference
