@@ -2,9 +2,9 @@
 
     python examples/sweep_capacity.py [--data FOLDER]
 
-A sweep of ``CapacityJobs`` has one job an item and seed. Two stores are planned, one for each kind of capacity,
-run, extended by items that come later, and run again, which computes the new jobs only. One of these is done
-by hand, with the same bits. The tables give mean and standard deviation over five seeds.
+A sweep of ``CapacityJobs`` has one job an item and seed. Two stores are planned, one for each kind of
+capacity, run, extended by items that come later, and run again, which computes the new jobs only. One of
+these is done by hand, with the same bits. The tables give mean and standard deviation over five seeds.
 
 Without data (layers 0, 2 and 4 of a language model that comes with the package, 20 intents of 25 sentences;
 extended by layer 6): both capacities rise to the last layer. The spread over seeds is about the standard

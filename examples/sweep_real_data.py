@@ -4,31 +4,31 @@
 
 One store for each set of stimuli, several metrics in one pass:
 
-- cifar: 600 images of CIFAR-10; 8 layers of EfficientNet-Lite0 and 16 of a small CNN (untrained, after one
-  epoch, trained). cca needs fewer units than stimuli and would be 0 in most layers: SVCCA of 50 components.
-  This run is interrupted: another process begins it and gets a SIGTERM when a third of the tiles is there.
-- images92: 92 images; layers of EfficientNet-Lite0 with 19 measured RDMs, rsa.
-- texture: 16 textures; 18 populations of mouse visual cortex. Rows are populations by even repeats, columns by
-  odd ones, so that what simultaneous recordings share by chance does not count; counts are averaged over bins.
-  Stimuli are permuted 199 times for a p-value of each pair.
-- rdk: 12 random-dot movies; 20 populations the same way, but bins as rows, with the mean over stimuli removed.
-  Bins of one stimulus depend on each other, so that there is no such null.
-- sentences: 2000 sentences of CLINC150; layers of MiniLM, with cca, as 384 units are fewer.
+- cifar: 8 layers of EfficientNet-Lite0 and 16 of a small CNN (untrained, after one epoch, trained), 600
+  images. cca would be 0 where units outnumber stimuli: SVCCA of 50 components. This run is interrupted:
+  another process begins it and gets a SIGTERM when a third of the tiles is there.
+- images92: layers of EfficientNet-Lite0 with 19 measured RDMs (Kriegeskorte et al. 2008), rsa.
+- texture: 18 populations of mouse visual cortex, 16 textures. Rows are populations by even repeats, columns
+  by odd ones, which does not count what simultaneous recordings share by chance; counts are averaged over
+  bins. Stimuli are permuted for a p-value of each pair.
+- rdk: 20 populations, 12 movies of dots, the same way with bins as rows, the mean over stimuli removed. Bins
+  of a stimulus depend on each other, so that there is no such null.
+- sentences: layers of MiniLM, 2000 sentences, with cca, as 384 units are fewer.
 
-Each is planned, run, verified (two tiles computed anew) and compared with ``ng.pairwise`` bit by bit. The run
-that was interrupted computes exactly the tiles that were missing: the script ends with an error otherwise.
+Each is planned, run, verified (two tiles computed anew) and compared with ``ng.pairwise`` bit by bit; the
+script ends with an error if a run computes more or fewer tiles than were missing.
 
-What is seen: early layers of EfficientNet are most like conv2 of the trained CNN; by cka and rsa the match moves
-up with depth, by Procrustes it stays at conv2 until the logits; SVCCA, a mean over the smaller number of
-components, prefers the ten logits. All four measured RDMs of human IT are most like stage6. In the
-textures 12 of 18 populations are like themselves (cka, p <= 0.05), and reliable ones like most others of any
-area: the picture, sweep_texture.png. No area is most like itself but V1 for movies of dots (V1, 0.16 to AL's
-0.13): what is most like what follows how reliable populations are. Neighbouring layers of MiniLM are nearest.
+What is seen: early layers of EfficientNet are most like conv2 of the trained CNN. By cka and rsa the match
+moves up with depth, by Procrustes it stays until the logits; SVCCA, a mean over the smaller number of
+components, mostly prefers ten logits. All four RDMs of human IT are most like stage6. 12 of 18 populations are like
+themselves for textures (cka, p <= 0.05), reliable ones like most others of any area (sweep_texture.png);
+areas are most like areas with reliable populations, not themselves, but for V1 and dots. Neighbouring layers
+of MiniLM are nearest.
 
 The archives do not come with the package. They are looked for in --data, in the folder that NEUROGEOM_DATA
-names, and in ../shared/data by the clone. Where they are not found, two sets that come with the package stand
-in for them, and the script says so: layers of MiniLM for 500 sentences (interrupted, too), and human fMRI of 8
-categories, odd runs with even runs, of which few pairs stand out from permuted categories.
+names, and in ../shared/data by the clone. Where they are not found, the script says so and takes what comes
+with the package: layers of MiniLM for 500 sentences (interrupted, too), and human fMRI of 8 categories, odd
+runs with even runs, of which few pairs stand out from permuted categories.
 """
 
 from __future__ import annotations
@@ -53,15 +53,8 @@ from neurogeom.plot_pairwise import draw_pairwise
 from neurogeom.report import format_table
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
-ARCHIVES = (
-    "effnetlite0_cifar10",
-    "smallcnn_cifar10",
-    "effnetlite0_stim92",
-    "rdm92",
-    "mouse_texture",
-    "mouse_rdk",
-    "minilm_clinc",
-)
+ARCHIVES = ("effnetlite0_cifar10", "smallcnn_cifar10", "effnetlite0_stim92", "rdm92")
+ARCHIVES += ("mouse_texture", "mouse_rdk", "minilm_clinc")
 RUN = "import sys, neurogeom as ng; ng.sweep.run(sys.argv[1])"
 N_PERMUTATIONS = 199
 LIKELY = 0.05
@@ -110,12 +103,10 @@ def sweep(stimuli: StimulusSet, store: Path) -> Results:
     print(plan)
     done = run_and_interrupt(store, plan.n_tiles) if stimuli.is_interrupted else 0
     before = tiles_in_journals(store)
-    started = time.perf_counter()
     finished = ng.sweep.run(store)
-    seconds = time.perf_counter() - started
     computed = tiles_in_journals(store) - before
     print(
-        f"\nran: {finished}; {computed} computed in {seconds:.1f} s, {finished.cpu_seconds:.1f} s CPU in all"
+        f"\nran: {finished}; {computed} computed now, {finished.cpu_seconds:.1f} s of processor time in all"
     )
     if computed + done != plan.n_tiles:
         raise SystemExit(f"{done} tiles were there, {computed} were computed, of {plan.n_tiles}")
@@ -207,16 +198,11 @@ def nearest_to_measured(results: Results) -> None:
     print(format_table(table, ["measured", "RDMs", "best layer", "Spearman there", "best on average"]))
 
 
-def area_of(name: str) -> str:
-    """'V1 s00' is of V1."""
-    return str(name).split()[0]
-
-
 def likeness_of_areas(results: Results) -> None:
     """Print how alike areas are, by populations of different sessions, and how like themselves."""
     result = results["cka"]
     names = result.names.tolist()
-    area = np.array([area_of(name) for name in names])
+    area = np.array([name.split()[0] for name in names])
     session = np.array([name.split()[1] for name in names])
     both = (result.values + result.values.T) / 2
     apart = session[:, None] != session
@@ -249,12 +235,8 @@ def null_rows(results: Results, apart: np.ndarray) -> list[list[str]]:
     """Count pairs that are more alike than with permuted stimuli."""
     own = np.eye(len(apart), dtype=bool)
     kinds = {"itself": own, "same session": ~apart & ~own, "other session": apart}
-    kinds = {name: where for name, where in kinds.items() if where.any()}
-    rows = []
-    for kind, where in kinds.items():
-        likely = [one.p_value <= LIKELY for one in results.values()]
-        rows.append([kind, *(f"{found[where].sum()} of {where.sum()}" for found in likely)])
-    return rows
+    counted = {kind: [(one.p_value <= LIKELY)[at] for one in results.values()] for kind, at in kinds.items()}
+    return [[kind, *(f"{x.sum()} of {x.size}" for x in found)] for kind, found in counted.items()]
 
 
 def draw_null(results: Results, path: Path) -> None:
@@ -263,7 +245,7 @@ def draw_null(results: Results, path: Path) -> None:
     assert result.p_value is not None
     figure = Figure(figsize=(13.5, 6.2), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.2, 1))
-    title = f"debiased CKA of even (rows) with odd repeats; ringed: p <= {LIKELY}, stimuli permuted"
+    title = f"debiased CKA, even repeats with odd; ringed: p <= {LIKELY}, stimuli permuted"
     draw_pairwise(left, result, title, cluster=False)
     rows, columns = np.nonzero(result.p_value <= LIKELY)
     left.scatter(columns, rows, s=150, facecolors="none", edgecolors=RED, linewidths=1.1)
@@ -399,7 +381,6 @@ def main() -> None:
     paths = find_data(options.data)
     if options.data and paths is None:
         parser.error(f"{options.data} does not hold all archives: {', '.join(ARCHIVES)}")
-    started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         layers = Path(folder, "layers")
         layers.mkdir()
@@ -410,7 +391,6 @@ def main() -> None:
             results = sweep(stimuli, Path(folder, f"{name}.zarr"))
             if name == "texture":
                 draw_null(results, options.out / "sweep_texture.png")
-    print(f"\n{time.perf_counter() - started:.0f} s in all")
 
 
 if __name__ == "__main__":
