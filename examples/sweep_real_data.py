@@ -20,10 +20,10 @@ script ends with an error if a run computes more or fewer tiles than were missin
 
 What is seen: early layers of EfficientNet are most like conv2 of the trained CNN. By cka and rsa the match
 moves up with depth, by Procrustes it stays until the logits; SVCCA, a mean over the smaller number of
-components, mostly prefers ten logits. All four RDMs of human IT are most like stage6. 12 of 18 populations are like
-themselves for textures (cka, p <= 0.05), reliable ones like most others of any area (sweep_texture.png);
-areas are most like areas with reliable populations, not themselves, but for V1 and dots. Neighbouring layers
-of MiniLM are nearest.
+components, mostly prefers ten logits. All four RDMs of human IT are most like stage6. 12 of 18 populations
+are like themselves for textures (cka, p <= 0.05), reliable ones like most others of any area
+(sweep_texture.png); areas are most like areas with reliable populations, not themselves, but for V1 and
+dots. Neighbouring layers of MiniLM are nearest.
 
 The archives do not come with the package. They are looked for in --data, in the folder that NEUROGEOM_DATA
 names, and in ../shared/data by the clone. Where they are not found, the script says so and takes what comes
