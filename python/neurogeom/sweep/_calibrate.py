@@ -48,9 +48,10 @@ class Measurements:
         Memory beyond it while the largest item is prepared.
     pairing : int
         Memory beyond the prepared items while pairs are computed.
-    sizes, seconds, records, reads : list
+    sizes, seconds, records, reads, permuted : list
         Numbers of units of the items that were prepared, processor seconds that each took (for jobs: that a
-        job took), bytes of what is kept, processor seconds to read that back.
+        job took), bytes of what is kept, processor seconds to read that back and
+        to prepare the item with its stimuli permuted (0 where that is not asked for).
     pair_seconds, pair_error : float
         Processor seconds of a pair and their standard error.
     """
@@ -62,6 +63,7 @@ class Measurements:
     seconds: list[float]
     records: list[int]
     reads: list[float]
+    permuted: list[float]
     pair_seconds: float = 0.0
     pair_error: float = 0.0
 
@@ -104,19 +106,21 @@ def _measure_pairs(sweep: PairSweep, folder: Path) -> Measurements:
     sizes: list[int] = []
     seconds: list[float] = []
     reads: list[float] = []
+    permuted: list[float] = []
     records: list[int] = []
     preparing = 0
     for number in _spread(sweep.items):
         if len(prepared) >= _FEWEST_ITEMS and sum(seconds) > _PREPARING:
             break
-        took, peak, read, record = _prepare_once(sweep, folder, number)
+        took, peak, read, again, record = _prepare_once(sweep, folder, number)
         preparing = max(preparing, peak)
         if not prepared and took < _PREPARING:  # the first time something is done takes longer
-            took, _, read, record = _prepare_once(sweep, folder, number)
+            took, _, read, again, record = _prepare_once(sweep, folder, number)
         prepared.append(record)
         sizes.append(int(sweep.items[number]["shape"][1]))
         seconds.append(took)
         reads.append(read)
+        permuted.append(again)
         records.append(sum(size_of(part) for part in record.values()))
         if sum(seconds) > 20 * _PREPARING and len(prepared) >= 2:
             break
@@ -126,12 +130,15 @@ def _measure_pairs(sweep: PairSweep, folder: Path) -> Measurements:
         pair_seconds, pair_error = _time_pairs(sweep, prepared)
     pairing = max(0, memory.peak - kept)
     return Measurements(
-        baseline, preparing, pairing, sizes, seconds, records, reads, pair_seconds, pair_error
+        baseline, preparing, pairing, sizes, seconds, records, reads, permuted, pair_seconds, pair_error
     )
 
 
-def _prepare_once(sweep: PairSweep, folder: Path, number: int) -> tuple[float, int, float, Prepared]:
-    """Prepare an item as a worker does: processor seconds, memory, seconds to read it back, the record."""
+def _prepare_once(sweep: PairSweep, folder: Path, number: int) -> tuple[float, int, float, float, Prepared]:
+    """Prepare an item as a worker does.
+
+    Gives processor seconds, memory, seconds to read it back and to prepare it permuted, and the record.
+    """
     entry = sweep.items[number]
     kept = anonymous_bytes()
     memory = PeakMemory(_OFTEN)
@@ -146,7 +153,13 @@ def _prepare_once(sweep: PairSweep, folder: Path, number: int) -> tuple[float, i
         read_npz(data)  # workers read into memory that they have had before
         start = time.thread_time()
         read_npz(data)
-    return took, memory.peak - kept, time.thread_time() - start, record
+        read = time.thread_time() - start
+        start = time.thread_time()
+        if sweep.permutations is not None:
+            order = sweep.permutations.order(item.n_stimuli, number, 0)
+            prepare_item(sweep.metrics, item.reordered(order))
+        permuted = time.thread_time() - start
+    return took, memory.peak - kept, read, permuted, record
 
 
 def _spread(items: Sequence[Mapping[str, Any]]) -> list[int]:
@@ -204,9 +217,7 @@ def _measure_jobs(sweep: CapacitySweep, folder: Path) -> Measurements:
             del item
             seconds.append(time.thread_time() - start)
             sizes.append(int(entry["shape"][1]))
-    return Measurements(
-        baseline, memory.peak - baseline, 0, sizes, seconds, [0] * len(sizes), [0.0] * len(sizes)
-    )
+    return Measurements(baseline, memory.peak - baseline, 0, sizes, seconds, [], [], [])
 
 
 def main() -> None:

@@ -69,6 +69,10 @@ def choose_edge(sweep: Sweep, found: Measurements, limits: Limits, n_permutation
     records = found.of_sizes(_sizes(sweep), [float(size) for size in found.records])
     if float(records.sum()) > _room(found, limits):
         by_time = max(by_time, _seconds_to_read(sweep, found) / (_READING_SHARE * seconds))
+    if n_permutations:  # each column of a tile is prepared for each permutation
+        by_time = max(
+            by_time, n_permutations * _mean(sweep, found, found.permuted) / (_READING_SHARE * seconds)
+        )
     edge = max(1, min(int(by_time), side))
     edge = max(edge - edge % 8, min(edge, 8), math.ceil(fewest))
     return max(1, min(edge, _fitting_edge(sweep, found, limits)))
@@ -80,9 +84,13 @@ def _target(total: float, limits: Limits) -> float:
 
 def _seconds_to_read(sweep: Sweep, found: Measurements) -> float:
     """Processor seconds to read back a prepared item."""
-    sizes = _sizes(sweep)
-    records = float(found.of_sizes(sizes, [float(size) for size in found.records]).mean())
-    return _PER_READ + float(found.of_sizes(sizes, found.reads).mean()) + _PER_BYTE * records
+    size = _mean(sweep, found, [float(size) for size in found.records])
+    return _PER_READ + _mean(sweep, found, found.reads) + _PER_BYTE * size
+
+
+def _mean(sweep: Sweep, found: Measurements, values: Sequence[float]) -> float:
+    """What was measured of some items, as the mean over all."""
+    return float(found.of_sizes(_sizes(sweep), values).mean())
 
 
 def _fitting_edge(sweep: PairSweep, found: Measurements, limits: Limits) -> int:
@@ -155,7 +163,8 @@ def estimate(
         cache = int(min(float(records.sum()), room))
         loads = _loads(grid, float(records.mean()), cache, len(sweep.items))
         unit = found.pair_seconds * (1 + n_permutations)
-        again = n_permutations * sum(_columns_of(grid, key) for key in tiles) * float(prepare.mean())
+        columns = sum(_columns_of(grid, key) for key in tiles)
+        again = n_permutations * columns * _mean(sweep, found, found.permuted)
         work = costs["n_units"] * unit + again
         reading = loads * _seconds_to_read(sweep, found)
         costs |= {
