@@ -176,8 +176,9 @@ def estimate(
         }
         spread = found.pair_error / found.pair_seconds
         working = cache + found.pairing * limits.n_threads + _value_bytes(len(sweep.fields), grid.edge)
-        if n_permutations:
-            working += grid.edge * max(8 * s[0] * s[1] for s in (item["shape"] for item in sweep.items))
+        if n_permutations:  # the columns as they are, and prepared anew
+            raw = max(8 * item["shape"][0] * item["shape"][1] for item in sweep.items)
+            working += grid.edge * (raw + max(found.records))
         peak = found.baseline + max(working, cache + found.preparing * limits.n_threads)
         read = input_bytes + int(loads * float(records.mean()))
     check.require_memory(peak <= limits.max_ram, peak, limits.max_ram, found.baseline, found.preparing)
