@@ -49,7 +49,7 @@ def _describe(item: Item, inputs: dict[int, AnyArray], first_input: int) -> dict
             "flatten": False,
             "name": item.name,
         },
-        "sha256": io.content_hash(array),
+        "sha256": io.content_hash(source.square if isinstance(source, RDM) else array),
         "shape": shape,
         "rdm": isinstance(source, RDM),
     }
@@ -62,8 +62,8 @@ def open_described(entry: Mapping[str, Any], label: str, folder: Path) -> tuple[
     name = str(location.get("name", label))
     source: Any
     if entry.get("rdm"):
-        array = np.load(location["path"], allow_pickle=False)
-        source, digest = RDM(array), io.content_hash(array)
+        source = RDM(np.load(location["path"], allow_pickle=False))
+        digest = io.content_hash(source.square)
     else:
         stored = io.open_item(location)
         check.require_same_shape(list(stored.shape), list(entry["shape"]), label, location["path"])
