@@ -173,6 +173,7 @@ FLOORS = [
         "io",
         "_io_headers",
         "_io_item",
+        "_io_kinds",
         "_io_search",
         "_io_sources",
         "representation",

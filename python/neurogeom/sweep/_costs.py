@@ -14,12 +14,12 @@ from ._sweeps import CapacitySweep, PairSweep, Sweep
 
 # Processor seconds of what is done for a tile beside its pairs: markers, the chunk, a line of the journal.
 _PER_TILE = 0.008
-# Seconds to read a prepared item: open it, check its sums.
-_PER_READ, _BYTES_PER_SECOND = 0.0007, 0.6e9
+# Of what is done to read a prepared item beside taking it apart, and seconds a byte from the system's cache.
+_PER_READ, _PER_BYTE = 0.0002, 2e-10
 # Of what is done for an item beside its preparation.
-_PER_ITEM = 0.003
+_PER_ITEM = 0.001
 # A sweep should have so many tiles, so that its workers end together, unless they would be shorter than this.
-_FEWEST_TILES, _SHORTEST_TILE = 48, 0.25
+_FEWEST_TILES, _SHORTEST_TILE = 32, 0.5
 # What neither the spread of the measurements nor the model knows: clocks, caches, neighbours on the machine.
 _UNKNOWN = 0.15
 _SAFETY = 0.9
@@ -127,7 +127,8 @@ def estimate(
         unit = found.pair_seconds * (1 + n_permutations)
         again = n_permutations * sum(_columns_of(grid, key) for key in tiles) * float(prepare.mean())
         work = costs["n_units"] * unit + again
-        reading = loads * (_PER_READ + float(records.mean()) / _BYTES_PER_SECOND)
+        again_read = float(found.of_sizes(_sizes(sweep), found.reads).mean())
+        reading = loads * (_PER_READ + again_read + _PER_BYTE * float(records.mean()))
         costs |= {
             "unit": "pair",
             "prepared_bytes": int(records.sum()),
@@ -167,9 +168,9 @@ def _columns_of(grid: Grid, key: Sequence[int]) -> int:
 
 
 def _loads(grid: Grid, record: float, cache: int, n_items: int) -> int:
-    """How often a prepared item is read by one process that goes through all tiles."""
+    """How often a prepared item is read back by one process that prepares all and goes through all tiles."""
     if n_items * record <= cache:
-        return n_items
+        return 0
     return sum(_columns_of(grid, key) for key in grid.tiles()) + sum(b - a for a, b in grid.rows)
 
 
