@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -189,7 +190,7 @@ def describe(costs: Mapping[str, Any], store: str | None, what: str) -> str:
     }
     if store is not None:
         lines["store"] = store
-        lines["one machine"] = f"neurogeom sweep run {store}"
+        lines["one machine"] = f"neurogeom sweep run {shlex.quote(store)}"
         lines["SLURM"] = sbatch_line(costs, store)
     width = max(map(len, lines))
     return "\n".join(f"{key.ljust(width)}  {text}" for key, text in lines.items())
@@ -201,10 +202,13 @@ def sbatch_line(costs: Mapping[str, Any], store: str) -> str:
     workers = max(1, min(math.ceil(costs["core_hours_interval"][1] / threads), 256, costs["n_tiles"]))
     hours = math.ceil(2 * costs["core_hours_interval"][1] / threads / workers) or 1
     memory = math.ceil(1.25 * costs["peak_memory"] / 2**20 / 100) * 100
+    work = (
+        f"neurogeom sweep work {shlex.quote(store)} --rank $SLURM_ARRAY_TASK_ID --of {workers} "
+        f"--threads {threads} --stop-before 5m"
+    )
     return (
         f"sbatch --array=0-{workers - 1} --cpus-per-task={threads} --mem={memory}M --time={hours}:00:00 "
-        f"--wrap 'neurogeom sweep work {store} --rank $SLURM_ARRAY_TASK_ID --of {workers} "
-        f"--threads {threads} --stop-before 5m'"
+        f"--wrap {shlex.quote(work)}"
     )
 
 

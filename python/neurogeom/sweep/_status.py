@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shlex
 import statistics
 import time
 from collections.abc import Iterable, Mapping
@@ -65,7 +66,7 @@ class SweepStatus:
     @property
     def resume_command(self) -> str:
         """What goes on with it, in a shell."""
-        return f"neurogeom sweep run {self.store}"
+        return f"neurogeom sweep run {shlex.quote(str(self.store))}"
 
     def __str__(self) -> str:
         parts = [f"{self.done:,} of {self.n_tiles:,} tiles", f"{self.left:,} left"]
