@@ -219,7 +219,7 @@ def export(store: str | os.PathLike[str], path: str | os.PathLike[str]) -> Path:
         check.require_single_matrix(isinstance(found, dict) and len(found) == 1)
         np.save(target, next(iter(found.values())).values)
     else:
-        np.savez_compressed(target, allow_pickle=False, **_arrays(found))
+        np.savez_compressed(target, **_arrays(found))
     return target
 
 

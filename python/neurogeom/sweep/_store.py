@@ -265,7 +265,7 @@ def input_name(number: int) -> str:
 def npz_bytes(arrays: Mapping[str, AnyArray]) -> memoryview:
     """Write arrays as an .npz file in memory."""
     buffer = BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
+    np.savez(buffer, **arrays)  # allow_pickle is an array's name to NumPy before 2.1; nothing here needs it
     return buffer.getbuffer()
 
 
