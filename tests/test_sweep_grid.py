@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 pytest.importorskip("zarr")
 
-from neurogeom.sweep._grid import Grid, blocks_of  # noqa: E402
-from neurogeom.sweep._run import shares  # noqa: E402
-from neurogeom.sweep._sweeps import sweep_of  # noqa: E402
+from neurogeom.sweep._grid import Grid, blocks_of
+from neurogeom.sweep._run import shares
+from neurogeom.sweep._sweeps import sweep_of
 
 parts = st.lists(st.integers(0, 7), min_size=1, max_size=4).filter(lambda counts: counts[0] > 0)
 edges = st.integers(1, 9)

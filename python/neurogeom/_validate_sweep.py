@@ -125,6 +125,15 @@ def require_untouched_plan(same: bool, path: Any) -> None:
         )
 
 
+def require_untouched_arguments(same: bool, path: Any) -> None:
+    """Refuse arguments of metrics that do not have their hash."""
+    if not same:
+        raise SweepError(
+            f"{path}/arguments.npz is damaged, or was changed after the plan was made: restore it, or plan "
+            "anew in another store"
+        )
+
+
 def damaged(what: str, path: Any, error: Exception) -> SweepError:
     """Say what of a store is damaged and how to mend it."""
     return SweepError(
@@ -254,8 +263,8 @@ def require_memory(fits: bool, peak: float, max_ram: float, baseline: float, pre
     if not fits:
         raise SweepError(
             f"does not fit: a worker needs {peak / 1e6:.0f} MB (the interpreter {baseline / 1e6:.0f} MB, "
-            f"preparing the largest item {preparing / 1e6:.0f} MB), but max_ram={max_ram / 1e6:.0f} MB: raise "
-            "max_ram"
+            f"preparing the largest item {preparing / 1e6:.0f} MB), but max_ram={max_ram / 1e6:.0f} MB: "
+            "raise max_ram"
         )
 
 

@@ -26,7 +26,7 @@ from ._costs import Limits, choose_edge, describe, estimate
 from ._drafts import draft, forget_draft, read_draft
 from ._items import describe_items
 from ._metric_specs import describe_metric, resolve_metric
-from ._store import VERSION, Store, require_zarr
+from ._store import VERSION, Store, hashes_of, require_zarr
 from ._sweeps import CapacitySweep, Sweep, load_sweep, sweep_of
 
 MetricLike = str | Metric | CapacityJobs
@@ -182,6 +182,7 @@ def plan(
         tests, column_tests = as_tests(test, rows, columns, metrics)
         described = describe_items(rows, "rows", tests, inputs)
         described += describe_items(columns or [], "columns", column_tests, inputs)
+    content["arguments"] = hashes_of(arguments)
     content["stimuli"] = stimuli_of(rows)
     path = None if store is None else Path(store).absolute()
     input_bytes = sum(_input_bytes(item) for item in rows + (columns or []))
