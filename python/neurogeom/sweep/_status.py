@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ._attempts import Attempts
+from ._files import is_alive
 from ._grid import TileKey
 from ._journal import read_journals
 from ._store import Store
@@ -150,7 +151,7 @@ def status_of(store: Store) -> SweepStatus:
         prepared=len(sweep.items) if isinstance(sweep, CapacitySweep) else len(store.prepared_items()),
         errors=store.notes("errors"),
         remarks=store.notes("remarks"),
-        eta=_eta(lines.values(), left),
+        eta=_eta((of for name, of in lines.items() if is_alive(name) is not False), left),
         cpu_seconds=sum(line.get("cpu", 0.0) for process in lines.values() for line in process),
     )
 
