@@ -12,8 +12,8 @@ import sweep_stores as ss
 
 pytest.importorskip("zarr")
 
-from neurogeom.sweep import _store  # noqa: E402
-from neurogeom.sweep._pairs import Permutations  # noqa: E402
+from neurogeom.sweep import _store
+from neurogeom.sweep._pairs import Permutations
 
 METRICS = ["procrustes", "cka", "rsa", "pwcca", "ridge", "permutation"]
 ITEMS = [*ss.stack(3, 15, 3), *ss.stack(2, 15, 5, seed=1)]
