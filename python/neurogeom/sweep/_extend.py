@@ -92,6 +92,9 @@ def extend(
     else:
         check.require_test(test is not None, sweep.held_out)
         tests, _ = as_tests(test, new, None, sweep.metrics)
+        for item in tests or []:
+            planned = sweep.items[0]["test"]["shape"][0]
+            check.require_same_sweep_stimuli((item.n_stimuli, None), (planned, None), item.label)
     inputs: dict[int, AnyArray] = {}
     numbers = (name.removesuffix(".npy") for name in names_in(found.path / "inputs"))
     last = max((int(number) for number in numbers if number.isdigit()), default=-1)
