@@ -142,6 +142,11 @@ def test_a_store_among_the_inputs_is_no_item(files, tmp_path):
         ng.sweep.run(store)
         plan = ss.quick_plan(files, metric, store=store)
         assert plan.n_items == 3
+    draft = files / "s.77.partial"
+    (draft / "inputs").mkdir(parents=True)
+    (draft / "draft.json").write_text("{}")
+    np.save(draft / "inputs" / "000000.npy", ITEMS[0])
+    assert len(ng.io.open_items(files)) == 3
 
 
 def test_stimulus_ids_are_in_the_plan(tmp_path):
