@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,16 +25,23 @@ _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}
 def as_bytes(value: Any, name: str) -> int:
     """Take a number of bytes: 3e9, "3GB", "512 MiB"."""
     text = str(value).strip()
-    found = re.fullmatch(r"([0-9.]+(?:e[0-9]+)?)\s*([KMGT]?)(i?)B?", text, re.IGNORECASE)
+    found = re.fullmatch(r"([0-9.]+(?:e\+?[0-9]+)?)\s*([KMGT]?)(i?)B?", text, re.IGNORECASE)
     try:
         if isinstance(value, bool) or found is None:
             raise ValueError
-        size = float(found[1]) * (_BINARY if found[3] else _UNITS)[found[2].upper()]
-    except ValueError:
+        size = int(float(found[1]) * (_BINARY if found[3] else _UNITS)[found[2].upper()])
+    except (ValueError, OverflowError):
         raise ValueError(f"{name} must be a number of bytes such as '3GB', not {value!r}") from None
     if size < 1:
         raise ValueError(f"{name} must be positive, not {value!r}")
-    return int(size)
+    return size
+
+
+def as_path(value: Any, name: str) -> Path:
+    """Take a path, made absolute."""
+    if not isinstance(value, (str, os.PathLike)):
+        raise TypeError(f"{name} must be a path, not {type(value).__name__}")
+    return Path(value).absolute()
 
 
 def as_duration(value: Any, name: str) -> float:

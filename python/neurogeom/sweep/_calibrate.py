@@ -133,7 +133,7 @@ def _measure_pairs(sweep: PairSweep, folder: Path) -> Measurements:
 
 
 def _prepare_once(sweep: PairSweep, folder: Path, number: int) -> tuple[float, int, float, Prepared]:
-    """Prepare an item as a worker does: processor seconds, memory, seconds to read it back, and the record."""
+    """Prepare an item as a worker does: processor seconds, memory, seconds to read it back, the record."""
     entry = sweep.items[number]
     kept = anonymous_bytes()
     memory = PeakMemory(_OFTEN)
@@ -214,5 +214,5 @@ if __name__ == "__main__":
     try:
         result = dataclasses.asdict(measure(Path(sys.argv[1])))
     except (TypeError, ValueError, RuntimeError) as error:
-        result = {"error": str(error)}
+        result = {"error": str(error) or repr(error)}
     print(json.dumps(result))

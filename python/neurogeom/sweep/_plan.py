@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -160,6 +161,7 @@ def plan(
         check.as_seconds(target_seconds, "target_seconds"),
         resolve_threads(n_threads),
     )
+    path = None if store is None else check.as_path(store, "store")
     draws = _validate.as_count(null, "null", minimum=0)
     edge = None if isinstance(tile, str) and tile == "auto" else _validate.as_count(tile, "tile")
     arguments: dict[str, AnyArray] = {}
@@ -193,7 +195,6 @@ def plan(
         described += describe_items(columns or [], "columns", column_tests, inputs)
     content["arguments"] = hashes_of(arguments)
     content["stimuli"] = stimuli_of(rows + (columns or []))
-    path = None if store is None else Path(store).absolute()
     input_bytes = sum(_input_bytes(item) for item in rows + (columns or []))
     if path is not None and path.exists():
         check.require_free((path / "zarr.json").is_file(), path)
@@ -265,7 +266,9 @@ def _taken_up(found: Store, content: Mapping[str, Any], items: list[Any], edge: 
     known = dict(found.plan)
     wanted = {**content, "tile": known["tile"] if edge is None else edge}
     different = [name for name in wanted if known.get(name) != json.loads(json.dumps(wanted[name]))]
-    if [item for part in found.item_lists() for item in part][: len(items)] != json.loads(json.dumps(items)):
+    # The items of the plan, or these with those of the first few extensions.
+    lists = itertools.accumulate(found.item_lists())
+    if json.loads(json.dumps(items)) not in lists:
         different.append("items")
     check.require_same_plan(different, found.path)
     return _result(load_sweep(found), found.costs, found.path)

@@ -54,7 +54,7 @@ class Store:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         zarr = require_zarr()
-        self.path = Path(path).absolute()
+        self.path = check.as_path(path, "store")
         check.require_store((self.path / "zarr.json").is_file(), self.path)
         attributes = read_json(self.path / "zarr.json").get("attributes", {})
         check.require_store(_ATTRIBUTE in attributes, self.path)
