@@ -9,15 +9,15 @@ import numpy as np
 from . import _validate_io as check
 from ._io_headers import Header, npy_header, read_npy_header, read_npz_headers, safetensors_headers
 from ._io_sources import DatasetSource, FlatSource, MemberSource, Source, member, opened_zip
-from ._validate import AnyArray
+from ._validate import AnyArray, require_extra
 
 
 def _hdf5() -> Any:
-    return check.require_extra("h5py", "io", "an HDF5 file")
+    return require_extra("h5py", "io", "an HDF5 file")
 
 
 def _zarr() -> Any:
-    return check.require_extra("zarr", "store", "a Zarr array")
+    return require_extra("zarr", "store", "a Zarr array")
 
 
 def headers_of(kind: str, path: str) -> dict[str, Header]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import importlib
 import os
 import zipfile
 import zlib
@@ -48,14 +47,6 @@ def readable(path: str, key: str) -> Iterator[None]:
         if text.startswith(path):
             raise
         raise ValueError(f"{place(path, key)}: cannot be read: {text[:200]}") from error
-
-
-def require_extra(module: str, extra: str, what: str) -> Any:
-    """Import an optional library, or say how to install it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ImportError(f"{what} needs {module}: pip install 'neurogeom[{extra}]'") from error
 
 
 # ---- what a source may be

@@ -1,7 +1,4 @@
-"""Measures what a sweep will cost, in a process of its own: as fast and as large as a worker will be.
-
-``python -m neurogeom.sweep._calibrate FOLDER`` prints the measurements of a draft as JSON.
-"""
+"""Measures what a sweep will cost, in a process of its own: as fast and as large as a worker will be."""
 
 from __future__ import annotations
 
@@ -80,7 +77,7 @@ class Measurements:
 def calibrate(folder: Path) -> Measurements:
     """Measure a draft in a process of its own."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
-    command = [sys.executable, "-m", "neurogeom.sweep._calibrate", str(folder)]
+    command = [sys.executable, "-c", f"from {__name__} import main; main()", str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise check.failed_calibration(done.stderr)
@@ -145,6 +142,7 @@ def _prepare_once(sweep: PairSweep, folder: Path, number: int) -> tuple[float, i
         _, arrays = encode_prepared(sweep.metrics, record, sweep.held_out)
         data = bytes(npz_bytes(arrays))
         took = time.thread_time() - start
+        read_npz(data)  # workers read into memory that they have had before
         start = time.thread_time()
         read_npz(data)
     return took, memory.peak - kept, time.thread_time() - start, record
@@ -210,7 +208,8 @@ def _measure_jobs(sweep: CapacitySweep, folder: Path) -> Measurements:
     )
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Print the measurements of the draft that the command line names, or what is wrong, as JSON."""
     try:
         result = dataclasses.asdict(measure(Path(sys.argv[1])))
     except (TypeError, ValueError, RuntimeError) as error:

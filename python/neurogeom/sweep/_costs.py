@@ -9,21 +9,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import _validate_sweep as check
+from ..metrics.base import Metric, streams
+from ..representation import Item
 from ._calibrate import Measurements
 from ._grid import Grid
 from ._sweeps import CapacitySweep, PairSweep, Sweep
 
 # Processor seconds of what is done for a tile beside its pairs: markers, the chunk, a line of the journal.
-_PER_TILE = 0.008
+_PER_TILE = 0.004
 # Of what is done to read a prepared item beside taking it apart, and seconds a byte from the system's cache.
 _PER_READ, _PER_BYTE = 0.0002, 2e-10
 # Of what is done for an item beside its preparation.
 _PER_ITEM = 0.001
-# A sweep should have so many tiles, so that its workers end together, unless they would be shorter than this.
-_FEWEST_TILES, _SHORTEST_TILE = 32, 0.5
+# A sweep should have so many tiles, so that many workers end together, but not such that what is done for
+# each counts; one that takes seconds should still have some.
+_MANY_TILES, _LONG_ENOUGH, _SOME_TILES = 1000, 1.0, 32
+# Time to read the items of a tile, as a share of that of its pairs, where they do not all stay in memory.
+_READING_SHARE = 0.1
 # What neither the spread of the measurements nor the model knows: clocks, caches, neighbours on the machine.
 _UNKNOWN = 0.15
 _SAFETY = 0.9
+# What Dask's own code takes in a worker process, measured with distributed 2026.8.
+_DASK_BYTES = 35e6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +41,17 @@ class Limits:
     max_files: int
     target_seconds: float
     n_threads: int
+
+
+def require_items_that_fit(items: Sequence[Item], metrics: Sequence[Metric], max_ram: int) -> None:
+    """Refuse items that could not even be measured: too large to be read whole, or of too many stimuli."""
+    whole = [metric.name for metric in metrics if not streams(metric)]
+    for item in items:
+        in_blocks = item.is_large and not whole
+        width = min(item.n_stimuli, item.n_units)
+        # As float64, and a copy to work on; of those in blocks what inner products of stimuli take.
+        least = 2 * 8 * item.n_stimuli * (width if in_blocks else item.n_units)
+        check.require_item_fits(least <= max_ram, item.label, least, max_ram, [] if in_blocks else whole)
 
 
 def choose_edge(sweep: Sweep, found: Measurements, limits: Limits, n_permutations: int) -> int:
@@ -48,13 +66,23 @@ def choose_edge(sweep: Sweep, found: Measurements, limits: Limits, n_permutation
     total = seconds * _count_pairs(sweep)
     by_time = math.sqrt(_target(total, limits) / seconds)
     fewest = side / math.sqrt(2 * limits.max_files) if sweep.grid.triangular else side / limits.max_files**0.5
+    records = found.of_sizes(_sizes(sweep), [float(size) for size in found.records])
+    if float(records.sum()) > _room(found, limits):
+        by_time = max(by_time, _seconds_to_read(sweep, found) / (_READING_SHARE * seconds))
     edge = max(1, min(int(by_time), side))
     edge = max(edge - edge % 8, min(edge, 8), math.ceil(fewest))
     return max(1, min(edge, _fitting_edge(sweep, found, limits)))
 
 
 def _target(total: float, limits: Limits) -> float:
-    return min(limits.target_seconds, max(total / _FEWEST_TILES, _SHORTEST_TILE))
+    return min(limits.target_seconds, max(total / _MANY_TILES, min(_LONG_ENOUGH, total / _SOME_TILES)))
+
+
+def _seconds_to_read(sweep: Sweep, found: Measurements) -> float:
+    """Processor seconds to read back a prepared item."""
+    sizes = _sizes(sweep)
+    records = float(found.of_sizes(sizes, [float(size) for size in found.records]).mean())
+    return _PER_READ + float(found.of_sizes(sizes, found.reads).mean()) + _PER_BYTE * records
 
 
 def _fitting_edge(sweep: PairSweep, found: Measurements, limits: Limits) -> int:
@@ -128,8 +156,7 @@ def estimate(
         unit = found.pair_seconds * (1 + n_permutations)
         again = n_permutations * sum(_columns_of(grid, key) for key in tiles) * float(prepare.mean())
         work = costs["n_units"] * unit + again
-        again_read = float(found.of_sizes(_sizes(sweep), found.reads).mean())
-        reading = loads * (_PER_READ + again_read + _PER_BYTE * float(records.mean()))
+        reading = loads * _seconds_to_read(sweep, found)
         costs |= {
             "unit": "pair",
             "prepared_bytes": int(records.sum()),
@@ -186,7 +213,10 @@ def describe(costs: Mapping[str, Any], store: str | None, what: str) -> str:
         "processor time": f"{_hours(costs['core_hours'])} ({_hours(low)} to {_hours(high)})",
         "read": f"{_bytes(costs['bytes_read'])} (inputs {_bytes(costs['input_bytes'])})",
         "written": f"{_bytes(costs['bytes_written'])} (prepared items {_bytes(costs['prepared_bytes'])})",
-        "memory": f"{_bytes(costs['peak_memory'])} at most, each worker of {costs['n_threads']} thread(s)",
+        "memory": (
+            f"{_bytes(costs['peak_memory'])} at most, each worker of {costs['n_threads']} thread(s); "
+            f"{_bytes(_DASK_BYTES)} more on Dask"
+        ),
     }
     if store is not None:
         lines["store"] = store

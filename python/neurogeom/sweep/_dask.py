@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import _validate_sweep as check
 from .._progress import ProgressFunction
+from .._validate import require_extra
 from ._attempts import MOST_TRIES
 from ._grid import TileKey
 from ._store import name_of
@@ -28,7 +29,7 @@ _lock = threading.Lock()
 
 def run_on_client(client: Any, worker: Worker, report: ProgressFunction | None) -> str | None:
     """Compute what is missing; gives the reason if it had to end early. Errors of tiles are in the store."""
-    distributed = _distributed()
+    distributed = require_extra("distributed", "distributed", "a Dask client")
     check.require_client(isinstance(client, distributed.Client), client)
     token = _token(worker)
     items = worker.needs_preparation()
@@ -123,14 +124,6 @@ class _Progress:
         self._done += 1
         if self._report is not None:
             self._report(min(self._done, self._total), self._total)
-
-
-def _distributed() -> Any:
-    try:
-        import distributed
-    except ImportError:
-        raise check.missing_extra("a Dask client", "distributed", "distributed") from None
-    return distributed
 
 
 def _token(worker: Worker) -> str:

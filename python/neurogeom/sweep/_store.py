@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from .. import _validate_sweep as check
-from .._validate import AnyArray, FloatArray
+from .._validate import AnyArray, FloatArray, require_extra
 from ._files import names_in, read_json, remove_stale_partials, write_atomically, write_json
 from ._grid import TileKey
 
@@ -42,11 +42,7 @@ _ATTRIBUTE = "neurogeom_sweep"
 
 def require_zarr() -> Any:
     """Import zarr, or say how to install it."""
-    try:
-        import zarr
-    except ImportError:
-        raise check.missing_extra("a sweep's store", "zarr", "store") from None
-    return zarr
+    return require_extra("zarr", "store", "a sweep's store")
 
 
 class Store:
