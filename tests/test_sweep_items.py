@@ -207,6 +207,11 @@ REFUSED = {
     "three axes": ({"items": [np.ones((4, 3, 2))] * 2}, ValueError, "flatten the other axes first"),
     "tests too few": ({"items": ITEMS, "test": ITEMS[:2]}, ValueError, "for each of the 3 items, not 2"),
     "tests of other units": ({"items": ITEMS, "test": ITEMS[::-1]}, ValueError, "must have the units of its"),
+    "tests that are RDMs": (
+        {"items": [item[:, :4] for item in ITEMS], "test": [ng.RDM(np.ones(6))] * 3},
+        TypeError,
+        r"test\[0\] is an RDM, but a held-out form needs responses",
+    ),
     "tests of others": ({"items": ITEMS, "others": ITEMS, "test": ITEMS}, ValueError, "test must be a pair"),
     "tests without need": ({"items": ITEMS, "metric": "cka", "test": ITEMS}, ValueError, "fits nothing"),
     "an RDM for others than RSA": (
@@ -238,3 +243,8 @@ def test_a_pickle_is_refused(tmp_path):
     np.save(tmp_path / "a.npy", np.array([[None]]), allow_pickle=True)
     with pytest.raises((TypeError, ValueError), match="pickle"):
         ng.sweep.plan([tmp_path / "a.npy", ITEMS[0]], store=tmp_path / "s")
+
+
+def test_rdms_are_no_test_data_in_memory_either():
+    with pytest.raises(TypeError, match=r"test\[0\] is an RDM, but a held-out form needs responses"):
+        ng.pairwise([item[:, :4] for item in ITEMS], test=[ng.RDM(np.ones(6))] * 3)

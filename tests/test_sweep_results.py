@@ -257,3 +257,12 @@ def test_unknown_endings(name, finished, tmp_path):
 def test_several_matrices_are_no_npy(finished, tmp_path):
     with ss.nothing_left(tmp_path), pytest.raises(ValueError, match=r"single metric: use \.npz or \.csv"):
         ng.sweep.export(finished, tmp_path / "r.npy")
+
+
+@pytest.mark.parametrize("name", ["names", "column_names", "file"])
+def test_matrices_of_reserved_names(name, tmp_path):
+    ss.finished(tmp_path / "s", ITEMS, [ng.RSA(name=name), "cka"])
+    with pytest.raises(ValueError, match=f"cannot hold a matrix of the name '{name}': use .csv"):
+        ng.sweep.export(tmp_path / "s", tmp_path / "r.npz")
+    assert not (tmp_path / "r.npz").exists()
+    assert len(rows_of(ng.sweep.export(tmp_path / "s", tmp_path / "r.csv"))) == 1 + 2 * 10

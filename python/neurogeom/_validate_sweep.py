@@ -339,6 +339,13 @@ def require_suffix(suffix: str, known: Sequence[str]) -> None:
         raise ValueError(f"path must end in {', '.join(known)}, not {suffix!r}")
 
 
+def require_free_names(names: Sequence[str], taken: Sequence[str]) -> None:
+    """Refuse metrics with names that an archive has for something else."""
+    for name in names:
+        if name in taken:
+            raise ValueError(f".npz cannot hold a matrix of the name {name!r}: use .csv")
+
+
 def require_single_matrix(is_single: bool) -> None:
     """Refuse several matrices where one is written."""
     if not is_single:

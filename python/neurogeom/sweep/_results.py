@@ -251,6 +251,7 @@ def _arrays(found: Any) -> dict[str, Any]:
     if isinstance(found, CapacityTable):
         return found._columns()
     first = next(iter(found.values()))
+    check.require_free_names(list(found), ("names", "column_names", "file"))
     arrays = {"names": first.names, "column_names": first.column_names}
     for name, result in found.items():
         arrays[name] = result.values
