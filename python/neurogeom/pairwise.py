@@ -141,9 +141,9 @@ def as_tests(
         names = [item.name for item in items]
         tests = as_items(_validate_pairwise.as_tests(value, names, argument), argument, names)
         for item, other in zip(items, tests, strict=True):
+            _validate_pairwise.require_same_units(item.n_units, other.n_units, other.label)
             if isinstance(other.source, RDM):
                 _validate_pairwise.refuse_rdm(other.label, "a held-out form")
-            _validate_pairwise.require_same_units(item.n_units, other.n_units, other.label)
         found.append(tests)
     require_same_stimuli([item for tests in found if tests for item in tests])
     return found[0], found[1]
