@@ -6,6 +6,8 @@ import errno
 import json
 import os
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import neurogeom as ng
 import numpy as np
@@ -257,6 +259,34 @@ def test_write_atomically(tmp_path):
     _files.write_atomically(path, memoryview(b"two"))
     assert path.read_bytes() == b"two"
     assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+def test_several_threads_make_the_folder_at_once(tmp_path):
+    barrier = threading.Barrier(8)
+
+    def write(k):
+        for folder in range(40):
+            barrier.wait(30)
+            _files.write_atomically(tmp_path / str(folder) / str(k), b"%d" % k)
+
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(write, k) for k in range(8)]:
+            done.result()
+    assert len(list(tmp_path.rglob("*"))) == 40 + 40 * 8
+
+
+def test_a_folder_made_by_another_process_meanwhile(tmp_path, monkeypatch):
+    made = []
+
+    def another(path, mode):
+        if not made:
+            made.append(path.parent.mkdir(parents=True))
+            raise FileNotFoundError(path)
+        return open(path, mode)
+
+    monkeypatch.setattr(_files, "open", another, raising=False)
+    _files.write_atomically(tmp_path / "new" / "file", b"content")
+    assert (tmp_path / "new" / "file").read_bytes() == b"content"
 
 
 def test_errors_leave_the_old_file_and_nothing_else(tmp_path, monkeypatch):
