@@ -142,6 +142,7 @@ def as_tests(
         tests = as_items(_validate_pairwise.as_tests(value, names, argument), argument, names)
         for item, other in zip(items, tests, strict=True):
             _validate_pairwise.require_same_units(item.n_units, other.n_units, other.label)
+        for other in tests:  # of as many stimuli as there are units
             if isinstance(other.source, RDM):
                 _validate_pairwise.refuse_rdm(other.label, "a held-out form")
         found.append(tests)
