@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
+import tempfile
+import warnings
+from pathlib import Path
 
 import neurogeom as ng
 import numpy as np
 import pairwise_util as pu
 import pytest
 import sweep_stores as ss
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 pytest.importorskip("zarr")
 
@@ -103,6 +109,27 @@ def test_files_and_arrays(store, tmp_path):
     assert sorted(path.name for path in (store / "inputs").iterdir()) == [f"{k:06d}.npy" for k in range(5)], (
         "files stay where they are"
     )
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_any_sequence_of_extensions_runs_and_interruptions(data):
+    """Whoever computes what, in whatever tiles, before or after which extension."""
+    draw = data.draw
+    metrics = draw(st.lists(st.sampled_from(pu.METRICS), min_size=1, max_size=3, unique=True))
+    widths = draw(st.lists(st.integers(2, 8), min_size=2, max_size=8))
+    cuts = draw(st.sets(st.integers(2, len(widths)), max_size=3)) | {len(widths)}
+    items, (first, *more) = pu.items_of(widths), sorted(cuts)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # remarks on the rank of some items
+        store = Path(folder) / "s"
+        ss.quick_plan(items[:first], metrics, store=store, tile=draw(st.integers(1, 6)))
+        for start, stop in itertools.pairwise([first, *more]):
+            if draw(st.booleans()):
+                ng.sweep.work(store, rank=1, of=2, time_limit=draw(st.sampled_from([0, 0.05, 100])))
+            ng.sweep.extend(store, items[start:stop])
+        assert ng.sweep.run(store, n_threads=draw(st.integers(1, 3))).is_complete
+        ss.assert_same_bits(ng.sweep.open(store), ng.pairwise(items, metrics))
 
 
 # ---- names
