@@ -8,7 +8,7 @@ import neurogeom as ng
 import numpy as np
 import pairwise_util as pu
 import pytest
-import sweep_metrics as own
+import sweep_own_metrics as own
 import sweep_stores as ss
 
 pytest.importorskip("zarr")

@@ -10,7 +10,7 @@ import neurogeom as ng
 import numpy as np
 import pairwise_util as pu
 import pytest
-import sweep_metrics as own
+import sweep_own_metrics as own
 import sweep_stores as ss
 from neurogeom.sweep import _codec, _metric_specs
 

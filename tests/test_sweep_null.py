@@ -7,7 +7,7 @@ import shutil
 import neurogeom as ng
 import numpy as np
 import pytest
-import sweep_metrics as own
+import sweep_own_metrics as own
 import sweep_stores as ss
 
 pytest.importorskip("zarr")

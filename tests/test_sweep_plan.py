@@ -9,7 +9,7 @@ import shutil
 import neurogeom as ng
 import numpy as np
 import pytest
-import sweep_metrics as own
+import sweep_own_metrics as own
 import sweep_stores as ss
 from neurogeom._validate_sweep import as_bytes
 from neurogeom.metrics import Metric
@@ -264,10 +264,10 @@ def test_metrics_that_workers_cannot_make(case, tmp_path):
 @pytest.mark.parametrize(
     ("path", "known"),
     [
-        ("sweep_metrics:UnitCount", own.UnitCount()),
-        ("sweep_metrics:Outer.Inner", own.Outer.Inner()),
-        ("sweep_metrics:biased_cka", ng.CKA(estimator="biased")),
-        ("sweep_metrics:ready", ng.CKA("rbf")),
+        ("sweep_own_metrics:UnitCount", own.UnitCount()),
+        ("sweep_own_metrics:Outer.Inner", own.Outer.Inner()),
+        ("sweep_own_metrics:biased_cka", ng.CKA(estimator="biased")),
+        ("sweep_own_metrics:ready", ng.CKA("rbf")),
         ("neurogeom:CKA", ng.CKA()),
     ],
 )
@@ -277,7 +277,7 @@ def test_metrics_by_path(path, known, tmp_path):
 
 
 def test_a_metric_of_ones_own_is_measured_in_another_process(tmp_path):
-    metrics = [own.Heavier(3), ng.CKA(own.cubic_kernel), "sweep_metrics:MeanProduct"]
+    metrics = [own.Heavier(3), ng.CKA(own.cubic_kernel), "sweep_own_metrics:MeanProduct"]
     plan = ng.sweep.plan(DATA, metrics, store=tmp_path / "s")
     assert plan.n_units == 81
     assert ng.sweep.run(plan.store).is_complete
@@ -288,8 +288,8 @@ def test_a_metric_of_ones_own_is_measured_in_another_process(tmp_path):
 BAD_METRICS = {
     "unknown name": ("cosine", ValueError, "metric must be one of"),
     "no module": ("no_such_module:Metric", ValueError, "metric 'no_such_module:Metric' cannot be imported"),
-    "no attribute": ("sweep_metrics:Nothing", ValueError, "cannot be imported: .*Nothing"),
-    "no metric": ("sweep_metrics:not_a_metric", TypeError, "metric must be a neurogeom.Metric, not list"),
+    "no attribute": ("sweep_own_metrics:Nothing", ValueError, "cannot be imported: .*Nothing"),
+    "no metric": ("sweep_own_metrics:not_a_metric", TypeError, "metric must be a neurogeom.Metric, not list"),
     "something else": (3, TypeError, "metric must be a name or a metric object, not int"),
     "none": ([], ValueError, "metric must hold at least 1"),
     "twice": (["cka", ng.CKA()], ValueError, "names of the metrics must be distinct, but 'cka'"),

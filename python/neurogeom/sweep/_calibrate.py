@@ -32,6 +32,7 @@ _MOST_ITEMS = 64
 _FEWEST_ITEMS = 6
 _GROUPS = 3
 _JOBS = 4
+_LONGEST = 4 * _PAIRING  # on the clock, for metrics that wait
 _OFTEN = 0.002  # seconds between looks at the memory in use
 
 
@@ -167,7 +168,7 @@ def _time_pairs(sweep: PairSweep, prepared: Sequence[Prepared]) -> tuple[float, 
     columns = list(prepared[half:]) or list(prepared)  # of one item: itself
     groups = [group for group in np.array_split(np.arange(half), _GROUPS) if len(group)]
     times, pairs = np.zeros(len(groups)), np.zeros(len(groups))
-    begin = time.thread_time()
+    begin, clock = time.thread_time(), time.monotonic()
     while True:
         for k, group in enumerate(groups):
             start = time.thread_time()
@@ -178,7 +179,7 @@ def _time_pairs(sweep: PairSweep, prepared: Sequence[Prepared]) -> tuple[float, 
                 metric.finish(values)
             times[k] += time.thread_time() - start
             pairs[k] += where.size
-        if time.thread_time() - begin > _PAIRING:
+        if time.thread_time() - begin > _PAIRING or time.monotonic() - clock > _LONGEST:
             break
     rate = times.sum() / pairs.sum()
     used = len(groups)

@@ -103,7 +103,8 @@ def _fitting_edge(sweep: PairSweep, found: Measurements, limits: Limits) -> int:
 
 
 def _room(found: Measurements, limits: Limits) -> float:
-    return _SAFETY * limits.max_ram - found.baseline - found.pairing * limits.n_threads
+    """What is left for prepared items, beside whatever is being done."""
+    return _SAFETY * limits.max_ram - found.baseline - max(found.pairing, found.preparing) * limits.n_threads
 
 
 def _value_bytes(n_fields: int, edge: int) -> int:
@@ -151,7 +152,7 @@ def estimate(
         room = _room(found, limits) - _value_bytes(len(sweep.fields), grid.edge)
         block = int(2 * grid.edge * max(found.records))
         check.require_room(block <= room, block, room, grid.edge, limits.max_ram, max(found.records))
-        cache = int(min(float(records.sum()) + 1, room))
+        cache = int(min(float(records.sum()), room))
         loads = _loads(grid, float(records.mean()), cache, len(sweep.items))
         unit = found.pair_seconds * (1 + n_permutations)
         again = n_permutations * sum(_columns_of(grid, key) for key in tiles) * float(prepare.mean())
@@ -160,7 +161,7 @@ def estimate(
         costs |= {
             "unit": "pair",
             "prepared_bytes": int(records.sum()),
-            "cache_bytes": max(cache, 1),
+            "cache_bytes": int(room),  # more than all items take now: a sweep may be extended
             "prepare_seconds": float(prepare.sum()) + len(sweep.items) * _PER_ITEM,
             "unit_seconds": work + reading,
         }
@@ -169,8 +170,6 @@ def estimate(
         if n_permutations:
             working += grid.edge * max(8 * s[0] * s[1] for s in (item["shape"] for item in sweep.items))
         peak = found.baseline + max(working, cache + found.preparing * limits.n_threads)
-        if peak > limits.max_ram:  # items are prepared before tiles are computed, so the cache may give way
-            peak = found.baseline + max(working, found.preparing * limits.n_threads + block)
         read = input_bytes + int(loads * float(records.mean()))
     check.require_memory(peak <= limits.max_ram, peak, limits.max_ram, found.baseline, found.preparing)
     seconds = costs["prepare_seconds"] + costs["unit_seconds"] + len(tiles) * _PER_TILE
@@ -199,7 +198,10 @@ def _loads(grid: Grid, record: float, cache: int, n_items: int) -> int:
     """How often a prepared item is read back by one process that prepares all and goes through all tiles."""
     if n_items * record <= cache:
         return 0
-    return sum(_columns_of(grid, key) for key in grid.tiles()) + sum(b - a for a, b in grid.rows)
+    # The block of rows stays while its tiles are gone through, forth and back, so that turning reads no block
+    # anew; of a triangle the row's own block is the first or last of its columns.
+    columns = sum(_columns_of(grid, key) for key in grid.tiles())
+    return columns - (len(grid.rows) - 1) * grid.edge + (0 if grid.triangular else n_items)
 
 
 def describe(costs: Mapping[str, Any], store: str | None, what: str) -> str:
@@ -232,13 +234,13 @@ def sbatch_line(costs: Mapping[str, Any], store: str) -> str:
     workers = max(1, min(math.ceil(costs["core_hours_interval"][1] / threads), 256, costs["n_tiles"]))
     hours = math.ceil(2 * costs["core_hours_interval"][1] / threads / workers) or 1
     memory = math.ceil(1.25 * costs["peak_memory"] / 2**20 / 100) * 100
-    work = (
+    command = (
         f"neurogeom sweep work {shlex.quote(store)} --rank $SLURM_ARRAY_TASK_ID --of {workers} "
         f"--threads {threads} --stop-before 5m"
     )
     return (
         f"sbatch --array=0-{workers - 1} --cpus-per-task={threads} --mem={memory}M --time={hours}:00:00 "
-        f"--wrap {shlex.quote(work)}"
+        f"--wrap {shlex.quote(command)}"
     )
 
 
