@@ -124,9 +124,20 @@ def test_each_run_says_so_and_verification_accepts_it(tmp_path):
     assert found.values[1:, 1:].tobytes() == known.values.tobytes()
 
 
-def test_a_plan_that_measures_a_bad_item_refuses_it_by_name(tmp_path):
+def test_a_plan_that_measures_a_bad_item_warns_of_it_by_name(tmp_path):
     items = {"good": ITEMS[0], "bad": with_nan(ITEMS[1]), "other": ITEMS[2]}
-    with ss.nothing_left(tmp_path), pytest.raises(ValueError, match=r"'bad'.*nan"):
+    with pytest.warns(UserWarning, match=r"^1 of the items.*'bad'.*nan"):
+        ng.sweep.plan(items, store=tmp_path / "s")
+    with pytest.warns(UserWarning, match="'bad'"):
+        ng.sweep.run(tmp_path / "s")
+    found = ng.sweep.open(tmp_path / "s").square
+    assert np.isnan(found[1]).all()
+    assert found[0, 2] == ng.pairwise([ITEMS[0], ITEMS[2]]).square[0, 1]
+
+
+def test_a_plan_of_bad_items_only_is_refused(tmp_path):
+    items = {"bad": with_nan(ITEMS[1]), "worse": with_nan(ITEMS[2])}
+    with ss.nothing_left(tmp_path), pytest.raises(ValueError, match=r"nan"):
         ng.sweep.plan(items, store=tmp_path / "s")
 
 

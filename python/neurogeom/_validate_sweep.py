@@ -218,6 +218,12 @@ def failed_calibration(text: str) -> SweepError:
     return SweepError(f"measuring a few items and pairs failed: {last[0]}")
 
 
+def require_usable(any_usable: bool, errors: Sequence[str]) -> None:
+    """Refuse a sweep none of whose measured items can be used."""
+    if not any_usable:
+        raise ValueError(errors[0])
+
+
 def failed_measurement(text: str) -> ValueError:
     """Pass on what is wrong with the items that were measured."""
     return ValueError(text)

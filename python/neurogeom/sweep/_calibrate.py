@@ -54,6 +54,8 @@ class Measurements:
         to prepare the item with its stimuli permuted (0 where that is not asked for).
     pair_seconds, pair_error : float
         Processor seconds of a pair and their standard error.
+    unusable : list of str
+        What is wrong with items that could not be prepared.
     """
 
     baseline: int
@@ -66,6 +68,7 @@ class Measurements:
     permuted: list[float]
     pair_seconds: float = 0.0
     pair_error: float = 0.0
+    unusable: list[str] = dataclasses.field(default_factory=list)
 
     def of_sizes(self, sizes: Sequence[int], values: Sequence[float]) -> FloatArray:
         """Interpolate what was measured to items of these numbers of units."""
@@ -108,11 +111,16 @@ def _measure_pairs(sweep: PairSweep, folder: Path) -> Measurements:
     reads: list[float] = []
     permuted: list[float] = []
     records: list[int] = []
+    unusable: list[str] = []
     preparing = 0
     for number in _spread(sweep.items):
         if len(prepared) >= _FEWEST_ITEMS and sum(seconds) > _PREPARING:
             break
-        took, peak, read, again, record = _prepare_once(sweep, folder, number)
+        try:
+            took, peak, read, again, record = _prepare_once(sweep, folder, number)
+        except ValueError as error:  # as in a run, where what depends on it is NaN
+            unusable.append(str(error))
+            continue
         preparing = max(preparing, peak)
         if not prepared and took < _PREPARING:  # the first time something is done takes longer
             took, _, read, again, record = _prepare_once(sweep, folder, number)
@@ -124,13 +132,24 @@ def _measure_pairs(sweep: PairSweep, folder: Path) -> Measurements:
         records.append(sum(size_of(part) for part in record.values()))
         if sum(seconds) > 20 * _PREPARING and len(prepared) >= 2:
             break
+    check.require_usable(bool(prepared), unusable)
     kept = anonymous_bytes()
     memory = PeakMemory(_OFTEN)
     with memory.watching():
         pair_seconds, pair_error = _time_pairs(sweep, prepared)
     pairing = max(0, memory.peak - kept)
     return Measurements(
-        baseline, preparing, pairing, sizes, seconds, records, reads, permuted, pair_seconds, pair_error
+        baseline,
+        preparing,
+        pairing,
+        sizes,
+        seconds,
+        records,
+        reads,
+        permuted,
+        pair_seconds,
+        pair_error,
+        unusable,
     )
 
 
@@ -206,6 +225,7 @@ def _measure_jobs(sweep: CapacitySweep, folder: Path) -> Measurements:
     memory = PeakMemory(_OFTEN)
     sizes: list[int] = []
     seconds: list[float] = []
+    unusable: list[str] = []
     with memory.watching():
         for number in _spread(sweep.items)[: _JOBS * 4]:
             if (len(sizes) >= _JOBS and sum(seconds) > _PREPARING) or sum(seconds) > 20 * _PREPARING:
@@ -213,11 +233,17 @@ def _measure_jobs(sweep: CapacitySweep, folder: Path) -> Measurements:
             start = time.thread_time()
             entry = sweep.items[number]
             item, _ = open_described(entry, f"items[{number}] ({entry['name']!r})", folder)
-            sweep.jobs.run(item, sweep.jobs.seeds[0], sweep.fields, 1)
+            try:
+                sweep.jobs.run(item, sweep.jobs.seeds[0], sweep.fields, 1)
+            except ValueError as error:
+                unusable.append(str(error))
+                continue
             del item
             seconds.append(time.thread_time() - start)
             sizes.append(int(entry["shape"][1]))
-    return Measurements(baseline, memory.peak - baseline, 0, sizes, seconds, [], [], [])
+    check.require_usable(bool(sizes), unusable)
+    preparing = memory.peak - baseline
+    return Measurements(baseline, preparing, 0, sizes, seconds, [], [], [], unusable=unusable)
 
 
 def main() -> None:

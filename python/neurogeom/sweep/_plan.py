@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import json
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +21,7 @@ from .._validate import AnyArray
 from ..metrics.base import Metric
 from ..pairwise import as_tests
 from ..representation import RDM, Item, as_items, require_same_stimuli
-from ._calibrate import calibrate
+from ._calibrate import Measurements, calibrate
 from ._capacity_jobs import CapacityJobs
 from ._codec import encode
 from ._costs import Limits, choose_edge, describe, estimate, require_items_that_fit
@@ -202,6 +203,7 @@ def plan(
         return _taken_up(Store(path), content, described, edge)
     with draft(path, {**content, "tile": 1}, arguments, described, inputs) as folder:
         measured = calibrate(folder)
+        _warn_of(measured)
         provisional = read_draft(folder)
         if edge is None:
             edge = choose_edge(provisional, measured, limits, draws)
@@ -238,6 +240,17 @@ def _describe_jobs(
     known = jobs.available_fields()
     chosen = known if fields is None else check.as_fields(fields, known)
     return {"kind": "capacity", "jobs": encode(jobs.arguments(), "jobs", arguments), "fields": list(chosen)}
+
+
+def _warn_of(measured: Measurements) -> None:
+    """Say early what a run would say of items that cannot be used."""
+    if measured.unusable:
+        warnings.warn(
+            f"{len(measured.unusable)} of the items that were measured will have no result (NaN) because of "
+            f"their data: {measured.unusable[0]}",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def opened(items: Any) -> Any:
