@@ -91,7 +91,8 @@ def run(
     else:
         from ._dask import run_on_client
 
-        reason = run_on_client(executor, worker, report) or reason
+        with _safe_stop(worker):
+            reason = run_on_client(executor, worker, report) or reason
     found = status_of(worker.store)
     _warn(found)
     if not found.is_complete:
