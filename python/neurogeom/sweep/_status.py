@@ -91,12 +91,17 @@ class SweepIncomplete(RuntimeError):  # noqa: N818 - what it says, as StopIterat
 
     def __init__(self, reason: str, status: SweepStatus) -> None:
         self.status = status
+        self._reason = reason
         failed = ""
         if status.failed:
             tile, errors = next(iter(status.failed.items()))
             failed = f"; tile {'-'.join(map(str, tile))} failed {len(errors)} times, last: {errors[-1]}"
         retry = " --retry-failed" if status.failed and not status.left else ""
         super().__init__(f"{reason}: {status}{failed}. Go on with: {status.resume_command}{retry}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be raised in other processes too: what Exception does by itself would leave out the status."""
+        return type(self), (self._reason, self.status)
 
 
 def status(store: str | os.PathLike[str]) -> SweepStatus:
