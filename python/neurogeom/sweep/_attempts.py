@@ -37,8 +37,8 @@ class Attempts:
         """Mark a tile as being computed; errors are recorded and raised, interruptions leave no trace."""
         marker = self._markers / f"{name_of(key)}@{process_name()}@{secrets.token_hex(4)}"
         self._markers.mkdir(exist_ok=True)
-        marker.touch()
         try:
+            marker.touch()
             yield
         except OSError:
             raise  # a full disk or a lost network is no fault of the tile
