@@ -78,7 +78,9 @@ class Measurements:
 def calibrate(folder: Path) -> Measurements:
     """Measure a draft in a process of its own."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
-    command = [sys.executable, "-m", "neurogeom.sweep._calibrate", str(folder)]
+    # Python warns that this module is in its own package; the last line of stderr is to say what went wrong.
+    quiet = ["-W", "ignore::RuntimeWarning:runpy"]
+    command = [sys.executable, *quiet, "-m", "neurogeom.sweep._calibrate", str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise check.failed_calibration(done.stderr)
