@@ -115,7 +115,9 @@ def test_sigterm(tmp_path, call):
 def test_poison_tile_that_raises(tmp_path):
     case = su.Case(tmp_path, is_open=True)
     case.order("raise")
-    with pytest.raises(ng.sweep.SweepIncomplete, match="tile 1-2 failed 3 times, last: RuntimeError") as caught:
+    with pytest.raises(
+        ng.sweep.SweepIncomplete, match="tile 1-2 failed 3 times, last: RuntimeError"
+    ) as caught:
         ng.sweep.run(case.store)
     assert caught.value.status.failed == ng.sweep.status(case.store).failed
     su.check_poisoned(case, "RuntimeError: this pair is poison")
