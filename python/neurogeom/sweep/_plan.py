@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -249,7 +250,9 @@ def _taken_up(found: Store, content: Mapping[str, Any], items: list[Any], edge: 
     known = dict(found.plan)
     wanted = {**content, "tile": known["tile"] if edge is None else edge}
     different = [name for name in wanted if known.get(name) != json.loads(json.dumps(wanted[name]))]
-    if [item for part in found.item_lists() for item in part][: len(items)] != json.loads(json.dumps(items)):
+    # Those of the plan, or also those of extensions.
+    parts = list(itertools.accumulate(found.item_lists()))
+    if json.loads(json.dumps(items)) not in parts:
         different.append("items")
     check.require_same_plan(different, found.path)
     return _result(load_sweep(found), found.costs, found.path)
