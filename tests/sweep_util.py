@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -177,7 +178,7 @@ class Child:
 
     def __init__(self, command, **environment):
         # Files rather than pipes: grandchildren that survive hold pipes open.
-        self._files = [tempfile.TemporaryFile("w+") for _ in range(2)]
+        self._files = [tempfile.TemporaryFile("w+") for _ in range(2)]  # noqa: SIM115
         path = os.pathsep.join([str(TESTS), *(p for p in sys.path if p)])
         variables = {**os.environ, "PYTHONPATH": path, **environment}
         self._popen = subprocess.Popen(
@@ -202,10 +203,8 @@ class Child:
 
     def kill_group(self):
         """SIGKILL to the process and all that it started."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
     def send(self, number):
         """Send a signal to the process alone."""
@@ -244,13 +243,13 @@ DASK = """
     import sys, neurogeom as ng
     from distributed import Client, LocalCluster
     if __name__ == "__main__":
-        options = dict(n_workers=2, threads_per_worker=1, dashboard_address=None, worker_dashboard_address=None)
-        with LocalCluster(**options) as cluster, Client(cluster) as client:
-            try:
-                print(ng.sweep.run(sys.argv[1], client))
-            except ng.sweep.SweepIncomplete as error:
-                print("SweepIncomplete:", error)
-                sys.exit(3)
+        quiet = dict(dashboard_address=None, worker_dashboard_address=None)
+        with LocalCluster(n_workers=2, threads_per_worker=1, **quiet) as cluster, Client(cluster) as client:
+            for store in sys.argv[1:]:
+                try:
+                    print(ng.sweep.run(store, client))
+                except ng.sweep.SweepIncomplete as error:
+                    print("SweepIncomplete:", error)
 """
 
 

@@ -104,25 +104,55 @@ def test_killed_process_group(tmp_path):
     assert third.pid not in su.journal(case.store)
 
 
-def test_poison_tile_that_kills_workers(tmp_path):
-    case = su.Case(tmp_path, is_open=True)
-    case.order("kill")
-    with su.script(su.DASK, case.store) as child:
-        code, out, err = child.wait()
-    assert code == 3, err
-    assert "9 of 10 tiles, 0 left, 1 failed; tile 1-2 failed 3 times" in out
-    assert out.endswith(f"neurogeom sweep run {case.store} --retry-failed")
-    su.check_poisoned(case, "its worker died")
+CTRL_C = """
+    import signal, sys, time, neurogeom as ng
+    from distributed import Client, LocalCluster
+    if __name__ == "__main__":
+        quiet = dict(dashboard_address=None, worker_dashboard_address=None)
+        with LocalCluster(n_workers=1, threads_per_worker=1, **quiet) as cluster, Client(cluster) as client:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            try:
+                ng.sweep.run(sys.argv[1], client)
+            except KeyboardInterrupt:
+                print(time.time(), flush=True)
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+"""
 
 
-def test_poison_tile_that_raises(tmp_path):
-    case = su.Case(tmp_path, is_open=True)
-    case.order("raise")
-    with su.script(su.DASK, case.store) as child:
+def test_ctrl_c(tmp_path):
+    """The client stops at once, a worker after the tile that it is in; the cluster can still be used."""
+    case = su.Case(tmp_path)
+    case.give_tickets(4)
+    with su.script(CTRL_C, case.store) as child:
+        case.wait_for(1)
+        sent = time.time()
+        child.send(signal.SIGINT)
+        su.wait_until(lambda: child.output()[0])
+        assert float(child.output()[0]) - sent < 2
+        case.open()
+        code, _, err = child.wait()
+    assert code == 0, err
+    assert 4 <= len(case.chunks()) < case.n_tiles
+    ng.sweep.run(case.store)
+    case.check()
+
+
+def test_poison_tiles(tmp_path):
+    """One sweep whose tile raises an error, and one on the same workers whose tile kills them."""
+    cases = {}
+    for action in ("raise", "kill"):
+        (tmp_path / action).mkdir()
+        cases[action] = su.Case(tmp_path / action, is_open=True)
+        cases[action].order(action)
+    with su.script(su.DASK, *(case.store for case in cases.values())) as child:
         code, out, err = child.wait()
-    assert code == 3, err
-    assert "9 of 10 tiles, 0 left, 1 failed; tile 1-2 failed 3 times" in out
-    su.check_poisoned(case, "RuntimeError: this pair is poison")
+    assert code == 0, err
+    for case, line in zip(cases.values(), out.split("\n"), strict=True):
+        assert "9 of 10 tiles, 0 left, 1 failed; tile 1-2 failed 3 times" in line
+        assert line.startswith("SweepIncomplete: ")
+        assert line.endswith(f"neurogeom sweep run {case.store} --retry-failed")
+    su.check_poisoned(cases["raise"], "RuntimeError: this pair is poison")
+    su.check_poisoned(cases["kill"], "its worker died")
 
 
 def test_full_disk_of_the_workers(tmp_path):
@@ -130,7 +160,7 @@ def test_full_disk_of_the_workers(tmp_path):
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (600, resource.RLIM_INFINITY))\n"
     with su.script(limit + su.dedented(su.DASK), case.store) as child:
         code, out, err = child.wait()
-    assert code == 3, err
+    assert code == 0, err
     assert out.startswith("SweepIncomplete: the store is full (File too large: ")
     assert case.leftovers() == []
     ng.sweep.run(case.store)
@@ -143,8 +173,8 @@ THREADS = """
     from distributed import Client, LocalCluster
     if __name__ == "__main__":
         before = resolve_threads(None)
-        options = dict(n_workers=1, threads_per_worker=1, dashboard_address=None, worker_dashboard_address=None)
-        with LocalCluster(**options) as cluster, Client(cluster) as client:
+        quiet = dict(dashboard_address=None, worker_dashboard_address=None)
+        with LocalCluster(n_workers=1, threads_per_worker=1, **quiet) as cluster, Client(cluster) as client:
             inside = client.submit(lambda: os.environ["OMP_NUM_THREADS"]).result()
             ng.sweep.run(sys.argv[1], client, n_threads=3)
         print(inside, os.environ.get("OMP_NUM_THREADS"), resolve_threads(None) - before)

@@ -269,7 +269,7 @@ def test_no_sweep_at_all(tmp_path):
     files = Files(tmp_path)
     for path in (tmp_path, tmp_path / "nothing.zarr", files.store / "values", files.file(0)):
         for call in (ng.sweep.run, ng.sweep.work, ng.sweep.verify, ng.sweep.open, ng.sweep.status):
-            with pytest.raises(FileNotFoundError, match="is no sweep: make one with neurogeom.sweep.plan"):
+            with pytest.raises(FileNotFoundError, match=r"is no sweep: make one with neurogeom\.sweep\.plan"):
                 call(path)
 
 

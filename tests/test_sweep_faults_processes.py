@@ -9,6 +9,7 @@ import time
 
 import neurogeom as ng
 import numpy as np
+import pairwise_util as pu
 import pytest
 import sweep_metrics
 import sweep_util as su
@@ -148,7 +149,7 @@ def test_poison_tile_that_kills_processes(tmp_path, call):
 
 
 def test_tile_that_kills_the_measuring_process(tmp_path):
-    items = su.pu.items_of(su.WIDTHS, 12)
+    items = pu.items_of(su.WIDTHS, 12)
     (tmp_path / "control").mkdir()
     (tmp_path / "control" / "open").touch()
     (tmp_path / "control" / "orders.json").write_text('{"widths": [5, 8], "action": "kill"}')

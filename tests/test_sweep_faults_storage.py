@@ -8,6 +8,7 @@ import time
 
 import neurogeom as ng
 import numpy as np
+import pairwise_util as pu
 import pytest
 import sweep_util as su
 from neurogeom.sweep import _store
@@ -104,22 +105,26 @@ def test_any_flipped_bit_of_a_tile_is_found(finished):
 def test_any_flipped_bit_of_a_prepared_item_is_found_or_harmless(finished):
     """Dates and such in the archive's directory have no checksum, and no meaning."""
     store = _store.Store(finished.store)
-    header, arrays = {"name": "V1"}, {"r0": np.arange(60.0).reshape(20, 3), "r1": np.float32([1, 2])}
+    header, arrays = {"name": "V1"}, {"r0": np.arange(60.0).reshape(20, 3)}
     store.write_prepared(99, header, arrays)
     path = finished.store / "prepared" / "000099.npz"
-    found, size = 0, path.stat().st_size
-    for position in range(size):
-        for bit in {position % 8, 0}:
-            flip(path, position, bit)
-            try:
-                again, values = store.read_prepared(99)
-            except ng.sweep.SweepError:
-                found += 1
-            else:
-                assert again == header
-                assert described(values) == described(arrays), f"bit {bit} of byte {position} went unseen"
-            flip(path, position, bit)
-    assert found > size
+    whole = path.read_bytes()
+    flips = [(position, position % 8) for position in range(len(whole))]
+    # Such that (20, 3) becomes (20, 2), which is a matrix too; and others of the archive's directory.
+    flips += [(whole.index(b"(20, 3)") + 5, 0)]
+    flips += [(k, bit) for k in range(whole.index(b"PK\x01\x02"), len(whole)) for bit in (0, 5)]
+    found = 0
+    for position, bit in flips:
+        flip(path, position, bit)
+        try:
+            again, values = store.read_prepared(99)
+        except ng.sweep.SweepError:
+            found += 1
+        else:
+            assert again == header
+            assert described(values) == described(arrays), f"bit {bit} of byte {position} went unseen"
+        path.write_bytes(whole)
+    assert found > len(whole) / 2
 
 
 def described(arrays):
@@ -164,7 +169,7 @@ FULL = """
 
 @pytest.mark.parametrize("stage", ["items", "tiles"])
 def test_full_disk(tmp_path, stage):
-    case = su.Case(tmp_path, tile=8, items=su.pu.items_of(range(3, 35), 12))
+    case = su.Case(tmp_path, tile=8, items=pu.items_of(range(3, 35), 12))
     if stage == "tiles":  # which are larger than what is prepared of an item here
         with su.script(su.RUN, case.store) as child:
             case.wait_for(1)
@@ -279,7 +284,7 @@ def test_finished_read_only_store_has_nothing_left_to_do(finished):
 def test_old_partial_files_are_swept_and_young_ones_are_not(tmp_path):
     case = su.Case(tmp_path)
     case.give_tickets(4)
-    with su.script(su.RUN, case.store) as child:
+    with su.script(su.RUN, case.store):
         case.wait_for(1)
     folders = ["prepared", "failures", "values/c/0", "values/c/0/0"]
     now = time.time()

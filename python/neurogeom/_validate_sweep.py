@@ -259,8 +259,8 @@ def require_memory(fits: bool, peak: float, max_ram: float, baseline: float, pre
     if not fits:
         raise SweepError(
             f"does not fit: a worker needs {peak / 1e6:.0f} MB (the interpreter {baseline / 1e6:.0f} MB, "
-            f"preparing the largest item {preparing / 1e6:.0f} MB), but max_ram={max_ram / 1e6:.0f} MB: raise "
-            "max_ram"
+            f"preparing the largest item {preparing / 1e6:.0f} MB), but max_ram={max_ram / 1e6:.0f} MB: "
+            "raise max_ram"
         )
 
 
