@@ -17,7 +17,8 @@ class Controlled(ng.Procrustes):
 
     With a file ``open`` it may. Otherwise it takes a file ``ticket-*`` away, one a tile; if there is none it
     says so with a file ``waiting-PID`` and waits. A file ``orders.json`` names a pair by its numbers of units
-    and what happens there: "kill", "raise" or "nan".
+    and what happens there: "kill", "raise" or "nan". A file ``bad-item`` names a number of units that cannot
+    be prepared.
     """
 
     def __init__(self, folder):
@@ -27,6 +28,9 @@ class Controlled(ng.Procrustes):
     def prepare(self, data, label):
         """Remember the number of units, which names an item in orders."""
         del label
+        bad = Path(self.folder) / "bad-item"
+        if bad.exists() and bad.read_text() == str(np.asarray(data).shape[1]):
+            raise RuntimeError("this item is poison")
         return np.asarray(data).shape[1]
 
     def pair(self, tile, products):

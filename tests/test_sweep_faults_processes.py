@@ -148,6 +148,20 @@ def test_poison_tile_that_kills_processes(tmp_path, call):
     su.check_poisoned(case, "its worker died")
 
 
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_item_whose_preparation_raises(tmp_path, n_threads):
+    """It takes its tiles with it, and nothing else."""
+    case = su.Case(tmp_path, is_open=True)
+    (case.control / "bad-item").write_text("5")  # item 2, of block 1
+    failed = "tile 0-1 failed 3 times, last: RuntimeError: this item is poison"
+    with pytest.raises(ng.sweep.SweepIncomplete, match=f"6 of 10 tiles, 0 left, 4 failed.*{failed}"):
+        ng.sweep.run(case.store, n_threads=n_threads)
+    assert list(ng.sweep.status(case.store).failed) == [(0, 1), (1, 1), (1, 2), (1, 3)]
+    (case.control / "bad-item").unlink()
+    assert ng.sweep.run(case.store, retry_failed=True).is_complete
+    case.check()
+
+
 def test_tile_that_kills_the_measuring_process(tmp_path):
     items = pu.items_of(su.WIDTHS, 12)
     (tmp_path / "control").mkdir()

@@ -144,6 +144,47 @@ def test_other_values_with_a_right_checksum(finished):
     finished.check()
 
 
+def spoil(store, number):
+    """Store another record of an item, with a right checksum."""
+    opened = _store.Store(store)
+    header, arrays = opened.read_prepared(number)
+    opened.write_prepared(number, header, {name: 1.5 * array for name, array in arrays.items()})
+
+
+def test_other_record_with_a_right_checksum_spoils_all_tiles_of_its_item(tmp_path):
+    case = su.Case(tmp_path, is_open=True)
+    ng.sweep.work(case.store)
+    for path in (case.store / "values" / "c" / "0").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    spoil(case.store, 3)
+    ng.sweep.run(case.store)
+    assert ng.sweep.open(case.store).values.tobytes() != case.expected.values.tobytes()
+    # A single tile is looked at; which has the item with this seed.
+    found = ng.sweep.verify(case.store, sample=1, rng=0, repair=True)
+    assert set(found.different) == {"item 3", "tile 0-1", "tile 1-1", "tile 1-2", "tile 1-3"}
+    ng.sweep.run(case.store)
+    case.check()
+
+
+def test_repaired_records_are_read_anew_by_dask_workers(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    case = su.Case(tmp_path, is_open=True)
+    ng.sweep.run(case.store)
+    for name in case.chunks():
+        case.store.joinpath("values", "c", "0", *name.split("-")).unlink()
+    spoil(case.store, 3)
+    quiet = {"dashboard_address": None, "worker_dashboard_address": None}
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **quiet) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        ng.sweep.run(case.store, client)
+        assert "item 3" in ng.sweep.verify(case.store, repair=True).different
+        ng.sweep.run(case.store, client)
+    case.check()
+
+
 def test_damaged_input_of_the_store(tmp_path):
     case = su.Case(tmp_path, is_open=True)
     path = case.store / "inputs" / "000002.npy"
