@@ -18,16 +18,20 @@ _STALE = 3600.0
 
 def write_atomically(path: Path, data: bytes | memoryview) -> None:
     """Write a file under another name and rename it; if it cannot be written, nothing is left."""
+    try:
+        _write(path, data)
+    except FileNotFoundError:
+        # No such folder yet, or it was made by another thread or process just now.
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, data)
+
+
+def _write(path: Path, data: bytes | memoryview) -> None:
     scratch = path.with_name(f"{path.name}.{secrets.token_hex(8)}{PARTIAL}")
     try:
         with open(scratch, "wb") as file:
             file.write(data)
         os.replace(scratch, path)
-    except FileNotFoundError:
-        if path.parent.exists():
-            raise
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, data)
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
