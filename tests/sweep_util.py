@@ -92,9 +92,14 @@ class Case:
         """Processes that stand in the middle of a tile."""
         return {int(path.name.removeprefix("waiting-")) for path in self.control.glob("waiting-*")}
 
-    def wait_for(self, count):
-        """Wait until so many processes stand in the middle of a tile; gives them."""
-        wait_until(lambda: len(self.waiting()) >= count)
+    def wait_for(self, count, child):
+        """Wait until so many processes (of this child, or it) stand in the middle of a tile; gives them."""
+        try:
+            wait_until(lambda: len(self.waiting()) >= count or not child.is_running())
+            assert len(self.waiting()) >= count, "the process has ended"
+        except AssertionError as error:
+            child.send(signal.SIGABRT)  # has it print where it is
+            pytest.fail(f"{error}; it ended with {child.wait()}")
         return sorted(self.waiting())
 
     @functools.cached_property
@@ -182,7 +187,7 @@ class Child:
         path = os.pathsep.join([str(TESTS), *(p for p in sys.path if p)])
         variables = {**os.environ, "PYTHONPATH": path, **environment}
         self._popen = subprocess.Popen(
-            [sys.executable, *map(str, command)],
+            [sys.executable, "-X", "faulthandler", *map(str, command)],
             env={k: v for k, v in variables.items() if v is not None},
             stdout=self._files[0],
             stderr=self._files[1],
@@ -206,9 +211,13 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
 
+    def is_running(self):
+        """Say whether it has not ended yet."""
+        return self._popen.poll() is None
+
     def send(self, number):
-        """Send a signal to the process alone."""
-        os.kill(self.pid, number)
+        """Send a signal to the process alone, if it has not ended yet."""
+        self._popen.send_signal(number)
 
     def wait(self, seconds=20.0):
         """Wait for the end; gives the status and what it printed on both streams."""

@@ -22,10 +22,10 @@ def test_killed_worker(tmp_path):
     case = su.Case(tmp_path)
     case.give_tickets(4)
     with su.script(su.DASK, case.store) as child:
-        victim, _ = case.wait_for(2)
+        victim, _ = case.wait_for(2, child)
         assert len(case.chunks()) == 4
         os.kill(victim, signal.SIGKILL)
-        case.wait_for(3)  # its nanny starts another one
+        case.wait_for(3, child)  # its nanny starts another one
         case.open()
         code, out, err = child.wait()
     assert (code, out) == (0, "10 of 10 tiles, 0 left"), err
@@ -60,7 +60,7 @@ def test_killed_scheduler(tmp_path):
         for _ in range(2):
             start(su.Child([*work, "--no-dashboard", "--local-directory", tmp_path]))
         client = start(su.script(CLIENT, case.store, place))
-        case.wait_for(2)
+        case.wait_for(2, client)
         killed = time.time()
         scheduler.kill_group()
         code, out, err = client.wait()
@@ -84,7 +84,7 @@ def test_killed_process_group(tmp_path):
     case = su.Case(tmp_path)
     case.give_tickets(4)
     with su.script(su.DASK, case.store) as child:
-        workers = case.wait_for(2)
+        workers = case.wait_for(2, child)
         child.kill_group()
         for pid in workers:
             su.wait_until(lambda pid=pid: not su.is_running(pid))
@@ -124,7 +124,7 @@ def test_ctrl_c(tmp_path):
     case = su.Case(tmp_path)
     case.give_tickets(4)
     with su.script(CTRL_C, case.store) as child:
-        case.wait_for(1)
+        case.wait_for(1, child)
         sent = time.time()
         child.send(signal.SIGINT)
         su.wait_until(lambda: child.output()[0])

@@ -13,7 +13,7 @@ import pairwise_util as pu
 import pytest
 import sweep_metrics
 import sweep_util as su
-from neurogeom.sweep import _attempts
+from neurogeom.sweep import _attempts, _files
 from sweep_util import bounded  # noqa: F401 - a fixture
 
 pytest.importorskip("zarr")
@@ -24,7 +24,7 @@ def test_killed_worker_of_two(tmp_path):
     case = su.Case(tmp_path)
     case.give_tickets(3)
     with su.script(su.WORK, case.store, 0, 2) as first, su.script(su.WORK, case.store, 1, 2) as second:
-        case.wait_for(2)
+        case.wait_for(2, second)
         first.send(signal.SIGKILL)
         assert first.wait()[0] == -signal.SIGKILL
         before = case.chunks()
@@ -43,7 +43,7 @@ def test_killed_process_and_resume(tmp_path):
     case = su.Case(tmp_path)
     case.give_tickets(4)
     with su.script(su.RUN, case.store) as child:
-        case.wait_for(1)
+        case.wait_for(1, child)
         child.send(signal.SIGKILL)
         child.wait()
     before = case.chunks()
@@ -80,7 +80,7 @@ def test_ctrl_c(tmp_path, call, n_threads):
     case = su.Case(tmp_path)
     case.give_tickets(4)
     with su.script(HANDLED, case.store, call, n_threads) as child:
-        case.wait_for(1)
+        case.wait_for(1, child)
         sent = time.time()
         child.send(signal.SIGINT)
         code, out, err = child.wait()
@@ -99,7 +99,7 @@ def test_sigterm(tmp_path, call):
     case = su.Case(tmp_path)
     case.give_tickets(4)
     with su.script(HANDLED, case.store, call, 1) as child:
-        case.wait_for(1)
+        case.wait_for(1, child)
         sent = time.time()
         child.send(signal.SIGTERM)
         assert child.wait()[0] == -signal.SIGTERM
@@ -192,7 +192,7 @@ def test_marker_of_a_living_process_is_no_failure(tmp_path):
     """Two may compute the same tile: neither counts as dead because it is not this process."""
     case = su.Case(tmp_path)
     with su.script(su.RUN, case.store) as child:
-        case.wait_for(1)
+        case.wait_for(1, child)
         attempts = _attempts.Attempts(case.store)
         attempts.count_deaths()
         assert len(list((case.store / "attempts").iterdir())) == 1
@@ -202,6 +202,21 @@ def test_marker_of_a_living_process_is_no_failure(tmp_path):
     assert case.leftovers() == []
     (failure,) = (case.store / "failures").iterdir()
     assert "its worker died" in failure.read_text()
+
+
+def test_folder_that_another_process_makes_at_the_same_time(tmp_path, monkeypatch):
+    path = tmp_path / "new" / "file"
+
+    def race(*arguments):
+        monkeypatch.delattr(_files, "open")
+        try:
+            return open(*arguments)
+        finally:
+            path.parent.mkdir()
+
+    monkeypatch.setattr(_files, "open", race, raising=False)
+    _files.write_atomically(path, b"whole")
+    assert [(file.name, file.read_bytes()) for file in path.parent.iterdir()] == [("file", b"whole")]
 
 
 def test_incomplete_can_be_raised_in_other_processes(tmp_path):

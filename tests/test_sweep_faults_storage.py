@@ -213,7 +213,7 @@ def test_full_disk(tmp_path, stage):
     case = su.Case(tmp_path, tile=8, items=pu.items_of(range(3, 35), 12))
     if stage == "tiles":  # which are larger than what is prepared of an item here
         with su.script(su.RUN, case.store) as child:
-            case.wait_for(1)
+            case.wait_for(1, child)
     case.open()
     before = {path: path.stat().st_mtime_ns for path in (case.store / "prepared").glob("*")}
     assert len(before) == (0 if stage == "items" else 32)
@@ -285,7 +285,7 @@ def test_read_only_store(tmp_path, stage):
     if stage == "half":
         case.give_tickets(4)
         with su.script(su.RUN, case.store) as child:
-            case.wait_for(1)
+            case.wait_for(1, child)
     case.open()
     done = len(case.chunks())
     assert done == (4 if stage == "half" else 0)
@@ -325,8 +325,8 @@ def test_finished_read_only_store_has_nothing_left_to_do(finished):
 def test_old_partial_files_are_swept_and_young_ones_are_not(tmp_path):
     case = su.Case(tmp_path)
     case.give_tickets(4)
-    with su.script(su.RUN, case.store):
-        case.wait_for(1)
+    with su.script(su.RUN, case.store) as child:
+        case.wait_for(1, child)
     folders = ["prepared", "failures", "values/c/0", "values/c/0/0"]
     now = time.time()
     for folder in folders:
