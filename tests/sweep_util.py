@@ -19,7 +19,7 @@ import neurogeom as ng
 import numpy as np
 import pairwise_util as pu
 import pytest
-import sweep_metrics
+import sweep_control
 from neurogeom.sweep import _plan
 
 TIMEOUT = 30
@@ -71,7 +71,7 @@ class Case:
         self.store = folder / "sweep.zarr"
         self.items = pu.items_of(WIDTHS, 12) if items is None else items
         self.open()
-        quick_plan(self.items, sweep_metrics.Controlled(str(self.control)), store=self.store, tile=tile)
+        quick_plan(self.items, sweep_control.Controlled(str(self.control)), store=self.store, tile=tile)
         if not is_open:
             (self.control / "open").unlink()
 

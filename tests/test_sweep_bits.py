@@ -8,7 +8,7 @@ import neurogeom as ng
 import numpy as np
 import pairwise_util as pu
 import pytest
-import sweep_metrics
+import sweep_control
 import sweep_util as su
 
 pytest.importorskip("zarr")
@@ -100,7 +100,7 @@ def test_killed_and_resumed(tmp_path, expected):
     control = tmp_path / "control"
     control.mkdir()
     (control / "open").touch()
-    store = make(tmp_path, metric=[sweep_metrics.Controlled(str(control)), *METRICS[1:]], tile=1)
+    store = make(tmp_path, metric=[sweep_control.Controlled(str(control)), *METRICS[1:]], tile=1)
     (control / "open").unlink()
     for k in range(10):
         (control / f"ticket-{k}").touch()

@@ -11,7 +11,7 @@ import neurogeom as ng
 import numpy as np
 import pairwise_util as pu
 import pytest
-import sweep_metrics
+import sweep_control
 import sweep_util as su
 from neurogeom.sweep import _attempts, _files
 from sweep_util import bounded  # noqa: F401 - a fixture
@@ -167,7 +167,7 @@ def test_tile_that_kills_the_measuring_process(tmp_path):
     (tmp_path / "control").mkdir()
     (tmp_path / "control" / "open").touch()
     (tmp_path / "control" / "orders.json").write_text('{"widths": [5, 8], "action": "kill"}')
-    metric = sweep_metrics.Controlled(str(tmp_path / "control"))
+    metric = sweep_control.Controlled(str(tmp_path / "control"))
     with pytest.raises(ng.sweep.SweepError, match="measuring a few items and pairs failed: it was killed"):
         ng.sweep.plan(items, metric, store=tmp_path / "sweep.zarr")
     assert [path.name for path in tmp_path.iterdir()] == ["control"]
