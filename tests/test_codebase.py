@@ -173,6 +173,7 @@ FLOORS = [
         "io",
         "_io_headers",
         "_io_item",
+        "_io_kinds",
         "_io_search",
         "_io_sources",
         "representation",
@@ -185,7 +186,20 @@ FLOORS = [
     {"sweep"},
     {"_report_rows", "report", "report_pairwise", "plot", "plot_pairwise"},
     {"compat"},
-    {"_cli_shared", "_cli_files", "_cli_demo", "_cli_capacity", "_cli_compare", "cli", "__main__"},
+    {
+        "_cli_shared",
+        "_cli_files",
+        "_cli_demo",
+        "_cli_capacity",
+        "_cli_compare",
+        "_cli_sweep",
+        "_cli_sweep_ends",
+        "_cli_sweep_plan",
+        "_cli_sweep_run",
+        "_cli_sweep_status",
+        "cli",
+        "__main__",
+    },
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
 

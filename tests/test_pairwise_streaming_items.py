@@ -100,8 +100,8 @@ def test_what_is_large_is_a_matter_of_shape(small_blocks):
         return as_items([source], "items")[0].is_large
 
     assert is_large(1000, 1_000_000)
-    assert is_large(1000, 8389)
-    assert not is_large(1000, 8388)  # 64 MB
+    assert is_large(1000, 2098)
+    assert not is_large(1000, 2097)  # 16 MB
     assert is_large(3000, 6001)
     assert not is_large(3000, 6000)  # two units a stimulus
     assert not as_items([ng.RDM(np.ones(45))], "items")[0].is_large

@@ -13,14 +13,15 @@ EXAMPLES = re.findall(r"```python\n(.*?)```\n\nprints\n\n```\n(.*?)```", README.
 
 
 def test_examples_are_found():
-    assert len(EXAMPLES) == 3
+    assert len(EXAMPLES) == 4
 
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 def test_example(number):
     code, expected = EXAMPLES[number]
-    if "to_dataframe" in code:
-        pytest.importorskip("pandas")
+    for word, package in (("to_dataframe", "pandas"), ("ng.sweep", "zarr")):
+        if word in code:
+            pytest.importorskip(package)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(code, str(README), "exec"), {})

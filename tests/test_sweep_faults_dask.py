@@ -67,10 +67,8 @@ def test_killed_scheduler(tmp_path):
     assert code == 0, err
     ended, _, text = out.partition("|")
     assert float(ended) - killed < 5
-    assert text == (
-        f"the Dask scheduler was lost: 4 of 10 tiles, 6 left, {text.split(', ')[2].split('. Go')[0]}. "
-        f"Go on with: neurogeom sweep run {case.store}"
-    )
+    assert text.startswith("the Dask scheduler was lost: 4 of 10 tiles, 6 left")
+    assert text.endswith(f". Go on with: neurogeom sweep run {case.store}")
     before = case.chunks()
     assert len(before) == 4
     case.open()

@@ -21,6 +21,14 @@ from .simulated import SimulatedCapacity
 _T = TypeVar("_T")
 
 
+class Ending(Exception):  # noqa: N818 - not all are errors
+    """An end of the command that is neither success nor bad input: what to say, and the exit code."""
+
+    def __init__(self, kind: str, message: object, code: int) -> None:
+        self.kind, self.code = kind, code
+        super().__init__(str(message))
+
+
 def say(kind: str, message: object) -> None:
     """Write one line to stderr."""
     print(f"neurogeom: {kind}: {' '.join(str(message).split())}", file=sys.stderr, flush=True)

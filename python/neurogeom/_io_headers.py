@@ -10,6 +10,7 @@ import functools
 import json
 import math
 import os
+import tokenize
 import zipfile
 from typing import IO, Any
 
@@ -66,7 +67,9 @@ class Header:
     @property
     def native(self) -> np.dtype[Any]:
         """The dtype in this machine's byte order."""
-        return np.dtype(np.float32) if self.bfloat16 else self.dtype.newbyteorder("=")
+        if self.bfloat16:
+            return np.dtype(np.float32)
+        return self.dtype.newbyteorder("=") if self.dtype.kind in "fiub" else self.dtype
 
     @property
     def nbytes(self) -> int:
@@ -77,12 +80,15 @@ class Header:
 def read_npy_header(file: IO[bytes]) -> Header:
     """Read shape and dtype at the start of .npy data."""
     version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    elif version == (2, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
-    else:  # written only for records whose field names are not Latin-1: never data of ours
-        return Header((), np.dtype("V"))
+    try:
+        if version == (1, 0):
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        elif version == (2, 0):
+            shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
+        else:  # written only for records whose field names are not Latin-1: never data of ours
+            return Header((), np.dtype("V"))
+    except (tokenize.TokenError, SyntaxError) as error:  # NumPy takes a damaged header for one of Python 2
+        check.refuse_header(error)
     return Header(shape, dtype, fortran=fortran)
 
 

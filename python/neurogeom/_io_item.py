@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 
 from . import _validate_io as check
 from ._io_headers import Header, npy_header
-from ._io_sources import ArraySource, FlatSource, Source, open_source
+from ._io_kinds import open_source
+from ._io_sources import ArraySource, FlatSource, Source
 from ._validate import AnyArray, as_count
 
 # What is held at once of an item that is read in pieces; items up to this size are read as a whole.
 _PIECE = 1 << 24
+_CHUNKS = 1 << 26  # bytes of stored rows that are rather held at once than copied to a file of their own
 _GAP = 1 << 16  # bytes between wanted rows that are rather read than skipped
 
 
@@ -146,7 +148,7 @@ class StoredItem:
         unpack = False
         with self._open() as source:
             stored = source.height * width * self.dtype.itemsize
-            tall = n_rows < min(source.height, len(self)) and stored > _PIECE
+            tall = n_rows < min(source.height, len(self)) and stored > _CHUNKS
             if self.nbytes > _PIECE:
                 unpack = tall or not (source.has_rows() and source.has_columns(width))
             if not unpack:
@@ -209,17 +211,18 @@ class StoredItem:
         return self._blocks(as_count(n_rows, "n_rows"))
 
     def _blocks(self, n_rows: int) -> Iterator[AnyArray]:
-        (count, width), held = self.shape, np.empty((0, self.shape[1]), dtype=self.dtype)
+        (count, width), held = self.shape, None
         with self._open_for(n_rows, width) as source:
             # Rows that are stored together are read together, so that each chunk is unpacked once.
             step = source.height * max(1, n_rows // source.height) if source.has_rows() else count
             for start in range(0, count, step):
                 rows = source.block(start, min(start + step, count), 0, width)
-                held = np.concatenate([held, rows]) if len(held) else rows
-                while len(held) >= n_rows:
+                held = rows if held is None else np.concatenate([held, rows])
+                del rows
+                while held is not None and len(held) >= n_rows:
                     yield held[:n_rows]
-                    held = held[n_rows:]
-        if len(held):
+                    held = held[n_rows:] if len(held) > n_rows else None  # an empty view would hold it all
+        if held is not None:
             yield held
 
     def __getitem__(self, index: Any) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 from . import _validate_io as check
 from ._io_headers import ENDINGS, PICKLE_ENDINGS, Header, is_zarr, kind_of
 from ._io_item import StoredItem
-from ._io_sources import headers_of, read_labels
+from ._io_kinds import headers_of, read_labels
 from ._validate import AnyArray
 from ._validate_pairwise import as_ids, require_same_stimuli
 from .representation import Representation
@@ -235,13 +235,15 @@ def _walk(folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
                     yield entry.path
                 else:
                     yield from _walk(entry.path, (*above, place))
-            elif _is_supported(entry.name):
+            elif _has_known_ending(entry.name):
                 yield entry.path
 
 
 def _is_supported(path: str) -> bool:
-    if os.path.isdir(path):
-        return is_zarr(path)
+    return is_zarr(path) if os.path.isdir(path) else _has_known_ending(path)
+
+
+def _has_known_ending(path: str) -> bool:
     ending = os.path.splitext(path)[1].lower()
     return ending in ENDINGS and ending != ".zarr"
 

@@ -17,12 +17,13 @@ from typing import IO, Any, Literal
 import numpy as np
 
 from . import _validate_io as check
-from ._io_headers import Header, npy_header, read_npy_header, read_npz_headers, safetensors_headers
+from ._io_headers import Header, read_npy_header
 from ._validate import AnyArray
 
 # A range of columns is read as such unless the chunks that hold it are wider by more than this factor.
 _WASTE = 4
-PIECE = 1 << 24  # bytes that are taken from a compressed stream at once
+PIECE = 1 << 24  # bytes that are in memory at once of what is not wanted
+_STREAM = 1 << 20  # bytes that are taken from an archive at once
 
 
 class Source:
@@ -73,12 +74,7 @@ class Source:
 
     def copy_to(self, file: IO[bytes]) -> None:
         """Write the matrix as a .npy file."""
-        fields = {"descr": self.dtype.str, "fortran_order": False, "shape": self.shape}
-        np.lib.format.write_array_header_2_0(file, fields)
-        count, width = self.shape
-        step = self.height * max(1, PIECE // (width * self.dtype.itemsize * self.height))
-        for start in range(0, count, step):
-            file.write(self.block(start, min(start + step, count), 0, width).data)
+        raise NotImplementedError
 
     def _in_pieces(
         self, rows: Callable[[slice], AnyArray], start: int, stop: int, first: int, last: int
@@ -162,8 +158,12 @@ class MemberSource(Source):
     def __init__(self, path: str, key: str) -> None:
         self._archive = opened_zip(path)
         with check.readable(path, key):
-            self._stream = _member(self._archive, path, key)
+            self._stream = member(self._archive, path, key)
             super().__init__(path, key, read_npy_header(self._stream))
+            # Before memory is reserved for what a damaged header announces.
+            announced = self._stream.tell() + self.header.nbytes
+            if not self.header.dtype.hasobject and announced != self._archive.getinfo(f"{key}.npy").file_size:
+                check.refuse_short(path, key)
         self._at = 0
 
     def __exit__(self, *error: object) -> None:
@@ -198,7 +198,7 @@ class MemberSource(Source):
             self._at = 0
         left = (row - self._at) * self.shape[1] * self.header.dtype.itemsize
         while left:
-            piece = self._stream.read(min(PIECE, left))
+            piece = self._stream.read(min(_STREAM, left))
             if not piece:
                 check.refuse_short(self.path, self.key)
             left -= len(piece)
@@ -208,7 +208,7 @@ class MemberSource(Source):
         flat = np.empty(count, dtype=self.header.dtype)
         target, done = flat.view(np.uint8), 0
         while done < len(target):
-            piece = self._stream.read(min(PIECE, len(target) - done))
+            piece = self._stream.read(min(_STREAM, len(target) - done))
             if not piece:
                 check.refuse_short(self.path, self.key)
             target[done : done + len(piece)] = np.frombuffer(piece, np.uint8)
@@ -225,7 +225,7 @@ class MemberSource(Source):
 
     def _piece(self, stream: IO[bytes]) -> bytes:
         with check.readable(self.path, self.key):
-            return stream.read(PIECE)
+            return stream.read(_STREAM)
 
 
 class DatasetSource(Source):
@@ -248,19 +248,51 @@ class DatasetSource(Source):
                 return _native(np.asarray(self.dataset[start:stop, first:last]), self.dtype)
             return self._in_pieces(self.dataset.__getitem__, start, stop, first, last)
 
+    def copy_to(self, file: IO[bytes]) -> None:
+        fields = {"descr": self.dtype.str, "fortran_order": False, "shape": self.shape}
+        np.lib.format.write_array_header_2_0(file, fields)
+        file.flush()
+        # Chunk after chunk: some have all rows, and all of them together need not fit into memory.
+        size, (count, across, *others) = self.dtype.itemsize, self.header.shape
+        depth = math.prod(others)
+        height, width = (self._chunks or (1, across))[:2]
+        width = min(across, width * max(1, PIECE // (size * height * width * depth)))
+        height *= max(1, PIECE // (size * height * width * depth))
+        begin, row = file.tell(), size * self.shape[1]
+        for top in range(0, count, height):
+            for left in range(0, across, width):
+                with check.readable(self.path, self.key):
+                    found = np.asarray(self.dataset[top : top + height, left : left + width])
+                tile = _native(_flat(found), self.dtype)
+                at = begin + top * row + left * depth * size
+                if tile.shape[1] == self.shape[1]:
+                    _write_at(file, tile, at)
+                    continue
+                for i, part in enumerate(tile):
+                    _write_at(file, part, at + i * row)
+
     def has_columns(self, width: int) -> bool:
         if len(self.header.shape) == 2 and (self._chunks is None or self._chunks[1] <= _WASTE * width):
             return True
         return super().has_columns(width)
 
 
-def _member(archive: zipfile.ZipFile, path: str, key: str) -> IO[bytes]:
+def member(archive: zipfile.ZipFile, path: str, key: str) -> IO[bytes]:
+    """Open a member of an archive as a stream."""
     try:
         return archive.open(f"{key}.npy")
     except KeyError:
         names = [name[: -len(".npy")] for name in archive.namelist() if name.endswith(".npy")]
         check.require_key(key, names, path)
         raise
+
+
+def _write_at(file: IO[bytes], array: AnyArray, offset: int) -> None:
+    # Not through a map: on a full disk that would end the process.
+    left = memoryview(array.reshape(-1).view(np.uint8).data)
+    while left:
+        done = os.pwrite(file.fileno(), left, offset)
+        left, offset = left[done:], offset + done
 
 
 def _flat(array: AnyArray) -> AnyArray:
@@ -302,85 +334,3 @@ def opened_zip(path: str) -> zipfile.ZipFile:
             # Not closed here, as another thread may be about to read; it closes once nobody holds it.
             _OPEN_ZIPS.popitem(last=False)
     return archive
-
-
-# ---- kinds of files
-
-
-def _hdf5() -> Any:
-    return check.require_extra("h5py", "io", "an HDF5 file")
-
-
-def _zarr() -> Any:
-    return check.require_extra("zarr", "store", "a Zarr array")
-
-
-def headers_of(kind: str, path: str) -> dict[str, Header]:
-    """Say what a file holds, by name; the one array of a file is called ''."""
-    if kind == "npy":
-        return {"": npy_header(path)}
-    if kind == "safetensors":
-        return safetensors_headers(path)
-    found: dict[str, Header] = {}
-    if kind == "npz":
-        with check.readable(path, ""):
-            found = read_npz_headers(opened_zip(path))
-    elif kind == "hdf5":
-        h5py = _hdf5()
-
-        def add(name: str, thing: Any) -> None:
-            if isinstance(thing, h5py.Dataset):
-                found[name] = Header(tuple(thing.shape or ()), np.dtype(thing.dtype))
-
-        with check.readable(path, ""), h5py.File(path, "r") as file:
-            file.visititems(add)
-    elif kind == "zarr":
-        zarr = _zarr()
-        with check.readable(path, ""):
-            root = zarr.open(path, mode="r")
-            members = [("", root)] if isinstance(root, zarr.Array) else root.members(max_depth=None)
-            for name, thing in sorted(members, key=lambda pair: str(pair[0])):
-                if isinstance(thing, zarr.Array):
-                    found[name] = Header(tuple(thing.shape), np.dtype(thing.dtype))
-    return found
-
-
-def open_source(kind: str, path: str, key: str) -> Source:
-    """Open one matrix of a file."""
-    if kind == "npy":
-        return FlatSource(path, "", npy_header(path))
-    if kind == "safetensors":
-        headers = safetensors_headers(path)
-        check.require_key(key, list(headers), path)
-        return FlatSource(path, key, headers[key])
-    if kind == "npz":
-        return MemberSource(path, key)
-    if kind == "hdf5":
-        h5py = _hdf5()
-        with check.readable(path, key):
-            file = h5py.File(path, "r")
-            if not isinstance(file.get(key), h5py.Dataset):
-                file.close()
-                raise ValueError("no such dataset")
-        return DatasetSource(path, key, file[key], file.close)
-    zarr = _zarr()
-    with check.readable(path, key):
-        return DatasetSource(path, key, zarr.open_array(path, path=key, mode="r"))
-
-
-def read_labels(kind: str, path: str, key: str) -> AnyArray:
-    """Read a vector of labels, which may be strings."""
-    if kind == "npz":
-        with check.readable(path, key):
-            archive = opened_zip(path)
-            with _member(archive, path, key) as stream:
-                return np.lib.format.read_array(stream, allow_pickle=False)
-    with open_source(kind, path, key) as source, check.readable(path, key):
-        check.require_ids_vector(source.header.shape, path, key)
-        if not isinstance(source, DatasetSource):
-            return source.whole()[:, 0]
-        dataset = source.dataset
-        if source.header.dtype.kind == "O" and kind == "hdf5":
-            dataset = dataset.asstr()
-        array = np.asarray(dataset[...])
-    return array.astype(str) if array.dtype.kind in "OTS" else array

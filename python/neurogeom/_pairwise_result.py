@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _validate_pairwise as check
-from . import _validate_sweep
 from ._results import Result
-from ._validate import AnyArray, FloatArray
+from ._validate import AnyArray, FloatArray, require_extra
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -103,7 +102,7 @@ class Pairwise(Result):
 
     def to_xarray(self) -> Any:
         """Give a Dataset with the dimensions row and column, whose main variable has the measure's name."""
-        xarray = _validate_sweep.require_xarray()
+        xarray = require_extra("xarray", "xarray", "to_xarray")
         named = {self.metric: self.values, f"{self.metric} held out": self.held_out}
         named |= {name: getattr(self, name) for name in ("flags", "null_mean", "null_sd", "p_value")}
         variables: dict[str, Any] = {

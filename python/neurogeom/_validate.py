@@ -6,6 +6,7 @@ name and what was received. Nothing is repaired and nothing is written to.
 
 from __future__ import annotations
 
+import importlib
 import math
 import operator
 from collections.abc import Iterable, Sequence
@@ -363,3 +364,11 @@ def require_features(count: int, name: str, least: int) -> None:
     """Refuse data with too few features."""
     if count < least:
         raise ValueError(f"{name} must have at least {least} features, not {count}")
+
+
+def require_extra(module: str, extra: str, what: str) -> Any:
+    """Import an optional library, or say how to install it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImportError(f"{what} needs {module}: pip install 'neurogeom[{extra}]'") from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import importlib
 import os
 import zipfile
 import zlib
@@ -37,7 +36,9 @@ def readable(path: str, key: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno is not None:  # the system names the file: missing, not allowed, busy, a full disk
+        # The system names the file (missing, not allowed, busy, a full disk), but not where a damaged archive
+        # has Python look at an impossible place in it.
+        if error.errno not in (None, errno.EINVAL):
             raise
         raise ValueError(f"{place(path, key)}: cannot be read: {str(error)[:200]}") from error
     # zlib, EOF: a cut file; RuntimeError, NotImplementedError: an encrypted or exotic zip, a bad checksum.
@@ -46,14 +47,6 @@ def readable(path: str, key: str) -> Iterator[None]:
         if text.startswith(path):
             raise
         raise ValueError(f"{place(path, key)}: cannot be read: {text[:200]}") from error
-
-
-def require_extra(module: str, extra: str, what: str) -> Any:
-    """Import an optional library, or say how to install it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ImportError(f"{what} needs {module}: pip install 'neurogeom[{extra}]'") from error
 
 
 # ---- what a source may be
@@ -117,7 +110,7 @@ def as_keys(value: Any) -> list[str] | Callable[[str], Any] | None:
         return value  # type: ignore[no-any-return]
     if isinstance(value, (str, bytes)) or not hasattr(value, "__len__"):
         raise TypeError(f"keys must be a list of names or a function, not {type(value).__name__}")
-    keys = list(value)
+    keys = sorted(value) if isinstance(value, (set, frozenset)) else list(value)
     for key in keys:
         if not isinstance(key, str):
             raise TypeError(f"keys must hold names (str), not {type(key).__name__}")
@@ -194,6 +187,11 @@ def require_bytes(wanted: int, size: int, path: str, key: str) -> None:
     """Refuse a file that ends before its data do."""
     if size < wanted:
         raise ValueError(f"{place(path, key)}: cut: {wanted} bytes are announced, but the file has {size}")
+
+
+def refuse_header(error: Exception) -> NoReturn:
+    """Refuse a .npy header that cannot be parsed."""
+    raise ValueError(f"its header is damaged: {error}") from error
 
 
 def refuse_short(path: str, key: str) -> NoReturn:

@@ -99,11 +99,6 @@ def require_same_metric(same: bool, name: str) -> None:
         )
 
 
-def missing_extra(what: str, package: str, extra: str) -> ImportError:
-    """Say which command installs what is missing."""
-    return ImportError(f"{what} needs {package}: pip install 'neurogeom[{extra}]'")
-
-
 def require_store(there: bool, path: Any) -> None:
     """Refuse a path that holds no sweep."""
     if not there:
@@ -254,6 +249,16 @@ def require_room(fits: bool, block: float, room: float, edge: int, max_ram: floa
         )
 
 
+def require_item_fits(fits: bool, label: str, least: float, max_ram: float, whole: Sequence[str]) -> None:
+    """Refuse an item that cannot be prepared within the memory allowed."""
+    if not fits:
+        why = f": {', '.join(whole)} reads items whole" if whole else ""
+        raise SweepError(
+            f"does not fit: preparing {label} takes at least {least / 1e6:.0f} MB{why}, but "
+            f"max_ram={max_ram / 1e6:.0f} MB: raise max_ram"
+        )
+
+
 def require_memory(fits: bool, peak: float, max_ram: float, baseline: float, preparing: float) -> None:
     """Refuse a sweep that needs more memory than it may have."""
     if not fits:
@@ -286,15 +291,6 @@ def require_client(is_client: bool, value: Any) -> None:
     """Refuse executors other than Dask's."""
     if not is_client:
         raise TypeError(f"executor must be a distributed.Client, not {type(value).__name__}")
-
-
-def require_xarray() -> Any:
-    """Import xarray, or say how to install it."""
-    try:
-        import xarray
-    except ImportError:
-        raise missing_extra("to_xarray", "xarray", "xarray") from None
-    return xarray
 
 
 def as_field(value: Any, known: Sequence[str]) -> str:

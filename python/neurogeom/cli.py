@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, NoReturn
 
-from . import __version__, _cli_capacity, _cli_compare, _cli_demo, build_info
+from . import __version__, _cli_capacity, _cli_compare, _cli_demo, _cli_sweep, build_info
 from ._cli_files import InputError
-from ._cli_shared import say
+from ._cli_shared import Ending, say
 
 _USER_ERROR = 2
 _FAILURE = 1
@@ -35,8 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 when all went well, 1 when the machine failed us (memory, a closed pipe), 2 when the input
-        cannot be used, 130 after Ctrl-C.
+        0 when all went well, 1 when the machine failed us (memory, a closed pipe) or a sweep is not sound,
+        2 when the input cannot be used, 3 when a sweep is not finished, 130 after Ctrl-C, 143 when a sweep
+        was told to end (SIGTERM).
 
     Examples
     --------
@@ -55,6 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         say("error", error)
         return _USER_ERROR
+    except Ending as ending:
+        say(ending.kind, ending)
+        return ending.code
     except SystemExit as stop:  # argparse, after --help and --version
         return int(stop.code or 0)
     except KeyboardInterrupt:
@@ -109,6 +113,11 @@ _COMMANDS = {
         "distances and similarities between representations, all pairs",
         _cli_compare.add_arguments,
         _cli_compare.run,
+    ),
+    "sweep": _Command(
+        "all pairs of many representations, or their capacity: planned, resumable, on many machines",
+        _cli_sweep.add_arguments,
+        _cli_sweep.run,
     ),
     "info": _Command("show the version and how the package was built", _add_info, _run_info),
 }

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike
 from . import _validate_io as check
 from ._io_headers import ENDINGS
 from ._io_item import StoredItem
+from ._io_kinds import open_source
 from ._io_search import IdsOf, Search, in_memory, require_matrix, size_of
-from ._io_sources import open_source
 from ._validate_pairwise import as_flag, as_names
 
 __all__ = ["StoredItem", "content_hash", "open_item", "open_items"]

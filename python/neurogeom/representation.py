@@ -16,7 +16,7 @@ from ._validate import AnyArray, FloatArray, refuse_not_finite, require_finite
 
 # Items of more bytes as float64, and of more than twice as many units as stimuli, are prepared from blocks of
 # their units. Constants, as the bits of a result must not depend on the machine or on a memory limit.
-LARGE_ITEM_BYTES = 1 << 26
+LARGE_ITEM_BYTES = 1 << 24
 BLOCK_BYTES = 1 << 22
 LEAST_WIDTH = 128  # units in a block, where there are so many stimuli: below, updates wait for memory
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,12 @@ class Attempts:
         """Count a failed try."""
         errors = self.errors(key)
         write_json(self._path(key), {"tile": list(key), "errors": [*errors, text]})
+
+    def forgive(self, processes: Collection[str]) -> None:
+        """Forget the tries of processes that were stopped on purpose: their tiles are not to blame."""
+        for name in list(names_in(self._markers)):
+            if name.partition("@")[2].rpartition("@")[0] in processes:
+                (self._markers / name).unlink(missing_ok=True)
 
     def count_deaths(self, keys: set[TileKey] | None = None) -> None:
         """Turn markers of processes that have died into failed tries (of some tiles only)."""

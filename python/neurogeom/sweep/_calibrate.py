@@ -1,7 +1,4 @@
-"""Measures what a sweep will cost, in a process of its own: as fast and as large as a worker will be.
-
-``python -m neurogeom.sweep._calibrate FOLDER`` prints the measurements of a draft as JSON.
-"""
+"""Measures what a sweep will cost, in a process of its own: as fast and as large as a worker will be."""
 
 from __future__ import annotations
 
@@ -26,15 +23,17 @@ from ._drafts import read_draft
 from ._items import open_described
 from ._journal import PeakMemory, anonymous_bytes
 from ._pairs import encode_prepared
-from ._store import npz_bytes, require_zarr
+from ._store import npz_bytes, read_npz, require_zarr
 from ._sweeps import CapacitySweep, PairSweep
 
 # Seconds that preparations and pairs are measured for, at least if there are enough of them.
 _PREPARING, _PAIRING = 1.5, 1.0
 _MOST_ITEMS = 64
 _FEWEST_ITEMS = 6
-_GROUPS = 6
+_GROUPS = 3
 _JOBS = 4
+_LONGEST = 4 * _PAIRING  # on the clock, for metrics that wait
+_OFTEN = 0.002  # seconds between looks at the memory in use
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,9 +48,10 @@ class Measurements:
         Memory beyond it while the largest item is prepared.
     pairing : int
         Memory beyond the prepared items while pairs are computed.
-    sizes, seconds, records : list
+    sizes, seconds, records, reads, permuted : list
         Numbers of units of the items that were prepared, processor seconds that each took (for jobs: that a
-        job took), bytes of what is kept.
+        job took), bytes of what is kept, processor seconds to read that back and
+        to prepare the item with its stimuli permuted (0 where that is not asked for).
     pair_seconds, pair_error : float
         Processor seconds of a pair and their standard error.
     """
@@ -62,6 +62,8 @@ class Measurements:
     sizes: list[int]
     seconds: list[float]
     records: list[int]
+    reads: list[float]
+    permuted: list[float]
     pair_seconds: float = 0.0
     pair_error: float = 0.0
 
@@ -69,7 +71,7 @@ class Measurements:
         """Interpolate what was measured to items of these numbers of units."""
         known = sorted(set(self.sizes))
         means = [
-            float(np.mean([v for n, v in zip(self.sizes, values, strict=True) if n == k])) for k in known
+            float(np.median([v for n, v in zip(self.sizes, values, strict=True) if n == k])) for k in known
         ]
         found: FloatArray = np.interp(np.asarray(sizes, dtype=float), known, means)
         return found
@@ -78,9 +80,7 @@ class Measurements:
 def calibrate(folder: Path) -> Measurements:
     """Measure a draft in a process of its own."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
-    # Python warns that this module is in its own package; the last line of stderr is to say what went wrong.
-    quiet = ["-W", "ignore::RuntimeWarning:runpy"]
-    command = [sys.executable, *quiet, "-m", "neurogeom.sweep._calibrate", str(folder)]
+    command = [sys.executable, "-c", f"from {__name__} import main; main()", str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise check.failed_calibration(done.stderr)
@@ -102,38 +102,64 @@ def measure(folder: Path) -> Measurements:
 
 def _measure_pairs(sweep: PairSweep, folder: Path) -> Measurements:
     baseline = anonymous_bytes()
-    memory = PeakMemory(0.001)
     prepared: list[Prepared] = []
     sizes: list[int] = []
     seconds: list[float] = []
+    reads: list[float] = []
+    permuted: list[float] = []
     records: list[int] = []
     preparing = 0
     for number in _spread(sweep.items):
         if len(prepared) >= _FEWEST_ITEMS and sum(seconds) > _PREPARING:
             break
-        entry, start = sweep.items[number], time.process_time()
-        kept = anonymous_bytes()
-        with memory.watching():
-            item, _ = open_described(entry, f"items[{number}] ({entry['name']!r})", folder)
-            test = open_described(entry["test"], "test data", folder)[0] if "test" in entry else None
-            record = prepare_item(sweep.metrics, item, test)
-            described, arrays = encode_prepared(sweep.metrics, record, sweep.held_out)
-            npz_bytes(arrays)
-            del described, arrays
-        seconds.append(time.process_time() - start)
-        preparing = max(preparing, memory.peak - kept)
-        memory.peak = 0
+        took, peak, read, again, record = _prepare_once(sweep, folder, number)
+        preparing = max(preparing, peak)
+        if not prepared and took < _PREPARING:  # the first time something is done takes longer
+            took, _, read, again, record = _prepare_once(sweep, folder, number)
         prepared.append(record)
-        sizes.append(int(entry["shape"][1]))
+        sizes.append(int(sweep.items[number]["shape"][1]))
+        seconds.append(took)
+        reads.append(read)
+        permuted.append(again)
         records.append(sum(size_of(part) for part in record.values()))
         if sum(seconds) > 20 * _PREPARING and len(prepared) >= 2:
             break
     kept = anonymous_bytes()
-    memory = PeakMemory(0.001)
+    memory = PeakMemory(_OFTEN)
     with memory.watching():
         pair_seconds, pair_error = _time_pairs(sweep, prepared)
     pairing = max(0, memory.peak - kept)
-    return Measurements(baseline, preparing, pairing, sizes, seconds, records, pair_seconds, pair_error)
+    return Measurements(
+        baseline, preparing, pairing, sizes, seconds, records, reads, permuted, pair_seconds, pair_error
+    )
+
+
+def _prepare_once(sweep: PairSweep, folder: Path, number: int) -> tuple[float, int, float, float, Prepared]:
+    """Prepare an item as a worker does.
+
+    Gives processor seconds, memory, seconds to read it back and to prepare it permuted, and the record.
+    """
+    entry = sweep.items[number]
+    kept = anonymous_bytes()
+    memory = PeakMemory(_OFTEN)
+    with memory.watching():
+        start = time.thread_time()
+        item, _ = open_described(entry, f"items[{number}] ({entry['name']!r})", folder)
+        test = open_described(entry["test"], "test data", folder)[0] if "test" in entry else None
+        record = prepare_item(sweep.metrics, item, test)
+        _, arrays = encode_prepared(sweep.metrics, record, sweep.held_out)
+        data = bytes(npz_bytes(arrays))
+        took = time.thread_time() - start
+        read_npz(data)  # workers read into memory that they have had before
+        start = time.thread_time()
+        read_npz(data)
+        read = time.thread_time() - start
+        start = time.thread_time()
+        if sweep.permutations is not None:
+            order = sweep.permutations.order(item.n_stimuli, number, 0)
+            prepare_item(sweep.metrics, item.reordered(order))
+        permuted = time.thread_time() - start
+    return took, memory.peak - kept, read, permuted, record
 
 
 def _spread(items: Sequence[Mapping[str, Any]]) -> list[int]:
@@ -147,56 +173,55 @@ def _spread(items: Sequence[Mapping[str, Any]]) -> list[int]:
 
 
 def _time_pairs(sweep: PairSweep, prepared: Sequence[Prepared]) -> tuple[float, float]:
-    """Processor seconds of a pair, and their standard error over groups of rows."""
-    count = len(prepared)
-    wanted = np.triu(np.ones((count, count), dtype=bool), 1)
-    if count == 1:  # one row, one column: an item with itself
-        wanted[:] = True
-    groups = np.array_split(np.random.default_rng(0).permutation(count), min(_GROUPS, count))
+    """Processor seconds of a pair, and their standard error over groups of rows.
+
+    Half of the items with the other half: full rectangles, as most tiles are.
+    """
+    half = max(1, len(prepared) // 2)
+    columns = list(prepared[half:]) or list(prepared)  # of one item: itself
+    groups = [group for group in np.array_split(np.arange(half), _GROUPS) if len(group)]
     times, pairs = np.zeros(len(groups)), np.zeros(len(groups))
-    begin = time.process_time()
+    begin, clock = time.thread_time(), time.monotonic()
     while True:
         for k, group in enumerate(groups):
-            where = np.ascontiguousarray(wanted[group])
-            if not where.any():
-                continue
-            start = time.process_time()
-            tile = Tile([prepared[i] for i in group], list(prepared), where, 1)
-            for metric, values in zip(
-                sweep.metrics, evaluate(sweep.metrics, tile, held_out=sweep.held_out), strict=False
-            ):
+            start = time.thread_time()
+            where = np.ones((len(group), len(columns)), dtype=bool)
+            tile = Tile([prepared[i] for i in group], columns, where, 1)
+            found = evaluate(sweep.metrics, tile, held_out=sweep.held_out)
+            for metric, values in zip(sweep.metrics, found, strict=False):
                 metric.finish(values)
-            times[k] += time.process_time() - start
-            pairs[k] += where.sum()
-        if time.process_time() - begin > _PAIRING:
+            times[k] += time.thread_time() - start
+            pairs[k] += where.size
+        if time.thread_time() - begin > _PAIRING or time.monotonic() - clock > _LONGEST:
             break
     rate = times.sum() / pairs.sum()
+    used = len(groups)
     residuals = times - rate * pairs
-    used = int((pairs > 0).sum())
     error = float(np.sqrt((residuals**2).sum() * used / max(used - 1, 1)) / pairs.sum())
     return float(rate), error
 
 
 def _measure_jobs(sweep: CapacitySweep, folder: Path) -> Measurements:
     baseline = anonymous_bytes()
-    memory = PeakMemory(0.001)
+    memory = PeakMemory(_OFTEN)
     sizes: list[int] = []
     seconds: list[float] = []
     with memory.watching():
         for number in _spread(sweep.items)[: _JOBS * 4]:
             if (len(sizes) >= _JOBS and sum(seconds) > _PREPARING) or sum(seconds) > 20 * _PREPARING:
                 break
-            start = time.process_time()
+            start = time.thread_time()
             entry = sweep.items[number]
             item, _ = open_described(entry, f"items[{number}] ({entry['name']!r})", folder)
             sweep.jobs.run(item, sweep.jobs.seeds[0], sweep.fields, 1)
             del item
-            seconds.append(time.process_time() - start)
+            seconds.append(time.thread_time() - start)
             sizes.append(int(entry["shape"][1]))
-    return Measurements(baseline, memory.peak - baseline, 0, sizes, seconds, [0] * len(sizes))
+    return Measurements(baseline, memory.peak - baseline, 0, sizes, seconds, [], [], [])
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Print the measurements of the draft that the command line names, or what is wrong, as JSON."""
     try:
         result = dataclasses.asdict(measure(Path(sys.argv[1])))
     except (TypeError, ValueError, RuntimeError) as error:

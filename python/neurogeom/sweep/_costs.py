@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import _validate_sweep as check
+from ..metrics.base import Metric, streams
+from ..representation import Item
 from ._calibrate import Measurements
 from ._grid import Grid
 from ._sweeps import CapacitySweep, PairSweep, Sweep
 
 # Processor seconds of what is done for a tile beside its pairs: markers, the chunk, a line of the journal.
-_PER_TILE = 0.008
-# Seconds to read a prepared item: open it, check its sums.
-_PER_READ, _BYTES_PER_SECOND = 0.0007, 0.6e9
+_PER_TILE = 0.004
+# Of what is done to read a prepared item beside taking it apart, and seconds a byte from the system's cache.
+_PER_READ, _PER_BYTE = 0.0002, 2e-10
 # Of what is done for an item beside its preparation.
-_PER_ITEM = 0.003
-# A sweep should have so many tiles, so that its workers end together, unless they would be shorter than this.
-_FEWEST_TILES, _SHORTEST_TILE = 48, 0.25
+_PER_ITEM = 0.001
+# A sweep should have so many tiles, so that many workers end together, but not such that what is done for
+# each counts; one that takes seconds should still have some.
+_MANY_TILES, _LONG_ENOUGH, _SOME_TILES = 1000, 1.0, 32
+# Time to read the items of a tile, as a share of that of its pairs, where they do not all stay in memory.
+_READING_SHARE = 0.1
 # What neither the spread of the measurements nor the model knows: clocks, caches, neighbours on the machine.
 _UNKNOWN = 0.15
 _SAFETY = 0.9
+# What Dask's own code takes in a worker process, measured with distributed 2026.8.
+_DASK_BYTES = 35e6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +41,17 @@ class Limits:
     max_files: int
     target_seconds: float
     n_threads: int
+
+
+def require_items_that_fit(items: Sequence[Item], metrics: Sequence[Metric], max_ram: int) -> None:
+    """Refuse items that could not even be measured: too large to be read whole, or of too many stimuli."""
+    whole = [metric.name for metric in metrics if not streams(metric)]
+    for item in items:
+        in_blocks = item.is_large and not whole
+        width = min(item.n_stimuli, item.n_units)
+        # As float64, and a copy to work on; of those in blocks what inner products of stimuli take.
+        least = 2 * 8 * item.n_stimuli * (width if in_blocks else item.n_units)
+        check.require_item_fits(least <= max_ram, item.label, least, max_ram, [] if in_blocks else whole)
 
 
 def choose_edge(sweep: Sweep, found: Measurements, limits: Limits, n_permutations: int) -> int:
@@ -47,13 +66,31 @@ def choose_edge(sweep: Sweep, found: Measurements, limits: Limits, n_permutation
     total = seconds * _count_pairs(sweep)
     by_time = math.sqrt(_target(total, limits) / seconds)
     fewest = side / math.sqrt(2 * limits.max_files) if sweep.grid.triangular else side / limits.max_files**0.5
+    records = found.of_sizes(_sizes(sweep), [float(size) for size in found.records])
+    if float(records.sum()) > _room(found, limits):
+        by_time = max(by_time, _seconds_to_read(sweep, found) / (_READING_SHARE * seconds))
+    if n_permutations:  # each column of a tile is prepared for each permutation
+        by_time = max(
+            by_time, n_permutations * _mean(sweep, found, found.permuted) / (_READING_SHARE * seconds)
+        )
     edge = max(1, min(int(by_time), side))
     edge = max(edge - edge % 8, min(edge, 8), math.ceil(fewest))
     return max(1, min(edge, _fitting_edge(sweep, found, limits)))
 
 
 def _target(total: float, limits: Limits) -> float:
-    return min(limits.target_seconds, max(total / _FEWEST_TILES, _SHORTEST_TILE))
+    return min(limits.target_seconds, max(total / _MANY_TILES, min(_LONG_ENOUGH, total / _SOME_TILES)))
+
+
+def _seconds_to_read(sweep: Sweep, found: Measurements) -> float:
+    """Processor seconds to read back a prepared item."""
+    size = _mean(sweep, found, [float(size) for size in found.records])
+    return _PER_READ + _mean(sweep, found, found.reads) + _PER_BYTE * size
+
+
+def _mean(sweep: Sweep, found: Measurements, values: Sequence[float]) -> float:
+    """What was measured of some items, as the mean over all."""
+    return float(found.of_sizes(_sizes(sweep), values).mean())
 
 
 def _fitting_edge(sweep: PairSweep, found: Measurements, limits: Limits) -> int:
@@ -74,7 +111,8 @@ def _fitting_edge(sweep: PairSweep, found: Measurements, limits: Limits) -> int:
 
 
 def _room(found: Measurements, limits: Limits) -> float:
-    return _SAFETY * limits.max_ram - found.baseline - found.pairing * limits.n_threads
+    """What is left for prepared items, beside whatever is being done."""
+    return _SAFETY * limits.max_ram - found.baseline - max(found.pairing, found.preparing) * limits.n_threads
 
 
 def _value_bytes(n_fields: int, edge: int) -> int:
@@ -122,26 +160,26 @@ def estimate(
         room = _room(found, limits) - _value_bytes(len(sweep.fields), grid.edge)
         block = int(2 * grid.edge * max(found.records))
         check.require_room(block <= room, block, room, grid.edge, limits.max_ram, max(found.records))
-        cache = int(min(float(records.sum()) + 1, room))
+        cache = int(min(float(records.sum()), room))
         loads = _loads(grid, float(records.mean()), cache, len(sweep.items))
         unit = found.pair_seconds * (1 + n_permutations)
-        again = n_permutations * sum(_columns_of(grid, key) for key in tiles) * float(prepare.mean())
+        columns = sum(_columns_of(grid, key) for key in tiles)
+        again = n_permutations * columns * _mean(sweep, found, found.permuted)
         work = costs["n_units"] * unit + again
-        reading = loads * (_PER_READ + float(records.mean()) / _BYTES_PER_SECOND)
+        reading = loads * _seconds_to_read(sweep, found)
         costs |= {
             "unit": "pair",
             "prepared_bytes": int(records.sum()),
-            "cache_bytes": max(cache, 1),
+            "cache_bytes": int(room),  # more than all items take now: a sweep may be extended
             "prepare_seconds": float(prepare.sum()) + len(sweep.items) * _PER_ITEM,
             "unit_seconds": work + reading,
         }
         spread = found.pair_error / found.pair_seconds
         working = cache + found.pairing * limits.n_threads + _value_bytes(len(sweep.fields), grid.edge)
-        if n_permutations:
-            working += grid.edge * max(8 * s[0] * s[1] for s in (item["shape"] for item in sweep.items))
+        if n_permutations:  # the columns as they are, and prepared anew
+            raw = max(8 * item["shape"][0] * item["shape"][1] for item in sweep.items)
+            working += grid.edge * (raw + max(found.records))
         peak = found.baseline + max(working, cache + found.preparing * limits.n_threads)
-        if peak > limits.max_ram:  # items are prepared before tiles are computed, so the cache may give way
-            peak = found.baseline + max(working, found.preparing * limits.n_threads + block)
         read = input_bytes + int(loads * float(records.mean()))
     check.require_memory(peak <= limits.max_ram, peak, limits.max_ram, found.baseline, found.preparing)
     seconds = costs["prepare_seconds"] + costs["unit_seconds"] + len(tiles) * _PER_TILE
@@ -167,10 +205,13 @@ def _columns_of(grid: Grid, key: Sequence[int]) -> int:
 
 
 def _loads(grid: Grid, record: float, cache: int, n_items: int) -> int:
-    """How often a prepared item is read by one process that goes through all tiles."""
+    """How often a prepared item is read back by one process that prepares all and goes through all tiles."""
     if n_items * record <= cache:
-        return n_items
-    return sum(_columns_of(grid, key) for key in grid.tiles()) + sum(b - a for a, b in grid.rows)
+        return 0
+    # The block of rows stays while its tiles are gone through, forth and back, so that turning reads no block
+    # anew; of a triangle the row's own block is the first or last of its columns.
+    columns = sum(_columns_of(grid, key) for key in grid.tiles())
+    return columns - (len(grid.rows) - 1) * grid.edge + (0 if grid.triangular else n_items)
 
 
 def describe(costs: Mapping[str, Any], store: str | None, what: str) -> str:
@@ -184,11 +225,14 @@ def describe(costs: Mapping[str, Any], store: str | None, what: str) -> str:
         "processor time": f"{_hours(costs['core_hours'])} ({_hours(low)} to {_hours(high)})",
         "read": f"{_bytes(costs['bytes_read'])} (inputs {_bytes(costs['input_bytes'])})",
         "written": f"{_bytes(costs['bytes_written'])} (prepared items {_bytes(costs['prepared_bytes'])})",
-        "memory": f"{_bytes(costs['peak_memory'])} at most, each worker of {costs['n_threads']} thread(s)",
+        "memory": (
+            f"{_bytes(costs['peak_memory'])} at most, each worker of {costs['n_threads']} thread(s); "
+            f"{_bytes(_DASK_BYTES)} more on Dask"
+        ),
     }
     if store is not None:
         lines["store"] = store
-        lines["one machine"] = f"neurogeom sweep run {store}"
+        lines["one machine"] = f"neurogeom sweep run {shlex.quote(store)}"
         lines["SLURM"] = sbatch_line(costs, store)
     width = max(map(len, lines))
     return "\n".join(f"{key.ljust(width)}  {text}" for key, text in lines.items())
@@ -200,10 +244,13 @@ def sbatch_line(costs: Mapping[str, Any], store: str) -> str:
     workers = max(1, min(math.ceil(costs["core_hours_interval"][1] / threads), 256, costs["n_tiles"]))
     hours = math.ceil(2 * costs["core_hours_interval"][1] / threads / workers) or 1
     memory = math.ceil(1.25 * costs["peak_memory"] / 2**20 / 100) * 100
+    command = (
+        f"neurogeom sweep work {shlex.quote(store)} --rank $SLURM_ARRAY_TASK_ID --of {workers} "
+        f"--threads {threads} --stop-before 5m"
+    )
     return (
         f"sbatch --array=0-{workers - 1} --cpus-per-task={threads} --mem={memory}M --time={hours}:00:00 "
-        f"--wrap 'neurogeom sweep work {store} --rank $SLURM_ARRAY_TASK_ID --of {workers} "
-        f"--threads {threads} --stop-before 5m'"
+        f"--wrap {shlex.quote(command)}"
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import _validate_sweep as check
 from .._progress import ProgressFunction
+from .._validate import require_extra
 from ._attempts import MOST_TRIES
 from ._grid import TileKey
 from ._store import name_of
@@ -26,7 +27,7 @@ _lock = threading.Lock()
 
 def run_on_client(client: Any, worker: Worker, report: ProgressFunction | None) -> str | None:
     """Compute what is missing; gives the reason if it had to end early. Errors of tiles are in the store."""
-    distributed = _distributed()
+    distributed = require_extra("distributed", "distributed", "a Dask client")
     check.require_client(isinstance(client, distributed.Client), client)
     items = worker.needs_preparation()
     slots = max(1, sum(info["nthreads"] for info in client.scheduler_info(n_workers=-1)["workers"].values()))
@@ -101,8 +102,8 @@ def _drain(
     except (distributed.comm.CommClosedError, TimeoutError, StopIteration) as error:
         return f"the Dask scheduler was lost ({type(error).__name__})"
     finally:
-        for future in running:
-            future.cancel()
+        if running:  # in one message: a cancelled run should end at once
+            next(iter(running)).client.cancel(list(running))
     return None
 
 
@@ -121,14 +122,6 @@ class _Progress:
         self._done += 1
         if self._report is not None:
             self._report(min(self._done, self._total), self._total)
-
-
-def _distributed() -> Any:
-    try:
-        import distributed
-    except ImportError:
-        raise check.missing_extra("a Dask client", "distributed", "distributed") from None
-    return distributed
 
 
 # ---- what runs on the workers

@@ -65,10 +65,10 @@ def remove_stale_partials(folders: list[Path]) -> None:
                 path.unlink(missing_ok=True)
 
 
-def process_name() -> str:
-    """Name this process among all that work on a store."""
+def process_name(pid: int | None = None) -> str:
+    """Name this process, or another one of this host, among all that work on a store."""
     host = "".join(c if c.isalnum() else "-" for c in socket.gethostname()) or "host"
-    return f"{host}.{os.getpid()}"
+    return f"{host}.{os.getpid() if pid is None else pid}"
 
 
 def is_alive(process: str) -> bool | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,17 @@ def _describe(item: Item, inputs: dict[int, AnyArray], first_input: int) -> dict
             "flatten": False,
             "name": item.name,
         },
-        "sha256": io.content_hash(array),
+        "sha256": _rdm_hash(array) if isinstance(source, RDM) else io.content_hash(array),
         "shape": shape,
         "rdm": isinstance(source, RDM),
     }
+
+
+def _rdm_hash(condensed: AnyArray) -> str:
+    """Give the checksum of measured dissimilarities, which are no matrix of stimuli and units."""
+    digest = hashlib.sha256(f"rdm {condensed.size}\n".encode())
+    digest.update(np.ascontiguousarray(condensed, dtype="<f8").data)
+    return digest.hexdigest()
 
 
 def open_described(entry: Mapping[str, Any], label: str, folder: Path) -> tuple[Item, str]:
@@ -63,7 +71,7 @@ def open_described(entry: Mapping[str, Any], label: str, folder: Path) -> tuple[
     source: Any
     if entry.get("rdm"):
         array = np.load(location["path"], allow_pickle=False)
-        source, digest = RDM(array), io.content_hash(array)
+        source, digest = RDM(array), _rdm_hash(array)
     else:
         stored = io.open_item(location)
         check.require_same_shape(list(stored.shape), list(entry["shape"]), label, location["path"])

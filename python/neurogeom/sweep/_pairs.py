@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,11 @@ from .._validate import AnyArray, FloatArray
 from ..metrics.base import Mask, Metric, Prepared, Tile, evaluate, map_threads, prepare_item
 from ..representation import Item
 from ._codec import decode, encode
+
+# Stimuli x units x the smaller of both, from which on preparing an item takes tens of milliseconds, and the
+# cube of the smallest of all times the pairs, from which on a tile does. Below, draw after draw, threads
+# would mostly wait for each other; those of the pairs also spin for a while after each product.
+_WORTH_THREADS = 3e7
 
 # Values of a pair under permuted stimuli.
 NULL_FIELDS = ("null_mean", "null_sd", "p_value")
@@ -84,8 +90,8 @@ def pair_tile(
     wanted = np.ascontiguousarray(where[good])
     left, right = ([side[k] for k in at] for side, at in zip((rows, columns), kept, strict=True))
 
-    def values_of(items: Sequence[Any], held: bool) -> list[FloatArray]:
-        found = evaluate(metrics, Tile(left, items, wanted, n_threads), held_out=held)
+    def values_of(items: Sequence[Any], held: bool, threads: int = n_threads) -> list[FloatArray]:
+        found = evaluate(metrics, Tile(left, items, wanted, threads), held_out=held)
         owners = [*metrics, *metrics]
         return [metric.finish(values) for metric, values in zip(owners, found, strict=False)]
 
@@ -109,20 +115,24 @@ def _null(
     columns: AnyArray,
     permutations: Permutations,
     read_column: Callable[[int], tuple[int, Item]],
-    values_of: Callable[[Sequence[Any], bool], list[FloatArray]],
+    values_of: Callable[[Sequence[Any], bool, int], list[FloatArray]],
     n_threads: int,
 ) -> list[FloatArray]:
     """Mean and standard deviation over permutations, and the share of them at least as alike as observed."""
     total, squares, alike = np.zeros_like(observed), np.zeros_like(observed), np.zeros_like(observed)
     sign = np.array([1.0 if metric.is_similarity else -1.0 for metric in metrics])[:, None, None]
     sources = [read_column(int(k)) for k in columns]
+    sizes = [(item.n_stimuli, item.n_units) for _, item in sources]
+    is_large = max(math.prod(size) * min(size) for size in sizes) > _WORTH_THREADS
+    are_many = min(map(min, sizes)) ** 3 * observed[0].size > _WORTH_THREADS
+    item_threads, pair_threads = (n_threads if worth else 1 for worth in (is_large, are_many))
     for draw in range(permutations.count):
 
         def permuted(source: tuple[int, Item], draw: int = draw) -> Prepared:
             number, item = source
             return prepare_item(metrics, item.reordered(permutations.order(item.n_stimuli, number, draw)))
 
-        values = np.stack(values_of(map_threads(permuted, sources, n_threads), False))
+        values = np.stack(values_of(map_threads(permuted, sources, item_threads), False, pair_threads))
         # Counted from what was observed, so that the squares of nearly equal values keep their digits.
         difference = values - observed
         total += difference

@@ -23,7 +23,7 @@ from ..representation import Item, as_items, require_same_stimuli
 from ._calibrate import calibrate
 from ._capacity_jobs import CapacityJobs
 from ._codec import encode
-from ._costs import Limits, choose_edge, describe, estimate
+from ._costs import Limits, choose_edge, describe, estimate, require_items_that_fit
 from ._drafts import draft, forget_draft, read_draft
 from ._items import describe_items
 from ._metric_specs import describe_metric, resolve_metric
@@ -181,6 +181,7 @@ def plan(
         _validate_pairwise.require_items(len(rows), "items", 2 if columns is None else 1)
         require_same_stimuli(rows + (columns or []))
         tests, column_tests = as_tests(test, rows, columns, metrics)
+        require_items_that_fit(rows + (columns or []), metrics, limits.max_ram)
         described = describe_items(rows, "rows", tests, inputs)
         described += describe_items(columns or [], "columns", column_tests, inputs)
     content["stimuli"] = stimuli_of(rows)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .. import _validate_sweep as check
 from .._pairwise_result import Pairwise
 from .._results import Result
-from .._validate import AnyArray, FloatArray
+from .._validate import AnyArray, FloatArray, require_extra
 from ..metrics.base import Metric
 from ._pairs import NULL_FIELDS
 from ._store import Store
@@ -64,7 +64,7 @@ class CapacityTable(Result):
 
     def to_xarray(self) -> Any:
         """Give a Dataset with the dimension job."""
-        xarray = check.require_xarray()
+        xarray = require_extra("xarray", "xarray", "to_xarray")
         variables = {name: ("job", row) for name, row in zip(self.fields, self.values, strict=True)}
         return xarray.Dataset(variables, {"name": ("job", self.names), "seed": ("job", self.seeds)})
 

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import statistics
-import time
-from collections.abc import Iterable, Mapping
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .._progress import format_seconds
 from ._attempts import Attempts
 from ._grid import TileKey
 from ._journal import read_journals
 from ._store import Store
 from ._sweeps import CapacitySweep, load_sweep
-
-# A process that has not been heard of for so long, in seconds and in its own tiles, is taken to have ended.
-_SILENT, _SILENT_TILES = 60.0, 4.0
-_RECENT = 30  # tiles whose time says how long the next ones take
+from ._workers import eta_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +62,7 @@ class SweepStatus:
     @property
     def resume_command(self) -> str:
         """What goes on with it, in a shell."""
-        return f"neurogeom sweep run {self.store}"
+        return f"neurogeom sweep run {shlex.quote(str(self.store))}"
 
     def __str__(self) -> str:
         parts = [f"{self.done:,} of {self.n_tiles:,} tiles", f"{self.left:,} left"]
@@ -97,7 +94,8 @@ class SweepIncomplete(RuntimeError):  # noqa: N818 - what it says, as StopIterat
             tile, errors = next(iter(status.failed.items()))
             failed = f"; tile {'-'.join(map(str, tile))} failed {len(errors)} times, last: {errors[-1]}"
         retry = " --retry-failed" if status.failed and not status.left else ""
-        super().__init__(f"{reason}: {status}{failed}. Go on with: {status.resume_command}{retry}")
+        ended = dataclasses.replace(status, eta=None)  # who was at work a moment ago is so no longer
+        super().__init__(f"{reason}: {ended}{failed}. Go on with: {status.resume_command}{retry}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Be raised in other processes too: what Exception does by itself would leave out the status."""
@@ -154,27 +152,6 @@ def status_of(store: Store) -> SweepStatus:
         prepared=len(sweep.items) if isinstance(sweep, CapacitySweep) else len(store.prepared_items()),
         errors=store.notes("errors"),
         remarks=store.notes("remarks"),
-        eta=_eta(lines.values(), left),
+        eta=eta_of(lines, left),
         cpu_seconds=sum(line.get("cpu", 0.0) for process in lines.values() for line in process),
     )
-
-
-def _eta(processes: Iterable[list[dict[str, Any]]], left: int) -> float | None:
-    rate, now = 0.0, time.time()
-    for lines in processes:
-        tiles = [line for line in lines if "tile" in line][-_RECENT:]
-        if not tiles:
-            continue
-        seconds = statistics.fmean(line["seconds"] for line in tiles)
-        if now - tiles[-1]["time"] < max(_SILENT, _SILENT_TILES * seconds):
-            rate += 1 / seconds
-    return left / rate if rate else None
-
-
-def format_seconds(seconds: float) -> str:
-    """Write a duration for people."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

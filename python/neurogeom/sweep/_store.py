@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 
 from .. import _validate_sweep as check
-from .._validate import AnyArray, FloatArray
+from .._validate import AnyArray, FloatArray, require_extra
 from ._files import names_in, read_json, remove_stale_partials, write_atomically, write_json
 from ._grid import TileKey
 
@@ -46,11 +46,7 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, ValueError, KeyError, 
 
 def require_zarr() -> Any:
     """Import zarr, or say how to install it."""
-    try:
-        import zarr
-    except ImportError:
-        raise check.missing_extra("a sweep's store", "zarr", "store") from None
-    return zarr
+    return require_extra("zarr", "store", "a sweep's store")
 
 
 class Store:
