@@ -252,7 +252,7 @@ def test_damaged_files_that_nothing_can_make_again(tmp_path, name):
     files = Files(tmp_path, jobs if name == "arguments.npz" else "procrustes")
     path = files.store / name
     os.truncate(path, path.stat().st_size // 2)
-    refused(files.store, rf"{re.escape(str(path))} is damaged .*: restore it, or plan anew in another store")
+    refused(files.store, rf"{re.escape(str(path))} is damaged.*: restore it, or plan anew in another store")
 
 
 def test_tampered_list_of_items_is_refused(tmp_path):

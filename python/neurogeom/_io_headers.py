@@ -156,6 +156,15 @@ def is_zarr(path: str) -> bool:
     return any(os.path.exists(os.path.join(path, name)) for name in _ZARR_FILES)
 
 
+def is_sweep(path: str) -> bool:
+    """Say whether a directory is a sweep of this package, or a draft of one."""
+    try:
+        with open(os.path.join(path, "zarr.json"), encoding="utf-8") as file:
+            return "neurogeom_sweep" in json.load(file).get("attributes", {})
+    except (OSError, ValueError, AttributeError):
+        return path.endswith(".partial") and os.path.exists(os.path.join(path, "draft.json"))
+
+
 def kind_of(path: str) -> str:
     """Tell the kind of file by its ending, else by its content; refuses pickles and what is not known."""
     ending = os.path.splitext(path)[1].lower()

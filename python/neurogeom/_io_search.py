@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import _validate_io as check
-from ._io_headers import ENDINGS, PICKLE_ENDINGS, Header, is_zarr, kind_of
+from ._io_headers import ENDINGS, PICKLE_ENDINGS, Header, is_sweep, is_zarr, kind_of
 from ._io_item import StoredItem
 from ._io_kinds import headers_of, read_labels
 from ._validate import AnyArray
@@ -231,6 +231,8 @@ def _walk(folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
             if entry.name.startswith("."):
                 continue
             if entry.is_dir():
+                if is_sweep(entry.path):  # what was computed from the others, beside them
+                    continue
                 if is_zarr(entry.path):
                     yield entry.path
                 else:

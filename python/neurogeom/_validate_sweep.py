@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,16 +25,23 @@ _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}
 def as_bytes(value: Any, name: str) -> int:
     """Take a number of bytes: 3e9, "3GB", "512 MiB"."""
     text = str(value).strip()
-    found = re.fullmatch(r"([0-9.]+(?:e[0-9]+)?)\s*([KMGT]?)(i?)B?", text, re.IGNORECASE)
+    found = re.fullmatch(r"([0-9.]+(?:e\+?[0-9]+)?)\s*([KMGT]?)(i?)B?", text, re.IGNORECASE)
     try:
         if isinstance(value, bool) or found is None:
             raise ValueError
-        size = float(found[1]) * (_BINARY if found[3] else _UNITS)[found[2].upper()]
-    except ValueError:
+        size = int(float(found[1]) * (_BINARY if found[3] else _UNITS)[found[2].upper()])
+    except (ValueError, OverflowError):
         raise ValueError(f"{name} must be a number of bytes such as '3GB', not {value!r}") from None
     if size < 1:
         raise ValueError(f"{name} must be positive, not {value!r}")
-    return int(size)
+    return size
+
+
+def as_path(value: Any, name: str) -> Path:
+    """Take a path, made absolute."""
+    if not isinstance(value, (str, os.PathLike)):
+        raise TypeError(f"{name} must be a path, not {type(value).__name__}")
+    return Path(value).absolute()
 
 
 def as_duration(value: Any, name: str) -> float:
@@ -120,6 +129,15 @@ def require_untouched_plan(same: bool, path: Any) -> None:
         )
 
 
+def require_untouched_arguments(same: bool, path: Any) -> None:
+    """Refuse arguments of metrics that do not have their hash."""
+    if not same:
+        raise SweepError(
+            f"{path}/arguments.npz is damaged, or was changed after the plan was made: restore it, or plan "
+            "anew in another store"
+        )
+
+
 def damaged(what: str, path: Any, error: Exception) -> SweepError:
     """Say what of a store is damaged and how to mend it."""
     return SweepError(
@@ -187,6 +205,18 @@ def require_rows(found: int, expected: int, label: str) -> None:
         raise ValueError(f"{label} has {found} rows, but there are {expected} labels")
 
 
+def require_responses(are_responses: bool, label: str) -> None:
+    """Refuse measured dissimilarities where there are to be points."""
+    if not are_responses:
+        raise TypeError(f"{label} is an RDM, but capacity needs responses (n_stimuli, n_units)")
+
+
+def require_free(is_store: bool, path: Any) -> None:
+    """Refuse to plan where there is something else."""
+    if not is_store:
+        raise FileExistsError(f"{path} exists, and is no sweep: choose another store, or remove it")
+
+
 def failed_calibration(text: str) -> SweepError:
     """Say that the process that measures a sweep died."""
     last = text.strip().splitlines()[-1:] or ["it was killed, perhaps for want of memory"]
@@ -221,6 +251,14 @@ def refuse_fields(value: Any) -> None:
     if value is not None:
         raise ValueError(
             "fields are for capacity jobs; pairs have their value, and what test and null add to it"
+        )
+
+
+def require_stimuli_in_rows(are_stimuli: bool, name: str) -> None:
+    """Refuse to permute rows that are observations of several folds."""
+    if not are_stimuli:
+        raise ValueError(
+            f"null permutes stimuli, but rows are single observations to {name!r} (folds): leave out null"
         )
 
 
@@ -304,6 +342,13 @@ def require_suffix(suffix: str, known: Sequence[str]) -> None:
     """Refuse files of a kind that is not written."""
     if suffix not in known:
         raise ValueError(f"path must end in {', '.join(known)}, not {suffix!r}")
+
+
+def require_free_names(names: Sequence[str], taken: Sequence[str]) -> None:
+    """Refuse metrics with names that an archive has for something else."""
+    for name in names:
+        if name in taken:
+            raise ValueError(f".npz cannot hold a matrix of the name {name!r}: use .csv")
 
 
 def require_single_matrix(is_single: bool) -> None:

@@ -39,9 +39,9 @@ def open_items(
     ----------
     source : path, glob pattern, directory, or list or mapping of these and of arrays
         Where the matrices (n_stimuli, n_units) are. Of a directory all files of a known ending are taken,
-        sorted, also in directories below; ``**`` in a pattern stands for any directories. Arrays, memory
-        maps, torch tensors on the CPU and :class:`neurogeom.Representation` are taken from lists and
-        mappings. Keys of a mapping are names.
+        sorted, also in directories below, but not of sweeps; ``**`` in a pattern stands for any directories.
+        Arrays, memory maps, torch tensors on the CPU and :class:`neurogeom.Representation` are taken from
+        lists and mappings. Keys of a mapping are names.
     keys : list of str or callable(str) -> bool, optional
         Which arrays of files that hold several (.npz, HDF5, safetensors, groups of Zarr) to take; each file
         must have those of a list. By default all that are matrices of numbers.

@@ -15,7 +15,7 @@ from ._threads import resolve_threads, single_threaded_blas
 from ._validate import FloatArray
 from .metrics import as_metrics
 from .metrics.base import Mask, Metric, Prepared, Tile, evaluate, map_threads, prepare_item, warn_of
-from .representation import Item, as_items, require_same_stimuli
+from .representation import RDM, Item, as_items, require_same_stimuli
 
 # Items along the edge of a tile, unless they are so large that those of two edges exceed so many bytes.
 _TILE_EDGE = 128
@@ -142,6 +142,9 @@ def as_tests(
         tests = as_items(_validate_pairwise.as_tests(value, names, argument), argument, names)
         for item, other in zip(items, tests, strict=True):
             _validate_pairwise.require_same_units(item.n_units, other.n_units, other.label)
+        for other in tests:  # of as many stimuli as there are units
+            if isinstance(other.source, RDM):
+                _validate_pairwise.refuse_rdm(other.label, "a held-out form")
         found.append(tests)
     require_same_stimuli([item for tests in found if tests for item in tests])
     return found[0], found[1]

@@ -134,6 +134,9 @@ class Metric:
     # Whether it can be fitted to some stimuli and evaluated on others.
     has_held_out: bool = False
 
+    # Whether a row of an item is a stimulus, so that rows may be permuted; otherwise it is one observation.
+    rows_are_stimuli: bool = True
+
     # What it was made from, so that another process can make it again.
     arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
 

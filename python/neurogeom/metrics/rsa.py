@@ -128,6 +128,7 @@ class RSA(Similarity):
                 )
             covariance = Covariance.from_user(stimulus_covariance, "stimulus_covariance")
         self._rule = rule
+        self.rows_are_stimuli = rule.design is None
         self._compare = str(compare)
         self._product: Product
         if compare in KENDALL_COMPARISONS:

@@ -225,5 +225,5 @@ def main() -> None:
     try:
         result = dataclasses.asdict(measure(Path(sys.argv[1])))
     except (TypeError, ValueError, RuntimeError) as error:
-        result = {"error": str(error)}
+        result = {"error": str(error) or repr(error)}
     print(json.dumps(result))

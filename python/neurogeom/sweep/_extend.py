@@ -8,8 +8,9 @@ from typing import Any
 
 from .. import _validate_sweep as check
 from .._validate import AnyArray
+from .._validate_pairwise import require_items
 from ..pairwise import as_tests
-from ..representation import as_items, require_same_stimuli
+from ..representation import RDM, as_items, require_same_stimuli
 from ._files import names_in
 from ._items import describe_items
 from ._plan import opened, stimuli_of
@@ -33,9 +34,9 @@ def extend(
         The sweep, finished or not.
     items : path, pattern, or sequence or mapping of items
         New items (of the rows, in a sweep of rows with columns), as for :func:`plan`, with other names than
-        the sweep has.
+        these have.
     names : sequence of str, optional
-        Names of the items; by default their own, else their numbers in the whole sweep.
+        Names of the items; by default their own, else their numbers among all of them.
     test : sequence of arrays, optional
         Their held-out responses, if the sweep has such.
 
@@ -70,24 +71,33 @@ def extend(
     check.require_same_version(found.plan["version"], VERSION, found.path)
     sweep = load_sweep(found)
     given = opened(items)
-    count = len(sweep.items)
+    known = [item["name"] for item in sweep.items if item["side"] == "rows"]
+    count = len(known)
     new = as_items(given, "items", names)
     if names is None:  # those without a name of their own are numbered on
         new = as_items(given, "items", [_numbered(item.name, k, count) for k, item in enumerate(new)])
-    check.require_new_names([item.name for item in new], [item["name"] for item in sweep.items])
+    require_items(len(new), "items")
+    check.require_new_names([item.name for item in new], known)
     require_same_stimuli(new)
     stimuli = stimuli_of(new)
     expected = found.plan["stimuli"]
-    for item in new[:1]:
-        check.require_same_sweep_stimuli(
-            (stimuli["count"], stimuli["ids"]), (expected["count"], expected["ids"]), item.label
-        )
+    check.require_same_sweep_stimuli(
+        (stimuli["count"], stimuli["ids"]), (expected["count"], expected["ids"]), new[0].label
+    )
     tests = None
-    if not isinstance(sweep, CapacitySweep):
+    if isinstance(sweep, CapacitySweep):
+        for item in new:
+            check.require_responses(not isinstance(item.source, RDM), item.label)
+        check.require_test(test is not None, False)
+    else:
         check.require_test(test is not None, sweep.held_out)
         tests, _ = as_tests(test, new, None, sweep.metrics)
+        for item in tests or []:
+            planned = sweep.items[0]["test"]["shape"][0]
+            check.require_same_sweep_stimuli((item.n_stimuli, None), (planned, None), item.label)
     inputs: dict[int, AnyArray] = {}
-    last = max((int(name.partition(".")[0]) for name in names_in(found.path / "inputs")), default=-1)
+    numbers = (name.removesuffix(".npy") for name in names_in(found.path / "inputs"))
+    last = max((int(number) for number in numbers if number.isdigit()), default=-1)
     described = describe_items(new, "rows", tests, inputs, last + 1)
     parts = [*found.item_lists(), described]
     grid = sweep_of(found.plan, parts, found.arguments()).grid

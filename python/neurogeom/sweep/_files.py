@@ -19,14 +19,14 @@ _STALE = 3600.0
 def write_atomically(path: Path, data: bytes | memoryview) -> None:
     """Write a file under another name and rename it; if it cannot be written, nothing is left."""
     try:
-        _write(path, data)
+        _write_and_rename(path, data)
     except FileNotFoundError:
-        # No such folder yet, or it was made by another thread or process just now.
+        # Perhaps another thread or process has made the folder meanwhile.
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, data)
+        _write_and_rename(path, data)
 
 
-def _write(path: Path, data: bytes | memoryview) -> None:
+def _write_and_rename(path: Path, data: bytes | memoryview) -> None:
     scratch = path.with_name(f"{path.name}.{secrets.token_hex(8)}{PARTIAL}")
     try:
         with open(scratch, "wb") as file:

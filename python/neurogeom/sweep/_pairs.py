@@ -137,7 +137,7 @@ def _null(
         difference = values - observed
         total += difference
         squares += difference**2
-        alike += sign * difference >= 0
+        alike += np.where(np.isnan(difference), np.nan, sign * difference >= 0)
     count = permutations.count
     mean = total / count
     variance = np.maximum(squares - count * mean**2, 0.0) / (count - 1 if count > 1 else np.nan)

@@ -19,7 +19,7 @@ from .._threads import resolve_threads
 from .._validate import AnyArray
 from ..metrics.base import Metric
 from ..pairwise import as_tests
-from ..representation import Item, as_items, require_same_stimuli
+from ..representation import RDM, Item, as_items, require_same_stimuli
 from ._calibrate import calibrate
 from ._capacity_jobs import CapacityJobs
 from ._codec import encode
@@ -27,7 +27,7 @@ from ._costs import Limits, choose_edge, describe, estimate, require_items_that_
 from ._drafts import draft, forget_draft, read_draft
 from ._items import describe_items
 from ._metric_specs import describe_metric, resolve_metric
-from ._store import VERSION, Store, require_zarr
+from ._store import VERSION, Store, hashes_of, require_zarr
 from ._sweeps import CapacitySweep, Sweep, load_sweep, sweep_of
 
 MetricLike = str | Metric | CapacityJobs
@@ -161,6 +161,7 @@ def plan(
         check.as_seconds(target_seconds, "target_seconds"),
         resolve_threads(n_threads),
     )
+    path = None if store is None else check.as_path(store, "store")
     draws = _validate.as_count(null, "null", minimum=0)
     edge = None if isinstance(tile, str) and tile == "auto" else _validate.as_count(tile, "tile")
     arguments: dict[str, AnyArray] = {}
@@ -173,21 +174,31 @@ def plan(
     if isinstance(metric, CapacityJobs):
         check.refuse_for_jobs(others=others is not None, test=test is not None, null=draws > 0)
         content |= _describe_jobs(metric, fields, arguments)
+        _validate_pairwise.require_items(len(rows), "items")
+        require_same_stimuli(rows)
+        for item in rows:
+            check.require_responses(not isinstance(item.source, RDM), item.label)
+            check.require_rows(item.n_stimuli, len(metric.labels), item.label)
         described = describe_items(rows, "rows", None, inputs)
     else:
         check.refuse_fields(fields)
         metrics = [resolve_metric(m) for m in (metric if isinstance(metric, (list, tuple)) else [metric])]
+        for each in metrics if draws else ():
+            check.require_stimuli_in_rows(each.rows_are_stimuli, each.name)
         content |= _describe_pairs(metrics, not isinstance(metric, (list, tuple)), arguments)
         _validate_pairwise.require_items(len(rows), "items", 2 if columns is None else 1)
+        if columns is not None:
+            _validate_pairwise.require_items(len(columns), "others")
         require_same_stimuli(rows + (columns or []))
         tests, column_tests = as_tests(test, rows, columns, metrics)
         require_items_that_fit(rows + (columns or []), metrics, limits.max_ram)
         described = describe_items(rows, "rows", tests, inputs)
         described += describe_items(columns or [], "columns", column_tests, inputs)
-    content["stimuli"] = stimuli_of(rows)
-    path = None if store is None else Path(store).absolute()
+    content["arguments"] = hashes_of(arguments)
+    content["stimuli"] = stimuli_of(rows + (columns or []))
     input_bytes = sum(_input_bytes(item) for item in rows + (columns or []))
     if path is not None and path.exists():
+        check.require_free((path / "zarr.json").is_file(), path)
         return _taken_up(Store(path), content, described, edge)
     with draft(path, {**content, "tile": 1}, arguments, described, inputs) as folder:
         measured = calibrate(folder)
@@ -231,14 +242,19 @@ def _describe_jobs(
 
 def opened(items: Any) -> Any:
     """Open files where paths are given."""
-    listed = isinstance(items, (list, tuple)) and any(isinstance(item, (str, os.PathLike)) for item in items)
+    entries = items.values() if isinstance(items, Mapping) else items
+    listed = isinstance(items, (list, tuple, Mapping)) and any(
+        isinstance(item, (str, os.PathLike)) for item in entries
+    )
     return io.open_items(items) if isinstance(items, (str, os.PathLike)) or listed else items
 
 
 def stimuli_of(items: Sequence[Item]) -> dict[str, Any]:
     """Say which stimuli the items have."""
     ids = next((item.ids for item in items if item.ids is not None), None)
-    return {"count": items[0].n_stimuli, "ids": None if ids is None else ids.tolist()}
+    plain = (bool, int, float, str)
+    named = None if ids is None else [k if isinstance(k, plain) else str(k) for k in ids.tolist()]
+    return {"count": items[0].n_stimuli, "ids": named}
 
 
 def _input_bytes(item: Item) -> int:
@@ -251,9 +267,9 @@ def _taken_up(found: Store, content: Mapping[str, Any], items: list[Any], edge: 
     known = dict(found.plan)
     wanted = {**content, "tile": known["tile"] if edge is None else edge}
     different = [name for name in wanted if known.get(name) != json.loads(json.dumps(wanted[name]))]
-    # Those of the plan, or also those of extensions.
-    parts = list(itertools.accumulate(found.item_lists()))
-    if json.loads(json.dumps(items)) not in parts:
+    # The items of the plan, or these with those of the first few extensions.
+    lists = itertools.accumulate(found.item_lists())
+    if json.loads(json.dumps(items)) not in lists:
         different.append("items")
     check.require_same_plan(different, found.path)
     return _result(load_sweep(found), found.costs, found.path)

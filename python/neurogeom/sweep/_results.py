@@ -111,6 +111,7 @@ def results_of(store: Store) -> Any:
     """Read what an opened store has found."""
     sweep = load_sweep(store)
     values = _assemble(store, len(sweep.fields), sweep.grid.places())
+    bad = set(store.notes("errors"))
     if isinstance(sweep, CapacitySweep):
         seeds = np.array(sweep.jobs.seeds, dtype=np.int64)
         names = np.array([item["name"] for item in sweep.items])
@@ -122,7 +123,7 @@ def results_of(store: Store) -> Any:
             method=sweep.jobs.name,
         )
     found = {
-        metric.name: _pairwise(store, sweep, k, metric, values) for k, metric in enumerate(sweep.metrics)
+        metric.name: _pairwise(store, sweep, k, metric, values, bad) for k, metric in enumerate(sweep.metrics)
     }
     return next(iter(found.values())) if store.plan["single"] else found
 
@@ -147,12 +148,15 @@ def _assemble(store: Store, n_fields: int, places: tuple[NDArray[np.intp], ...])
     return result
 
 
-def _pairwise(store: Store, sweep: PairSweep, k: int, metric: Metric, values: FloatArray) -> Pairwise:
+def _pairwise(
+    store: Store, sweep: PairSweep, k: int, metric: Metric, values: FloatArray, bad: set[int]
+) -> Pairwise:
     fields = {name: values[at] for at, (owner, name) in enumerate(sweep.fields) if owner == k}
     if sweep.grid.among_themselves:
         for name, field in fields.items():
             if name not in NULL_FIELDS and metric.diagonal is not None:
-                np.fill_diagonal(field, metric.diagonal)
+                for at, number in enumerate(sweep.positions["rows"]):
+                    field[at, at] = np.nan if number in bad else metric.diagonal
             if metric.symmetric:
                 for i in range(len(field)):
                     field[i + 1 :, i] = field[i, i + 1 :]
@@ -219,7 +223,7 @@ def export(store: str | os.PathLike[str], path: str | os.PathLike[str]) -> Path:
         check.require_single_matrix(isinstance(found, dict) and len(found) == 1)
         np.save(target, next(iter(found.values())).values)
     else:
-        np.savez_compressed(target, allow_pickle=False, **_arrays(found))
+        np.savez_compressed(target, **_arrays(found))
     return target
 
 
@@ -247,6 +251,7 @@ def _arrays(found: Any) -> dict[str, Any]:
     if isinstance(found, CapacityTable):
         return found._columns()
     first = next(iter(found.values()))
+    check.require_free_names(list(found), ("names", "column_names", "file"))
     arrays = {"names": first.names, "column_names": first.column_names}
     for name, result in found.items():
         arrays[name] = result.values

@@ -54,7 +54,7 @@ class Store:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         zarr = require_zarr()
-        self.path = Path(path).absolute()
+        self.path = check.as_path(path, "store")
         check.require_store((self.path / "zarr.json").is_file(), self.path)
         attributes = _read_whole(self.path / "zarr.json").get("attributes", {})
         check.require_store(_ATTRIBUTE in attributes, self.path)
@@ -88,11 +88,15 @@ class Store:
 
     def arguments(self) -> dict[str, AnyArray]:
         """Arrays among the arguments of the metrics."""
-        path = self.path / "arguments.npz"
+        known = self.plan["arguments"]
+        if not known:
+            return {}
         try:
-            return read_npz(path.read_bytes()) if path.exists() else {}
-        except _DAMAGED as error:
-            raise check.lost(path, error) from error
+            found = read_npz((self.path / "arguments.npz").read_bytes())
+        except (*_DAMAGED, OSError):
+            found = {}
+        check.require_untouched_arguments(hashes_of(found) == known, self.path)
+        return found
 
     def item_lists(self) -> list[list[dict[str, Any]]]:
         """The items of the plan and of each extension."""
@@ -242,6 +246,16 @@ def plan_hash(plan: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
 
 
+def hashes_of(arrays: Mapping[str, AnyArray]) -> dict[str, str]:
+    """Hash arrays of any shape and plain dtype."""
+    found = {}
+    for name, array in arrays.items():
+        digest = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+        found[name] = digest.hexdigest()
+    return found
+
+
 def _create_values(group: Any, shape: tuple[int, ...], chunks: tuple[int, ...]) -> Any:
     zarr = require_zarr()
     dimensions = ("field", "row", "column") if len(chunks) == 3 else ("field", "job")
@@ -278,7 +292,8 @@ def input_name(number: int) -> str:
 def npz_bytes(arrays: Mapping[str, AnyArray]) -> memoryview:
     """Write arrays as an .npz file in memory."""
     buffer = BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
+    named: dict[str, Any] = dict(arrays)
+    np.savez(buffer, **named)  # to NumPy before 2.1 allow_pickle=False would be one more array
     return buffer.getbuffer()
 
 

@@ -62,11 +62,12 @@ class CapacitySweep:
         values = np.full((len(self.fields), stop - start), np.nan)
         item: tuple[int, Any] = (-1, None)
         for column, job in enumerate(range(start, stop)):
-            number, seed = divmod(job, len(self.jobs.seeds))
+            number, place = divmod(job, len(self.jobs.seeds))
+            seed = self.jobs.seeds[place]
             if item[0] != number:
                 item = (number, read(number))
             try:
-                values[:, column] = self.jobs.run(item[1], self.jobs.seeds[seed], self.fields, n_threads)
+                values[:, column] = self.jobs.run(item[1], seed, self.fields, n_threads)
             except (TypeError, ValueError) as error:
                 report(job, {"name": f"{self.items[number]['name']}, seed {seed}", "error": str(error)})
         return values
