@@ -181,8 +181,10 @@ def test_a_changed_item_is_not_looked_at_if_no_sampled_tile_has_it(finished, tmp
     change_prepared(store, 4)
     found = {seed: ng.sweep.verify(store, 1, rng=seed) for seed in range(8)}
     for verification in found.values():
-        (key,) = verification.recomputed
+        key, *more = verification.recomputed
         assert verification.is_sound == (2 not in key)
+        assert bool(more) == (2 in key)  # then all tiles of the item are looked at
+        assert all(2 in other for other in more)
     assert len({verification.is_sound for verification in found.values()}) == 2
 
 

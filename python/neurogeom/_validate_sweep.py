@@ -146,6 +146,11 @@ def damaged(what: str, path: Any, error: Exception) -> SweepError:
     )
 
 
+def lost(path: Any, error: Exception) -> SweepError:
+    """Say that a file is damaged that nothing can make again."""
+    return SweepError(f"{path} is damaged ({error}): restore it, or plan anew in another store")
+
+
 def require_same_shape(found: Sequence[int], expected: Sequence[int], label: str, path: str) -> None:
     """Refuse a file whose matrix has another shape than it was planned with."""
     if list(found) != list(expected):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import secrets
 import threading
 from collections import deque
@@ -31,13 +29,13 @@ def run_on_client(client: Any, worker: Worker, report: ProgressFunction | None) 
     """Compute what is missing; gives the reason if it had to end early. Errors of tiles are in the store."""
     distributed = require_extra("distributed", "distributed", "a Dask client")
     check.require_client(isinstance(client, distributed.Client), client)
-    token = _token(worker)
     items = worker.needs_preparation()
     slots = max(1, sum(info["nthreads"] for info in client.scheduler_info(n_workers=-1)["workers"].values()))
     size = max(1, min(_LARGEST_BATCH, len(items) // (_PER_WORKER * slots)))
     batches = [items[k : k + size] for k in range(0, len(items), size)]
     run = secrets.token_hex(4)
-    place = (str(worker.store.path), token, worker.n_threads)
+    # Worker processes outlive runs, and what they remember of a store may have been repaired since.
+    place = (str(worker.store.path), run, worker.n_threads)
 
     def submit_items(batch: list[int]) -> Any:
         name = f"neurogeom-{run}-items-{batch[0]}"
@@ -124,12 +122,6 @@ class _Progress:
         self._done += 1
         if self._report is not None:
             self._report(min(self._done, self._total), self._total)
-
-
-def _token(worker: Worker) -> str:
-    """Tell apart what a path has held: a worker process may outlive a store, or an extension of it."""
-    content = json.dumps([worker.store.plan, worker.sweep.items], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()
 
 
 # ---- what runs on the workers

@@ -223,7 +223,17 @@ def _prepare_items(worker: Worker, rank: int, of: int, deadline: float | None) -
             if not is_own:  # somebody else may have done it by now
                 there = worker.store.prepared_items()
                 batch = [number for number in batch if number not in there]
-            map_threads(worker.keep, batch, worker.n_threads)
+            map_threads(lambda number: _keep(worker, number), batch, worker.n_threads)
+
+
+def _keep(worker: Worker, number: int) -> None:
+    """Prepare an item; if that fails, its tiles will fail, which is recorded, and all others go on."""
+    try:
+        worker.keep(number)
+    except (OSError, check.SweepError):
+        raise
+    except Exception:
+        return
 
 
 def shares(tasks: list[Any], rank: int, of: int) -> tuple[list[Any], list[Any]]:

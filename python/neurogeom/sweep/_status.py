@@ -88,6 +88,7 @@ class SweepIncomplete(RuntimeError):  # noqa: N818 - what it says, as StopIterat
 
     def __init__(self, reason: str, status: SweepStatus) -> None:
         self.status = status
+        self._reason = reason
         failed = ""
         if status.failed:
             tile, errors = next(iter(status.failed.items()))
@@ -95,6 +96,10 @@ class SweepIncomplete(RuntimeError):  # noqa: N818 - what it says, as StopIterat
         retry = " --retry-failed" if status.failed and not status.left else ""
         ended = dataclasses.replace(status, eta=None)  # who was at work a moment ago is so no longer
         super().__init__(f"{reason}: {ended}{failed}. Go on with: {status.resume_command}{retry}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be raised in other processes too: what Exception does by itself would leave out the status."""
+        return type(self), (self._reason, self.status)
 
 
 def status(store: str | os.PathLike[str]) -> SweepStatus:

@@ -21,7 +21,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from io import BytesIO
@@ -38,6 +40,8 @@ from ._grid import TileKey
 SCHEMA = 1
 VERSION = version("neurogeom")
 _ATTRIBUTE = "neurogeom_sweep"
+# What reading an .npz file raises, depending on which of its bits are wrong.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, ValueError, KeyError, EOFError, RuntimeError)
 
 
 def require_zarr() -> Any:
@@ -52,7 +56,7 @@ class Store:
         zarr = require_zarr()
         self.path = check.as_path(path, "store")
         check.require_store((self.path / "zarr.json").is_file(), self.path)
-        attributes = read_json(self.path / "zarr.json").get("attributes", {})
+        attributes = _read_whole(self.path / "zarr.json").get("attributes", {})
         check.require_store(_ATTRIBUTE in attributes, self.path)
         content = attributes[_ATTRIBUTE]
         check.require_schema(content["schema"], SCHEMA, self.path)
@@ -89,7 +93,7 @@ class Store:
             return {}
         try:
             found = read_npz((self.path / "arguments.npz").read_bytes())
-        except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError):
+        except (*_DAMAGED, OSError):
             found = {}
         check.require_untouched_arguments(hashes_of(found) == known, self.path)
         return found
@@ -97,7 +101,7 @@ class Store:
     def item_lists(self) -> list[list[dict[str, Any]]]:
         """The items of the plan and of each extension."""
         names = sorted(name for name in names_in(self.path / "items") if name.endswith(".json"))
-        return [read_json(self.path / "items" / name) for name in names]
+        return [_read_whole(self.path / "items" / name) for name in names]
 
     def append_items(
         self, items: Sequence[Mapping[str, Any]], inputs: Mapping[int, AnyArray], shape: tuple[int, ...]
@@ -122,7 +126,8 @@ class Store:
 
     def write_prepared(self, number: int, header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> int:
         """Commit what was computed of an item; returns the size of the file."""
-        data = npz_bytes({"header": np.array(json.dumps(header)), **arrays})
+        listed = {**header, "arrays": list(arrays)}
+        data = npz_bytes({"header": np.array(json.dumps(listed)), **arrays})
         write_atomically(self._prepared_path(number), data)
         return len(data)
 
@@ -134,19 +139,21 @@ class Store:
             return None
         try:
             arrays = read_npz(data)
-            return json.loads(str(arrays.pop("header"))), arrays
-        except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError) as error:
+            header: dict[str, Any] = json.loads(str(arrays.pop("header")))
+            # The directory of the archive has no checksum, and may have lost some of its entries.
+            return header, {name: arrays[name] for name in header.pop("arrays")}
+        except _DAMAGED as error:
             raise check.damaged(f"the prepared item {number}", self.path, error) from error
 
     def read_header(self, number: int) -> dict[str, Any] | None:
         """Read what is known of a prepared item without its arrays."""
         try:
-            with np.load(self._prepared_path(number), allow_pickle=False) as archive:
-                header: dict[str, Any] = json.loads(str(archive["header"]))
+            with zipfile.ZipFile(self._prepared_path(number)) as archive:
+                header: dict[str, Any] = json.loads(str(_read_member(archive, "header.npy")))
             return header
         except FileNotFoundError:
             return None
-        except (zipfile.BadZipFile, ValueError, KeyError, EOFError) as error:
+        except _DAMAGED as error:
             raise check.damaged(f"the prepared item {number}", self.path, error) from error
 
     def remove_prepared(self, number: int) -> None:
@@ -222,6 +229,13 @@ class Store:
         remove_stale_partials([*folders, self.path / "prepared", self.path / "failures"])
 
 
+def _read_whole(path: Path) -> Any:
+    try:
+        return read_json(path)
+    except ValueError as error:
+        raise check.lost(path, error) from error
+
+
 def name_of(key: TileKey) -> str:
     """Name a tile, as files do and errors call it."""
     return "-".join(map(str, key))
@@ -285,5 +299,13 @@ def npz_bytes(arrays: Mapping[str, AnyArray]) -> memoryview:
 
 def read_npz(data: bytes) -> dict[str, AnyArray]:
     """Read an .npz file in memory."""
-    with np.load(BytesIO(data), allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        return {name.removesuffix(".npy"): _read_member(archive, name) for name in archive.namelist()}
+
+
+def _read_member(archive: zipfile.ZipFile, name: str) -> AnyArray:
+    with archive.open(name) as file:
+        array: AnyArray = np.lib.format.read_array(file, allow_pickle=False)
+        # Checksums are compared at the end of a file, which an array of a damaged shape may not reach.
+        file.read()
+    return array

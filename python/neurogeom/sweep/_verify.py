@@ -76,7 +76,8 @@ def verify(
     store : path-like
         The sweep.
     sample : int, default 20
-        Tiles to compute again and to compare bit by bit.
+        Tiles to compute again and to compare bit by bit, with their items. Where an item has other bits, all
+        its tiles are computed again.
     rng : None, int, SeedSequence or Generator, default 0
         Which ones.
     repair : bool, default False
@@ -130,13 +131,16 @@ def verify(
     order = as_generator(rng).permutation(len(sound))[:count]
     again = sorted(sound[int(k)] for k in order)
     checked: dict[int, bool] = {}
-    for done, key in enumerate(again):
+    for done, key in enumerate(again):  # which grows
         if report is not None:
             report(done, len(again))
         for number in _items_of(worker, key):
-            if number not in checked and _item(number) not in damaged:
-                checked[number] = worker.is_as_prepared(number)
-        different += [_item(n) for n in _items_of(worker, key) if checked.get(n) is False]
+            if number in checked or _item(number) in damaged:
+                continue
+            checked[number] = worker.is_as_prepared(number)
+            if not checked[number]:  # none of its tiles can be trusted
+                different.append(_item(number))
+                again += [k for k in sound if k not in again and number in _items_of(worker, k)]
         stored = worker.store.read_tile(key)
         computed = worker.compute(key, from_inputs=True)
         assert stored is not None
@@ -145,7 +149,6 @@ def verify(
             different.append(_tile(key))
     if report is not None:
         report(len(again), len(again))
-    different = list(dict.fromkeys(different))
     if repair:
         for name in [*damaged, *different]:
             kind, _, which = name.partition(" ")
