@@ -18,7 +18,7 @@ class Controlled(ng.Procrustes):
     With a file ``open`` it may. Otherwise it takes a file ``ticket-*`` away, one a tile; if there is none it
     says so with a file ``waiting-PID`` and waits. A file ``orders.json`` names a pair by its numbers of units
     and what happens there: "kill", "raise" or "nan". A file ``bad-item`` names a number of units that cannot
-    be prepared.
+    be prepared ("5"), or that kills its process ("5 kill").
     """
 
     def __init__(self, folder):
@@ -29,7 +29,10 @@ class Controlled(ng.Procrustes):
         """Remember the number of units, which names an item in orders."""
         del label
         bad = Path(self.folder) / "bad-item"
-        if bad.exists() and bad.read_text() == str(np.asarray(data).shape[1]):
+        number, _, action = (bad.read_text() if bad.exists() else "").partition(" ")
+        if number == str(np.asarray(data).shape[1]):
+            if action == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
             raise RuntimeError("this item is poison")
         return np.asarray(data).shape[1]
 

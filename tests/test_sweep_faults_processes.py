@@ -153,10 +153,25 @@ def test_item_whose_preparation_raises(tmp_path, n_threads):
     """It takes its tiles with it, and nothing else."""
     case = su.Case(tmp_path, is_open=True)
     (case.control / "bad-item").write_text("5")  # item 2, of block 1
-    failed = "tile 0-1 failed 3 times, last: RuntimeError: this item is poison"
+    failed = "tile 0-1 failed 3 times, last: RuntimeError: .*this item is poison"
     with pytest.raises(ng.sweep.SweepIncomplete, match=f"6 of 10 tiles, 0 left, 4 failed.*{failed}"):
         ng.sweep.run(case.store, n_threads=n_threads)
     assert list(ng.sweep.status(case.store).failed) == [(0, 1), (1, 1), (1, 2), (1, 3)]
+    (case.control / "bad-item").unlink()
+    assert ng.sweep.run(case.store, retry_failed=True).is_complete
+    case.check()
+
+
+def test_item_whose_preparation_kills_processes(tmp_path):
+    """After three deaths it is not tried again: its tiles fail, and nothing else."""
+    case = su.Case(tmp_path, is_open=True)
+    (case.control / "bad-item").write_text("5 kill")
+    for _ in range(3):
+        with su.script(su.RUN, case.store) as child:
+            assert child.wait()[0] == -signal.SIGKILL
+    failed = "preparing item '2' failed 3 times, last: its worker died"
+    with pytest.raises(ng.sweep.SweepIncomplete, match=f"6 of 10 tiles, 0 left, 4 failed.*{failed}"):
+        ng.sweep.run(case.store)
     (case.control / "bad-item").unlink()
     assert ng.sweep.run(case.store, retry_failed=True).is_complete
     case.check()

@@ -173,6 +173,12 @@ def require_unchanged(same: bool, name: str, path: str, was_prepared: bool) -> N
         )
 
 
+def require_tries_left(are_left: bool, name: str, errors: Sequence[str]) -> None:
+    """Refuse to prepare an item that has failed too often; its tiles fail, and others go on."""
+    if not are_left:
+        raise RuntimeError(f"preparing item {name!r} failed {len(errors)} times, last: {errors[-1]}")
+
+
 def require_same_version(found: str, expected: str, path: Any) -> None:
     """Refuse a sweep that another version of the package began."""
     if found != expected:

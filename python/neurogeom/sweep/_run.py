@@ -221,8 +221,7 @@ def _prepare_items(worker: Worker, rank: int, of: int, deadline: float | None) -
                 return
             batch = part[start : start + step]
             if not is_own:  # somebody else may have done it by now
-                there = worker.store.prepared_items()
-                batch = [number for number in batch if number not in there]
+                batch = [number for number in batch if not worker.store.has_prepared(number)]
             map_threads(lambda number: _keep(worker, number), batch, worker.n_threads)
 
 

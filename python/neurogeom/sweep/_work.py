@@ -15,7 +15,7 @@ from .._threads import single_threaded_blas
 from .._validate import AnyArray, FloatArray
 from ..metrics.base import Prepared, prepare_item
 from ..representation import Item
-from ._attempts import MOST_TRIES, Attempts
+from ._attempts import MOST_TRIES, Attempts, preparation_of
 from ._codec import size_of
 from ._grid import Grid, TileKey
 from ._items import open_described
@@ -58,9 +58,16 @@ class Worker:
     def prepare(self, number: int) -> Prepared | None:
         """Prepare an item and commit it, unless that was done; None if its data do not allow it."""
         found = self.store.read_prepared(number)
-        if found is None:
-            return self._prepare_anew(number)
-        return self._decode(*found)
+        if found is not None:
+            return self._decode(*found)
+        task = preparation_of(number)
+        self.attempts.count_deaths({task})
+        errors = self.attempts.errors(task)
+        check.require_tries_left(len(errors) < MOST_TRIES, self.sweep.items[number]["name"], errors)
+        with self.attempts.trying(task):
+            prepared = self._prepare_anew(number)
+        self.attempts.forget(task)
+        return prepared
 
     def _decode(self, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Prepared | None:
         if header["error"] is not None:
