@@ -130,73 +130,109 @@ def _sizes(sweep: Sweep) -> list[int]:
     return [int(item["shape"][1]) for item in sweep.items]
 
 
+@dataclasses.dataclass(frozen=True)
+class _Work:
+    """Costs of the units of a sweep, that is pairs or jobs, and of the items that they need."""
+
+    unit: str
+    n_units: int
+    seconds_per_unit: float
+    unit_seconds: float
+    spread: float  # relative standard error of the seconds
+    peak: float
+    bytes_read: int
+    prepare_seconds: float = 0.0
+    prepared_bytes: int = 0
+    cache_bytes: int = 0
+
+
 def estimate(
     sweep: Sweep, grid: Grid, found: Measurements, limits: Limits, n_permutations: int, input_bytes: int
 ) -> dict[str, Any]:
     """Estimate what the sweep will cost, and refuse one that does not fit into memory."""
-    tiles = grid.tiles()
-    chunk = _chunk_bytes(sweep, grid.edge)
-    costs: dict[str, Any] = {"n_tiles": len(tiles), "tile": grid.edge, "input_bytes": input_bytes}
-    costs["n_threads"], costs["max_ram"] = limits.n_threads, limits.max_ram
+    n_tiles = len(grid.tiles())
     if isinstance(sweep, CapacitySweep):
-        per_item = found.of_sizes(_sizes(sweep), found.seconds)
-        seconds = float(per_item.sum()) * len(sweep.jobs.seeds)
-        costs["n_units"] = len(sweep.items) * len(sweep.jobs.seeds)
-        costs |= {
-            "unit": "job",
-            "prepared_bytes": 0,
-            "cache_bytes": 0,
-            "prepare_seconds": 0.0,
-            "unit_seconds": seconds,
-        }
-        spread = float(per_item.std() / per_item.mean() / math.sqrt(len(found.seconds)))
-        peak = found.baseline + found.preparing
-        read = input_bytes * len(sweep.jobs.seeds)
-        unit = seconds / costs["n_units"]
+        work = _of_jobs(sweep, found, input_bytes)
+        tile = grid.edge
     else:
-        records = found.of_sizes(_sizes(sweep), [float(size) for size in found.records])
-        prepare = found.of_sizes(_sizes(sweep), found.seconds)
-        costs["n_units"] = sum(grid.count(key) for key in tiles)
-        room = _room(found, limits) - _value_bytes(len(sweep.fields), grid.edge)
-        block = int(2 * grid.edge * max(found.records))
-        check.require_room(block <= room, block, room, grid.edge, limits.max_ram, max(found.records))
-        cache = int(min(float(records.sum()), room))
-        loads = _loads(grid, float(records.mean()), cache, len(sweep.items))
-        unit = found.pair_seconds * (1 + n_permutations)
-        columns = sum(_columns_of(grid, key) for key in tiles)
-        again = n_permutations * columns * _mean(sweep, found, found.permuted)
-        work = costs["n_units"] * unit + again
-        reading = loads * _seconds_to_read(sweep, found)
-        costs |= {
-            "unit": "pair",
-            "prepared_bytes": int(records.sum()),
-            "cache_bytes": int(room),  # more than all items take now: a sweep may be extended
-            "prepare_seconds": float(prepare.sum()) + len(sweep.items) * _PER_ITEM,
-            "unit_seconds": work + reading,
-        }
-        spread = found.pair_error / found.pair_seconds
-        working = cache + found.pairing * limits.n_threads + _value_bytes(len(sweep.fields), grid.edge)
-        if n_permutations:  # the columns as they are, and prepared anew
-            raw = max(8 * item["shape"][0] * item["shape"][1] for item in sweep.items)
-            working += grid.edge * (raw + max(found.records))
-        peak = found.baseline + max(working, cache + found.preparing * limits.n_threads)
-        read = input_bytes + int(loads * float(records.mean()))
-    check.require_memory(peak <= limits.max_ram, peak, limits.max_ram, found.baseline, found.preparing)
-    seconds = costs["prepare_seconds"] + costs["unit_seconds"] + len(tiles) * _PER_TILE
-    margin = 1 + _UNKNOWN + 2 * spread
-    costs |= {
-        "peak_memory": int(peak),
-        "bytes_read": int(read),
-        "bytes_written": int(costs["prepared_bytes"] + len(tiles) * chunk),
+        work = _of_pairs(sweep, grid, found, limits, n_permutations, input_bytes)
+        tile = grid.edge**2
+    check.require_memory(
+        work.peak <= limits.max_ram, work.peak, limits.max_ram, found.baseline, found.preparing
+    )
+    seconds = work.prepare_seconds + work.unit_seconds + n_tiles * _PER_TILE
+    margin = 1 + _UNKNOWN + 2 * work.spread
+    return {
+        "n_tiles": n_tiles,
+        "tile": grid.edge,
+        "n_units": work.n_units,
+        "unit": work.unit,
+        "seconds_per_unit": work.seconds_per_unit,
+        "prepare_seconds": work.prepare_seconds,
+        "unit_seconds": work.unit_seconds,
         "core_hours": seconds / 3600,
         "core_hours_interval": [seconds / margin / 3600, seconds * margin / 3600],
-        "seconds_per_unit": unit,
+        "n_threads": limits.n_threads,
+        "max_ram": limits.max_ram,
+        "peak_memory": int(work.peak),
+        "cache_bytes": work.cache_bytes,
+        "input_bytes": input_bytes,
+        "prepared_bytes": work.prepared_bytes,
+        "bytes_read": work.bytes_read,
+        "bytes_written": work.prepared_bytes + n_tiles * len(sweep.fields) * tile * 8,
     }
-    return costs
 
 
-def _chunk_bytes(sweep: Sweep, edge: int) -> int:
-    return len(sweep.fields) * (edge if isinstance(sweep, CapacitySweep) else edge**2) * 8
+def _of_jobs(sweep: CapacitySweep, found: Measurements, input_bytes: int) -> _Work:
+    per_item = found.of_sizes(_sizes(sweep), found.seconds)
+    n_seeds = len(sweep.jobs.seeds)
+    return _Work(
+        unit="job",
+        n_units=len(sweep.items) * n_seeds,
+        seconds_per_unit=float(per_item.mean()),
+        unit_seconds=float(per_item.sum()) * n_seeds,
+        spread=float(per_item.std() / per_item.mean() / math.sqrt(len(found.seconds))),
+        peak=found.baseline + found.preparing,
+        bytes_read=input_bytes * n_seeds,
+    )
+
+
+def _of_pairs(
+    sweep: PairSweep,
+    grid: Grid,
+    found: Measurements,
+    limits: Limits,
+    n_permutations: int,
+    input_bytes: int,
+) -> _Work:
+    records = found.of_sizes(_sizes(sweep), [float(size) for size in found.records])
+    values = _value_bytes(len(sweep.fields), grid.edge)
+    room = _room(found, limits) - values
+    blocks = 2 * grid.edge * max(found.records)
+    check.require_room(blocks <= room, blocks, room, grid.edge, limits.max_ram, max(found.records))
+    kept = min(float(records.sum()), room)
+    pairing = found.pairing * limits.n_threads + values
+    if n_permutations:  # the columns as they are, and prepared anew
+        raw = max(8 * item["shape"][0] * item["shape"][1] for item in sweep.items)
+        pairing += grid.edge * (raw + max(found.records))
+    tiles = grid.tiles()
+    n_units = sum(grid.count(key) for key in tiles)
+    columns = sum(_columns_of(grid, key) for key in tiles)
+    loads = _loads(grid, float(records.mean()), kept, len(sweep.items))
+    seconds = n_units * found.pair_seconds * (1 + n_permutations)
+    seconds += n_permutations * columns * _mean(sweep, found, found.permuted)
+    return _Work(
+        unit="pair",
+        n_units=n_units,
+        seconds_per_unit=seconds / n_units,
+        unit_seconds=seconds + loads * _seconds_to_read(sweep, found),
+        spread=found.pair_error / found.pair_seconds,
+        peak=found.baseline + kept + max(pairing, found.preparing * limits.n_threads),
+        bytes_read=input_bytes + int(loads * float(records.mean())),
+        prepare_seconds=len(sweep.items) * (_mean(sweep, found, found.seconds) + _PER_ITEM),
+        prepared_bytes=int(records.sum()),
+        cache_bytes=int(room),  # more than all items take now: a sweep may be extended
+    )
 
 
 def _columns_of(grid: Grid, key: Sequence[int]) -> int:
@@ -204,9 +240,9 @@ def _columns_of(grid: Grid, key: Sequence[int]) -> int:
     return stop - start
 
 
-def _loads(grid: Grid, record: float, cache: int, n_items: int) -> int:
+def _loads(grid: Grid, record: float, cache: float, n_items: int) -> int:
     """How often a prepared item is read back by one process that prepares all and goes through all tiles."""
-    if n_items * record <= cache:
+    if n_items * record <= cache * (1 + 1e-9):
         return 0
     # The block of rows stays while its tiles are gone through, forth and back, so that turning reads no block
     # anew; of a triangle the row's own block is the first or last of its columns.
