@@ -263,9 +263,15 @@ def test_only_compat_touches_the_global_random_state():
         assert not re.search(r"np\.random\.(rand|randn|seed|normal|choice|permutation)\b", text), path
 
 
-@pytest.mark.parametrize("name", ng.__all__)
-def test_public_names_are_documented(name):
-    item = getattr(ng, name)
+PUBLIC = [
+    *((ng, name) for name in ng.__all__),
+    *((module, name) for module in (ng.io, ng.sweep) for name in module.__all__),
+]
+
+
+@pytest.mark.parametrize(("module", "name"), PUBLIC, ids=[f"{m.__name__}.{n}" for m, n in PUBLIC])
+def test_public_names_are_documented(module, name):
+    item = getattr(module, name)
     text = inspect.getdoc(item)
     assert text, name
     assert re.match(r"[A-Z].*\.$", text.split("\n\n")[0].replace("\n", " ")), "the first line is a sentence"
