@@ -167,7 +167,7 @@ def test_a_cluster_of_the_user(store, planned, cluster, option, tmp_path, capsys
     assert (code, out) == (0, "15 of 15 tiles, 0 left\n")
     note, *lines = errors.strip().split("\n")
     assert note == f"neurogeom: note: Dask at {cluster.scheduler_address}: workers 1, threads 1"
-    assert lines == ["neurogeom: 0 of 15 tiles"]
+    assert lines == ["neurogeom: 0 of 6 items", "neurogeom: 0 of 15 tiles"]
     np.testing.assert_array_equal(ng.sweep.open(store).square, planned[1])
 
 

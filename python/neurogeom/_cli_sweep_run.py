@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
                     executor,
                     n_threads=args.threads,
                     retry_failed=args.retry_failed,
-                    progress=stop.progress("tiles"),
+                    progress=(stop.progress("items"), stop.progress("tiles")),
                 ),
             )
     print(found)
@@ -169,7 +169,7 @@ def work(args: argparse.Namespace) -> None:
                 n_threads=args.threads,
                 stop_before=args.stop_before,
                 time_limit=args.time_limit,
-                progress=stop.progress("tiles"),
+                progress=(stop.progress("items"), stop.progress("tiles")),
             ),
         )
     if not found.is_complete:

@@ -25,7 +25,9 @@ _workers: dict[tuple[str, str, int], Worker] = {}
 _lock = threading.Lock()
 
 
-def run_on_client(client: Any, worker: Worker, report: ProgressFunction | None) -> str | None:
+def run_on_client(
+    client: Any, worker: Worker, report_items: ProgressFunction | None, report: ProgressFunction | None
+) -> str | None:
     """Compute what is missing; gives the reason if it had to end early. Errors of tiles are in the store."""
     distributed = require_extra("distributed", "distributed", "a Dask client")
     check.require_client(isinstance(client, distributed.Client), client)
@@ -41,7 +43,9 @@ def run_on_client(client: Any, worker: Worker, report: ProgressFunction | None) 
         name = f"neurogeom-{run}-items-{batch[0]}"
         return client.submit(_prepare, place, batch, key=name, pure=False)
 
-    lost = _drain(distributed, submit_items, batches, None)
+    total = len(worker.sweep.items)
+    progress = _Progress(report_items if items else None, total, total - len(items))
+    lost = _drain(distributed, submit_items, batches, progress)
     if lost is not None:
         return lost
     tiles = worker.grid.tiles()
@@ -98,7 +102,7 @@ def _drain(
                 if type(error).__name__ == "KilledWorker" and killed is not None:
                     killed.append((task, f"its workers died ({error})"))
             if progress is not None:
-                progress.one_more()
+                progress.add(1 if killed is not None else len(task))
     except (distributed.comm.CommClosedError, TimeoutError, StopIteration) as error:
         return f"the Dask scheduler was lost ({type(error).__name__})"
     finally:
@@ -118,8 +122,8 @@ class _Progress:
         if report is not None:
             report(done, total)
 
-    def one_more(self) -> None:
-        self._done += 1
+    def add(self, count: int) -> None:
+        self._done += count
         if self._report is not None:
             self._report(min(self._done, self._total), self._total)
 

@@ -8,7 +8,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from .. import _validate
 from .. import _validate_sweep as check
@@ -21,6 +21,9 @@ from ._items import require_unchanged_inputs
 from ._status import SweepIncomplete, SweepStatus, status_of
 from ._work import Worker
 
+SweepProgress: TypeAlias = Progress | tuple[ProgressFunction, ProgressFunction]
+Reports: TypeAlias = tuple[ProgressFunction | None, ProgressFunction | None]
+
 # Errors of the machine, not of the sweep: what is finished is safe, and the rest can go on elsewhere.
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
@@ -32,7 +35,7 @@ def run(
     *,
     n_threads: int | None = None,
     retry_failed: bool = False,
-    progress: Progress = False,
+    progress: SweepProgress = False,
 ) -> SweepStatus:
     """Run a sweep, or go on with it, until all tiles are finished.
 
@@ -51,8 +54,8 @@ def run(
         has as many tasks at a time as it has threads.
     retry_failed : bool, default False
         Try tiles again that were given up.
-    progress : bool or callable(done, total), default False
-        Show a bar of tiles on stderr, or call a function now and then.
+    progress : bool, callable(done, total), or a pair of these, default False
+        Show bars on stderr, or call a function now and then: of tiles, or one of items and one of tiles.
 
     Returns
     -------
@@ -84,15 +87,15 @@ def run(
     True
     """
     worker = _begin(store, 1 if executor is not None and n_threads is None else n_threads, retry_failed)
-    report = as_progress(progress, "tiles")
+    reports = _reports(progress)
     reason = "the sweep ended"
     if executor is None:
-        _work_through(worker, 0, 1, None, report)
+        _work_through(worker, 0, 1, None, reports)
     else:
         from ._dask import run_on_client
 
         with _safe_stop(worker):
-            reason = run_on_client(executor, worker, report) or reason
+            reason = run_on_client(executor, worker, *reports) or reason
     found = status_of(worker.store)
     _warn(found)
     if not found.is_complete:
@@ -108,7 +111,7 @@ def work(
     n_threads: int | None = None,
     stop_before: float | str | None = None,
     time_limit: float | str | None = None,
-    progress: Progress = False,
+    progress: SweepProgress = False,
 ) -> SweepStatus:
     """Do one share of a sweep, then help with the others; for job arrays.
 
@@ -127,8 +130,8 @@ def work(
         `time_limit` from now, else the time that SLURM gives in SLURM_JOB_END_TIME.
     time_limit : float or str, optional
         How long this process may run.
-    progress : bool or callable(done, total), default False
-        Show a bar of tiles.
+    progress : bool, callable(done, total), or a pair of these, default False
+        See :func:`run`.
 
     Returns
     -------
@@ -156,11 +159,20 @@ def work(
     place = check.as_rank(rank, count)
     deadline = _deadline(stop_before, time_limit)
     worker = _begin(store, n_threads, False)
-    _work_through(worker, place, count, deadline, as_progress(progress, "tiles"))
+    _work_through(worker, place, count, deadline, _reports(progress))
     found = status_of(worker.store)
     if found.is_complete:
         _warn(found)
     return found
+
+
+def _reports(progress: SweepProgress) -> Reports:
+    """Give what reports on items and what reports on tiles."""
+    if isinstance(progress, tuple):
+        return progress
+    return (as_progress(progress, "items") if isinstance(progress, bool) else None), as_progress(
+        progress, "tiles"
+    )
 
 
 def _deadline(stop_before: Any, time_limit: Any) -> float | None:
@@ -203,18 +215,22 @@ class _safe_stop:  # noqa: N801 - a context manager
             ) from error
 
 
-def _work_through(
-    worker: Worker, rank: int, of: int, deadline: float | None, report: ProgressFunction | None
-) -> None:
+def _work_through(worker: Worker, rank: int, of: int, deadline: float | None, reports: Reports) -> None:
     """Prepare and compute, the own share first, then from the ends of the others'."""
     with _safe_stop(worker), worker.memory.watching():
-        _prepare_items(worker, rank, of, deadline)
-        _compute_tiles(worker, rank, of, deadline, report)
+        _prepare_items(worker, rank, of, deadline, reports[0])
+        _compute_tiles(worker, rank, of, deadline, reports[1])
 
 
-def _prepare_items(worker: Worker, rank: int, of: int, deadline: float | None) -> None:
+def _prepare_items(
+    worker: Worker, rank: int, of: int, deadline: float | None, report: ProgressFunction | None
+) -> None:
     missing = worker.needs_preparation()
+    total = len(worker.sweep.items)
+    done = total - len(missing)
     step = 4 * worker.n_threads
+    if report is not None and missing:
+        report(done, total)
     for part, is_own in zip(shares(missing, rank, of), (True, False), strict=True):
         for start in range(0, len(part), step):
             if deadline is not None and time.time() > deadline:
@@ -223,6 +239,9 @@ def _prepare_items(worker: Worker, rank: int, of: int, deadline: float | None) -
             if not is_own:  # somebody else may have done it by now
                 batch = [number for number in batch if not worker.store.has_prepared(number)]
             map_threads(lambda number: _keep(worker, number), batch, worker.n_threads)
+            done += len(part[start : start + step])
+            if report is not None:
+                report(done, total)
 
 
 def _keep(worker: Worker, number: int) -> None:
