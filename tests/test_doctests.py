@@ -24,6 +24,8 @@ def run_examples(name):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples(name):
+    if name.startswith("neurogeom.sweep"):
+        pytest.importorskip("zarr")  # which needs Python 3.11
     assert run_examples(name).failed == 0
 
 
@@ -40,4 +42,5 @@ def test_public_functions_have_examples():
 
 
 def test_examples_are_found():
-    assert sum(run_examples(name).attempted for name in MODULES) >= 20
+    names = [name for name in MODULES if not name.startswith("neurogeom.sweep")]
+    assert sum(run_examples(name).attempted for name in names) >= 20
