@@ -76,6 +76,7 @@ def started(*argv, **more):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=_heed_interrupts,
     )
     try:
         yield process
@@ -83,6 +84,11 @@ def started(*argv, **more):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate(timeout=10)
+
+
+def _heed_interrupts():
+    """Jobs in the background of a script, as CI may be, ignore Ctrl-C, and so would their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def await_tiles(store, count, process, timeout=25):
