@@ -38,6 +38,8 @@ from ._grid import TileKey
 SCHEMA = 1
 VERSION = version("neurogeom")
 _ATTRIBUTE = "neurogeom_sweep"
+# What reading an archive raises if it is damaged: RuntimeError if the flags of a member are.
+_BAD_NPZ = (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError, RuntimeError)
 
 
 def require_zarr() -> Any:
@@ -89,7 +91,7 @@ class Store:
             return {}
         try:
             found = read_npz((self.path / "arguments.npz").read_bytes())
-        except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError):
+        except _BAD_NPZ:
             found = {}
         check.require_untouched_arguments(hashes_of(found) == known, self.path)
         return found
@@ -122,7 +124,9 @@ class Store:
 
     def write_prepared(self, number: int, header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> int:
         """Commit what was computed of an item; returns the size of the file."""
-        data = npz_bytes({"header": np.array(json.dumps(header)), **arrays})
+        # A damaged list of members may be shorter.
+        content = json.dumps({**header, "arrays": list(arrays)})
+        data = npz_bytes({"header": np.array(content), **arrays})
         write_atomically(self._prepared_path(number), data)
         return len(data)
 
@@ -134,19 +138,20 @@ class Store:
             return None
         try:
             arrays = read_npz(data)
-            return json.loads(str(arrays.pop("header"))), arrays
-        except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError) as error:
+            header: dict[str, Any] = json.loads(str(arrays.pop("header")))
+            return header, {name: arrays[name] for name in header.pop("arrays")}
+        except _BAD_NPZ as error:
             raise check.damaged(f"the prepared item {number}", self.path, error) from error
 
     def read_header(self, number: int) -> dict[str, Any] | None:
         """Read what is known of a prepared item without its arrays."""
         try:
-            with np.load(self._prepared_path(number), allow_pickle=False) as archive:
-                header: dict[str, Any] = json.loads(str(archive["header"]))
+            with zipfile.ZipFile(self._prepared_path(number)) as archive:
+                header: dict[str, Any] = json.loads(str(_member(archive, "header")))
             return header
         except FileNotFoundError:
             return None
-        except (zipfile.BadZipFile, ValueError, KeyError, EOFError) as error:
+        except _BAD_NPZ as error:
             raise check.damaged(f"the prepared item {number}", self.path, error) from error
 
     def remove_prepared(self, number: int) -> None:
@@ -284,6 +289,16 @@ def npz_bytes(arrays: Mapping[str, AnyArray]) -> memoryview:
 
 
 def read_npz(data: bytes) -> dict[str, AnyArray]:
-    """Read an .npz file in memory."""
-    with np.load(BytesIO(data), allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+    """Read an .npz file in memory; raises one of `_BAD_NPZ` if a bit of it is not as it was written."""
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        names = [name.removesuffix(".npy") for name in archive.namelist()]
+        return {name: _member(archive, name) for name in names}
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> AnyArray:
+    with archive.open(f"{name}.npy") as stream:
+        array: AnyArray = np.lib.format.read_array(stream, allow_pickle=False)
+        # Only when the end is read is the checksum compared: a damaged header may announce a smaller array.
+        if stream.read(1):
+            raise ValueError(f"{name!r} is longer than its header says")
+    return array

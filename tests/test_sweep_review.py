@@ -1,0 +1,34 @@
+"""Faults of sweeps that a review found: damage that went unseen, names and items that were lost."""
+
+from __future__ import annotations
+
+import neurogeom as ng
+from neurogeom.sweep._store import Store
+from sweep_stores import finished, stack
+
+
+def _same(found, known):
+    return (
+        found[0] == known[0]
+        and found[1].keys() == known[1].keys()
+        and all(found[1][name].tobytes() == array.tobytes() for name, array in known[1].items())
+    )
+
+
+def test_no_flipped_bit_of_a_prepared_item_goes_unseen(tmp_path):
+    finished(tmp_path / "s.zarr", stack(2, 4, 2), ["procrustes", "cka"])
+    store = Store(tmp_path / "s.zarr")
+    known = store.read_prepared(1)
+    path = store.path / "prepared" / "000001.npz"
+    data = path.read_bytes()
+    unseen = []
+    # One bit makes a digit of a shape another digit; the other, in the directory, lets it end too early.
+    flips = [(at, 4) for at in range(len(data))] + [(at, 128) for at in range(len(data) - 500, len(data))]
+    for at, bit in flips:
+        path.write_bytes(data[:at] + bytes([data[at] ^ bit]) + data[at + 1 :])
+        try:
+            found = store.read_prepared(1)
+        except ng.sweep.SweepError:
+            continue
+        unseen += [] if _same(found, known) else [(at, bit)]  # dates and padding are of no interest
+    assert not unseen
