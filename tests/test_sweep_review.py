@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import neurogeom as ng
+import numpy as np
+import pytest
 from neurogeom.sweep._store import Store
-from sweep_stores import finished, stack
+from sweep_stores import finished, quick_plan, stack
 
 
 def _same(found, known):
@@ -32,3 +34,15 @@ def test_no_flipped_bit_of_a_prepared_item_goes_unseen(tmp_path):
             continue
         unseen += [] if _same(found, known) else [(at, bit)]  # dates and padding are of no interest
     assert not unseen
+
+
+def test_names_that_are_numbers_are_kept_when_a_sweep_is_extended(tmp_path):
+    data = stack(4)
+    store = tmp_path / "s.zarr"
+    np.save(tmp_path / "0.npy", data[2])
+    quick_plan({"a": data[0], "b": data[1]}, store=store)
+    ng.sweep.extend(store, tmp_path / "0.npy")
+    with pytest.raises(ValueError, match="'0' already"):
+        ng.sweep.extend(store, {"0": data[3]})
+    ng.sweep.extend(store, {"1": data[3]})
+    assert ng.sweep.open(store).names.tolist() == ["a", "b", "0", "1"]
