@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import neurogeom as ng
 import numpy as np
 import pytest
@@ -46,3 +49,21 @@ def test_names_that_are_numbers_are_kept_when_a_sweep_is_extended(tmp_path):
         ng.sweep.extend(store, {"0": data[3]})
     ng.sweep.extend(store, {"1": data[3]})
     assert ng.sweep.open(store).names.tolist() == ["a", "b", "0", "1"]
+
+
+def test_extensions_at_the_same_time_are_all_kept(tmp_path):
+    data, store = stack(12), tmp_path / "s.zarr"
+    quick_plan(data[:2], store=store, tile=2)
+    ready = threading.Barrier(10)
+
+    def add(k):
+        ready.wait()
+        ng.sweep.extend(store, {f"new {k}": data[k]})
+
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(add, range(2, 12)))
+    ng.sweep.run(store, n_threads=1)
+    found = ng.sweep.open(store)
+    order = [int(name.removeprefix("new ")) for name in found.names]
+    assert sorted(order) == list(range(12))
+    assert (found.square == ng.pairwise(data[order]).square).all()

@@ -12,7 +12,7 @@ from .._validate import AnyArray
 from .._validate_pairwise import require_items
 from ..pairwise import as_tests
 from ..representation import RDM, Representation, as_items, require_same_stimuli
-from ._files import names_in
+from ._files import names_in, one_at_a_time
 from ._items import describe_items
 from ._plan import opened, stimuli_of
 from ._status import SweepStatus, status_of
@@ -70,6 +70,13 @@ def extend(
     """
     found = Store(store)
     check.require_same_version(found.plan["version"], VERSION, found.path)
+    with one_at_a_time(found.path / "items"):  # two at once would write the same list of items
+        _append(found, items, names, test)
+    return status_of(Store(found.path))
+
+
+def _append(found: Store, items: Any, names: Sequence[str] | None, test: Any) -> None:
+    """Check items and add them to an opened sweep."""
     sweep = load_sweep(found)
     given = opened(items)
     known = [item["name"] for item in sweep.items if item["side"] == "rows"]
@@ -103,7 +110,6 @@ def extend(
     parts = [*found.item_lists(), described]
     grid = sweep_of(found.plan, parts, found.arguments()).grid
     found.append_items(described, inputs, grid.shape)
-    return status_of(Store(found.path))
 
 
 def _name_of(item: Any, number: int) -> str:

@@ -12,8 +12,9 @@
     failures/  attempts/  tiles and items that could not be computed, and tries under way
     journal/              who computed what, when, with how much time and memory
 
-The chunk of a tile is its commit: it is there whole or not at all, and it carries a checksum. There are no
-locks: two processes that compute the same tile write the same bytes.
+The chunk of a tile is its commit: it is there whole or not at all, and it carries a checksum. No locks
+are needed: two processes that compute the same tile write the same bytes. Only
+extensions wait for each other.
 """
 
 from __future__ import annotations
