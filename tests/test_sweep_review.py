@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 import neurogeom as ng
 import numpy as np
 import pytest
+from neurogeom.sweep import _plan
 from neurogeom.sweep._store import Store
-from sweep_stores import finished, quick_plan, stack
+from sweep_stores import finished, measured, quick_plan, stack
 
 
 def _same(found, known):
@@ -67,3 +69,25 @@ def test_extensions_at_the_same_time_are_all_kept(tmp_path):
     order = [int(name.removeprefix("new ")) for name in found.names]
     assert sorted(order) == list(range(12))
     assert (found.square == ng.pairwise(data[order]).square).all()
+
+
+def test_plans_made_at_the_same_time_do_not_disturb_each_other(tmp_path):
+    data, store = stack(4), tmp_path / "s.zarr"
+    known, ready = measured("pairs"), threading.Barrier(2)
+
+    def meanwhile(folder):
+        ready.wait(timeout=20)  # both have their drafts
+        return known
+
+    def make(k):
+        try:
+            return ng.sweep.plan(data, store=store, tile=2).n_tiles
+        except FileExistsError as error:
+            return str(error)
+
+    with mock.patch.object(_plan, "calibrate", meanwhile), ThreadPoolExecutor(2) as pool:
+        found = sorted(map(str, pool.map(make, range(2))))
+    assert found[1] == "3"
+    assert "made by somebody else" in found[0]
+    assert ng.sweep.run(store, n_threads=1).is_complete
+    assert [path.name for path in tmp_path.iterdir()] == ["s.zarr"]

@@ -212,6 +212,14 @@ def require_free(is_store: bool, path: Any) -> None:
         raise FileExistsError(f"{path} exists, and is no sweep: choose another store, or remove it")
 
 
+def require_still_free(is_free: bool, path: Any, error: Exception) -> None:
+    """Say that somebody else was faster."""
+    if not is_free:
+        raise FileExistsError(
+            f"{path} was made by somebody else while this was planned; plan again to take it up"
+        ) from error
+
+
 def failed_calibration(text: str) -> SweepError:
     """Say that the process that measures a sweep died."""
     last = text.strip().splitlines()[-1:] or ["it was killed, perhaps for want of memory"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +30,8 @@ def draft(
     if path is None:
         folder = Path(tempfile.mkdtemp(prefix="neurogeom-plan-"))
     else:
-        folder = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
+        # Numbers of processes come again, in containers at once.
+        folder = path.with_name(f"{path.name}.{secrets.token_hex(8)}{PARTIAL}")
         folder.mkdir(parents=True)
     try:
         write_json(folder / _DRAFT, plan)

@@ -80,7 +80,11 @@ class Store:
         content = {"schema": SCHEMA, "plan": plan, "plan_sha256": plan_hash(plan), "costs": costs}
         group = require_zarr().create_group(str(draft), attributes={_ATTRIBUTE: content})
         _create_values(group, shape, chunks)
-        os.rename(draft, path)
+        try:
+            os.rename(draft, path)
+        except OSError as error:
+            check.require_still_free(not path.exists(), path, error)
+            raise
         return cls(path)
 
     # ---- the plan and the items
