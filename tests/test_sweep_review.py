@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
@@ -9,7 +10,7 @@ from unittest import mock
 import neurogeom as ng
 import numpy as np
 import pytest
-from neurogeom.sweep import _plan
+from neurogeom.sweep import _plan, _work
 from neurogeom.sweep._store import Store
 from sweep_stores import finished, measured, quick_plan, stack
 
@@ -91,3 +92,20 @@ def test_plans_made_at_the_same_time_do_not_disturb_each_other(tmp_path):
     assert "made by somebody else" in found[0]
     assert ng.sweep.run(store, n_threads=1).is_complete
     assert [path.name for path in tmp_path.iterdir()] == ["s.zarr"]
+
+
+def test_an_input_that_may_not_be_read_is_no_fault_of_the_store(tmp_path):
+    store = tmp_path / "s.zarr"
+    for k, data in enumerate(stack(3)):
+        np.save(tmp_path / f"{k}.npy", data)
+    quick_plan(f"{tmp_path}/*.npy", store=store, tile=2)
+    denied = PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "1.npy"))
+    with mock.patch.object(_work, "open_described", side_effect=denied), pytest.raises(PermissionError):
+        ng.sweep.run(store, n_threads=1)
+    inside = PermissionError(errno.EACCES, "Permission denied", str(store / "prepared"))
+    with (
+        mock.patch.object(_work, "open_described", side_effect=inside),
+        pytest.raises(ng.sweep.SweepIncomplete, match="the store is read-only"),
+    ):
+        ng.sweep.run(store, n_threads=1)
+    assert ng.sweep.run(store, n_threads=1).is_complete

@@ -8,6 +8,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from .. import _validate
@@ -195,12 +196,18 @@ class _safe_stop:  # noqa: N801 - a context manager
         pass
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if isinstance(error, OSError) and error.errno in (*_NO_ROOM, *_READ_ONLY):
+        if isinstance(error, OSError) and self._is_of_store(error):
             what = "the store is read-only" if error.errno in _READ_ONLY else "the store is full"
             raise SweepIncomplete(
                 f"{what} ({error.strerror}: {error.filename or self._worker.store.path})",
                 status_of(self._worker.store),
             ) from error
+
+    def _is_of_store(self, error: OSError) -> bool:
+        # An input that may not be read is no fault of the store; errors of full disks may name no file.
+        there = self._worker.store.path
+        inside = error.filename is not None and Path(os.fsdecode(error.filename)).is_relative_to(there)
+        return error.errno in _NO_ROOM or (error.errno in _READ_ONLY and inside)
 
 
 def _work_through(
@@ -221,8 +228,7 @@ def _prepare_items(worker: Worker, rank: int, of: int, deadline: float | None) -
                 return
             batch = part[start : start + step]
             if not is_own:  # somebody else may have done it by now
-                there = worker.store.prepared_items()
-                batch = [number for number in batch if number not in there]
+                batch = [number for number in batch if not worker.store.is_prepared(number)]
             map_threads(worker.keep, batch, worker.n_threads)
 
 

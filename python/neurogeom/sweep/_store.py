@@ -127,6 +127,10 @@ class Store:
         names = names_in(self.path / "prepared")
         return {int(name.removesuffix(".npz")) for name in names if name.endswith(".npz")}
 
+    def is_prepared(self, number: int) -> bool:
+        """Say whether an item is prepared, without a look at all of them."""
+        return self._prepared_path(number).exists()
+
     def write_prepared(self, number: int, header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> int:
         """Commit what was computed of an item; returns the size of the file."""
         # A damaged list of members may be shorter.
