@@ -10,7 +10,7 @@ from unittest import mock
 import neurogeom as ng
 import numpy as np
 import pytest
-from neurogeom.sweep import _plan, _work
+from neurogeom.sweep import _plan, _results, _work
 from neurogeom.sweep._store import Store
 from sweep_stores import finished, measured, quick_plan, stack
 
@@ -109,3 +109,23 @@ def test_an_input_that_may_not_be_read_is_no_fault_of_the_store(tmp_path):
     ):
         ng.sweep.run(store, n_threads=1)
     assert ng.sweep.run(store, n_threads=1).is_complete
+
+
+def test_tiles_that_are_read_together_are_told_apart(tmp_path):
+    data, store = stack(9), tmp_path / "s.zarr"
+    finished(store, data[:7], tile=2)
+    ng.sweep.extend(store, data[7:])
+    ng.sweep.run(store, n_threads=1)
+    known = ng.pairwise(data).square
+    with mock.patch.object(_results, "_LONGEST_RUN", 2):
+        assert (ng.sweep.open(store).square == known).all()
+    opened = Store(store)
+    opened.remove_tile((0, 2))
+    gap = ng.sweep.open(store).square
+    assert np.isnan(gap[:2, 4:6]).all()
+    assert np.isnan(gap[4:6, :2]).all()
+    assert np.isnan(gap).sum() == 8
+    path = opened.path / "values" / "c" / "0" / "1" / "3"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(ng.sweep.SweepError, match="tile 1-3"):
+        ng.sweep.open(store)

@@ -222,6 +222,20 @@ class Store:
             raise check.damaged(f"tile {name_of(key)}", self.path, error) from error
         return values
 
+    def read_run(self, key: TileKey, count: int) -> list[FloatArray]:
+        """Read tiles that follow each other in a row; NaN where one is not there."""
+        *first, last = (slice(k * n, (k + 1) * n) for k, n in zip(key, self.chunk_shape[1:], strict=True))
+        width = self.chunk_shape[-1]
+        try:
+            found = np.asarray(
+                self._array[(slice(None), *first, slice(last.start, last.start + count * width))]
+            )
+        except (ValueError, RuntimeError, OSError):
+            for k in range(count):
+                self.read_tile((*key[:-1], key[-1] + k))  # names the one that is damaged
+            raise
+        return np.split(found, count, axis=-1)
+
     def remove_tile(self, key: TileKey) -> None:
         """Forget a tile."""
         self._tile_path(key).unlink(missing_ok=True)
