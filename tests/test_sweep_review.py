@@ -129,3 +129,20 @@ def test_tiles_that_are_read_together_are_told_apart(tmp_path):
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(ng.sweep.SweepError, match="tile 1-3"):
         ng.sweep.open(store)
+
+
+def test_repair_removes_all_that_was_computed_from_an_item_with_other_bits(tmp_path):
+    data, path = stack(8), tmp_path / "s.zarr"
+    quick_plan(data, "cka", store=path, tile=2)
+    store = Store(path)
+    _work.Worker(path, 1).prepare(3)
+    header, arrays = store.read_prepared(3)
+    store.write_prepared(3, header, {name: array * 1.5 + 0.5 for name, array in arrays.items()})
+    ng.sweep.run(path, n_threads=1)
+    known = ng.pairwise(data, "cka").square
+    assert (ng.sweep.open(path).square[3] != known[3]).sum() > 4
+    rng = next(k for k in range(50) if (1, 1) in ng.sweep.verify(path, sample=1, rng=k).recomputed)
+    found = ng.sweep.verify(path, sample=1, rng=rng, repair=True)
+    assert "item 3" in found.different
+    ng.sweep.run(path, n_threads=1)
+    assert (ng.sweep.open(path).square == known).all()

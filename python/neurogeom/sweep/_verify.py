@@ -80,7 +80,8 @@ def verify(
     rng : None, int, SeedSequence or Generator, default 0
         Which ones.
     repair : bool, default False
-        Remove what is damaged or different; :func:`run` then computes it again.
+        Remove what is damaged or different, and all tiles of items that are different; :func:`run` then
+        computes them again.
     n_threads : int, optional
         Threads to use.
     progress : bool or callable(done, total), default False
@@ -147,6 +148,10 @@ def verify(
         report(len(again), len(again))
     different = list(dict.fromkeys(different))
     if repair:
+        wrong = {int(name.removeprefix("item ")) for name in different if name.startswith("item ")}
+        for key in tiles if wrong else ():  # these were computed from other bits than they will be now
+            if wrong.intersection(_items_of(worker, key)):
+                worker.store.remove_tile(key)
         for name in [*damaged, *different]:
             kind, _, which = name.partition(" ")
             if kind == "tile":
