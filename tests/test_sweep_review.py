@@ -11,6 +11,7 @@ import neurogeom as ng
 import numpy as np
 import pytest
 from neurogeom.sweep import _plan, _results, _work
+from neurogeom.sweep._files import process_name
 from neurogeom.sweep._store import Store
 from sweep_stores import finished, measured, quick_plan, stack
 
@@ -146,3 +147,36 @@ def test_repair_removes_all_that_was_computed_from_an_item_with_other_bits(tmp_p
     assert "item 3" in found.different
     ng.sweep.run(path, n_threads=1)
     assert (ng.sweep.open(path).square == known).all()
+
+
+def test_an_item_that_cannot_be_prepared_costs_its_own_tiles_only(tmp_path):
+    data, path = stack(6), tmp_path / "s.zarr"
+    quick_plan(data, "cka", store=path, tile=2)
+    compute = _work.Worker._compute_item
+
+    def failing(worker, number):
+        if number == 3:
+            raise RuntimeError("no such luck")
+        return compute(worker, number)
+
+    with (
+        mock.patch.object(_work.Worker, "_compute_item", failing),
+        pytest.raises(ng.sweep.SweepIncomplete, match=r"the item '3' could not be prepared .* no such luck"),
+    ):
+        ng.sweep.run(path, n_threads=1)
+    found = ng.sweep.status(path)
+    assert (found.done, found.left, sorted(found.failed)) == (3, 0, [(0, 1), (1, 1), (1, 2)])
+    assert ng.sweep.run(path, n_threads=1, retry_failed=True).is_complete
+    assert (ng.sweep.open(path).square == ng.pairwise(data, "cka").square).all()
+
+
+def test_an_item_that_kills_its_workers_is_given_up(tmp_path):
+    path = tmp_path / "s.zarr"
+    quick_plan(stack(6), "cka", store=path, tile=2)
+    markers = path / "attempts"
+    markers.mkdir()
+    for k in range(3):  # as processes leave them that were killed
+        (markers / f"3@{process_name(2**22 + 1)}@{k}").touch()
+    with pytest.raises(ng.sweep.SweepIncomplete, match=r"the item '3' could not be .* its worker died"):
+        ng.sweep.run(path, n_threads=1)
+    assert ng.sweep.status(path).done == 3

@@ -212,6 +212,12 @@ def require_free(is_store: bool, path: Any) -> None:
         raise FileExistsError(f"{path} exists, and is no sweep: choose another store, or remove it")
 
 
+def require_tries(any_left: bool, name: str, errors: Sequence[str]) -> None:
+    """Give up an item that could not be prepared again and again, for other reasons than its data."""
+    if not any_left:
+        raise RuntimeError(f"the item {name!r} could not be prepared in {len(errors)} tries: {errors[-1]}")
+
+
 def require_still_free(is_free: bool, path: Any, error: Exception) -> None:
     """Say that somebody else was faster."""
     if not is_free:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .._validate_sweep import SweepError
 from ._files import is_alive, names_in, process_name, read_json, write_json
 from ._grid import TileKey
 from ._store import name_of
@@ -26,7 +27,7 @@ _DIED = "its worker died"
 
 
 class Attempts:
-    """The tries of all tiles of one store."""
+    """The tries of all tiles, and of items that are being prepared, whose keys are single numbers."""
 
     def __init__(self, folder: Path) -> None:
         self._markers = folder / "attempts"
@@ -40,8 +41,8 @@ class Attempts:
         try:
             marker.touch()
             yield
-        except OSError:
-            raise  # a full disk or a lost network is no fault of the tile
+        except (OSError, SweepError):
+            raise  # a full disk, a lost network or a changed input is no fault of the tile
         except Exception as error:
             self.record(key, "".join(traceback.format_exception_only(error)).strip())
             raise

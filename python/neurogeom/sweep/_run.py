@@ -229,7 +229,17 @@ def _prepare_items(worker: Worker, rank: int, of: int, deadline: float | None) -
             batch = part[start : start + step]
             if not is_own:  # somebody else may have done it by now
                 batch = [number for number in batch if not worker.store.is_prepared(number)]
-            map_threads(worker.keep, batch, worker.n_threads)
+            map_threads(lambda number: _try_item(worker, number), batch, worker.n_threads)
+
+
+def _try_item(worker: Worker, number: int) -> None:
+    """Prepare an item; one that fails is tried again by the tiles that need it, which say why they fail."""
+    try:
+        worker.keep(number)
+    except (OSError, check.SweepError):
+        raise
+    except Exception:
+        return
 
 
 def shares(tasks: list[Any], rank: int, of: int) -> tuple[list[Any], list[Any]]:

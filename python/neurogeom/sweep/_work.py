@@ -69,8 +69,16 @@ class Worker:
         return decode_prepared(sweep.metrics, header["records"], arrays, sweep.held_out)
 
     def _prepare_anew(self, number: int) -> Prepared | None:
+        # Of one number, as tiles of pairs are not: an item that kills its workers is given up like a tile.
+        key = (number,)
+        self.attempts.count_deaths({key})
+        errors = self.attempts.errors(key)
+        check.require_tries(len(errors) < MOST_TRIES, self.sweep.items[number]["name"], errors)
         start, cpu = time.perf_counter(), cpu_seconds(1)
-        header, arrays, prepared = self._compute_item(number)
+        with self.attempts.trying(key):
+            header, arrays, prepared = self._compute_item(number)
+        if errors:
+            self.attempts.forget(key)
         if header["error"] is not None:
             self.store.write_note("errors", number, {"name": header["name"], "error": header["error"]})
         if header["remarks"]:
