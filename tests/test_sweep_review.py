@@ -180,3 +180,12 @@ def test_an_item_that_kills_its_workers_is_given_up(tmp_path):
     with pytest.raises(ng.sweep.SweepIncomplete, match=r"the item '3' could not be .* its worker died"):
         ng.sweep.run(path, n_threads=1)
     assert ng.sweep.status(path).done == 3
+
+
+@pytest.mark.parametrize("name", ["zarr.json", "values/zarr.json", "items/0000.json"])
+def test_damaged_descriptions_are_named(name, tmp_path):
+    quick_plan(stack(3), store=tmp_path / "s.zarr")
+    path = tmp_path / "s.zarr" / name
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ng.sweep.SweepError, match=f"{name} is damaged"):
+        ng.sweep.status(tmp_path / "s.zarr")

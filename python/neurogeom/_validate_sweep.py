@@ -146,6 +146,11 @@ def damaged(what: str, path: Any, error: Exception) -> SweepError:
     )
 
 
+def damaged_file(path: Any, error: Exception) -> SweepError:
+    """Say which of the files that describe a sweep is damaged; these cannot be computed again."""
+    return SweepError(f"{path} is damaged ({error}); restore it from a backup, or plan the sweep again")
+
+
 def require_same_shape(found: Sequence[int], expected: Sequence[int], label: str, path: str) -> None:
     """Refuse a file whose matrix has another shape than it was planned with."""
     if list(found) != list(expected):

@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from .. import _validate_sweep as check
+
 PARTIAL = ".partial"
 # Files that a dead process left half written are removed after this many seconds.
 _STALE = 3600.0
@@ -45,8 +47,11 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON."""
-    return json.loads(path.read_bytes())
+    """Read JSON; an error if it is damaged."""
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise check.damaged_file(path, error) from error
 
 
 def names_in(folder: Path) -> Iterator[str]:

@@ -62,6 +62,7 @@ class Store:
         self.plan: dict[str, Any] = content["plan"]
         self.costs: dict[str, Any] = content["costs"]
         check.require_untouched_plan(plan_hash(self.plan) == content["plan_sha256"], self.path)
+        read_json(self.path / "values" / "zarr.json")  # whose damage Zarr would not name
         self._array = zarr.open_array(str(self.path / "values"), mode="r")
         self.chunk_shape: tuple[int, ...] = self._array.chunks
         self._scratch: Any = None
