@@ -258,11 +258,14 @@ def test_damaged_files_that_nothing_can_make_again(tmp_path, name):
 def test_tampered_list_of_items_is_refused(tmp_path):
     files = Files(tmp_path)
     path = files.store / "items" / "0000.json"
-    items = json.loads(path.read_text())
-    items[0]["location"], items[1]["location"] = items[1]["location"], items[0]["location"]
-    path.write_text(json.dumps(items))
-    with pytest.raises(ng.sweep.SweepError, match="'area0' changed since the plan"):
-        ng.sweep.run(files.store)
+    known = json.loads(path.read_text())
+    for field in ("location", "name"):
+        content = json.loads(json.dumps(known))
+        items = content["items"]
+        items[0][field], items[1][field] = items[1][field], items[0][field]
+        path.write_text(json.dumps(content))
+        with pytest.raises(ng.sweep.SweepError, match=r"0000\.json was changed after it was made"):
+            ng.sweep.run(files.store)
 
 
 def test_no_sweep_at_all(tmp_path):

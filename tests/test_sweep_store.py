@@ -82,7 +82,7 @@ def test_attributes_say_what_it_is(finished):
 def test_inputs_and_items(finished):
     for k, data in enumerate(DATA):
         np.testing.assert_array_equal(np.load(finished / "inputs" / f"{k:06d}.npy"), data)
-    items = json.loads((finished / "items" / "0000.json").read_text())
+    items = json.loads((finished / "items" / "0000.json").read_text())["items"]
     assert [item["name"] for item in items] == [*"abcdefg"]
     assert [item["sha256"] for item in items] == [ng.io.content_hash(data) for data in DATA]
     assert items[2]["location"]["path"] == "inputs/000002.npy"

@@ -129,6 +129,12 @@ def require_untouched_plan(same: bool, path: Any) -> None:
         )
 
 
+def require_untouched_items(same: bool, path: Any) -> None:
+    """Refuse a list of items that does not have its hash."""
+    if not same:
+        raise SweepError(f"{path} was changed after it was made: restore it, or plan anew in another store")
+
+
 def require_untouched_arguments(same: bool, path: Any) -> None:
     """Refuse arguments of metrics that do not have their hash."""
     if not same:
@@ -221,6 +227,14 @@ def require_free(is_store: bool, path: Any) -> None:
     """Refuse to plan where there is something else."""
     if not is_store:
         raise FileExistsError(f"{path} exists, and is no sweep: choose another store, or remove it")
+
+
+def require_still_free(is_free: bool, path: Any, error: Exception) -> None:
+    """Say that somebody else was faster."""
+    if not is_free:
+        raise FileExistsError(
+            f"{path} was made by somebody else while this was planned; plan again to take it up"
+        ) from error
 
 
 def failed_calibration(text: str) -> SweepError:

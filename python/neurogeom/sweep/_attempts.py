@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from .._validate_sweep import SweepError
 from ._files import is_alive, names_in, process_name, read_json, write_json
 from ._grid import TileKey
 from ._store import name_of
@@ -49,8 +50,8 @@ class Attempts:
         try:
             marker.touch()
             yield
-        except OSError:
-            raise  # a full disk or a lost network is no fault of the tile
+        except (OSError, SweepError):
+            raise  # a full disk, a lost network or a changed input is no fault of the tile
         except Exception as error:
             self.record(task, "".join(traceback.format_exception_only(error)).strip())
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from typing import Any
 
 from .._validate import AnyArray
 from ._files import PARTIAL, read_json, write_json
-from ._store import read_npz, write_arguments, write_input
+from ._store import read_items, read_npz, write_arguments, write_input, write_items
 from ._sweeps import Sweep, sweep_of
 
 _DRAFT = "draft.json"
@@ -30,14 +30,15 @@ def draft(
     if path is None:
         folder = Path(tempfile.mkdtemp(prefix="neurogeom-plan-"))
     else:
-        folder = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
+        # Numbers of processes come again, in containers at once.
+        folder = path.with_name(f"{path.name}.{secrets.token_hex(8)}{PARTIAL}")
         folder.mkdir(parents=True)
     try:
         write_json(folder / _DRAFT, plan)
         write_arguments(folder, arguments)
         for number, array in inputs.items():
             write_input(folder, number, array)
-        write_json(folder / "items" / "0000.json", list(items))
+        write_items(folder / "items" / "0000.json", items)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -47,7 +48,7 @@ def read_draft(folder: Path) -> Sweep:
     """Make what a draft says."""
     arguments = folder / "arguments.npz"
     arrays = read_npz(arguments.read_bytes()) if arguments.exists() else {}
-    return sweep_of(read_json(folder / _DRAFT), [read_json(folder / "items" / "0000.json")], arrays)
+    return sweep_of(read_json(folder / _DRAFT), [read_items(folder / "items" / "0000.json")], arrays)
 
 
 def forget_draft(folder: Path) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import _validate_sweep as check
+from .. import io
 from .._validate import AnyArray
 from .._validate_pairwise import require_items
 from ..pairwise import as_tests
-from ..representation import RDM, as_items, require_same_stimuli
-from ._files import names_in
+from ..representation import RDM, Representation, as_items, require_same_stimuli
+from ._files import names_in, one_at_a_time
 from ._items import describe_items
 from ._plan import opened, stimuli_of
 from ._status import SweepStatus, status_of
@@ -69,13 +70,20 @@ def extend(
     """
     found = Store(store)
     check.require_same_version(found.plan["version"], VERSION, found.path)
+    with one_at_a_time(found.path / "items"):  # two at once would write the same list of items
+        _append(found, items, names, test)
+    return status_of(Store(found.path))
+
+
+def _append(found: Store, items: Any, names: Sequence[str] | None, test: Any) -> None:
+    """Check items and add them to an opened sweep."""
     sweep = load_sweep(found)
     given = opened(items)
     known = [item["name"] for item in sweep.items if item["side"] == "rows"]
     count = len(known)
     new = as_items(given, "items", names)
-    if names is None:  # those without a name of their own are numbered on
-        new = as_items(given, "items", [_numbered(item.name, k, count) for k, item in enumerate(new)])
+    if names is None and not isinstance(given, Mapping):
+        new = as_items(given, "items", [_name_of(item, count + k) for k, item in enumerate(given)])
     require_items(len(new), "items")
     check.require_new_names([item.name for item in new], known)
     require_same_stimuli(new)
@@ -102,8 +110,9 @@ def extend(
     parts = [*found.item_lists(), described]
     grid = sweep_of(found.plan, parts, found.arguments()).grid
     found.append_items(described, inputs, grid.shape)
-    return status_of(Store(found.path))
 
 
-def _numbered(name: str, k: int, count: int) -> str:
-    return str(count + k) if name == str(k) else name
+def _name_of(item: Any, number: int) -> str:
+    """Number those on that have no name of their own."""
+    own = item.name if isinstance(item, (Representation, RDM, io.StoredItem)) else None
+    return str(number) if own is None else own

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from .. import _validate_sweep as check
 
 PARTIAL = ".partial"
 # Files that a dead process left half written are removed after this many seconds.
@@ -43,8 +47,11 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON."""
-    return json.loads(path.read_bytes())
+    """Read JSON; an error if it is damaged."""
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise check.lost(path, error) from error
 
 
 def names_in(folder: Path) -> Iterator[str]:
@@ -54,6 +61,21 @@ def names_in(folder: Path) -> Iterator[str]:
             yield from (entry.name for entry in entries)
     except FileNotFoundError:
         return
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait until no other thread or process is in here for this folder; the lock ends with its process.
+
+    File systems that have no such locks are used without.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def remove_stale_partials(folders: list[Path]) -> None:

@@ -7,7 +7,6 @@ leaves the old ones as they are, also where the last of them is not full: finish
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -80,17 +79,7 @@ class Grid:
         full = rows * (rows + 1) // 2 if self.triangular else rows * rows
         return full - rows * self.skip_diagonal
 
-    def places(self) -> tuple[NDArray[np.intp], ...]:
-        """Where the items stand in the stored array, along each side."""
-        sides = (self.rows, self.columns) if self.columns else (self.rows,)
-        return tuple(_places(side, self.edge) for side in sides)
-
 
 def blocks_of(count: int, edge: int, start: int = 0) -> tuple[tuple[int, int], ...]:
     """Cut items from `start` on into blocks."""
     return tuple((first, min(first + edge, count)) for first in range(start, count, edge))
-
-
-def _places(blocks: Sequence[tuple[int, int]], edge: int) -> NDArray[np.intp]:
-    parts = [np.arange(stop - start) + edge * k for k, (start, stop) in enumerate(blocks)]
-    return np.concatenate(parts).astype(np.intp)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,11 +17,13 @@ from .._pairwise_result import Pairwise
 from .._results import Result
 from .._validate import AnyArray, FloatArray, require_extra
 from ..metrics.base import Metric
+from ._grid import Grid, TileKey
 from ._pairs import NULL_FIELDS
 from ._store import Store
 from ._sweeps import CapacitySweep, PairSweep, load_sweep
 
 _SUFFIXES = (".csv", ".npy", ".npz")
+_LONGEST_RUN = 64  # tiles that are in memory at a time
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -110,7 +112,7 @@ def open_sweep(store: str | os.PathLike[str]) -> Any:
 def results_of(store: Store) -> Any:
     """Read what an opened store has found."""
     sweep = load_sweep(store)
-    values = _assemble(store, len(sweep.fields), sweep.grid.places())
+    values = _assemble(store, len(sweep.fields), sweep.grid)
     bad = set(store.notes("errors"))
     if isinstance(sweep, CapacitySweep):
         seeds = np.array(sweep.jobs.seeds, dtype=np.int64)
@@ -128,24 +130,35 @@ def results_of(store: Store) -> Any:
     return next(iter(found.values())) if store.plan["single"] else found
 
 
-def _assemble(store: Store, n_fields: int, places: tuple[NDArray[np.intp], ...]) -> FloatArray:
+def _assemble(store: Store, n_fields: int, grid: Grid) -> FloatArray:
     """Put finished tiles in the places of their items."""
-    result = np.full((n_fields, *map(len, places)), np.nan)
-    edges = store.chunk_shape[1:]
-    # Blocks that are not full leave gaps in the stored array.
-    blocks = [
-        {int(block): np.flatnonzero(side // edge == block) for block in np.unique(side // edge)}
-        for side, edge in zip(places, edges, strict=True)
-    ]
-    for key in sorted(store.finished_tiles()):
-        if not all(k in side for k, side in zip(key, blocks, strict=True)):
-            continue  # of an extension that is just being made
-        tile = store.read_tile(key)
-        at = [side[k] for k, side in zip(key, blocks, strict=True)]
-        if tile is not None:
-            where = tuple(slice(int(a[0]), int(a[-1]) + 1) for a in at)
-            result[(slice(None), *where)] = tile[(slice(None), *(slice(0, len(a)) for a in at))]
+    sides = (grid.rows, grid.columns) if grid.columns else (grid.rows,)
+    result = np.full((n_fields, *(side[-1][1] for side in sides)), np.nan)
+    for run in _runs(key for key in store.finished_tiles() if _is_inside(key, sides)):
+        tiles = store.read_run(run[0], len(run))
+        for key, tile in zip(run, tiles, strict=True):
+            blocks = [side[k] for k, side in zip(key, sides, strict=True)]
+            # Blocks that are not full leave gaps in the stored array.
+            values = tile[(slice(None), *(slice(stop - start) for start, stop in blocks))]
+            result[(slice(None), *(slice(*block) for block in blocks))] = values
     return result
+
+
+def _is_inside(key: TileKey, sides: Sequence[Sequence[tuple[int, int]]]) -> bool:
+    """Say whether a tile is known; others are of an extension that is just being made."""
+    return all(k < len(side) for k, side in zip(key, sides, strict=True))
+
+
+def _runs(keys: Iterable[TileKey]) -> Iterator[list[TileKey]]:
+    """Group tiles that are neighbours in a row: one call of Zarr takes as long as reading several."""
+    run: list[TileKey] = []
+    for key in sorted(keys):
+        if run and (key != (*run[-1][:-1], run[-1][-1] + 1) or len(run) == _LONGEST_RUN):
+            yield run
+            run = []
+        run.append(key)
+    if run:
+        yield run
 
 
 def _pairwise(

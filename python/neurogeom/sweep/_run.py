@@ -8,6 +8,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from .. import _validate
@@ -86,20 +87,24 @@ def run(
     >>> ng.sweep.run(store).is_complete
     True
     """
-    worker = _begin(store, 1 if executor is not None and n_threads is None else n_threads, retry_failed)
     reports = _reports(progress)
-    reason = "the sweep ended"
-    if executor is None:
-        _work_through(worker, 0, 1, None, reports)
-    else:
-        from ._dask import run_on_client
+    reason: str | None = None
+    while True:
+        worker = _begin(store, 1 if executor is not None and n_threads is None else n_threads, retry_failed)
+        if executor is None:
+            _work_through(worker, 0, 1, None, reports)
+        else:
+            from ._dask import run_on_client
 
-        with _safe_stop(worker):
-            reason = run_on_client(executor, worker, *reports) or reason
-    found = status_of(worker.store)
+            with _safe_stop(worker):
+                reason = run_on_client(executor, worker, *reports)
+        found = status_of(worker.store)
+        if reason is not None or found.n_tiles == len(worker.grid.tiles()):
+            break
+        retry_failed = False  # it was extended in the meantime: go on with what is new
     _warn(found)
     if not found.is_complete:
-        raise SweepIncomplete(reason, found)
+        raise SweepIncomplete(reason or "the sweep ended", found)
     return found
 
 
@@ -207,12 +212,18 @@ class _safe_stop:  # noqa: N801 - a context manager
         pass
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if isinstance(error, OSError) and error.errno in (*_NO_ROOM, *_READ_ONLY):
+        if isinstance(error, OSError) and self._is_of_store(error):
             what = "the store is read-only" if error.errno in _READ_ONLY else "the store is full"
             raise SweepIncomplete(
                 f"{what} ({error.strerror}: {error.filename or self._worker.store.path})",
                 status_of(self._worker.store),
             ) from error
+
+    def _is_of_store(self, error: OSError) -> bool:
+        # An input that may not be read is no fault of the store; errors of full disks may name no file.
+        there = self._worker.store.path
+        inside = error.filename is not None and Path(os.fsdecode(error.filename)).is_relative_to(there)
+        return error.errno in _NO_ROOM or (error.errno in _READ_ONLY and inside)
 
 
 def _work_through(worker: Worker, rank: int, of: int, deadline: float | None, reports: Reports) -> None:
@@ -229,11 +240,12 @@ def _prepare_items(
     total = len(worker.sweep.items)
     done = total - len(missing)
     step = 4 * worker.n_threads
+    expected = 4 * float(worker.store.costs["prepare_seconds"]) / total
     if report is not None and missing:
         report(done, total)
     for part, is_own in zip(shares(missing, rank, of), (True, False), strict=True):
         for start in range(0, len(part), step):
-            if deadline is not None and time.time() > deadline:
+            if deadline is not None and time.time() + expected > deadline:
                 return
             batch = part[start : start + step]
             if not is_own:  # somebody else may have done it by now
@@ -270,13 +282,15 @@ def _compute_tiles(
     left = [key for key in tiles if key not in finished]
     done, longest = len(tiles) - len(left), 0.0
     own, others = shares(left, rank, of)
+    planned = float(worker.store.costs["seconds_per_unit"]) / worker.n_threads
     queue: list[TileKey] = [*own, *others]
     if report is not None:
         report(done, len(tiles))
     while queue:
         again: list[TileKey] = []
         for key in queue:
-            if deadline is not None and time.time() + longest > deadline:
+            expected = max(longest, planned * worker.grid.count(key))
+            if deadline is not None and time.time() + expected > deadline:
                 return
             start = time.monotonic()
             if try_tile(worker.run_tile, key, worker):

@@ -139,7 +139,8 @@ def status_of(store: Store) -> SweepStatus:
     tiles = sweep.grid.tiles()
     finished = store.finished_tiles()
     done = sum(key in finished for key in tiles)
-    failed = {k: v for k, v in Attempts(store.path).given_up().items() if k not in finished}
+    known = set(tiles) - finished  # items are given up, too, and then all of their tiles
+    failed = {k: v for k, v in Attempts(store.path).given_up().items() if k in known}
     left = len(tiles) - done - len(failed)
     lines = read_journals(store.path / "journal")
     return SweepStatus(

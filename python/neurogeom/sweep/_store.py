@@ -12,8 +12,9 @@
     failures/  attempts/  tiles and items that could not be computed, and tries under way
     journal/              who computed what, when, with how much time and memory
 
-The chunk of a tile is its commit: it is there whole or not at all, and it carries a checksum. There are no
-locks: two processes that compute the same tile write the same bytes.
+The chunk of a tile is its commit: it is there whole or not at all, and it carries a checksum. No locks
+are needed: two processes that compute the same tile write the same bytes. Only
+extensions wait for each other.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import hashlib
 import json
 import os
 import struct
+import threading
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -56,16 +58,17 @@ class Store:
         zarr = require_zarr()
         self.path = check.as_path(path, "store")
         check.require_store((self.path / "zarr.json").is_file(), self.path)
-        attributes = _read_whole(self.path / "zarr.json").get("attributes", {})
+        attributes = read_json(self.path / "zarr.json").get("attributes", {})
         check.require_store(_ATTRIBUTE in attributes, self.path)
         content = attributes[_ATTRIBUTE]
         check.require_schema(content["schema"], SCHEMA, self.path)
         self.plan: dict[str, Any] = content["plan"]
         self.costs: dict[str, Any] = content["costs"]
         check.require_untouched_plan(plan_hash(self.plan) == content["plan_sha256"], self.path)
+        read_json(self.path / "values" / "zarr.json")  # whose damage Zarr would not name
         self._array = zarr.open_array(str(self.path / "values"), mode="r")
         self.chunk_shape: tuple[int, ...] = self._array.chunks
-        self._scratch: Any = None
+        self._encoder = _Encoder(self.chunk_shape)
 
     @classmethod
     def create(
@@ -81,7 +84,11 @@ class Store:
         content = {"schema": SCHEMA, "plan": plan, "plan_sha256": plan_hash(plan), "costs": costs}
         group = require_zarr().create_group(str(draft), attributes={_ATTRIBUTE: content})
         _create_values(group, shape, chunks)
-        os.rename(draft, path)
+        try:
+            os.rename(draft, path)
+        except OSError as error:
+            check.require_still_free(not path.exists(), path, error)
+            raise
         return cls(path)
 
     # ---- the plan and the items
@@ -101,7 +108,7 @@ class Store:
     def item_lists(self) -> list[list[dict[str, Any]]]:
         """The items of the plan and of each extension."""
         names = sorted(name for name in names_in(self.path / "items") if name.endswith(".json"))
-        return [_read_whole(self.path / "items" / name) for name in names]
+        return [read_items(self.path / "items" / name) for name in names]
 
     def append_items(
         self, items: Sequence[Mapping[str, Any]], inputs: Mapping[int, AnyArray], shape: tuple[int, ...]
@@ -112,7 +119,7 @@ class Store:
         array = require_zarr().open_array(str(self.path / "values"), mode="r+")
         array.resize((array.shape[0], *shape))
         count = len(self.item_lists())
-        write_json(self.path / "items" / f"{count:04d}.json", list(items))
+        write_items(self.path / "items" / f"{count:04d}.json", items)
 
     # ---- prepared items
 
@@ -196,17 +203,7 @@ class Store:
         """Commit a tile of (fields, rows, columns) or (fields, jobs), filled up with NaN."""
         full = np.full(self.chunk_shape, np.nan)
         full[tuple(slice(0, n) for n in values.shape)] = values
-        write_atomically(self._tile_path(key), self._encode(full))
-
-    def _encode(self, chunk: FloatArray) -> bytes:
-        # Zarr's own codecs, but our own write: its local store has renamed files only since version 3.1.
-        zarr = require_zarr()
-        encoded: dict[str, Any] = {}
-        memory = zarr.storage.MemoryStore(store_dict=encoded)
-        scratch = _create_values(zarr.create_group(memory), chunk.shape[1:], chunk.shape)
-        scratch[...] = chunk
-        (data,) = (value for name, value in encoded.items() if name.startswith("values/c/"))
-        return bytes(data.to_bytes())
+        write_atomically(self._tile_path(key), self._encoder.encode(full))
 
     def read_tile(self, key: TileKey) -> FloatArray | None:
         """Read a full tile; None if it is not there, an error if it is damaged."""
@@ -218,6 +215,20 @@ class Store:
         except (ValueError, RuntimeError, OSError) as error:
             raise check.damaged(f"tile {name_of(key)}", self.path, error) from error
         return values
+
+    def read_run(self, key: TileKey, count: int) -> list[FloatArray]:
+        """Read tiles that follow each other in a row; NaN where one is not there."""
+        *first, last = (slice(k * n, (k + 1) * n) for k, n in zip(key, self.chunk_shape[1:], strict=True))
+        width = self.chunk_shape[-1]
+        try:
+            found = np.asarray(
+                self._array[(slice(None), *first, slice(last.start, last.start + count * width))]
+            )
+        except (ValueError, RuntimeError, OSError):
+            for k in range(count):
+                self.read_tile((*key[:-1], key[-1] + k))  # names the one that is damaged
+            raise
+        return np.split(found, count, axis=-1)
 
     def remove_tile(self, key: TileKey) -> None:
         """Forget a tile."""
@@ -233,11 +244,41 @@ class Store:
         remove_stale_partials([*folders, self.path / "prepared", self.path / "failures"])
 
 
-def _read_whole(path: Path) -> Any:
-    try:
-        return read_json(path)
-    except ValueError as error:
-        raise check.lost(path, error) from error
+class _Encoder:
+    """Encodes chunks by Zarr's own codecs, in an array in memory that is made once.
+
+    They are written by us: Zarr's store of local files has renamed them into place only since version 3.1.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._shape = shape
+        self._lock = threading.Lock()
+        self._encoded: dict[str, Any] = {}
+        self._array: Any = None
+
+    def encode(self, chunk: FloatArray) -> bytes:
+        """Give the bytes of a chunk."""
+        with self._lock:
+            if self._array is None:
+                zarr = require_zarr()
+                group = zarr.create_group(zarr.storage.MemoryStore(store_dict=self._encoded))
+                self._array = _create_values(group, self._shape[1:], self._shape)
+            self._array[...] = chunk
+            (name,) = (name for name in self._encoded if name.startswith("values/c/"))
+            return bytes(self._encoded.pop(name).to_bytes())
+
+
+def write_items(path: Path, items: Sequence[Mapping[str, Any]]) -> None:
+    """Write a list of items with its hash."""
+    write_json(path, {"sha256": plan_hash({"items": items}), "items": list(items)})
+
+
+def read_items(path: Path) -> list[dict[str, Any]]:
+    """Read a list of items, which nobody may have changed."""
+    content = read_json(path)
+    found: list[dict[str, Any]] = content["items"]
+    check.require_untouched_items(plan_hash({"items": found}) == content["sha256"], path)
+    return found
 
 
 def name_of(key: TileKey) -> str:
@@ -311,5 +352,6 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> AnyArray:
     with archive.open(name) as file:
         array: AnyArray = np.lib.format.read_array(file, allow_pickle=False)
         # Checksums are compared at the end of a file, which an array of a damaged shape may not reach.
-        file.read()
+        if file.read(1):
+            raise ValueError(f"{name!r} is longer than its header says")
     return array
