@@ -23,7 +23,7 @@ _PER_READ, _PER_BYTE = 0.0002, 2e-10
 _PER_ITEM = 0.001
 # A sweep should have so many tiles, so that many workers end together, but not such that what is done for
 # each counts; one that takes seconds should still have some.
-_MANY_TILES, _LONG_ENOUGH, _SOME_TILES = 1000, 1.0, 32
+_MANY_TILES, _LONG_ENOUGH, _SOME_TILES = 1000, 2.0, 32
 # Time to read the items of a tile, as a share of that of its pairs, where they do not all stay in memory.
 _READING_SHARE = 0.1
 # What neither the spread of the measurements nor the model knows: clocks, caches, neighbours on the machine.

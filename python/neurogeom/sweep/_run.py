@@ -30,6 +30,10 @@ _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
+# Items that take less seconds are prepared by one thread: several would mostly wait for each other's Python.
+_WORTH_THREADS = 0.01
+
+
 def run(
     store: str | os.PathLike[str],
     executor: Any = None,
@@ -239,8 +243,10 @@ def _prepare_items(
     missing = worker.needs_preparation()
     total = len(worker.sweep.items)
     done = total - len(missing)
-    step = 4 * worker.n_threads
-    expected = 4 * float(worker.store.costs["prepare_seconds"]) / total
+    seconds = float(worker.store.costs["prepare_seconds"]) / max(total, 1)
+    threads = worker.n_threads if seconds > _WORTH_THREADS else 1
+    step = 4 * threads
+    expected = 4 * seconds
     if report is not None and missing:
         report(done, total)
     for part, is_own in zip(shares(missing, rank, of), (True, False), strict=True):
@@ -250,7 +256,7 @@ def _prepare_items(
             batch = part[start : start + step]
             if not is_own:  # somebody else may have done it by now
                 batch = [number for number in batch if not worker.store.has_prepared(number)]
-            map_threads(lambda number: _keep(worker, number), batch, worker.n_threads)
+            map_threads(lambda number: _keep(worker, number), batch, threads)
             done += len(part[start : start + step])
             if report is not None:
                 report(done, total)
