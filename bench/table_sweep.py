@@ -2,8 +2,8 @@
 
     python bench/table_sweep.py [--quick]
 
-Takes a quarter of an hour, and 6 GB of disk. Wall time on two cores, interleaved runs, medians; bits are compared each time. README.md says what the rows
-mean. The row of Dask needs ``distributed``.
+Takes a quarter of an hour, and 6 GB of disk. Wall time on two cores, interleaved runs, medians; bits are
+compared each time. README.md says what the rows mean. The row of Dask needs ``distributed``.
 """
 
 from __future__ import annotations
