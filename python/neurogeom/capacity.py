@@ -81,7 +81,8 @@ def manifold_capacity(
         Population: ``mean_capacity`` (harmonic mean), ``mean_radius``, ``mean_dimension`` with ``..._se``
         (over draws) and ``..._se_manifolds`` (over manifolds); ``center_correlation`` (mean absolute cosine
         between mean-subtracted centres) and ``residual_center_correlation`` after removal of
-        ``rank_removed`` directions. Diagnostics: ``reduced_dimension`` D, ``center_norm``,
+        ``rank_removed`` directions; where seeds differ in that rank, they differ by more than the errors say,
+        which are those of the draws. Diagnostics: ``reduced_dimension`` D, ``center_norm``,
         ``kkt_residual``, ``interior_fraction`` (draws that no point constrains), ``status`` (0 fine, 1 a
         projection did not converge, 2 zero centre; estimates are NaN where it is not 0).
         ``null``: a NullCapacity, or None. With `keep_anchors` ``squared_projections`` (P, n_samples), whose
