@@ -154,6 +154,7 @@ FLOORS = [
         "_validate_pairwise",
         "_validate_rdm",
         "_validate_stimuli",
+        "_validate_specs",
         "_validate_sweep",
         "_rng",
         "_threads",

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import _validate_sweep as check
+from .. import _validate_specs as check
 from .._validate import AnyArray
 
 

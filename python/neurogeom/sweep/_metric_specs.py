@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .. import _validate_sweep as check
+from .. import _validate_specs as check
 from .._validate import AnyArray
 from ..metrics import as_metric
 from ..metrics.base import Metric
