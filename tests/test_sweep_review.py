@@ -11,7 +11,7 @@ from unittest import mock
 import neurogeom as ng
 import numpy as np
 import pytest
-from neurogeom.sweep import _plan, _results, _work
+from neurogeom.sweep import _attempts, _files, _plan, _results, _work
 from neurogeom.sweep._store import Store
 from sweep_stores import finished, measured, quick_plan, stack
 
@@ -182,3 +182,22 @@ def test_no_tile_is_begun_that_will_not_be_finished_in_time(tmp_path):
     (path / "zarr.json").write_text(json.dumps(content))
     assert ng.sweep.work(path, n_threads=1, time_limit="14s").done == 0
     assert ng.sweep.work(path, n_threads=1, time_limit="20s").is_complete
+
+
+def test_files_may_vanish_while_they_are_listed(tmp_path, monkeypatch):
+    """Another process renames what it has written, or finishes a tile that had failed."""
+    quick_plan(stack(3), store=tmp_path / "s.zarr")
+    store = Store(tmp_path / "s.zarr")
+    attempts = _attempts.Attempts(store.path)
+    attempts.record((0, 0), "an error")
+    listed = _files.names_in
+
+    def with_ghosts(folder):
+        yield from listed(folder)
+        yield from ("7.partial", "0-1.json")
+
+    monkeypatch.setattr(_files, "names_in", with_ghosts)
+    monkeypatch.setattr(_attempts, "names_in", with_ghosts)
+    store.remove_stale_files()
+    assert attempts.given_up() == {}
+    assert attempts.errors((0, 0)) == ["an error"]

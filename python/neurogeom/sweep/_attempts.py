@@ -105,7 +105,10 @@ class Attempts:
         found: dict[TileKey, list[str]] = {}
         for name in names_in(self._failures):
             if name.endswith(".json"):
-                entry: dict[str, Any] = read_json(self._failures / name)
+                try:
+                    entry: dict[str, Any] = read_json(self._failures / name)
+                except FileNotFoundError:  # another process has finished it
+                    continue
                 if isinstance(entry["task"], list) and len(entry["errors"]) >= MOST_TRIES:
                     found[tuple(entry["task"])] = entry["errors"]
         return dict(sorted(found.items()))

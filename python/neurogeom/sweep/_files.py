@@ -83,8 +83,16 @@ def remove_stale_partials(folders: list[Path]) -> None:
     for folder in folders:
         for name in list(names_in(folder)):
             path = folder / name
-            if name.endswith(PARTIAL) and time.time() - path.stat().st_mtime > _STALE:
+            if name.endswith(PARTIAL) and _age_of(path) > _STALE:
                 path.unlink(missing_ok=True)
+
+
+def _age_of(path: Path) -> float:
+    """Seconds since a file was changed; 0 if it has just been renamed by the process that wrote it."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def process_name(pid: int | None = None) -> str:
