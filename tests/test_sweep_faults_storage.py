@@ -175,6 +175,7 @@ def test_repaired_records_are_read_anew_by_dask_workers(tmp_path):
         case.store.joinpath("values", "c", "0", *name.split("-")).unlink()
     spoil(case.store, 3)
     quiet = {"dashboard_address": None, "worker_dashboard_address": None}
+    quiet["scheduler_kwargs"] = {"dashboard_address": "127.0.0.1:0"}  # else it warns if port 8787 is taken
     with (
         distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **quiet) as cluster,
         distributed.Client(cluster) as client,
