@@ -186,7 +186,7 @@ def _spread(items: Sequence[Mapping[str, Any]]) -> list[int]:
     order = sorted(range(len(items)), key=lambda k: (int(items[k]["shape"][1]), k))
     count = min(len(order), _MOST_ITEMS)
     ranks = np.linspace(len(order) - 1, 0, count).round().astype(int)
-    # Every 2nd of the others in the order of bit reversal would do; a fixed shuffle is as good.
+    # A fixed shuffle, so that the same draft is always measured by the same items.
     rest = np.random.default_rng(0).permutation(ranks[1:])
     return [order[k] for k in [ranks[0], *rest]]
 

@@ -28,10 +28,8 @@ Reports: TypeAlias = tuple[ProgressFunction | None, ProgressFunction | None]
 # Errors of the machine, not of the sweep: what is finished is safe, and the rest can go on elsewhere.
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
-
-
-# Items that take less seconds are prepared by one thread: several would mostly wait for each other's Python.
-_WORTH_THREADS = 0.01
+# Items that take fewer seconds are prepared by one thread: several would mostly wait for each other's Python.
+_SECONDS_WORTH_THREADS = 0.01
 
 
 def run(
@@ -244,7 +242,7 @@ def _prepare_items(
     total = len(worker.sweep.items)
     done = total - len(missing)
     seconds = float(worker.store.costs["prepare_seconds"]) / max(total, 1)
-    threads = worker.n_threads if seconds > _WORTH_THREADS else 1
+    threads = worker.n_threads if seconds > _SECONDS_WORTH_THREADS else 1
     step = 4 * threads
     expected = 4 * seconds
     if report is not None and missing:
