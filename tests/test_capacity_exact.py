@@ -193,7 +193,8 @@ def test_regular_simplex_in_every_sample(m):
     square = m * (expected**2).sum(axis=1) - 1
     center_square = m * (expected.mean(axis=0) ** 2).sum() - 1
     assert summary["radius_uncentered"] == pytest.approx(math.sqrt(square.mean()), rel=1e-10)
-    assert summary["radius"] == pytest.approx(math.sqrt(square.mean() - center_square), rel=1e-10)
+    spread = (square.mean() - center_square) * len(draws) / (len(draws) - 1)
+    assert summary["radius"] == pytest.approx(math.sqrt(spread), rel=1e-10)
     assert summary["interior"] == pytest.approx((total == 0).mean(), abs=1e-12)
 
 
@@ -268,7 +269,7 @@ def test_summary_is_that_of_the_anchor_points(margin):
     directions = anchors / np.linalg.norm(anchors, axis=1, keepdims=True)
     along = (field * directions).sum(axis=1)
     cosine = along / np.linalg.norm(field, axis=1)
-    distance = ((anchors - anchors.mean(axis=0)) ** 2).sum(axis=1)
+    distance = ((anchors - anchors.mean(axis=0)) ** 2).sum(axis=1) * n / (n - 1)
     length = (anchors**2).sum(axis=1)
 
     def error(x):
@@ -385,7 +386,8 @@ def test_reference_values(name):
     draws = np.random.RandomState(seed).randn(*shape).T
     summary, _, _ = anchor_statistics(points(), draws, margin)
     assert summary["capacity"] == pytest.approx(capacity, rel=1e-8)
-    assert summary["radius"] == pytest.approx(radius, rel=1e-6)
+    # The original divides by the number of draws, we by one less.
+    assert summary["radius"] * math.sqrt(1 - 1 / len(draws)) == pytest.approx(radius, rel=1e-6)
     assert summary["dimension"] == pytest.approx(dimension, rel=1e-6)
     assert summary["interior"] == pytest.approx(interior, abs=1e-12)
 

@@ -65,7 +65,7 @@ def test_anchors_carry_all_estimates_and_their_errors(margin):
         expected = {
             "capacity": (result.squared_projections[m], lambda mean: 1 / mean, lambda mean: mean**-2),
             "radius": (
-                (((anchors - anchors.mean(axis=0)) / norm) ** 2).sum(axis=1),
+                (((anchors - anchors.mean(axis=0)) / norm) ** 2).sum(axis=1) * n / (n - 1),
                 np.sqrt,
                 half_inverse_root,
             ),

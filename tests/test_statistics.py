@@ -164,6 +164,16 @@ def test_errors_of_a_call_over_seeds():
     assert_nominal(share)
 
 
+def test_radius_is_not_biased_by_few_draws():
+    # With the number of draws as divisor the mean square is low by 1/n: here 2 %, or 20 standard errors.
+    points, truth = two_points(1.0)
+    clouds = clouds_around_axes([points] * 80)
+    squares = np.array([capacity(clouds, n_samples=50, rng=seed).radius ** 2 for seed in range(60)])
+    error = squares.std(ddof=1) / math.sqrt(squares.size)
+    assert error < 0.002 * truth[1] ** 2
+    assert abs(squares.mean() - truth[1] ** 2) < 4 * error
+
+
 @pytest.mark.parametrize("shared", [False, True])
 def test_population_errors_with_draws_of_ones_own(shared):
     # One set of draws for all manifolds makes their estimates dependent; the error must know that.

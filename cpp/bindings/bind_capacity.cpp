@@ -94,13 +94,13 @@ static py::tuple anchor_statistics_py(const std::vector<Array>& points,
 // -> list of (basis, cost, gradient norm, iterations), one for each start
 static py::list minimize_correlation_py(const Array& centers, const std::vector<Array>& starts,
                                         Index max_iterations, double gradient_norm, double decrease,
-                                        int n_threads) {
+                                        double least_share, int n_threads) {
   const MatrixView rows = as_matrix(centers);
   const std::vector<MatrixView> views = as_matrices(starts);
   std::vector<DescentResult> results;
   run_interruptible(py::none(), [&](const Monitor& monitor) {
-    results =
-        minimize_correlation(rows, views, {max_iterations, gradient_norm, decrease}, n_threads, monitor);
+    results = minimize_correlation(rows, views, {max_iterations, gradient_norm, decrease, least_share},
+                                   n_threads, monitor);
   });
   py::list out;
   for (const DescentResult& r : results) {
@@ -111,9 +111,9 @@ static py::list minimize_correlation_py(const Array& centers, const std::vector<
   return out;
 }
 
-static py::tuple correlation_cost_py(const Array& centers, const Array& basis) {
+static py::tuple correlation_cost_py(const Array& centers, const Array& basis, double least_share) {
   RowMatrix gradient;
-  const double cost = correlation_cost(as_matrix(centers), as_matrix(basis), &gradient);
+  const double cost = correlation_cost(as_matrix(centers), as_matrix(basis), least_share, &gradient);
   Array out = new_matrix(gradient.rows(), gradient.cols());
   out_matrix(out) = gradient;
   return py::make_tuple(cost, out);
@@ -127,9 +127,10 @@ void bind_capacity(py::module_& m) {
         py::arg("draws"), py::arg("margin"), py::arg("n_samples"), py::arg("key"), py::arg("keep"),
         py::arg("n_threads"), py::arg("progress"));
   m.def("minimize_correlation", &minimize_correlation_py, py::arg("centers").noconvert(), py::arg("starts"),
-        py::arg("max_iterations"), py::arg("gradient_norm"), py::arg("decrease"), py::arg("n_threads"));
+        py::arg("max_iterations"), py::arg("gradient_norm"), py::arg("decrease"), py::arg("least_share"),
+        py::arg("n_threads"));
   m.def("correlation_cost", &correlation_cost_py, py::arg("centers").noconvert(),
-        py::arg("basis").noconvert());
+        py::arg("basis").noconvert(), py::arg("least_share"));
 }
 
 }  // namespace neurogeom

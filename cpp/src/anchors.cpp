@@ -166,7 +166,10 @@ AnchorSummary summarise(const Manifold& m) {
     uncentred[k] = squared_norm(anchor, n_dims);
     squared_along[k] = m.along[k] * m.along[k];
   }
+  // Distances from the sample mean are too small by (n - 1)/n in the mean square.
   s.radius = root_of(mean_of(centred));
+  const double spread = std::sqrt(static_cast<double>(n) / static_cast<double>(n - 1));
+  s.radius = {s.radius.value * spread, s.radius.error * spread};
   s.radius_uncentered = root_of(mean_of(uncentred));
   s.dimension_prx = mean_of(squared_along);
   const Estimate cosine = mean_of(m.cosine);

@@ -78,6 +78,10 @@ class ManifoldCapacity(Result):
     null: NullCapacity | None
     squared_projections: FloatArray | None
     anchor_weights: tuple[FloatArray, ...] | None
+    # Since 0.2; results saved before have none.
+    rank_profile: FloatArray = dataclasses.field(default_factory=lambda: np.zeros(0))
+    search_found: int = 0
+    search_starts: int = 0
 
     @property
     def n_manifolds(self) -> int:

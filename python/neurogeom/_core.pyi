@@ -57,9 +57,10 @@ def minimize_correlation(
     max_iterations: int,
     gradient_norm: float,
     decrease: float,
+    least_share: float,
     n_threads: int,
 ) -> list[tuple[_Array, float, float, int]]: ...
-def correlation_cost(centers: _Array, basis: _Array) -> tuple[float, _Array]: ...
+def correlation_cost(centers: _Array, basis: _Array, least_share: float) -> tuple[float, _Array]: ...
 def project_joint(
     points: _Array,
     starts: Sequence[int],

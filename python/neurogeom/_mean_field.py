@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -54,6 +55,7 @@ class Analysis:
     margin: float
     n_samples: int
     n_restarts: int  # 0: centre correlations stay
+    rank: int | None  # directions to remove; None: as many as the rule says
     n_threads: int
     keep_anchors: bool
     shared_draws: bool  # one set for all manifolds, which makes their estimates dependent
@@ -62,7 +64,7 @@ class Analysis:
         self,
         clouds: Manifolds,
         draws: list[FloatArray] | None,
-        keys: tuple[int, int],
+        key: int,
         share: Share,
         *,
         quiet: bool = False,
@@ -70,7 +72,7 @@ class Analysis:
         centers, size = self._centers(clouds)
         n_points = clouds.n_points
         overall = n_points @ centers / n_points.sum()
-        removed, before, after = self._shared_directions(centers, _ZERO_CENTER * size, keys[1])
+        removed, shared = self._shared_directions(centers, _ZERO_CENTER * size)
 
         # What is left of the centres; the points follow in the core, relative to them.
         left = centers - overall
@@ -104,7 +106,7 @@ class Analysis:
                 own_draws,
                 self.margin,
                 self.n_samples,
-                keys[0],
+                key,
                 keep,
                 self.n_threads,
                 share.part(group[0], len(group)),
@@ -124,9 +126,8 @@ class Analysis:
             summaries,
             squared if self.shared_draws else None,
             names=clouds.names,
-            center_correlation=before,
-            residual_center_correlation=after,
             rank_removed=len(removed),
+            **shared,
             n_points=n_points,
             n_features=clouds.n_features,
             reduced_dimension=reduced,
@@ -165,36 +166,40 @@ class Analysis:
         first = np.cumsum(size) // _GROUP_BYTES
         return [list(np.flatnonzero(first == g)) for g in np.unique(first)]
 
-    def _shared_directions(
-        self, centers: FloatArray, zero: float, key: int
-    ) -> tuple[FloatArray, float, float]:
-        """Orthonormal rows to remove, and the centre correlations before and after.
+    def _shared_directions(self, centers: FloatArray, zero: float) -> tuple[FloatArray, dict[str, Any]]:
+        """Orthonormal rows to remove, and what the result tells of their search.
 
         Centres that are zero up to rounding have no direction and take no part.
         """
+        nothing = np.zeros((0, centers.shape[1]))
         centered = centers - centers.mean(axis=0)
         centered = centered[np.linalg.norm(centered, axis=1) > zero]
-        if len(centered) < 2:
-            return np.zeros((0, centers.shape[1])), math.nan, math.nan
-        rows = _lowrank.center_coordinates(centered)
-        before = _lowrank.mean_abs_correlation(rows)
-        nothing = np.zeros((0, centers.shape[1]))
-        if not self.n_restarts or not np.isfinite(before):
-            return nothing, before, before
-        n = len(rows)
-        found = _lowrank.search_ranks(
-            rows,
-            _lowrank.max_rank(rows),
-            lambda rank, restart: core.standard_normals(key, rank, restart, 1, n)[0],
-            self.n_restarts,
-            rule="cost",
-            n_threads=self.n_threads,
-        )
-        rank = _lowrank.pick_rank(before, found)
-        if rank == 0:
-            return nothing, before, before
-        best = found[rank - 1]
-        return _lowrank.directions_of(best.basis, rows, centered), before, best.correlation
+        rows = _lowrank.center_coordinates(centered) if len(centered) > 1 else np.zeros((len(centered), 0))
+        before = _lowrank.mean_abs_correlation(rows) if len(centered) > 1 else math.nan
+        if self.rank is not None and self.rank > _lowrank.largest_rank(rows):
+            raise ValueError(
+                f"rank must be at most {_lowrank.largest_rank(rows)} for centres that span {rows.shape[1]} "
+                f"dimensions ({len(centered)} manifolds), not {self.rank}"
+            )
+        if not self.n_restarts or self.rank == 0 or not np.isfinite(before):
+            return nothing, _told_of_search(before, [], None)
+        found = _lowrank.search(rows, self.n_restarts, rank=self.rank, n_threads=self.n_threads)
+        picked = _lowrank.pick_rank(found) if self.rank is None else self.rank
+        best = _lowrank.finish(rows, found[picked], self.n_threads)
+        directions = _lowrank.directions_of(best.basis, rows, centered) if picked else nothing
+        return directions, _told_of_search(before, found, best)
+
+
+def _told_of_search(
+    before: float, found: list[_lowrank.RankRecord], best: _lowrank.RankRecord | None
+) -> dict[str, Any]:
+    return {
+        "center_correlation": before,
+        "residual_center_correlation": before if best is None else best.correlation,
+        "rank_profile": np.array([record.correlation for record in found]),
+        "search_found": 0 if best is None else best.n_found,
+        "search_starts": 0 if best is None else best.n_starts,
+    }
 
 
 def _readable(array: AnyArray) -> AnyArray:

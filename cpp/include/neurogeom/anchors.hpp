@@ -6,7 +6,7 @@
 // lifted points with margin kappa (cone.hpp) and a its weights. Then
 //   anchor point  s~ = sum a_i s_i / sum a_i,  or argmax_i t.s_i where no constraint is active;
 //   1/capacity    = mean |q|^2;
-//   radius        = sqrt(mean |s~ - mean s~|^2);
+//   radius        = sqrt(mean |s~ - mean s~|^2), the divisor being the number of draws less one;
 //   dimension     = D (mean t^.u)^2 with t^ = t_D/|t_D|, u = s~/|s~|, and in the form of the 2018
 //   paper
 //                   mean (t_D.u)^2, t_D being t without its last coordinate.

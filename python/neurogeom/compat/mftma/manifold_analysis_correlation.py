@@ -299,12 +299,11 @@ class _Search:
             return chosen
 
         return list(
-            _lowrank.search_ranks(
+            _lowrank.search_as_original(
                 self.rows[self.present],
                 max_rank,
                 start_normals,
                 n_restarts,
-                rule="stability",
                 max_iterations=max_iter,
             )
         )
