@@ -24,7 +24,7 @@ LAYERS = ["layer0", "layer2", "layer4", "layer6", "fMRI"]
 @functools.cache
 def layer(name):
     if name == "fMRI":
-        data = ng.datasets.load_haxby_slice()
+        data = ng.datasets.load_haxby()
         return ng.manifolds(data.X, data.labels)
     data = ng.datasets.load_minilm_clinc()
     return ng.manifolds(data.layers[name], data.labels)

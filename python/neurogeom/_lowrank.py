@@ -40,8 +40,8 @@ _GRADIENT_NORM, _SMALL_GRADIENT_NORM = 1e-6, 1e-9
 _MAX_ITERATIONS = 3000
 # Costs after the coarse descent that may still turn out the best, and those that are the same optimum.
 _NEAR, _SAME = 2e-3, 1e-6
-# The best directions of the picked rank have to be found this often, or by the most starts that are made.
-_TIMES_FOUND, _MOST_STARTS = 6, 120
+# The best directions of the picked rank have to be found this often, by so many starts at least and at most.
+_TIMES_FOUND, _LEAST_STARTS, _MOST_STARTS = 6, 50, 150
 _KEY = 0x6C6F7772616E6B  # of the normals that starts are made of
 
 
@@ -132,8 +132,8 @@ def search(
     """Good directions for rank 0, 1, ..., as far as a rank can be the best, and the best for the picked one.
 
     At least two rows, none of them zero. With `rank` that one is picked and is the last. `n_restarts` is the
-    number of starts of a round: one round for each rank, then more for the picked one. Another `key` makes
-    other starts.
+    number of starts of a round: one round for each rank, then more for the picked one and for smaller ones
+    that are nearly as good. Another `key` makes other starts.
     """
     rows = np.ascontiguousarray(rows)
     n, dims = rows.shape
@@ -159,20 +159,22 @@ def search(
         cost, basis = min(first_round[k], key=_cost)
         found.append(_record(rows, basis, cost, 1, n_restarts))
 
-    k = pick_rank(found) if rank is None else rank
-    if k == 0:
-        return found
-    coarse, ends, n_starts = first_round[k], [], n_restarts
-    while True:
-        near = min(coarse + ends, key=_cost)[0] * (1 + _NEAR)
-        ends += descend([basis for cost, basis in coarse if cost <= near], _FINE)
-        cost, basis = min(ends, key=_cost)
-        n_found = sum(other <= cost * (1 + _SAME) for other, _ in ends)
-        if n_found >= _TIMES_FOUND or n_starts >= _MOST_STARTS:
-            break
-        coarse = round_of_starts(k, n_starts)
-        n_starts += n_restarts
-    found[k] = _record(rows, basis, cost, n_found, n_starts)
+    picked = pick_rank(found) if rank is None else rank
+    doubtful = (1 + 2 * RANK_TOLERANCE) * min(record.correlation for record in found)
+    for k in range(1, picked + 1):
+        if k < picked and (rank is not None or found[k].correlation > doubtful):
+            continue
+        coarse, ends, n_starts = first_round[k], [], n_restarts
+        while True:
+            near = min(coarse + ends, key=_cost)[0] * (1 + _NEAR)
+            ends += descend([basis for cost, basis in coarse if cost <= near], _FINE)
+            cost, basis = min(ends, key=_cost)
+            n_found = sum(other <= cost * (1 + _SAME) for other, _ in ends)
+            if n_starts >= (_LEAST_STARTS if n_found >= _TIMES_FOUND else _MOST_STARTS):
+                break
+            coarse = round_of_starts(k, n_starts)
+            n_starts += n_restarts
+        found[k] = _record(rows, basis, cost, n_found, n_starts)
     return found
 
 

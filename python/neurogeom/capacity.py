@@ -54,9 +54,9 @@ def manifold_capacity(
         Remove the low-rank structure that the centres share: the directions whose removal leaves the centres
         least correlated, none where any removal would make them more so.
     n_restarts : int, default 10
-        Starts of a round of the search for those directions: one round for each rank, then as many as it
-        takes until the best have been found six times (at most 120 starts). The starts do not depend on
-        `rng`: the directions are a function of the data.
+        Starts of a round of the search for those directions: one round for each rank, then, for the rank that
+        is picked, rounds until the best have been found six times (50 to 150 starts). The starts do not
+        depend on `rng`: the directions are a function of the data.
     rank : int, optional
         Number of directions to remove, so that layers or areas can be compared at one rank. By default the
         smallest one that leaves a mean absolute cosine between the centres within 2 % of the least.
