@@ -1,4 +1,4 @@
-// The extension module; compiled once for each instruction set (NEUROGEOM_MODULE).
+// The extension modules: one for each instruction set of the core that they are linked with.
 #include <pybind11/pybind11.h>
 
 #include <Eigen/Core>
@@ -16,7 +16,7 @@ static py::dict build_info() {
   info["compiler"] = __VERSION__;
   info["eigen"] = std::to_string(EIGEN_WORLD_VERSION) + "." + std::to_string(EIGEN_MAJOR_VERSION) + "." +
                   std::to_string(EIGEN_MINOR_VERSION);
-  info["simd"] = Eigen::SimdInstructionSetsInUse();
+  info["simd"] = simd_in_use();
   info["dense"] = dense_backend();
   info["threads"] = parallel_backend();
   return info;
@@ -32,16 +32,24 @@ static bool supports_v3() {
 #endif
 }
 
+static void bind_all(py::module_& m) {
+  m.def("build_info", &build_info);
+  m.def("supports_v3", &supports_v3);
+  bind_capacity(m);
+  bind_cone(m);
+  bind_joint(m);
+  bind_pairs(m);
+  bind_random(m);
+  bind_rdm(m);
+  bind_separability(m);
+}
+
 }  // namespace neurogeom
 
-PYBIND11_MODULE(NEUROGEOM_MODULE, m, py::mod_gil_not_used()) {
-  m.def("build_info", &neurogeom::build_info);
-  m.def("supports_v3", &neurogeom::supports_v3);
-  neurogeom::bind_capacity(m);
-  neurogeom::bind_cone(m);
-  neurogeom::bind_joint(m);
-  neurogeom::bind_pairs(m);
-  neurogeom::bind_random(m);
-  neurogeom::bind_rdm(m);
-  neurogeom::bind_separability(m);
+PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
+  neurogeom::bind_all(m);
+}
+
+PYBIND11_MODULE(_core_v3, m, py::mod_gil_not_used()) {
+  neurogeom::bind_all(m);
 }

@@ -1,9 +1,12 @@
 #include "neurogeom/blas.hpp"
 
 #include <Eigen/Eigenvalues>
-#include <Eigen/SVD>
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 #include <stdexcept>
+
+#include "neurogeom/kernels.hpp"
 
 namespace neurogeom {
 namespace {
@@ -52,6 +55,87 @@ void fortran_svd(char job, double* a, Index rows, Index columns, double* u, doub
   require_success(info);
 }
 
+// Singular values and vectors without LAPACK, by rotations of pairs of rows until all are orthogonal: Eigen's
+// two methods cost the compiler more than the rest of the core together.
+struct JacobiSvd {
+  explicit JacobiSvd(const RowMatrix& matrix)  // no more rows than columns
+      : rows(matrix), turns(RowMatrix::Identity(matrix.rows(), matrix.rows())), order(matrix.rows()) {
+    const double scale = power_of_two_above(rows.data(), rows.size());
+    if (scale > 0) rows /= scale;
+    for (int sweep = 0; sweep < kSweeps && turn_all(); ++sweep) {
+    }
+    values = rows.rowwise().norm();
+    std::iota(order.begin(), order.end(), Index{0});
+    std::stable_sort(order.begin(), order.end(), [&](Index i, Index j) { return values[i] > values[j]; });
+    for (Index i = 0; i < rows.rows(); ++i) make_unit(i);
+    values *= scale;
+  }
+
+  RowMatrix rows;   // orthonormal
+  RowMatrix turns;  // matrix = turns' diag(values) rows
+  Vector values;
+  std::vector<Index> order;  // of descending values
+
+ private:
+  static constexpr int kSweeps = 60;
+  static constexpr double kOrthogonal = 1e-15;  // cosine
+  static constexpr double kZero = 1e-100;       // length of a row of zeros, in units of the whole matrix
+
+  bool turn_all() {
+    bool turned = false;
+    const Index n = rows.cols(), k = rows.rows();
+    for (Index i = 0; i < k; ++i)
+      for (Index j = i + 1; j < k; ++j) {
+        double* const x = rows.row(i).data();
+        double* const y = rows.row(j).data();
+        const double xx = squared_norm(x, n), yy = squared_norm(y, n), xy = dot(x, y, n);
+        if (!(std::abs(xy) > kOrthogonal * std::sqrt(xx) * std::sqrt(yy) && std::min(xx, yy) > kZero * kZero))
+          continue;
+        turned = true;
+        const double half = 0.5 * (yy - xx) / xy;
+        const double tangent = (half < 0 ? -1.0 : 1.0) / (std::abs(half) + std::hypot(1.0, half));
+        const double cosine = 1.0 / std::hypot(1.0, tangent), sine = tangent * cosine;
+        turn(x, y, n, cosine, sine);
+        turn(turns.row(i).data(), turns.row(j).data(), k, cosine, sine);
+      }
+    return turned;
+  }
+
+  static void turn(double* x, double* y, Index n, double cosine, double sine) {
+    for (Index i = 0; i < n; ++i) {
+      const double old = x[i];
+      x[i] = cosine * old - sine * y[i];
+      y[i] = sine * old + cosine * y[i];
+    }
+  }
+
+  // A row of zeros becomes the unit vector that is least in the span of the others, made orthogonal to them.
+  void make_unit(Index i) {
+    if (values[i] > kZero) {
+      rows.row(i) /= values[i];
+      return;
+    }
+    values[i] = 0.0;
+    rows.row(i).setZero();
+    Index axis = 0;
+    Vector(rows.colwise().squaredNorm()).minCoeff(&axis);
+    rows(i, axis) = 1.0;
+    for (int twice = 0; twice < 2; ++twice)
+      for (Index j = 0; j < rows.rows(); ++j)
+        if (j != i)
+          axpy(-dot(rows.row(i).data(), rows.row(j).data(), rows.cols()) /
+                   std::max(squared_norm(rows.row(j).data(), rows.cols()), kZero),
+               rows.row(j).data(), rows.row(i).data(), rows.cols());
+    rows.row(i).normalize();
+  }
+};
+
+// The matrix, or its transpose if that has fewer rows.
+RowMatrix wide(const double* a, Index rows, Index columns) {
+  const MatrixView matrix(a, rows, columns);
+  return rows > columns ? RowMatrix(matrix.transpose()) : RowMatrix(matrix);
+}
+
 }  // namespace
 
 const std::vector<LapackRoutine>& lapack_routines() {
@@ -72,6 +156,10 @@ void use_lapack(const std::vector<void*>& routines) {
 
 const char* dense_backend() {
   return gesdd != nullptr ? "LAPACK" : "Eigen";
+}
+
+const char* simd_in_use() {
+  return Eigen::SimdInstructionSetsInUse();
 }
 
 void gram_of_rows(const double* a, Index rows, Index columns, Index stride, double* out) {
@@ -113,29 +201,22 @@ void tridiagonalize(double* a, Index n, double* diagonal, double* off_diagonal) 
 void singular_values(double* a, Index rows, Index columns, double* values) {
   double unused = 0.0;
   if (gesdd != nullptr) return fortran_svd('N', a, rows, columns, &unused, values, &unused);
-  const Index k = std::min(rows, columns);
-  const ColumnMatrix matrix = MatrixOut(a, rows, columns);
-  // BDCSVD binds a null reference for a single row or column.
-  if (k == 1)
-    values[0] = matrix.norm();
-  else
-    VectorOut(values, k) = Eigen::BDCSVD<ColumnMatrix>(matrix).singularValues();
+  const JacobiSvd found(wide(a, rows, columns));
+  for (std::size_t i = 0; i < found.order.size(); ++i) values[i] = found.values[found.order[i]];
 }
 
 void singular_vectors(double* a, Index rows, Index columns, double* u, double* values, double* vt) {
   if (gesdd != nullptr) return fortran_svd('S', a, rows, columns, u, values, vt);
-  const Index k = std::min(rows, columns);
-  const ColumnMatrix matrix = MatrixOut(a, rows, columns);
-  const auto write = [&](const auto& found) {
-    MatrixOut(u, rows, k) = found.matrixU();
-    VectorOut(values, k) = found.singularValues();
-    MatrixOut(vt, k, columns) = found.matrixV().transpose();
-  };
-  constexpr int kThin = Eigen::ComputeThinU | Eigen::ComputeThinV;
-  if (k == 1)
-    write(Eigen::JacobiSVD<ColumnMatrix>(matrix, kThin));
-  else
-    write(Eigen::BDCSVD<ColumnMatrix>(matrix, kThin));
+  const JacobiSvd found(wide(a, rows, columns));
+  const auto k = static_cast<Index>(found.order.size());
+  MatrixOut left(u, rows, k), right(vt, k, columns);
+  for (Index i = 0; i < k; ++i) {
+    const Index from = found.order[static_cast<std::size_t>(i)];
+    values[i] = found.values[from];
+    const bool turned = rows > columns;
+    for (Index r = 0; r < rows; ++r) left(r, i) = turned ? found.rows(from, r) : found.turns(from, r);
+    for (Index c = 0; c < columns; ++c) right(i, c) = turned ? found.turns(from, c) : found.rows(from, c);
+  }
 }
 
 }  // namespace neurogeom

@@ -1,6 +1,6 @@
 // Dense LAPACK operations of one thread, row-major. They go through function pointers to a BLAS and LAPACK
-// that somebody else brings (SciPy: see use_lapack), and through Eigen where there are none, as in the C++
-// tests.
+// that somebody else brings (SciPy: see use_lapack), and through Eigen, but for singular values, where there
+// are none, as in the C++ tests.
 #pragma once
 
 #include <string>
@@ -21,6 +21,8 @@ const std::vector<LapackRoutine>& lapack_routines();
 void use_lapack(const std::vector<void*>& routines);
 // "LAPACK" or "Eigen".
 const char* dense_backend();
+// The instruction sets that Eigen's kernels use in this core.
+const char* simd_in_use();
 
 // Lower triangle of A A' (of the rows) or A' A (of the columns), n x n and contiguous; what is above the
 // diagonal is not to be used.
