@@ -27,6 +27,10 @@ class Weighting:
         """Give one weight for each column."""
         raise NotImplementedError
 
+    def outside(self, record: Factor) -> float:
+        """Give the weight of what held-out responses have outside of the span of the record."""
+        raise NotImplementedError
+
 
 class Aligned(NamedTuple):
     """Similarity after the best rotation, and one minus it, accurate also where that is tiny."""
@@ -124,15 +128,21 @@ class _HeldOut(NamedTuple):
 
 def _held_out(record: Factor, weighting: Weighting | None) -> _HeldOut:
     assert record.held_out is not None
-    weights = 1.0 if weighting is None else weighting.weights(record)
-    outside = record.held_out_outside
+    if weighting is None:
+        return _HeldOut(record.label, record.matrix, record.held_out, record.held_out_outside)
+    weights, outside = weighting.weights(record), weighting.outside(record) * record.held_out_outside
     return _HeldOut(record.label, record.matrix * weights, record.held_out * weights, outside)
 
 
-def aligned_bases(core: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Give the singular vectors of both sides of a core, down to its numerical rank."""
-    u, s, vt = np.linalg.svd(core, full_matrices=False)
-    rank = int((s > max(core.shape) * np.finfo(np.float64).eps * s[0]).sum())
+def aligned_bases(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Give orthonormal columns that align those of two factors: the singular vectors of the core x' y.
+
+    Down to its numerical rank only, as others are arbitrary: where a singular value is at the rounding of the
+    core, which is relative to the factors and not to the largest singular value, that decides which they are.
+    """
+    u, s, vt = np.linalg.svd(x.T @ y, full_matrices=False)
+    rounding = max(u.shape[0], vt.shape[1]) * np.finfo(np.float64).eps
+    rank = int((s > rounding * np.linalg.norm(x) * np.linalg.norm(y)).sum())
     return u[:, :rank], vt[:rank].T
 
 
@@ -143,7 +153,7 @@ def align_held_out(x: _HeldOut, y: _HeldOut) -> tuple[float, float, float]:
     nothing to the inner product, so that the result does not depend on the basis that units are given in.
     """
     sides, rests, norms = [], [], []
-    for item, basis in zip((x, y), aligned_bases(x.factor.T @ y.factor), strict=True):
+    for item, basis in zip((x, y), aligned_bases(x.factor, y.factor), strict=True):
         aligned = item.responses @ basis
         rest = math.hypot(float(np.linalg.norm(item.responses - aligned @ basis.T)), item.outside)
         norm = math.hypot(float(np.linalg.norm(aligned)), rest)
