@@ -37,7 +37,7 @@ def translated(rng, data):
 
 
 def units_scaled(rng, data):
-    return data * rng.uniform(0.1, 10, size=data.shape[1])
+    return data * 10.0 ** rng.uniform(-8, 8, size=data.shape[1])
 
 
 CHANGES = {

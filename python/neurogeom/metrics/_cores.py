@@ -53,16 +53,20 @@ class _CoreProduct(Product):
     @classmethod
     def compute(cls, products: Sequence[Any], tile: Tile) -> list[Any]:
         """Compute all quantities of the cores of a tile."""
-        found = core.core_quantities(
-            [record.matrix for record in tile.rows],
-            [record.matrix for record in tile.columns],
-            tile.rows[0].trapezoidal,
-            tile.where,
-            [product.quantity(tile.rows, tile.columns) for product in products],
-            tile.n_threads,
-            None,
-        )
+        found = _quantities(tile, [product.quantity(tile.rows, tile.columns) for product in products])
         return [product.wrap(values) for product, values in zip(products, found, strict=True)]
+
+
+def _quantities(tile: Tile, wanted: list[CoreQuantity]) -> list[FloatArray]:
+    rows, columns = ([record.matrix for record in side] for side in tile.sides)
+    trapezoidal = all(record.trapezoidal for side in tile.sides for record in side)
+    return list(core.core_quantities(rows, columns, trapezoidal, tile.where, wanted, tile.n_threads, None))
+
+
+def squares_between(tile: Tile) -> FloatArray:
+    """Sums of squares of the cores F_i' G_j of a tile with the F of one part and the G of another."""
+    n_rows, n_columns = len(tile.rows), len(tile.columns)
+    return np.asarray(_quantities(tile, [(False, [np.zeros(0)] * n_rows, [np.zeros(0)] * n_columns)])[0][0])
 
 
 @dataclasses.dataclass(frozen=True)
