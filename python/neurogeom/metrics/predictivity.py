@@ -187,7 +187,7 @@ class Ridge(Similarity):
     penalty : float, default 1.0
         Weight of the penalty, 0 or more, in squared units of X summed over stimuli: scale X, for example to
         unit variance, if representations differ in scale. 0 is ordinary regression, of minimal norm if that
-        is not unique.
+        is not unique; weak units then count as much as strong ones.
     folds : int, default 5
         Number of folds, from 2 to the number of stimuli (leave one out). Shuffle stimuli beforehand if their
         order carries meaning.

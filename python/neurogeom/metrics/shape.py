@@ -108,10 +108,18 @@ class ShapeMetric(Distance):
     rank_tolerance : float, optional
         Singular values below this times the largest count as zero when whitening; by default
         ``max(n_stimuli, n_units) * eps``. For alpha = 0 units are brought to one scale first, unless a
-        tolerance is given, so that weak units count, down to the rounding of their means.
+        tolerance is given, so that weak units count, down to the rounding of their means. Whether a singular
+        value that lies at the tolerance counts is a matter of rounding.
 
     Notes
     -----
+    Held-out stimuli (``test`` of :func:`pairwise`, :meth:`transform`) are mapped as those of training were.
+    Directions of unit space that the training data do not have, as where there are more units than training
+    stimuli, are multiplied by alpha, as ``alpha I + (1 - alpha) (X'X)^(-1/2)`` with the pseudo-inverse says.
+    These, and directions without a partner in the other representation, count in the norms and not in the
+    inner product: which rotation aligns them is arbitrary. Distances are then continuous in alpha and do not
+    depend on the basis of units.
+
     Williams, Kunz, Kornblith & Linderman, Generalized shape metrics on neural representations, NeurIPS 2021.
     Where there are more units than stimuli, all representations are linear maps of each other and alpha = 0
     gives 0: a warning says so.
