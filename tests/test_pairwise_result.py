@@ -197,6 +197,18 @@ def test_one_dissimilarity_is_too_little(metric):
     assert np.isnan(values[0, 1])
 
 
+def test_an_item_that_has_too_little_itself_has_no_value_with_itself():
+    items = three_left()
+    items["a"][:11] = np.nan  # three stimuli
+    items["b"][:] = np.where(np.arange(14)[:, None] < 9, items["b"], 1.0)
+    with pytest.warns(UserWarning, match="too little of"):
+        found = ng.pairwise(items, ["cka", "procrustes"], nan_policy="omit")
+    assert np.isnan(np.diagonal(found["cka"].values)).tolist() == [True, False, False]
+    assert np.diagonal(found["procrustes"].values).tolist() == [0, 0, 0]
+    assert np.isnan(found["procrustes"].values).sum() == 2  # b does not vary over what a has
+    assert np.isfinite(found["procrustes"].values[0, 2])
+
+
 def test_many_pairs_without_a_value_are_counted():
     items = pu.items_of((3,) * 5, 12)
     items[0][:, [0, 2]] = np.nan

@@ -180,6 +180,7 @@ class _Sweep:
         self.done = 0
         # Pairs without a value, and why, where stimuli are omitted.
         self.gaps: dict[tuple[int, int], str] = {}
+        self.complete: list[Mask] = []  # stimuli of each row without a missing value
 
     def wanted(self) -> Mask:
         """Say which pairs are to be computed; the others follow from these."""
@@ -247,7 +248,7 @@ class _Sweep:
         """Pairs that have the same complete stimuli go together, each such set as a sweep of its own."""
         if self.held_out:
             _validate_pairwise.refuse_omission("test")
-        complete = [item.complete_stimuli() for item in self.rows]
+        complete = self.complete = [item.complete_stimuli() for item in self.rows]
         others = complete if self.among_themselves else [item.complete_stimuli() for item in self.columns]
         kept: dict[bytes, Mask] = {}
         groups: dict[bytes, list[tuple[int, int]]] = {}
@@ -317,11 +318,10 @@ class _Sweep:
         self.metrics, self.values = metrics, values
 
     def _mark_diagonal(self, metric: Metric, values: FloatArray) -> None:
-        """Where a pair of an item has no value, it may have none with itself either."""
-        for i in sorted({i for pair in self.gaps for i in pair}):
-            item = self.rows[i]
-            complete = item.complete_stimuli()
-            if complete.sum() > 1 and _problem(metric, item.restricted(complete)) is not None:
+        """Where all pairs of an item have no value, it may have none with itself either."""
+        for i, complete in enumerate(self.complete):
+            alone = complete.sum() > 1 and np.isnan(np.delete(values[i], i)).all()
+            if alone and _problem(metric, self.rows[i].restricted(complete)) is not None:
                 values[i, i] = np.nan
 
     def describe_gaps(self) -> str:

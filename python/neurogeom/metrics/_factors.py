@@ -211,7 +211,9 @@ def hold_out(record: Factor, data: FloatArray) -> Factor:
     outside = 0.0
     if record.span is not None:
         outside = float(np.linalg.norm(outside_of(record.span, centered))) / record.scale
-    return dataclasses.replace(record, held_out=centered @ record.map, held_out_outside=outside)
+    held_out = centered @ record.map
+    # What is as large as the item has served its purpose.
+    return dataclasses.replace(record, held_out=held_out, held_out_outside=outside, map=None, span=None)
 
 
 def outside_of(span: FloatArray, rows: FloatArray) -> FloatArray:
