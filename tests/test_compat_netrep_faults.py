@@ -166,6 +166,58 @@ def test_held_out_score_of_directions_that_are_determined():
     assert np.ptp(test) > 1e-4
 
 
+@pytest.mark.parametrize("score", ["angular", "euclidean"])
+@pytest.mark.parametrize("widths", [(5, 8), (7, 3), (25, 4), (25, 20)])
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 1.0])
+def test_transformed_arrays_are_as_far_apart_as_the_score(alpha, widths, score):
+    """On training data always; on others where only one of the two has directions without a partner."""
+    r = np.random.default_rng(8)
+    Z = r.standard_normal((32, 4))
+    X, Y = (Z @ r.standard_normal((4, n)) + 0.5 * r.standard_normal((32, n)) for n in widths)
+    metric = LinearMetric(alpha, score_method=score).fit(X[:20], Y[:20])
+    for rows in (slice(20), slice(20, None)):
+        tX, tY = metric.transform(X[rows], Y[rows])
+        if rows.start and min(widths) > 19:  # neither determines what the other lacks: norms only
+            tX, tY = (
+                np.hstack([t[:, : metric.n_aligned_], *rests])
+                for t, rests in (
+                    (tX, (tX[:, metric.n_aligned_ :], 0 * tX)),
+                    (tY, (0 * tX, tY[:, metric.n_aligned_ :])),
+                )
+            )
+        if score == "angular":
+            tX, tY = tX / np.linalg.norm(tX), tY / np.linalg.norm(tY)
+        found = np.linalg.norm(tX - tY)
+        found = 2 * np.arcsin(found / 2) if score == "angular" else found
+        size = 1.0 if score == "angular" else np.linalg.norm(X[:20])
+        assert metric.score(X[rows], Y[rows]) == pytest.approx(found, rel=1e-9, abs=1e-12 * size)
+
+
+@pytest.mark.parametrize("score", ["angular", "euclidean"])
+def test_held_out_scores_are_continuous_in_alpha(score):
+    """They jumped at alpha = 1, where what training data do not span counted for the first time."""
+    A, B, _ = wide_data()
+    found = [
+        LinearMetric(alpha, score_method=score).fit(A[:30], B[:30]).score(A[30:], B[30:])
+        for alpha in (0.0, 1e-9, 0.4, 1 - 1e-9, 1.0)
+    ]
+    assert_allclose(found[:2], found[0], rtol=1e-6)
+    assert_allclose(found[3:], found[4], rtol=1e-6)
+    assert abs(found[2] - found[4]) > 1e-3
+
+
+def test_weak_units_count_in_full_whitening():
+    """Fits found one rank, sweeps another: units that are weak by 1e-12 were lost."""
+    r = np.random.default_rng(9)
+    X, Y = r.standard_normal((30, 4)), r.standard_normal((30, 3))
+    X[:, 0] += Y[:, 0]
+    weak = X * [1e-6, 1e6, 1.0, 1e-12]
+    for rows in (slice(20), slice(20, None)):
+        known = LinearMetric(0.0).fit(X[:20], Y[:20]).score(X[rows], Y[rows])
+        found = LinearMetric(0.0).fit(weak[:20], Y[:20]).score(weak[rows], Y[rows])
+        assert found == pytest.approx(known, rel=1e-9)
+
+
 def test_whitening_of_too_many_units_warns_in_sweeps():
     data = reference_data()
     with pytest.warns(UserWarning, match="as many independent units as stimuli"):

@@ -197,7 +197,9 @@ def test_common_products_are_one_product():
     assert len({metric.products() for metric in squares}) == 1
     leading = [kind(n_components=2, center=True) for kind in (ng.SVCCA, ng.SubspaceDistance)]
     assert leading[0].parts() == leading[1].parts()
-    assert ng.LinearR2().parts() == ng.GULP().parts() == ng.ShapeMetric(0.5).parts()
+    assert ng.GULP().parts() == ng.ShapeMetric(0.5).parts()
+    assert ng.LinearR2().parts() == ng.CCA().parts() + ng.Procrustes().parts()
+    assert ng.GULP(0).products() == ng.SubspaceDistance("chordal").products()
 
 
 def test_held_out_bures_and_nbs():
@@ -209,6 +211,48 @@ def test_held_out_bures_and_nbs():
     np.testing.assert_allclose(results["bures(normalized)"].held_out, 2 * np.sin(angles / 2), rtol=1e-12)
     euclidean = ng.pairwise(train, ng.Procrustes(score="euclidean"), test=test).held_out
     np.testing.assert_array_equal(results["bures"].held_out, euclidean)
+
+
+# ---- units of very different scale
+
+SCALES = np.logspace(-8, 8, 5)
+
+
+def test_weak_units_count_where_scales_do_not():
+    """Fault: R2 fell from .966 to .738, as units that are weak by 1e-14 or more were lost."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 5)) + 1
+    y = x @ rng.normal(size=(5, 3)) + 0.5 * rng.normal(size=(40, 3))
+    basis = [lu.spanning(lu.centered(side)) for side in (x, y)]
+    gulp = np.linalg.norm(basis[0] @ basis[0].T - basis[1] @ basis[1].T)
+    for scales in (SCALES, SCALES[::-1], SCALES[[2, 4, 0, 1, 3]]):
+        weak = x * scales
+        assert ng.LinearR2().similarity(weak, y) == pytest.approx(lu.r2_from_lstsq(x, y), rel=1e-10)
+        assert ng.LinearR2(center=False).similarity(weak, y) == pytest.approx(
+            ng.LinearR2(center=False).similarity(x, y), rel=1e-10
+        )
+        assert ng.GULP(0).distance(weak, y) == pytest.approx(gulp, rel=1e-10)
+        assert ng.Ridge(0).similarity(weak, y) == pytest.approx(lu.ridge_r2(x, y, 0.0), rel=1e-10)
+        pearson = ng.Ridge(0, score="pearson").similarity(weak, y)
+        assert pearson == pytest.approx(lu.ridge_pearson(x, y, 0.0), rel=1e-10)
+        assert ng.PWCCA().similarity(y, weak) == pytest.approx(lu.pwcca_by_definition(y, x), rel=1e-10)
+        cosines = np.linalg.svd(basis[0].T @ basis[1], compute_uv=False)
+        assert ng.MeanCCA().similarity(weak, y) == pytest.approx(cosines.mean(), rel=1e-10)
+        assert np.cos(ng.subspace_angles(weak, y))[::-1] == pytest.approx(cosines, rel=1e-10)
+
+
+def test_weak_units_that_depend_on_others_add_no_rank():
+    """A sum of two units, weak by 1e-10, and a weak one about a mean of 1, are no new dimension."""
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(40, 3)), rng.normal(size=(40, 2))
+    y += x[:, :2]
+    more = np.column_stack([x, 1e-10 * (x[:, 0] + x[:, 1])])
+    assert ng.LinearR2().similarity(more, y) == pytest.approx(lu.r2_from_lstsq(x, y), rel=1e-10)
+    assert ng.Ridge(0).similarity(more, y) == pytest.approx(lu.ridge_r2(x, y, 0.0), rel=1e-10)
+    assert ng.GULP(0).distance(more, y) == pytest.approx(ng.GULP(0).distance(x, y), rel=1e-10)
+    faint = np.column_stack([x[:, :1], 1 + 1e-6 * x[:, 0]])  # rounded to 1e-10 of itself
+    assert ng.LinearR2().similarity(faint, y) == pytest.approx(lu.r2_from_lstsq(x[:, :1], y), rel=1e-8)
+    assert ng.Ridge(0).similarity(faint, y) == pytest.approx(lu.ridge_r2(x[:, :1], y, 0.0), rel=1e-8)
 
 
 # ---- near zero

@@ -84,15 +84,22 @@ def test_pairs_with_nothing_in_common(name):
     items = pu.items_of((3, 3, 3), 20)
     items[0][:10] = np.nan
     items[1][10:] = np.nan
-    values = ng.pairwise(items, name, nan_policy="omit").values
+    with pytest.warns(
+        UserWarning, match=r"too little of '0' and '1' \(no stimulus left\): the result is NaN$"
+    ):
+        values = ng.pairwise(items, name, nan_policy="omit").values
     assert np.isnan(values[[0, 1], [1, 0]]).all()
     assert np.isfinite(values[:2, 2]).all()
     items[1][10] = [1.0, 0.0, 3.0]  # one stimulus in common is not enough
-    result = ng.pairwise(items, name, nan_policy="omit")
+    with pytest.warns(UserWarning, match=r"'0' and '1' \(1 stimulus left\)"):
+        result = ng.pairwise(items, name, nan_policy="omit")
     assert result.n_stimuli[0, 1] == 1
     assert np.isnan(result.values[0, 1])
     items[2][:] = np.nan
-    result = ng.pairwise(items, name, nan_policy="omit")
+    with pytest.warns(
+        UserWarning, match=r"'0' and '2' \(no stimulus left\).*\[2\] has no value in 3 of its 3"
+    ):
+        result = ng.pairwise(items, name, nan_policy="omit")
     assert np.isnan(result.values[2, :2]).all()
     assert (result.n_stimuli[2] == 0).all()
 
@@ -119,12 +126,101 @@ def test_omission_is_refused_where_it_has_no_meaning():
     items[4][3, 1] = -np.inf  # which is not missing but wrong
     with pytest.raises(ValueError, match=r"representations\[4\]\[3, 1\] is -inf"):
         ng.pairwise(items, nan_policy="omit")
+
+
+def three_left():
+    """A has three stimuli in common with b, which is enough for some measures; c is complete."""
+    items = dict(zip("abc", pu.items_of((3, 4, 5), 14), strict=True))
+    items["a"][:6] = np.nan
+    items["b"][9:] = np.nan
+    return items
+
+
+NEEDS_FOUR = [
+    (ng.CKA(estimator="debiased"), r"CKA \(debiased\) needs at least 4 stimuli"),
+    (ng.Ridge(folds=5), "folds is 5, but .* has 3 stimuli only"),
+]
+
+
+@pytest.mark.parametrize(("metric", "text"), NEEDS_FOUR, ids=repr)
+def test_a_pair_that_has_too_few_stimuli_for_a_measure_is_nan(metric, text):
+    """It stopped the whole call; other pairs, and other measures, have their values."""
+    items = three_left()
+    with pytest.warns(UserWarning, match=rf"too little of 'a' and 'b' \({metric.name}: {text}"):
+        found = ng.pairwise(items, ["procrustes", metric], nan_policy="omit")
+    for result in found.values():
+        assert result.n_stimuli.tolist() == [[8, 3, 8], [3, 9, 9], [8, 9, 14]]
+    values = found[metric.name].values
+    off = ~np.eye(3, dtype=bool)
+    gap = np.zeros((3, 3), dtype=bool)
+    gap[0, 1] = gap[1, 0] = True
+    np.testing.assert_array_equal(np.isnan(values[off]), gap[off])
+    assert np.isfinite(np.diagonal(values)).all()  # a and b alone have enough
+    expected, _ = pair_by_pair(list(items.values()), list(items.values()), "procrustes")
+    upper = np.triu_indices(3, 1)
+    np.testing.assert_array_equal(found["procrustes"].values[upper], expected[upper])
+    assert values[0, 2] == metric.compare(items["a"][6:], items["c"][6:])
+    rows, columns = ({name: items[name] for name in names} for names in ("ac", "bc"))
+    with pytest.warns(UserWarning, match="'a' and 'b'"):
+        part = ng.pairwise(rows, metric, others=columns, nan_policy="omit")
+    np.testing.assert_array_equal(part.values[0], values[0, 1:])
+    assert part.values[1, 0] == values[2, 1]
+
+
+def test_an_item_that_does_not_vary_over_what_is_left():
     items = with_gaps()
     items[0][:, :] = np.where(np.arange(30)[:, None] == 6, 1.0, 2.0)
-    with pytest.raises(
-        ValueError, match=r"representations\[0\] \(23 of its stimuli\) does not vary"
+    with pytest.warns(
+        UserWarning,
+        match=r"'0' and '2' \(procrustes: representations\[0\] \(23 of its stimuli\) does not vary",
     ):  # without stimulus 6
-        ng.pairwise(items, nan_policy="omit")
+        values = ng.pairwise(items, nan_policy="omit").values
+    known, _ = pair_by_pair(items[1:], items[1:], "procrustes")
+    np.testing.assert_array_equal(values[1:, 1:][np.triu_indices(5, 1)], known[np.triu_indices(5, 1)])
+    assert np.isnan(values[0, 2])
+    assert np.isnan(values[0]).sum() == 1
+    assert values[0, 0] == 0  # it varies over its own stimuli
+    items[0][:, :] = 2.0
+    with pytest.warns(UserWarning, match=r"'0' and '1' .*, '0' and '5' \("):
+        values = ng.pairwise(items, nan_policy="omit").values
+    assert np.isnan(values[0]).all()
+    assert np.isfinite(values[1:, 1:]).all()
+
+
+@pytest.mark.parametrize("metric", [ng.RSA(), ng.RSA("euclidean", "kendall")], ids=repr)
+def test_one_dissimilarity_is_too_little(metric):
+    items = three_left()
+    items["a"][:7] = np.nan
+    with pytest.warns(UserWarning, match=r"'a' and 'b' \(rsa.* there is one dissimilarity"):
+        values = ng.pairwise(items, metric, nan_policy="omit").values
+    assert np.isnan(values).sum() == 2
+    assert np.isnan(values[0, 1])
+
+
+def test_an_item_that_has_too_little_itself_has_no_value_with_itself():
+    items = three_left()
+    items["a"][:11] = np.nan  # three stimuli
+    items["b"][:] = np.where(np.arange(14)[:, None] < 9, items["b"], 1.0)
+    with pytest.warns(UserWarning, match="too little of"):
+        found = ng.pairwise(items, ["cka", "procrustes"], nan_policy="omit")
+    assert np.isnan(np.diagonal(found["cka"].values)).tolist() == [True, False, False]
+    assert np.diagonal(found["procrustes"].values).tolist() == [0, 0, 0]
+    assert np.isnan(found["procrustes"].values).sum() == 2  # b does not vary over what a has
+    assert np.isfinite(found["procrustes"].values[0, 2])
+
+
+def test_many_pairs_without_a_value_are_counted():
+    items = pu.items_of((3,) * 5, 12)
+    items[0][:, [0, 2]] = np.nan
+    items[1][:, 1] = np.nan
+    with pytest.warns(UserWarning, match="leaves too little of") as caught:
+        result = ng.pairwise(items, ["r2", "procrustes"], nan_policy="omit", n_threads=2)["r2"]
+    text = str(caught[0].message)
+    assert len(caught) == 1
+    assert "'0' and '4' (no stimulus left), '1' and '2' (no stimulus left), 2 more: the result is NaN" in text
+    assert "representations[0] has no value in 2 of its 3 units (0, 2), so that no stimulus" in text
+    assert "representations[1] has no value in 1 of its 3 units (1), so" in text
+    assert np.isnan(result.values).sum() == 16
 
 
 def test_errors_say_that_positions_are_among_what_is_left():
@@ -140,7 +236,8 @@ def test_errors_say_that_positions_are_among_what_is_left():
 def test_an_item_without_any_complete_stimulus_has_no_distance_to_itself():
     items = pu.items_of((3, 4, 3), 12)
     items[0][:, 1] = np.nan
-    result = ng.pairwise(items, nan_policy="omit")
+    with pytest.warns(UserWarning, match=r"representations\[0\] has no value in 1 of its 3 units \(1\)"):
+        result = ng.pairwise(items, nan_policy="omit")
     assert result.n_stimuli[0, 0] == 0
     assert np.isnan(result.values[0]).all()
     assert result.values[1, 1] == 0
@@ -286,7 +383,8 @@ def test_nothing_is_left_in_out():
     items = pu.items_of((3, 3), 10)
     items[0][:5], items[1][5:] = np.nan, np.nan
     out = np.zeros((2, 2))
-    ng.pairwise(items, nan_policy="omit", out=out)
+    with pytest.warns(UserWarning, match="too little of"):
+        ng.pairwise(items, nan_policy="omit", out=out)
     assert np.isnan(out[[0, 1], [1, 0]]).all(), "pairs with nothing in common"
 
 
@@ -352,10 +450,22 @@ def test_progress_with_gaps(n_threads):
     items = with_gaps()
     items[0][:28] = np.nan
     items[1][2:] = np.nan
-    ng.pairwise(
-        items, nan_policy="omit", progress=lambda *call: calls.append(call), tile=1, n_threads=n_threads
-    )
+    with pytest.warns(UserWarning, match="too little of"):
+        ng.pairwise(
+            items, nan_policy="omit", progress=lambda *call: calls.append(call), tile=1, n_threads=n_threads
+        )
     check_calls(calls, 15)
+    calls = []
+    with pytest.warns(UserWarning, match="too little of"):
+        ng.pairwise(
+            three_left(),
+            ["cka", "procrustes"],
+            nan_policy="omit",
+            progress=lambda *call: calls.append(call),
+            tile=1,
+            n_threads=n_threads,
+        )
+    check_calls(calls, 3)
 
 
 def test_progress_bar(capsys):

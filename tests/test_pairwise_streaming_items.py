@@ -154,8 +154,9 @@ def prepare(metrics, data):
     ("metrics", "readings"),
     [
         ([ng.Procrustes()], 1),
-        ([ng.Procrustes(), ng.ShapeMetric(0.5), ng.GULP(), ng.SVCCA(), ng.LinearR2(), ng.Ridge()], 1),
+        ([ng.Procrustes(), ng.ShapeMetric(0.5), ng.GULP(), ng.SVCCA(), ng.Ridge()], 1),
         ([ng.CCA(), ng.MeanCCA(), ng.SubspaceDistance()], 1),
+        ([ng.LinearR2(), ng.CCA(), ng.Procrustes()], 2),
         ([ng.CKA()], 1),
         ([ng.CKA(estimator="minibatch", batch_size=8)], 1),
         ([ng.RSA("sqeuclidean"), ng.RSA("sqeuclidean", "kendall")], 1),

@@ -41,3 +41,33 @@ def test_rank_tolerance_is_that_of_singular_values():
         result = ng.pairwise([noisy, y], metric, test=[noisy, y])
         assert result.held_out[0, 1] == expected
         assert result.values[0, 1] == expected
+
+
+@pytest.mark.filterwarnings("ignore:.*as many independent units")
+@pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 0, 2, 1]])
+def test_weak_units_count_in_fits_and_held_out_too(order):
+    """Training distances brought units to one scale; fits and held-out data lost those weak by 1e-14."""
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(50, 4)), rng.normal(size=(50, 6))
+    y[:, :3] += x[:, 1:]
+    weak = x * np.logspace(-8, 8, 4)[order]
+    metric = ng.CCA(score="angular")
+    known = ng.pairwise([x[:30], y[:30]], metric, test=[x[30:], y[30:]])
+    found = ng.pairwise([weak[:30], y[:30]], metric, test=[weak[30:], y[30:]])
+    assert found.values[0, 1] == approx(su.distance(x[:30], y[:30], 0.0), rel=1e-10)
+    assert found.held_out[0, 1] == approx(known.held_out[0, 1], rel=1e-10)
+    a, b = metric.transform(metric.fit(weak[:30], y[:30]), weak[30:], y[30:])
+    assert np.vdot(a, b) / np.linalg.norm(a) / np.linalg.norm(b) == approx(
+        np.cos(known.held_out[0, 1]), rel=1e-10
+    )
+    # The shortest map where there are more units than stimuli, some of them weak: as in exact arithmetic.
+    wide = rng.normal(size=(50, 40)) * np.logspace(-3, 3, 40)
+    whole = ng.pairwise([wide[:30], y[:30]], metric, test=[wide[30:], y[30:]])
+    centered = lu.centered(wide[:30])
+    basis, other = lu.spanning(centered), lu.spanning(lu.centered(y[:30]))
+    new = [wide[30:] - wide[:30].mean(axis=0), y[30:] - y[:30].mean(axis=0)]
+    maps = [np.linalg.pinv(centered, rcond=1e-13) @ basis, np.linalg.pinv(lu.centered(y[:30])) @ other]
+    u, _, vt = np.linalg.svd(basis.T @ other, full_matrices=False)
+    inner = np.vdot(new[0] @ maps[0] @ u, new[1] @ maps[1] @ vt.T)
+    norms = [np.linalg.norm(side @ white) for side, white in zip(new, maps, strict=True)]
+    assert whole.held_out[0, 1] == approx(np.arccos(inner / norms[0] / norms[1]), rel=1e-8)

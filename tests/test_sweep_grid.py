@@ -129,7 +129,7 @@ def test_neighbouring_tiles_share_a_block():
     assert sum(change > 1 for change in changes) == 0
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(), unique=True, max_size=60), st.integers(1, 9))
 def test_shares(tasks, of):
     owned = []

@@ -20,8 +20,8 @@ class Pairwise(Result):
     Attributes
     ----------
     values : ndarray of shape (n_rows, n_columns)
-        Entry (i, j) compares row item i with column item j; also what ``numpy.asarray`` gives. NaN where two
-        items have too few stimuli in common (`nan_policy="omit"`).
+        Entry (i, j) compares row item i with column item j; also what ``numpy.asarray`` gives. NaN where the
+        measure is not defined by the stimuli that two items have in common (`nan_policy="omit"`).
     names, column_names : ndarray of str
         Names of the items along both axes; equal ones unless `others` was given.
     metric : str

@@ -22,6 +22,10 @@ from ._validate import (
 SMALLEST, LARGEST = 1e-140, 1e140
 
 
+class TooLittleDataError(ValueError):
+    """Says that a measure is not defined for an item, given the stimuli that there are of it."""
+
+
 def as_responses(value: Any, name: str) -> AnyArray:
     """Take a matrix of at least two stimuli and one unit, as it is."""
     array = as_array(value, name)
@@ -91,7 +95,9 @@ def require_no_infinity(array: AnyArray, name: str) -> None:
 def require_spread(extent: float, name: str) -> None:
     """Refuse a representation that does not vary over stimuli."""
     if extent == 0:
-        raise ValueError(f"{name} does not vary over stimuli, so that its distance to others is not defined")
+        raise TooLittleDataError(
+            f"{name} does not vary over stimuli, so that its distance to others is not defined"
+        )
 
 
 def as_names(value: Sequence[str] | None, count: int, name: str) -> list[str] | None:
@@ -303,7 +309,7 @@ def as_share(value: Any, name: str) -> float:
 def require_folds(folds: int, n_stimuli: int, name: str) -> None:
     """Refuse more folds than stimuli."""
     if folds > n_stimuli:
-        raise ValueError(f"folds is {folds}, but {name} has {n_stimuli} stimuli only")
+        raise TooLittleDataError(f"folds is {folds}, but {name} has {n_stimuli} stimuli only")
 
 
 def as_positive(value: Any, name: str) -> float:
@@ -333,24 +339,28 @@ def require_cka_options(
 def require_stimuli(count: int, least: int, name: str, measure: str) -> None:
     """Refuse too few stimuli."""
     if count < least:
-        raise ValueError(f"{measure} needs at least {least} stimuli, but {name} has {count}")
+        raise TooLittleDataError(f"{measure} needs at least {least} stimuli, but {name} has {count}")
 
 
 def require_batch(size: int, count: int, name: str) -> None:
     """Refuse batches larger than the whole."""
     if size > count:
-        raise ValueError(f"batch_size ({size}) is larger than the number of stimuli of {name} ({count})")
+        raise TooLittleDataError(
+            f"batch_size ({size}) is larger than the number of stimuli of {name} ({count})"
+        )
 
 
 def refuse_zero_gram(name: str) -> None:
     """Refuse a centred Gram matrix that is zero up to rounding."""
-    raise ValueError(f"the centred Gram matrix of {name} is zero, so that its CKA to others is not defined")
+    raise TooLittleDataError(
+        f"the centred Gram matrix of {name} is zero, so that its CKA to others is not defined"
+    )
 
 
 def require_median(median: float, name: str) -> None:
     """Refuse a median distance of zero as a unit."""
     if median == 0:
-        raise ValueError(
+        raise TooLittleDataError(
             f"half or more of the pairs of stimuli of {name} are equal: their median distance, the unit of "
             "bandwidth, is 0"
         )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._validate import AnyArray, FloatArray, as_array, require_finite
+from ._validate_pairwise import TooLittleDataError
 
 
 def as_covariance(value: Any, name: str) -> FloatArray:
@@ -102,14 +103,16 @@ def require_not_negative(value: float, name: str) -> None:
 def require_nonzero_rdm(size: float, label: str) -> None:
     """Refuse an RDM that has no direction."""
     if size == 0:
-        raise ValueError(f"all dissimilarities of {label} are zero, so that its similarity is not defined")
+        raise TooLittleDataError(
+            f"all dissimilarities of {label} are zero, so that its similarity is not defined"
+        )
 
 
 def require_varied_rdm(varied: bool, count: int, label: str) -> None:
     """Refuse an RDM whose entries are all the same where they are correlated or ranked."""
     if not varied:
         what = "there is one dissimilarity" if count == 1 else f"all {count} dissimilarities are equal"
-        raise ValueError(f"in {label} {what}, so that a correlation with them is not defined")
+        raise TooLittleDataError(f"in {label} {what}, so that a correlation with them is not defined")
 
 
 def require_angle(has: bool, compare: str, allowed: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
@@ -20,6 +21,8 @@ from .representation import RDM, Item, as_items, require_same_stimuli
 # Items along the edge of a tile, unless they are so large that those of two edges exceed so many bytes.
 _TILE_EDGE = 128
 _TILE_BYTES = 1 << 27
+# Pairs, and units, that a warning names.
+_SHOWN = 5
 
 MetricLike = str | Metric
 
@@ -58,7 +61,8 @@ def pairwise(
         Names of the items; by default their own, else their numbers.
     nan_policy : {"raise", "omit"}, default "raise"
         What to do about NaN: raise, or leave out, pair by pair, stimuli that either item lacks a value for.
-        How many are left is in ``Pairwise.n_stimuli``.
+        How many are left is in ``Pairwise.n_stimuli``. Pairs for which a measure is not defined by what is
+        left (it may need 2 to 4 stimuli, or items that vary over them) are NaN, and a warning names them.
     n_threads : int, optional
         Threads; by default OMP_NUM_THREADS as it stood at import, else the cores this process may use.
         Results do not depend on it.
@@ -114,6 +118,8 @@ def pairwise(
         sweep.held_out = [np.full(shape, np.nan) for _ in metrics]
     with single_threaded_blas():
         n_stimuli = sweep.run(nan_policy == "omit", as_progress(progress, "pairs"))
+    if sweep.gaps:
+        warnings.warn(sweep.describe_gaps(), UserWarning, stacklevel=2)
     results = sweep.results(n_stimuli)
     return next(iter(results.values())) if isinstance(metric, (str, Metric)) else results
 
@@ -172,6 +178,9 @@ class _Sweep:
         self.values: list[FloatArray] = []
         self.held_out: list[FloatArray] = []
         self.done = 0
+        # Pairs without a value, and why, where stimuli are omitted.
+        self.gaps: dict[tuple[int, int], str] = {}
+        self.complete: list[Mask] = []  # stimuli of each row without a missing value
 
     def wanted(self) -> Mask:
         """Say which pairs are to be computed; the others follow from these."""
@@ -199,8 +208,10 @@ class _Sweep:
         if self.among_themselves:
             self._complete()
         if omit:
-            for values in self.values:
+            for values, metric in zip(self.values, self.metrics, strict=True):
                 values[np.asarray(n_stimuli) < 2] = np.nan
+                if self.among_themselves and metric.diagonal is not None:
+                    self._mark_diagonal(metric, values)
         if progress is not None:
             progress(total, total)
         return n_stimuli
@@ -237,7 +248,7 @@ class _Sweep:
         """Pairs that have the same complete stimuli go together, each such set as a sweep of its own."""
         if self.held_out:
             _validate_pairwise.refuse_omission("test")
-        complete = [item.complete_stimuli() for item in self.rows]
+        complete = self.complete = [item.complete_stimuli() for item in self.rows]
         others = complete if self.among_themselves else [item.complete_stimuli() for item in self.columns]
         kept: dict[bytes, Mask] = {}
         groups: dict[bytes, list[tuple[int, int]]] = {}
@@ -258,6 +269,8 @@ class _Sweep:
     ) -> None:
         if stimuli.sum() < 2:  # nothing to compare: the values stay NaN
             self.done += len(pairs)
+            left = "1 stimulus" if stimuli.any() else "no stimulus"
+            self.gaps.update(dict.fromkeys(pairs, f"{left} left"))
             return
         at = [sorted({pair[side] for pair in pairs}) for side in (0, 1)]
         if self.among_themselves:
@@ -269,11 +282,70 @@ class _Sweep:
         columns = rows if self.among_themselves else [self.columns[j].restricted(stimuli) for j in at[1]]
         whole = self.values
         self.values = [np.full(where.shape, np.nan) for _ in whole]
-        self._run_tiles(rows, columns, where, progress, total)
+        done = self.done
+        try:
+            self._run_tiles(rows, columns, where, progress, total)
+        except _validate_pairwise.TooLittleDataError:
+            self._run_where_defined(rows, columns, where, at)
+            self.done = done + len(pairs)
         for full, part in zip(whole, self.values, strict=True):
             for i, j in pairs:
                 full[i, j] = part[at[0].index(i), at[1].index(j)]
         self.values = whole
+
+    def _run_where_defined(
+        self, rows: Sequence[Item], columns: Sequence[Item], where: Mask, at: Sequence[Sequence[int]]
+    ) -> None:
+        """Run each metric on the items that it is defined for; `at` are the places of the items in all."""
+        metrics, values = self.metrics, self.values
+        for metric, target in zip(metrics, values, strict=True):
+            row_problems = [_problem(metric, item) for item in rows]
+            column_problems = row_problems
+            if columns is not rows:
+                column_problems = [_problem(metric, item) for item in columns]
+            for i, j in np.argwhere(where):
+                problem = row_problems[i] or column_problems[j]
+                if problem is not None:
+                    self.gaps[at[0][i], at[1][j]] = problem
+            sides = (row_problems, column_problems)
+            kept = [[k for k, problem in enumerate(side) if problem is None] for side in sides]
+            wanted = where[np.ix_(*kept)]
+            if wanted.any():
+                self.metrics, self.values = [metric], [np.full(wanted.shape, np.nan)]
+                left, right = [rows[k] for k in kept[0]], [columns[k] for k in kept[1]]
+                self._run_tiles(left, right, wanted, None, 0)
+                target[np.ix_(*kept)] = self.values[0]
+        self.metrics, self.values = metrics, values
+
+    def _mark_diagonal(self, metric: Metric, values: FloatArray) -> None:
+        """Where all pairs of an item have no value, it may have none with itself either."""
+        for i, complete in enumerate(self.complete):
+            alone = complete.sum() > 1 and np.isnan(np.delete(values[i], i)).all()
+            if alone and _problem(metric, self.rows[i].restricted(complete)) is not None:
+                values[i, i] = np.nan
+
+    def describe_gaps(self) -> str:
+        """Name the pairs without a value, and units that have none."""
+        reasons: dict[str, str] = {}
+        for (i, j), reason in self.gaps.items():
+            row, column = self.rows[i].name, self.columns[j].name
+            pair = f"{row!r} with itself" if self.among_themselves and i == j else f"{row!r} and {column!r}"
+            if f"{column!r} and {row!r}" not in reasons:
+                reasons.setdefault(pair, reason)
+        shown = [f"{pair} ({reason})" for pair, reason in list(reasons.items())[:_SHOWN]]
+        more = [f"{len(reasons) - _SHOWN} more"] if len(reasons) > _SHOWN else []
+        text = [f"nan_policy='omit' leaves too little of {', '.join([*shown, *more])}: the result is NaN"]
+        items = self.rows if self.among_themselves else [*self.rows, *self.columns]
+        at = {i for pair in self.gaps for i in pair} if self.among_themselves else range(len(items))
+        for item in (items[i] for i in sorted(at)):
+            units = item.units_without_values().tolist()
+            if units:
+                which = ", ".join(map(str, units[:_SHOWN])) + (", ..." if len(units) > _SHOWN else "")
+                text.append(
+                    f"{item.label} has no value in {len(units)} of its {item.n_units} units ({which}), so "
+                    "that no stimulus is complete: leave these units out"
+                )
+        return "; ".join(text)
 
     def _complete(self) -> None:
         """Fill in the diagonal and what a symmetric measure has twice."""
@@ -302,6 +374,15 @@ class _Sweep:
             )
             for k, (metric, values) in enumerate(zip(self.metrics, self.values, strict=True))
         }
+
+
+def _problem(metric: Metric, item: Item) -> str | None:
+    """Say why a metric is not defined for what there is of an item; None if it is."""
+    try:
+        prepare_item([metric], item)
+    except _validate_pairwise.TooLittleDataError as error:
+        return f"{metric.name}: {error}"
+    return None
 
 
 def _tiles(where: Mask, edge: int) -> Iterator[tuple[slice, slice]]:

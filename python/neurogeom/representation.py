@@ -191,6 +191,15 @@ class Item:
         check.require_no_infinity(data, self.label)
         return np.array([not np.isnan(row).any() for row in data])
 
+    def units_without_values(self) -> NDArray[np.intp]:
+        """Give the units that have no value (but NaN) for any stimulus: they leave no stimulus complete."""
+        if isinstance(self.source, RDM):
+            return np.zeros(0, dtype=np.intp)
+        empty = np.ones(self.n_units, dtype=bool)
+        for row in self.source.read() if isinstance(self.source, StoredItem) else self.source:
+            empty &= np.isnan(row)
+        return np.flatnonzero(empty)
+
     def restricted(self, stimuli: NDArray[np.bool_]) -> Item:
         """Give the same item for some stimuli only."""
         source: AnyArray | RDM

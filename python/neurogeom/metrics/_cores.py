@@ -27,6 +27,10 @@ class Weighting:
         """Give one weight for each column."""
         raise NotImplementedError
 
+    def outside(self, record: Factor) -> float:
+        """Give the weight of what held-out responses have outside of the span of the record."""
+        raise NotImplementedError
+
 
 class Aligned(NamedTuple):
     """Similarity after the best rotation, and one minus it, accurate also where that is tiny."""
@@ -49,16 +53,20 @@ class _CoreProduct(Product):
     @classmethod
     def compute(cls, products: Sequence[Any], tile: Tile) -> list[Any]:
         """Compute all quantities of the cores of a tile."""
-        found = core.core_quantities(
-            [record.matrix for record in tile.rows],
-            [record.matrix for record in tile.columns],
-            tile.rows[0].trapezoidal,
-            tile.where,
-            [product.quantity(tile.rows, tile.columns) for product in products],
-            tile.n_threads,
-            None,
-        )
+        found = _quantities(tile, [product.quantity(tile.rows, tile.columns) for product in products])
         return [product.wrap(values) for product, values in zip(products, found, strict=True)]
+
+
+def _quantities(tile: Tile, wanted: list[CoreQuantity]) -> list[FloatArray]:
+    rows, columns = ([record.matrix for record in side] for side in tile.sides)
+    trapezoidal = all(record.trapezoidal for side in tile.sides for record in side)
+    return list(core.core_quantities(rows, columns, trapezoidal, tile.where, wanted, tile.n_threads, None))
+
+
+def squares_between(tile: Tile) -> FloatArray:
+    """Sums of squares of the cores F_i' G_j of a tile with the F of one part and the G of another."""
+    n_rows, n_columns = len(tile.rows), len(tile.columns)
+    return np.asarray(_quantities(tile, [(False, [np.zeros(0)] * n_rows, [np.zeros(0)] * n_columns)])[0][0])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,15 +132,21 @@ class _HeldOut(NamedTuple):
 
 def _held_out(record: Factor, weighting: Weighting | None) -> _HeldOut:
     assert record.held_out is not None
-    weights = 1.0 if weighting is None else weighting.weights(record)
-    outside = record.held_out_outside
+    if weighting is None:
+        return _HeldOut(record.label, record.matrix, record.held_out, record.held_out_outside)
+    weights, outside = weighting.weights(record), weighting.outside(record) * record.held_out_outside
     return _HeldOut(record.label, record.matrix * weights, record.held_out * weights, outside)
 
 
-def aligned_bases(core: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Give the singular vectors of both sides of a core, down to its numerical rank."""
-    u, s, vt = np.linalg.svd(core, full_matrices=False)
-    rank = int((s > max(core.shape) * np.finfo(np.float64).eps * s[0]).sum())
+def aligned_bases(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Give orthonormal columns that align those of two factors: the singular vectors of the core x' y.
+
+    Down to its numerical rank only, as others are arbitrary: where a singular value is at the rounding of the
+    core, which is relative to the factors and not to the largest singular value, that decides which they are.
+    """
+    u, s, vt = np.linalg.svd(x.T @ y, full_matrices=False)
+    rounding = max(u.shape[0], vt.shape[1]) * np.finfo(np.float64).eps
+    rank = int((s > rounding * np.linalg.norm(x) * np.linalg.norm(y)).sum())
     return u[:, :rank], vt[:rank].T
 
 
@@ -143,7 +157,7 @@ def align_held_out(x: _HeldOut, y: _HeldOut) -> tuple[float, float, float]:
     nothing to the inner product, so that the result does not depend on the basis that units are given in.
     """
     sides, rests, norms = [], [], []
-    for item, basis in zip((x, y), aligned_bases(x.factor.T @ y.factor), strict=True):
+    for item, basis in zip((x, y), aligned_bases(x.factor, y.factor), strict=True):
         aligned = item.responses @ basis
         rest = math.hypot(float(np.linalg.norm(item.responses - aligned @ basis.T)), item.outside)
         norm = math.hypot(float(np.linalg.norm(aligned)), rest)

@@ -34,8 +34,10 @@ _WELL_CONDITIONED = 1e-7
 class Factor:
     """The record of one item.
 
-    ``matrix`` is F, of (n_stimuli or one less) x rank, and ``scale`` what it is to be multiplied by. `mean`
-    and `map` are kept for fitted alignments: ``(X - mean) @ map`` are other stimuli in F's coordinates.
+    ``matrix`` is F, of (n_stimuli or one less) x rank, and ``scale`` what it is to be multiplied by. `mean`,
+    `map` and `span` are kept for fitted alignments: ``(X - mean) @ map`` are other stimuli in F's
+    coordinates, and the columns of `span` an orthonormal basis of the directions of unit space that the data
+    have (None if that is all of it, or if what lies outside does not count).
     """
 
     label: str
@@ -47,8 +49,9 @@ class Factor:
     singular: FloatArray | None = None
     mean: FloatArray | None = None
     map: FloatArray | None = None
+    span: FloatArray | None = None
     held_out: FloatArray | None = None
-    held_out_outside: float = 0.0  # norm of the held-out responses outside of what the training data span
+    held_out_outside: float = 0.0  # norm of the held-out responses outside of `span`, over scale
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,13 +85,12 @@ class FactorPart(Part):
         found = Factor(label, factor, norm * reduced.size, factor.shape[1], len(factor), trapezoidal=True)
         if not self.keep_map:
             return found
-        return dataclasses.replace(
-            found, mean=reduced.mean, map=reduced.for_all_units(rotation / (norm * reduced.size))
-        )
+        span = reduced.for_all_units(rotation)
+        return dataclasses.replace(found, mean=reduced.mean, map=span / found.scale, span=_unless_all(span))
 
     def prepare_held_out(self, record: Factor, data: FloatArray, label: str) -> Factor:
         """Put other stimuli into the coordinates of F."""
-        return hold_out(record, data, keep_outside=True)
+        return hold_out(record, data)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,21 +122,22 @@ class SpectrumPart(Part):
             left, singular, right = np.linalg.svd(matrix, full_matrices=False)
         else:
             left, singular, _ = np.linalg.svd(lower_trapezoid(matrix), full_matrices=False)
-        tolerance = self.rank_tolerance
-        if tolerance is None:
-            tolerance = max(max(shape) * _EPS, noise / (norm * float(singular[0])))
+        rounding = max(max(shape) * _EPS, noise / (norm * float(singular[0])))
+        tolerance = rounding if self.rank_tolerance is None else self.rank_tolerance
         rank = int((singular > tolerance * singular[0]).sum())
-        left, singular = np.ascontiguousarray(left[:, :rank]), singular[:rank]
         scale = norm * reduced.size
-        found = Factor(label, left, scale, rank, len(left), singular=singular)
+        matrix = np.ascontiguousarray(left[:, :rank])
+        found = Factor(label, matrix, scale, rank, len(left), singular=singular[:rank])
         if not self.keep_map:
             return found
-        coordinates = reduced.for_all_units(right[:rank].T / (singular * scale))
-        return dataclasses.replace(found, mean=reduced.mean, map=coordinates)
+        # What a larger tolerance leaves out of the whitening counts nowhere: it is not outside of the data.
+        span = reduced.for_all_units(right[singular > min(tolerance, rounding) * singular[0]].T)
+        coordinates = reduced.for_all_units(right[:rank].T / (singular[:rank] * scale))
+        return dataclasses.replace(found, mean=reduced.mean, map=coordinates, span=_unless_all(span))
 
     def prepare_held_out(self, record: Factor, data: FloatArray, label: str) -> Factor:
         """Put other stimuli into the coordinates of the singular vectors."""
-        return hold_out(record, data, keep_outside=False)
+        return hold_out(record, data)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,18 +151,16 @@ class BasisPart(Part):
     def prepare(self, data: FloatArray, label: str) -> Factor:
         """Find the numerical rank of one item and a basis."""
         reduced = reduce_stimuli(data, self.center, label)
-        if self.keep_map:
-            # For other stimuli the shortest map counts, which does not depend on the basis of the units.
-            part = SpectrumPart(self.center, self.rank_tolerance, keep_map=True)
-            found = part.decompose(reduced, data.shape, label)
-            assert found.map is not None
-            root = math.sqrt(found.rank)
-            return dataclasses.replace(found, matrix=found.matrix / root, map=found.map / root)
         if self.rank_tolerance is None:
-            reduced, scale, noise = balance(reduced, data, self.center)
-            return self._orthonormal(reduced, scale, noise, data.shape, label)
-        scale = float(np.linalg.norm(reduced.matrix)) * reduced.size
-        return self._orthonormal(reduced, scale, 0.0, data.shape, label)
+            balanced, scale, noise = balance(reduced, data, self.center)
+        else:
+            balanced, scale, noise = reduced, float(np.linalg.norm(reduced.matrix)) * reduced.size, 0.0
+        found = self._orthonormal(balanced, scale, noise, data.shape, label)
+        if not self.keep_map:
+            return found
+        # For other stimuli the shortest map counts, which does not depend on the basis of the units.
+        weights = shortest_map(found.matrix.T @ reduced.matrix) / (found.rank * reduced.size)
+        return dataclasses.replace(found, mean=reduced.mean, map=reduced.for_all_units(weights))
 
     @property
     def streams(self) -> bool:
@@ -199,16 +200,39 @@ class BasisPart(Part):
 
     def prepare_held_out(self, record: Factor, data: FloatArray, label: str) -> Factor:
         """Put other stimuli into the coordinates of the basis."""
-        return hold_out(record, data, keep_outside=False)
+        return hold_out(record, data)
 
 
-def hold_out(record: Factor, data: FloatArray, keep_outside: bool) -> Factor:
+def hold_out(record: Factor, data: FloatArray) -> Factor:
     """Extend a record by other stimuli in its coordinates, and by the norm of what these leave out."""
     if record.map is None or record.mean is None:  # it serves the training data only
         return record
     centered = data - record.mean
     outside = 0.0
-    if keep_outside and record.rank < data.shape[1]:
-        rotation, _ = np.linalg.qr(record.map)
-        outside = float(np.linalg.norm(centered - (centered @ rotation) @ rotation.T)) / record.scale
-    return dataclasses.replace(record, held_out=centered @ record.map, held_out_outside=outside)
+    if record.span is not None:
+        outside = float(np.linalg.norm(outside_of(record.span, centered))) / record.scale
+    held_out = centered @ record.map
+    # What is as large as the item has served its purpose.
+    return dataclasses.replace(record, held_out=held_out, held_out_outside=outside, map=None, span=None)
+
+
+def outside_of(span: FloatArray, rows: FloatArray) -> FloatArray:
+    """Give what rows have outside of the span of orthonormal columns."""
+    return np.asarray(rows - (rows @ span) @ span.T)
+
+
+def _unless_all(span: FloatArray) -> FloatArray | None:
+    return span if span.shape[1] < len(span) else None
+
+
+def shortest_map(coordinates: FloatArray) -> FloatArray:
+    """Pseudo-inverse of a matrix (rank, n_units) of full rank whose columns may be of very different size.
+
+    With the largest columns first, the QR decomposition is accurate relative to each column (Cox & Higham,
+    Stability of Householder QR factorization for weighted least squares problems, 1998).
+    """
+    order = np.argsort(-np.linalg.norm(coordinates, axis=0), kind="stable")
+    rotation, upper, pivots = scipy.linalg.qr(coordinates.T[order], mode="economic", pivoting=True)
+    found = np.empty(coordinates.T.shape)
+    found[np.ix_(order, pivots)] = scipy.linalg.solve_triangular(upper, rotation.T).T
+    return found

@@ -13,6 +13,7 @@ from ._cores import WeightedSquares, Weighting
 from ._factors import Factor, SpectrumPart
 from ._subspaces import is_near, projector_distance, remark_full_rank
 from .base import Distance, Prepared, Product, Products, Tile, map_pairs
+from .subspace import SubspaceDistance
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,14 +71,19 @@ class GULP(Distance):
         self.name = "gulp" if self.penalty == 0.01 else f"gulp({self.penalty:g})"
         self._shrinkage = _Shrinkage(self.penalty)
         self._part = SpectrumPart()
+        # Without a penalty hat matrices are projectors on column spaces, to which weak units belong.
+        self._limit = SubspaceDistance("chordal") if self.penalty == 0 else None
 
     def products(self, held_out: bool = False) -> tuple[Product, ...]:
         """Declare the core product; see the base class."""
-        del held_out
+        if self._limit is not None:
+            return self._limit.products(held_out)
         return (WeightedSquares(self._part, self._shrinkage, self._shrinkage),)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Give squared distances of two blocks of items."""
+        if self._limit is not None:
+            return 2.0 * self._limit.pair(tile, products)
         left, right = ([self._hat(item[self._part]) for item in side] for side in tile.sides)
         own = [np.array([float(np.square(factors).sum()) for _, factors in side]) for side in (left, right)]
         total = own[0][:, None] + own[1]
@@ -88,9 +94,9 @@ class GULP(Distance):
 
     def remark(self, items: Sequence[Prepared]) -> str | None:
         """Remark on items that predict anything."""
-        if self.penalty > 0:
+        if self._limit is None:
             return None
-        return remark_full_rank(items, self._part, "without a penalty it predicts everything")
+        return remark_full_rank(items, self._limit.parts()[0], "without a penalty it predicts everything")
 
     def _hat(self, record: Factor) -> tuple[FloatArray, FloatArray]:
         return record.matrix, self._shrinkage.factors(record)

@@ -171,7 +171,8 @@ class Permutation(Distance):
     -----
     Williams, Kunz, Kornblith & Linderman, Generalized shape metrics on neural representations, NeurIPS 2021.
     With ``test`` of :func:`pairwise`, units are matched on the one set of stimuli and the distance is also
-    evaluated on the other, about the means of the first.
+    evaluated on the other, about the means of the first. Where the best matching is not unique, as for units
+    that are silent on the stimuli fitted to, that choice is arbitrary and the evaluation depends on it.
 
     Examples
     --------

@@ -12,23 +12,13 @@ from .. import _validate
 from .. import _validate_pairwise as check
 from .._validate import FloatArray
 from ..representation import UnitBlocks
-from ._cores import WeightedSquares, Weighting
-from ._factors import Factor, SpectrumPart
-from ._reduction import lower_trapezoid, reduce_blocks, reduce_stimuli, with_all_stimuli
-from ._subspaces import remark_full_rank
-from .base import Part, Prepared, Product, Products, Similarity, Tile, map_pairs
+from ._cores import squares_between
+from ._factors import BasisPart, FactorPart, shortest_map
+from ._reduction import balance, lower_trapezoid, reduce_blocks, reduce_stimuli, with_all_stimuli
+from ._subspaces import ranks_of, remark_full_rank
+from .base import Part, Prepared, Products, Similarity, Tile, map_pairs
 
 _SCORES = ("r2", "pearson")
-
-
-@dataclasses.dataclass(frozen=True)
-class _Singular(Weighting):
-    """Singular values, so that the weighted basis has the inner products of the responses."""
-
-    def weights(self, record: Factor) -> FloatArray:
-        """Give them; their root sum of squares is 1."""
-        assert record.singular is not None
-        return record.singular
 
 
 class LinearR2(Similarity):
@@ -63,20 +53,25 @@ class LinearR2(Similarity):
     def __init__(self, *, center: bool = True) -> None:
         self.center = check.as_flag(center, "center")
         self.name = "r2" if self.center else "r2(uncentered)"
-        self._part = SpectrumPart(self.center)
+        # As a predictor an item is its column space, to which weak units belong; as a target it is itself.
+        self._predictor, self._target = BasisPart(self.center), FactorPart(self.center)
 
-    def products(self, held_out: bool = False) -> tuple[Product, ...]:
-        """Declare the core product; see the base class."""
+    def parts(self, held_out: bool = False) -> tuple[Part, ...]:
+        """Declare what is needed of each item; see the base class."""
         del held_out
-        return (WeightedSquares(self._part, None, _Singular()),)
+        return (self._predictor, self._target)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Give the shares of two blocks of items."""
-        return np.asarray(np.minimum(products[self.products()[0]], 1.0))
+        del products
+        rows = [item[self._predictor] for item in tile.rows]
+        columns = [item[self._target] for item in tile.columns]
+        shares = squares_between(dataclasses.replace(tile, rows=rows, columns=columns))
+        return np.asarray(np.minimum(shares * ranks_of(tile.rows, self._predictor)[:, None], 1.0))
 
     def remark(self, items: Sequence[Prepared]) -> str | None:
         """Remark on items that predict anything."""
-        return remark_full_rank(items, self._part, "in sample it predicts everything")
+        return remark_full_rank(items, self._predictor, "in sample it predicts everything")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -113,7 +108,12 @@ class _RegressionPart(Part):
         centered = (data - mean) / size
         # Only inner products of stimuli matter to predictions.
         reduced = lower_trapezoid(centered) if centered.shape[1] > len(data) else centered
-        folds = self._folds(reduced, size)
+        design, rounding = reduced, 0.0
+        if self.penalty == 0 and centered.shape[1] < len(data):
+            balanced = balance(found, data, center=True)
+            design, rounding = with_all_stimuli(balanced.reduced.matrix), balanced.noise
+            reduced = centered[:, found.kept]
+        folds = self._folds(reduced, size, design, rounding)
         if not self.keep_units:
             return _Regression(label, folds, reduced, 0)
         noise = 8 * np.finfo(np.float64).eps * np.abs(data).max(axis=0) / size
@@ -131,27 +131,39 @@ class _RegressionPart(Part):
         check.require_folds(self.folds, blocks.shape[0], blocks.label)
         found = reduce_blocks(blocks, center=True)
         reduced = lower_trapezoid(with_all_stimuli(found.matrix))
-        return _Regression(blocks.label, self._folds(reduced, found.size), reduced, 0)
+        return _Regression(blocks.label, self._folds(reduced, found.size, reduced, 0.0), reduced, 0)
 
-    def _folds(self, data: FloatArray, size: float) -> tuple[tuple[FloatArray, FloatArray | None], ...]:
+    def _folds(
+        self, data: FloatArray, size: float, design: FloatArray, rounding: float
+    ) -> tuple[tuple[FloatArray, FloatArray | None], ...]:
         return tuple(
-            self._fold(data, test, self.penalty / size**2)
+            self._fold(data, test, self.penalty / size**2, design, rounding)
             for test in np.array_split(np.arange(len(data)), self.folds)
         )
 
     @staticmethod
-    def _fold(data: FloatArray, test: Any, penalty: float) -> tuple[FloatArray, FloatArray | None]:
-        """Give the map from all targets to predictions in one fold, as one matrix or two, the cheaper way."""
+    def _fold(
+        data: FloatArray, test: Any, penalty: float, design: FloatArray, rounding: float
+    ) -> tuple[FloatArray, FloatArray | None]:
+        """Give the map from all targets to predictions in one fold, as one matrix or two, the cheaper way.
+
+        The rank is that of `design`: the data or, without a penalty, the same with units of one scale, so
+        that weak ones count.
+        """
         n_stimuli = len(data)
         train = np.delete(np.arange(n_stimuli), test)
         mean = data[train].mean(axis=0)
-        u, s, vt = np.linalg.svd(data[train] - mean, full_matrices=False)
+        u, s, vt = np.linalg.svd(design[train] - design[train].mean(axis=0), full_matrices=False)
         # In units of all data: what the training stimuli vary by may be rounding.
-        rank = int((s > max(data.shape) * np.finfo(np.float64).eps * np.linalg.norm(data)).sum())
+        least = max(design.shape) * np.finfo(np.float64).eps * np.linalg.norm(design)
+        rank = int((s > max(float(least), rounding)).sum())
         u, s, vt = u[:, :rank], s[:rank], vt[:rank]
         # The last column and row add the mean of the training targets.
         left = np.ones((len(test), rank + 1))
-        left[:, :rank] = ((data[test] - mean) @ vt.T) * (s / (np.square(s) + penalty))
+        if penalty == 0:
+            left[:, :rank] = (data[test] - mean) @ shortest_map(u.T @ (data[train] - mean))
+        else:
+            left[:, :rank] = ((data[test] - mean) @ vt.T) * (s / (np.square(s) + penalty))
         right = np.zeros((rank + 1, n_stimuli))
         right[:rank, train] = u.T
         right[rank, train] = 1.0 / len(train)
@@ -175,7 +187,7 @@ class Ridge(Similarity):
     penalty : float, default 1.0
         Weight of the penalty, 0 or more, in squared units of X summed over stimuli: scale X, for example to
         unit variance, if representations differ in scale. 0 is ordinary regression, of minimal norm if that
-        is not unique.
+        is not unique; weak units then count as much as strong ones.
     folds : int, default 5
         Number of folds, from 2 to the number of stimuli (leave one out). Shuffle stimuli beforehand if their
         order carries meaning.

@@ -14,7 +14,7 @@ from .. import _validate_pairwise as check
 from .._threads import single_threaded_blas
 from .._validate import FloatArray
 from ._cores import HeldOutNorm, NuclearNorm, Weighting, aligned_bases
-from ._factors import BasisPart, Factor, FactorPart, SpectrumPart
+from ._factors import BasisPart, Factor, FactorPart, SpectrumPart, outside_of
 from .base import Distance, Part, Prepared, Product, Products, Tile
 
 _SCORES = ("angular", "euclidean")
@@ -30,19 +30,59 @@ class _PartialWhitening(Weighting):
 
     def weights(self, record: Factor) -> FloatArray:
         """Give the new singular values, of norm 1."""
-        assert record.singular is not None
-        size = math.sqrt(record.rank) if self.unit else record.scale
-        values = self.alpha * size * record.singular + (1.0 - self.alpha)
+        values = self._values(record)
         return np.asarray(values / np.linalg.norm(values))
+
+    def outside(self, record: Factor) -> float:
+        """Give the factor alpha, in the same units."""
+        return self.alpha * self._size(record) / float(np.linalg.norm(self._values(record)))
+
+    def _size(self, record: Factor) -> float:
+        return math.sqrt(record.rank) if self.unit else record.scale
+
+    def _values(self, record: Factor) -> FloatArray:
+        assert record.singular is not None
+        return np.asarray(self.alpha * self._size(record) * record.singular + (1.0 - self.alpha))
+
+
+class Outside(NamedTuple):
+    """What an alignment does to directions of unit space that the data fitted to do not have.
+
+    Attributes
+    ----------
+    span : ndarray of shape (n_units, rank) or None
+        Orthonormal columns: the directions that they do have. None if that is all of unit space, or if
+        others do not count.
+    factor : float
+        What others are multiplied by.
+    """
+
+    span: FloatArray | None
+    factor: float
 
 
 class Alignment(NamedTuple):
-    """Fitted alignment of two representations; see :meth:`ShapeMetric.fit`."""
+    """Fitted alignment of two representations; see :meth:`ShapeMetric.fit`.
+
+    Attributes
+    ----------
+    x_mean, y_mean : ndarray of shape (n_units,)
+        Means over the stimuli fitted to.
+    x_map, y_map : ndarray of shape (n_units, n_columns)
+        ``(X - x_mean) @ x_map`` and ``(Y - y_mean) @ y_map`` are aligned.
+    n_aligned : int
+        Leading columns that are matched to each other, best first. Of the others each is zero for X or for Y.
+    x_outside, y_outside : Outside
+        What happens to directions that the data fitted to do not have.
+    """
 
     x_mean: FloatArray
     y_mean: FloatArray
     x_map: FloatArray
     y_map: FloatArray
+    n_aligned: int
+    x_outside: Outside
+    y_outside: Outside
 
 
 class ShapeMetric(Distance):
@@ -68,10 +108,18 @@ class ShapeMetric(Distance):
     rank_tolerance : float, optional
         Singular values below this times the largest count as zero when whitening; by default
         ``max(n_stimuli, n_units) * eps``. For alpha = 0 units are brought to one scale first, unless a
-        tolerance is given, so that weak units count, down to the rounding of their means.
+        tolerance is given, so that weak units count, down to the rounding of their means. Whether a singular
+        value that lies at the tolerance counts is a matter of rounding.
 
     Notes
     -----
+    Held-out stimuli (``test`` of :func:`pairwise`, :meth:`transform`) are mapped as those of training were.
+    Directions of unit space that the training data do not have, as where there are more units than training
+    stimuli, are multiplied by alpha, as ``alpha I + (1 - alpha) (X'X)^(-1/2)`` with the pseudo-inverse says.
+    These, and directions without a partner in the other representation, count in the norms and not in the
+    inner product: which rotation aligns them is arbitrary. Distances are then continuous in alpha and do not
+    depend on the basis of units.
+
     Williams, Kunz, Kornblith & Linderman, Generalized shape metrics on neural representations, NeurIPS 2021.
     Where there are more units than stimuli, all representations are linear maps of each other and alpha = 0
     gives 0: a warning says so.
@@ -182,8 +230,9 @@ class ShapeMetric(Distance):
         Returns
         -------
         Alignment
-            Means (n_units,) and maps (n_units, rank): ``(X - x_mean) @ x_map`` and ``(Y - y_mean) @ y_map``
-            are aligned. Directions that the data do not span are mapped to zero.
+            Means and maps. ``(X - x_mean) @ x_map`` and ``(Y - y_mean) @ y_map`` are aligned, and their
+            distance is that of the metric. Leading columns are matched; then come directions of X that have
+            no partner in Y, where Y has zeros, then those of Y.
         """
         X, Y = (
             _validate.as_float_matrix(check.as_responses(data, name), name)
@@ -194,12 +243,26 @@ class ShapeMetric(Distance):
             part, weighting = self._part(True), self._weighting()
             x, y = part.prepare(X, "X"), part.prepare(Y, "Y")
             weights = [np.ones(r.rank) if weighting is None else weighting.weights(r) for r in (x, y)]
-            core = (x.matrix * weights[0]).T @ (y.matrix * weights[1])
-            maps = [
-                record.scale * (record.map * weight) @ basis
-                for record, weight, basis in zip((x, y), weights, aligned_bases(core), strict=True)
+            bases = aligned_bases(x.matrix * weights[0], y.matrix * weights[1])
+            matched, single = [], []
+            for record, weight, basis in zip((x, y), weights, bases, strict=True):
+                whitening = record.scale * record.map * weight
+                complement = np.linalg.qr(basis, mode="complete")[0][:, basis.shape[1] :]
+                matched.append(whitening @ basis)
+                single.append(whitening @ complement)
+            outside = [
+                Outside(record.span, self.alpha if weighting is None else weighting.outside(record))
+                for record in (x, y)
             ]
-        return Alignment(x.mean, y.mean, *maps)
+        gaps = [np.zeros((len(single[i]), single[1 - i].shape[1])) for i in (0, 1)]
+        return Alignment(
+            x.mean,
+            y.mean,
+            np.hstack([matched[0], single[0], gaps[0]]),
+            np.hstack([matched[1], gaps[1], single[1]]),
+            matched[0].shape[1],
+            *outside,
+        )
 
     def transform(self, alignment: Alignment, X: Any, Y: Any) -> tuple[FloatArray, FloatArray]:
         """Apply a fitted alignment, also to other stimuli.
@@ -213,22 +276,37 @@ class ShapeMetric(Distance):
 
         Returns
         -------
-        X_aligned, Y_aligned : ndarray of shape (n_stimuli, rank)
-            Both in common coordinates.
+        X_aligned, Y_aligned : ndarray of shape (n_stimuli, n_columns)
+            Both in common coordinates; their distance (the angle or the Frobenius norm of their difference)
+            is that which :func:`pairwise` gives with ``test``. Where a representation has directions that the
+            data fitted to do not have, what lies there follows, one column for each of its units, as it
+            counts in the norm; the other representation has zeros there.
         """
-        aligned = []
-        for name, data, mean, matrix in (
-            ("X", X, alignment.x_mean, alignment.x_map),
-            ("Y", Y, alignment.y_mean, alignment.y_map),
-        ):
+        rows = []
+        for name, data, mean in (("X", X, alignment.x_mean), ("Y", Y, alignment.y_mean)):
             array = _validate.as_float_matrix(data, name)
             check.require_same_units(len(mean), array.shape[1], name)
-            aligned.append((array - mean) @ matrix)
-        return aligned[0], aligned[1]
+            rows.append(array - mean)
+        inside = [rows[0] @ alignment.x_map, rows[1] @ alignment.y_map]
+        outside: list[list[FloatArray]] = [[], []]
+        for i, found in enumerate((alignment.x_outside, alignment.y_outside)):
+            if found.span is not None and found.factor > 0:
+                rest = found.factor * outside_of(found.span, rows[i])
+                outside[i].append(rest)
+                outside[1 - i].append(np.zeros((len(rows[1 - i]), rest.shape[1])))
+        first, second = (np.hstack([a, *rest]) for a, rest in zip(inside, outside, strict=True))
+        return first, second
 
     def align(self, X: Any, Y: Any) -> tuple[FloatArray, FloatArray]:
-        """Fit to two representations and give both in common coordinates; see :meth:`fit`."""
-        return self.transform(self.fit(X, Y), X, Y)
+        """Fit to two representations and give both in common coordinates; see :meth:`fit`.
+
+        The distance of the two arrays is that of the metric.
+        """
+        alignment = self.fit(X, Y)
+        # Without columns for directions that these data do not have.
+        return self.transform(
+            alignment._replace(x_outside=Outside(None, 0.0), y_outside=Outside(None, 0.0)), X, Y
+        )
 
 
 class Procrustes(ShapeMetric):

@@ -91,6 +91,9 @@ class AligningMetric(Estimator):
         Returns
         -------
         tX, tY : ndarray of shape (n_samples, max(n_neurons))
+            On the samples fitted to, their distance is that of the metric. On others it is their score, but
+            for columns that both have without being aligned there (see `n_aligned_` of
+            :class:`LinearMetric`), which count in norms only.
 
         Raises
         ------

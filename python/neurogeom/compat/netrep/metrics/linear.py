@@ -10,7 +10,7 @@ from .... import _validate_pairwise as check
 from ...._threads import single_threaded_blas
 from ...._validate import FloatArray
 from ....metrics._cores import aligned_bases
-from ....metrics._factors import SpectrumPart
+from ....metrics._factors import BasisPart, SpectrumPart, outside_of
 from ....metrics._reduction import reduce_stimuli
 from ....metrics.base import Metric
 from ....metrics.shape import ShapeMetric
@@ -67,8 +67,9 @@ class LinearMetric(AligningMetric):
       variance, padding too, count as one of variance 1 each, and Euclidean scores for alpha < 1 depend on
       padding [their count].
     - On test data, directions that the training data do not determine (more neurons than training samples)
-      contribute to norms only. There, their basis is whatever LAPACK returns and the score changes when
-      neurons are rotated [their score].
+      contribute to norms only, and what the training data do not span at all is multiplied by alpha. There,
+      their basis is whatever LAPACK returns, the score changes when neurons are rotated, and it jumps at
+      alpha = 1 [their score].
     - Small angles are right to rounding; there, arccos cuts off what lies below 1e-8 [arccos].
     - Arithmetic is in float64, also for float32 data [not brought back].
     - NaN, infinity and representations that do not vary (there: NaN and a RuntimeWarning) raise a ValueError
@@ -172,7 +173,7 @@ class LinearMetric(AligningMetric):
     def _determined_rotations(self, X: FloatArray, Y: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
         """Rotations whose first columns the data determine, from a core of the smaller size of the data."""
         (left, left_basis), (right, right_basis) = _compact(X), _compact(Y)
-        u, v = aligned_bases(left.T @ right)
+        u, v = aligned_bases(left, right)
         self.n_aligned_ = u.shape[1]
         return _completed(left_basis @ u, n), _completed(right_basis @ v, n).T
 
@@ -190,15 +191,22 @@ class LinearMetric(AligningMetric):
         return Whitened(mean, centered @ whitening, whitening)
 
     def _whitening(self, data: FloatArray, name: str) -> FloatArray:
-        """Partial whitening of the directions that the data have, zero on others."""
+        """Partial whitening of the directions that the data have; others are multiplied by alpha."""
+        if self.alpha == 0:
+            basis = BasisPart(self.center_columns, keep_map=True).prepare(data, name)
+            assert basis.map is not None
+            return padded(basis.scale * basis.map, data.shape[1])
         found = SpectrumPart(self.center_columns, keep_map=True).prepare(data, name)
         assert found.singular is not None
         assert found.map is not None
         singular = found.scale * found.singular
         target = self.alpha * singular + (1.0 - self.alpha)
-        target *= np.linalg.norm(singular) / np.linalg.norm(target)
+        gain = float(np.linalg.norm(singular) / np.linalg.norm(target))
         vectors = found.map * singular
-        return np.asarray((vectors * (target / singular)) @ vectors.T)
+        whitening = gain * (vectors * (target / singular)) @ vectors.T
+        if found.span is not None:
+            whitening += gain * self.alpha * outside_of(found.span, np.eye(data.shape[1]))
+        return np.asarray(whitening)
 
     def _apply(self, centered: FloatArray, side: int) -> FloatArray:
         return centered @ (self.Wx_, self.Wy_)[side]
