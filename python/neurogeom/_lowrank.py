@@ -137,7 +137,6 @@ def search(
     """
     rows = np.ascontiguousarray(rows)
     n, dims = rows.shape
-    ends: list[tuple[float, FloatArray]]
     threads = resolve_threads(n_threads)
 
     def descend(starts: list[FloatArray], decrease: float) -> list[tuple[float, FloatArray]]:
@@ -159,23 +158,34 @@ def search(
         cost, basis = min(first_round[k], key=_cost)
         found.append(_record(rows, basis, cost, 1, n_restarts))
 
-    picked = pick_rank(found) if rank is None else rank
-    doubtful = (1 + 2 * RANK_TOLERANCE) * min(record.correlation for record in found)
-    for k in range(1, picked + 1):
-        if k < picked and (rank is not None or found[k].correlation > doubtful):
-            continue
-        coarse, ends, n_starts = first_round[k], [], n_restarts
+    def search_well(k: int) -> RankRecord:
+        ends: list[tuple[float, FloatArray]] = []
+        coarse, n_starts = first_round[k], n_restarts
         while True:
             near = min(coarse + ends, key=_cost)[0] * (1 + _NEAR)
             ends += descend([basis for cost, basis in coarse if cost <= near], _FINE)
             cost, basis = min(ends, key=_cost)
             n_found = sum(other <= cost * (1 + _SAME) for other, _ in ends)
             if n_starts >= (_LEAST_STARTS if n_found >= _TIMES_FOUND else _MOST_STARTS):
-                break
+                return _record(rows, basis, cost, n_found, n_starts)
             coarse = round_of_starts(k, n_starts)
             n_starts += n_restarts
-        found[k] = _record(rows, basis, cost, n_found, n_starts)
-    return found
+
+    # To search a rank well can change its correlation, and so which rank is picked.
+    left = set(range(1, len(found)))
+    while True:
+        picked = pick_rank(found) if rank is None else rank
+        doubtful = (1 + 2 * RANK_TOLERANCE) * min(record.correlation for record in found)
+        now = {
+            k
+            for k in left
+            if k == picked or (rank is None and k < picked and found[k].correlation <= doubtful)
+        }
+        if not now:
+            return found
+        for k in sorted(now):
+            found[k] = search_well(k)
+        left -= now
 
 
 def _cost(end: tuple[float, FloatArray]) -> float:
