@@ -15,7 +15,7 @@ from .. import _validate
 from .. import _validate_pairwise as check
 from .._threads import single_threaded_blas
 from .._validate import FloatArray
-from .base import Distance, Part, Product, Products, Tile, map_threads
+from .base import Distance, Part, Product, Products, Tile, inner_products, map_threads
 
 _SCORES = ("angular", "euclidean")
 # One minus a similarity below this is taken from the difference of the matched units instead.
@@ -116,7 +116,7 @@ def match_units(x: FloatArray, y: FloatArray) -> Matched:
     This is the best permutation after silent units are added to the smaller item: they take the units of the
     larger one that are left over.
     """
-    core = x.T @ y
+    core = inner_products(x, y)
     rows, columns = linear_sum_assignment(core, maximize=True)
     if 1 - core[rows, columns].sum() < _AMBIGUOUS:
         width = max(core.shape)

@@ -109,6 +109,8 @@ class Worker:
         except (TypeError, ValueError) as error:  # what is wrong with the data stays wrong with them
             return {**header, "error": str(error)}, {}, None
         header["records"], arrays = encode_prepared(sweep.metrics, prepared, sweep.held_out)
+        # Tiles get what the store gives back, also where it has just been made.
+        prepared = decode_prepared(sweep.metrics, header["records"], arrays, sweep.held_out)
         header["remarks"] = {m.name: text for m in sweep.metrics if (text := m.remark([prepared]))}
         return header, arrays, prepared
 
@@ -188,11 +190,14 @@ class Worker:
         rows, columns = (
             sweep.numbers(side, block) for side, block in zip(("rows", "columns"), key, strict=True)
         )
+        numbers = list(dict.fromkeys([*rows, *columns]))
+        # One object an item, also on the diagonal: metrics may compute an item with itself in another way.
+        records = dict(zip(numbers, self._records(numbers, from_inputs), strict=True))
         with single_threaded_blas():
             return pair_tile(
                 sweep.metrics,
-                self._records(rows, from_inputs),
-                self._records(columns, from_inputs),
+                [records[number] for number in rows],
+                [records[number] for number in columns],
                 self.grid.where(key),
                 self.n_threads,
                 sweep.held_out,
