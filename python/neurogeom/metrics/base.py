@@ -174,6 +174,14 @@ class Metric:
         """Turn values of `pair` into what users see, entry by entry."""
         return values
 
+    def size(self, tile: Tile) -> FloatArray | float:
+        """Give the size of finished values of pairs, up to a factor: what their rounding is relative to.
+
+        1 for measures without units; those in the units of the responses give another.
+        """
+        del tile
+        return 1.0
+
     def remark(self, items: Sequence[Prepared]) -> str | None:
         """Say what users should know about these items, as the text of a warning."""
         del items

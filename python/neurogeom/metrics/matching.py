@@ -225,6 +225,13 @@ class Permutation(Distance):
             return np.asarray(2.0 * np.arcsin(np.sqrt(np.clip(values, 0.0, 2.0) / 2.0)))
         return np.sqrt(values)
 
+    def size(self, tile: Tile) -> FloatArray | float:
+        """Give the larger norm of each pair for distances in the units of the responses."""
+        if self.score == "angular":
+            return 1.0
+        norms = ([item[self._part()].fitted.norm for item in side] for side in tile.sides)
+        return np.asarray(np.maximum.outer(*norms))
+
     def fit(self, X: Any, Y: Any) -> Matching:
         """Find the matching of the units of two representations.
 

@@ -114,7 +114,8 @@ def plan(
         For capacity jobs: which numbers of a result to keep; all by default.
     null : int, default 0
         For pairs: also compare with the stimuli of the second item permuted, so many times, and keep mean and
-        standard deviation of these values and the p-value (1 + those at least as alike) / (1 + `null`).
+        standard deviation of these values and the p-value (1 + those at least as alike) / (1 + `null`);
+        values that agree to 1e-10 of the measure's size are equally alike.
     rng : None, int, SeedSequence or Generator, default 0
         Source of the permutations.
     tile : int or "auto", default "auto"
