@@ -107,6 +107,30 @@ def lost(path: Any, error: Exception) -> SweepError:
     return SweepError(f"{path} is damaged ({error}): restore it, or plan anew in another store")
 
 
+def require_file(is_there: bool, name: str, path: Any) -> None:
+    """Refuse a store that has lost a file that nothing can make again."""
+    if not is_there:
+        raise SweepError(
+            f"{path}/{name} is missing, as in a copy that is not complete: restore it, or plan anew in "
+            "another store"
+        )
+
+
+def require_note(is_there: bool, kind: str, number: int, path: Any) -> None:
+    """Refuse an item without the note that was written when it was prepared."""
+    if not is_there:
+        raise SweepError(f"the note of the {kind} of item {number} is missing in {path}")
+
+
+def require_items_before(found: int, expected: int, name: str, path: Any) -> None:
+    """Refuse lists of items that do not follow each other."""
+    if found != expected:
+        raise SweepError(
+            f"{path}/{name} goes on from item {expected}, but the lists before it name {found} items: "
+            "restore the lists of one store"
+        )
+
+
 def require_same_shape(found: Sequence[int], expected: Sequence[int], label: str, path: str) -> None:
     """Refuse a file whose matrix has another shape than it was planned with."""
     if list(found) != list(expected):

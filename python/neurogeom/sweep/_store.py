@@ -55,7 +55,7 @@ class Store:
     """Reads and writes the files of one sweep; knows nothing of what they mean."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        zarr = require_zarr()
+        require_zarr()
         self.path = check.as_path(path, "store")
         check.require_store((self.path / "zarr.json").is_file(), self.path)
         attributes = read_json(self.path / "zarr.json").get("attributes", {})
@@ -65,8 +65,9 @@ class Store:
         self.plan: dict[str, Any] = content["plan"]
         self.costs: dict[str, Any] = content["costs"]
         check.require_untouched_plan(plan_hash(self.plan) == content["plan_sha256"], self.path)
+        self.require("values/zarr.json")
         read_json(self.path / "values" / "zarr.json")  # whose damage Zarr would not name
-        self._array = zarr.open_array(str(self.path / "values"), mode="r")
+        self._array = self._open_values("r")
         self.chunk_shape: tuple[int, ...] = self._array.chunks
         self._encoder = _Encoder(self.chunk_shape)
 
@@ -107,19 +108,59 @@ class Store:
 
     def item_lists(self) -> list[list[dict[str, Any]]]:
         """The items of the plan and of each extension."""
-        names = sorted(name for name in names_in(self.path / "items") if name.endswith(".json"))
-        return [read_items(self.path / "items" / name) for name in names]
+        names = (name.removesuffix(".json") for name in names_in(self.path / "items"))
+        count = 1 + max((int(name) for name in names if name.isdigit()), default=0)
+        found: list[list[dict[str, Any]]] = []
+        for number in range(count):
+            self.require(_list_name(number))
+            items, first = read_items(self.path / _list_name(number))
+            before = sum(map(len, found))
+            if first is not None:
+                check.require_items_before(before, first, _list_name(number), self.path)
+            found.append(items)
+        return found
 
     def append_items(
         self, items: Sequence[Mapping[str, Any]], inputs: Mapping[int, AnyArray], shape: tuple[int, ...]
     ) -> None:
-        """Add the items of an extension; the list of items, written last, is the commit."""
+        """Add the items of an extension; the list of items is the commit."""
         for number, array in inputs.items():
             write_input(self.path, number, array)
-        array = require_zarr().open_array(str(self.path / "values"), mode="r+")
-        array.resize((array.shape[0], *shape))
-        count = len(self.item_lists())
-        write_items(self.path / "items" / f"{count:04d}.json", items)
+        lists = self.item_lists()
+        write_items(self.path / _list_name(len(lists)), items, sum(map(len, lists)))
+        self.grow(shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Entries along each side of the values."""
+        return tuple(self._array.shape[1:])
+
+    def grow(self, shape: tuple[int, ...]) -> None:
+        """Make room for so many entries."""
+        array = self._open_values("r+")
+        array.resize((array.shape[0], *map(max, array.shape[1:], shape)))
+        self._array = self._open_values("r")
+
+    def _open_values(self, mode: str) -> Any:
+        return require_zarr().open_array(str(self.path / "values"), mode=mode)
+
+    def require_room(self, shape: tuple[int, ...], lists: int) -> None:
+        """See to it that the values are those of the items: as large as `shape`, that of their blocks.
+
+        A list of items is written before room is made for its values.
+        """
+        if any(map(int.__lt__, self.shape, shape)):
+            self._array = self._open_values("r")  # an extension has been made meanwhile
+        if any(map(int.__gt__, self.shape, shape)):
+            self.require_list(len(self.item_lists()) > lists, lists)
+
+    def require_list(self, is_there: bool, number: int) -> None:
+        """Refuse a store that has lost a list of items."""
+        check.require_file(is_there, _list_name(number), self.path)
+
+    def require(self, name: str) -> None:
+        """Refuse a store that has lost a file that nothing can make again."""
+        check.require_file((self.path / name).is_file(), name, self.path)
 
     # ---- prepared items
 
@@ -268,17 +309,21 @@ class _Encoder:
             return bytes(self._encoded.pop(name).to_bytes())
 
 
-def write_items(path: Path, items: Sequence[Mapping[str, Any]]) -> None:
-    """Write a list of items with its hash."""
-    write_json(path, {"sha256": plan_hash({"items": items}), "items": list(items)})
+def write_items(path: Path, items: Sequence[Mapping[str, Any]], first: int = 0) -> None:
+    """Write a list of items with its hash and the number of its first one."""
+    write_json(path, {"sha256": plan_hash({"items": items}), "first": first, "items": list(items)})
 
 
-def read_items(path: Path) -> list[dict[str, Any]]:
-    """Read a list of items, which nobody may have changed."""
+def read_items(path: Path) -> tuple[list[dict[str, Any]], int | None]:
+    """Read a list of items, which nobody may have changed, and the number of the first, unknown to 0.1.0."""
     content = read_json(path)
     found: list[dict[str, Any]] = content["items"]
     check.require_untouched_items(plan_hash({"items": found}) == content["sha256"], path)
-    return found
+    return found, content.get("first")
+
+
+def _list_name(number: int) -> str:
+    return f"items/{number:04d}.json"
 
 
 def name_of(key: TileKey) -> str:

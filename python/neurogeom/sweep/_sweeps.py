@@ -76,9 +76,22 @@ class CapacitySweep:
 Sweep = PairSweep | CapacitySweep
 
 
-def load_sweep(store: Store) -> Sweep:
-    """Make what the plan of a store says."""
-    return sweep_of(store.plan, store.item_lists(), store.arguments())
+def load_sweep(store: Store, *, is_extended: bool = False) -> Sweep:
+    """Make what the plan of a store says; refuse a store that has lost a list of items.
+
+    That the last list is missing shows in what there is of its items: in room for values, unless the store
+    `is_extended` and gets this list, and in tiles and prepared items. These are read first, as another
+    process may extend the store.
+    """
+    tiles, prepared = store.finished_tiles(), store.prepared_items()
+    lists = store.item_lists()
+    sweep = sweep_of(store.plan, lists, store.arguments())
+    sides = (sweep.grid.rows, sweep.grid.columns) if sweep.grid.columns else (sweep.grid.rows,)
+    known = all(k < len(side) for key in tiles for k, side in zip(key, sides, strict=True))
+    store.require_list(known and all(k < len(sweep.items) for k in prepared), len(lists))
+    if not is_extended:
+        store.require_room(sweep.grid.shape, len(lists))
+    return sweep
 
 
 def sweep_of(

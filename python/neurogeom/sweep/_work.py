@@ -40,6 +40,10 @@ class Worker:
         self.store = Store(path)
         self.sweep = load_sweep(self.store)
         check.require_same_version(self.store.plan["version"], VERSION, self.store.path)
+        if (
+            self.store.shape != self.sweep.grid.shape
+        ):  # an extension was interrupted after its list was written
+            self.store.grow(self.sweep.grid.shape)
         self.n_threads = n_threads
         self.attempts = Attempts(self.store.path)
         self.journal = Journal(self.store.path / "journal")
