@@ -64,6 +64,12 @@ def require_store(there: bool, path: Any) -> None:
         raise FileNotFoundError(f"{path} is no sweep: make one with neurogeom.sweep.plan(..., store=...)")
 
 
+def require_zarr_3(found: str) -> None:
+    """Refuse an older Zarr, which has another interface and other files."""
+    if int(found.split(".")[0]) < 3:
+        raise ImportError(f"a sweep's store needs Zarr 3, which needs Python 3.11: this is Zarr {found}")
+
+
 def require_schema(found: Any, expected: int, path: Any) -> None:
     """Refuse stores of another layout."""
     if found != expected:

@@ -156,7 +156,8 @@ def plan(
     >>> ng.sweep.open(store)["cka"].shape
     (6, 6)
     """
-    require_zarr()
+    if store is not None:
+        require_zarr()
     limits = Limits(
         check.as_bytes(max_ram, "max_ram"),
         _validate.as_count(max_files, "max_files"),

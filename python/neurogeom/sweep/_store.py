@@ -47,8 +47,10 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, ValueError, KeyError, 
 
 
 def require_zarr() -> Any:
-    """Import zarr, or say how to install it."""
-    return require_extra("zarr", "store", "a sweep's store")
+    """Import Zarr 3, or say how to install it."""
+    zarr = require_extra("zarr", "store", "a sweep's store")
+    check.require_zarr_3(zarr.__version__)
+    return zarr
 
 
 class Store:

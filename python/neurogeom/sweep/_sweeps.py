@@ -54,10 +54,10 @@ class CapacitySweep:
         self,
         key: TileKey,
         read: Callable[[int], Item],
-        report: Callable[[int, dict[str, str]], None],
+        report: Callable[[str, int, dict[str, str]], None],
         n_threads: int,
     ) -> FloatArray:
-        """Compute the jobs of a tile, (field, job); those whose data do not allow it are NaN and reported."""
+        """Compute the jobs of a tile, (field, job); reports errors and remarks by number of job."""
         start, stop = self.grid.rows[key[0]]
         values = np.full((len(self.fields), stop - start), np.nan)
         item: tuple[int, Any] = (-1, None)
@@ -66,10 +66,15 @@ class CapacitySweep:
             seed = self.jobs.seeds[place]
             if item[0] != number:
                 item = (number, read(number))
+            name = f"{self.items[number]['name']}, seed {seed}"
             try:
-                values[:, column] = self.jobs.run(item[1], seed, self.fields, n_threads)
+                values[:, column], reason, remark = self.jobs.run(item[1], seed, self.fields, n_threads)
             except (TypeError, ValueError) as error:
-                report(job, {"name": f"{self.items[number]['name']}, seed {seed}", "error": str(error)})
+                reason, remark = str(error), ""
+            if reason:
+                report("errors", job, {"name": name, "error": reason})
+            if remark:
+                report("remarks", job, {self.jobs.name: f"{name}: {remark}"})
         return values
 
 

@@ -187,7 +187,7 @@ class Worker:
             return self.sweep.compute(
                 key,
                 lambda number: self._open(number)[0],
-                lambda job, note: self.store.write_note("errors", job, note),
+                (lambda *_: None) if from_inputs else self.store.write_note,
                 self.n_threads,
             )
         sweep = self.sweep
