@@ -149,10 +149,10 @@ def require_same_content(same: bool, label: str, path: str) -> None:
         raise SweepError(f"{label}: {path} is damaged: its content is not what was planned with")
 
 
-def require_unchanged(same: bool, name: str, path: str, was_prepared: bool) -> None:
+def require_unchanged(same: bool, name: str, path: str, was_read: bool) -> None:
     """Refuse an input that changed after the plan."""
     if not same:
-        then = "it was prepared" if was_prepared else "the plan"
+        then = "it was first read" if was_read else "the plan"
         raise SweepError(
             f"{name!r} changed since {then}: {path} is gone, or has another size, time or content. Restore "
             "it, or plan anew in another store"

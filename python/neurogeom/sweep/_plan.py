@@ -96,8 +96,10 @@ def plan(
     Parameters
     ----------
     items : path, pattern, or sequence or mapping of items
-        What :func:`neurogeom.io.open_items` or :func:`neurogeom.pairwise` take. Files stay where they are,
-        and must not change; arrays in memory are written to the store.
+        What :func:`neurogeom.io.open_items` or :func:`neurogeom.pairwise` take. Files stay where they are
+        and must not change: the plan keeps their size and time of change, and each run refuses others; the
+        content is not read by the plan but counts as it is when a run first reads it, and another one is
+        refused from then on. Arrays in memory are written to the store.
     metric : str, metric, "package.module:Class", CapacityJobs, or list of metrics
         What to compute. Workers make metrics again from the arguments of their constructors, so that lambdas
         and classes of a script or notebook are refused.

@@ -7,7 +7,8 @@
     items/0000.json       the items of the plan and, one file each, of extensions
     errors/  remarks/     what users should know about single items or jobs
     inputs/000012.npy     items that were given as arrays in memory
-    prepared/000012.npz   what the metrics need of an item (pairs only)
+    prepared/000012.npz   what the metrics need of an item (pairs only), and the hash of its content
+    contents/             the same hash, for capacity jobs
     values/               Zarr array (field, row, column) or (field, job); one chunk a tile
     failures/  attempts/  tiles and items that could not be computed, and tries under way
     journal/              who computed what, when, with how much time and memory
@@ -27,6 +28,7 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -210,6 +212,14 @@ class Store:
         except _DAMAGED as error:
             raise check.damaged(f"the prepared item {number}", self.path, error) from error
 
+    def content(self, number: int, key: str = "sha256") -> str | None:
+        """Give the hash of what was in the file of an item when it was first read, if it was."""
+        header = self.read_header(number)
+        if header is None:
+            with suppress(FileNotFoundError):
+                header = read_json(self.path / "contents" / f"{number:06d}.json")
+        return None if header is None else header.get(key)
+
     def remove_prepared(self, number: int) -> None:
         """Forget a prepared item."""
         self._prepared_path(number).unlink(missing_ok=True)
@@ -217,7 +227,7 @@ class Store:
     # ---- what users should know
 
     def write_note(self, kind: str, number: int, content: Mapping[str, Any]) -> None:
-        """Keep an error ("errors") or a remark ("remarks") about an item or job."""
+        """Keep an error ("errors"), a remark ("remarks") or the content ("contents") of an item or job."""
         write_json(self.path / kind / f"{number:06d}.json", dict(content))
 
     def notes(self, kind: str) -> dict[int, dict[str, Any]]:

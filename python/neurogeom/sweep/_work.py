@@ -8,6 +8,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from .. import _validate_sweep as check
@@ -48,6 +49,7 @@ class Worker:
         self.attempts = Attempts(self.store.path)
         self.journal = Journal(self.store.path / "journal")
         self.memory = PeakMemory()
+        self._contents: dict[int, str] = {}  # hashes of items that were read
         self._cache = _Cache(int(self.store.costs["cache_bytes"]))
 
     # ---- items
@@ -129,8 +131,19 @@ class Worker:
         )
 
     def _open(self, number: int) -> tuple[Item, str]:
+        """Give an item, and the hash of its content: that of the first time, or it is refused."""
         entry = self.sweep.items[number]
-        return open_described(entry, f"items[{number}] ({entry['name']!r})", self.store.path)
+        item, digest = open_described(entry, f"items[{number}] ({entry['name']!r})", self.store.path)
+        if number not in self._contents:
+            known = self.store.content(number)
+            if known is None and "sha256" not in entry and isinstance(self.sweep, CapacitySweep):
+                with suppress(OSError):  # where a store cannot be written to, it is only verified
+                    self.store.write_note("contents", number, {"sha256": digest})
+            self._contents[number] = known or digest
+        check.require_unchanged(
+            digest == self._contents[number], entry["name"], entry["location"]["path"], True
+        )
+        return item, digest
 
     def _pairs(self) -> PairSweep:
         assert isinstance(self.sweep, PairSweep)
