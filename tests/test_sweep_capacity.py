@@ -65,10 +65,11 @@ def test_values(kind, tile, tmp_path):
 def test_all_single_numbers_are_fields_by_default(kind):
     result = KINDS[kind][0](ng.manifolds(ITEMS["layer 0"], LABELS), rng=0, **KINDS[kind][1])
     numbers = {
-        field.name
-        for field in dataclasses.fields(result)
-        if isinstance(getattr(result, field.name), (int, float, np.number))
-        and not isinstance(getattr(result, field.name), bool)
+        name
+        for name in dir(result)
+        if not name.startswith("_")
+        and isinstance(getattr(result, name), (int, float, np.number))
+        and not isinstance(getattr(result, name), bool)
     }
     assert set(jobs_of(kind).available_fields()) == numbers
     assert {"mean_capacity", "capacity"} & numbers
@@ -326,6 +327,19 @@ def test_unconverged_solutions_do_not_warn(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ss.finished(tmp_path / "s", ITEMS, jobs_of(seeds=[0]))
+
+
+def test_a_store_of_fewer_fields_is_taken_up(tmp_path, monkeypatch):
+    """All fields are those that a version has: one that has more goes on with what was planned."""
+    known = CapacityJobs.available_fields
+    monkeypatch.setattr(CapacityJobs, "available_fields", lambda self: known(self)[:4])
+    ss.quick_plan(ITEMS, jobs_of(), store=tmp_path / "s")
+    monkeypatch.undo()
+    ss.quick_plan(ITEMS, jobs_of(), store=tmp_path / "s")
+    ng.sweep.run(tmp_path / "s")
+    assert list(ng.sweep.open(tmp_path / "s").fields) == known(jobs_of())[:4]
+    with pytest.raises(ng.sweep.SweepError, match="holds another plan: fields differ"):
+        ss.quick_plan(ITEMS, jobs_of(), store=tmp_path / "s", fields=["mean_capacity"])
 
 
 # ---- jobs that warn

@@ -101,8 +101,11 @@ class CapacityJobs:
 
     def available_fields(self) -> list[str]:
         """Single numbers of a result, which can be fields."""
-        fields = dataclasses.fields(_KINDS[self.kind][1])
-        return [field.name for field in fields if field.type in ("float", "int")]
+        result = _KINDS[self.kind][1]
+        types = {field.name: field.type for field in dataclasses.fields(result)}
+        for name, found in inspect.getmembers(result, lambda member: isinstance(member, property)):
+            types[name] = found.fget.__annotations__["return"]
+        return [name for name, kind in types.items() if kind in ("float", "int")]
 
     def run(
         self, item: Item, seed: int, fields: Sequence[str], n_threads: int

@@ -204,6 +204,8 @@ def plan(
     input_bytes = sum(_input_bytes(item) for item in rows + (columns or []))
     if path is not None and path.exists():
         check.require_free((path / "zarr.json").is_file(), path)
+        if fields is None:
+            content.pop("fields", None)  # of all fields, those that there were when the store was made
         return _taken_up(Store(path), content, described, edge)
     with draft(path, {**content, "tile": 1}, arguments, described, inputs) as folder:
         measured = calibrate(folder)
