@@ -13,7 +13,7 @@ import sweep_stores as ss
 
 pytest.importorskip("zarr")
 
-from neurogeom.sweep import _capacity_jobs
+from neurogeom.sweep import _calibrate, _capacity_jobs, _plan
 from neurogeom.sweep._capacity_jobs import CapacityJobs
 
 LABELS = np.array(["cat", "dog", "owl"] * 4)
@@ -355,6 +355,14 @@ def test_a_dead_layer_is_named_with_its_reason(tmp_path):
     assert all("centre is zero" in entry["error"] for entry in status.errors.values())
     table = ng.sweep.open(tmp_path / "s")
     assert np.isnan(table["mean_capacity"]).tolist() == [name == "dead" for name in table.names]
+
+
+def test_a_plan_names_a_dead_layer_that_it_measured(monkeypatch):
+    monkeypatch.setattr(_plan, "calibrate", _calibrate.measure)
+    with pytest.warns(
+        UserWarning, match=r"1 of the items .* no result .*'dead'\): .*centre is zero"
+    ):
+        ng.sweep.plan({"dead": np.zeros((12, 25)), **ITEMS}, jobs_of())
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -16,6 +16,7 @@ import sweep_stores as ss
 from neurogeom import _validate
 from neurogeom._validate_sweep import as_bytes
 from neurogeom.metrics import Metric
+from neurogeom.sweep import _calibrate, _plan
 
 pytest.importorskip("zarr")
 
@@ -396,9 +397,11 @@ def hide_zarr(monkeypatch, version=None):
 
 def test_a_plan_without_store_needs_no_zarr(monkeypatch):
     hide_zarr(monkeypatch)
-    assert ss.quick_plan(ss.stack(3), ["cka", "ridge"]).n_units == 9
+    monkeypatch.setattr(_plan, "calibrate", _calibrate.measure)
+    monkeypatch.setattr(_calibrate, "_PAIRING", 0.01)
+    assert ng.sweep.plan(ss.stack(3), ["cka", "ridge"]).n_units == 9
     jobs = ng.sweep.CapacityJobs(np.repeat([0, 1], 6), n_samples=10)
-    assert ss.quick_plan(ss.stack(3), jobs).n_units == 3
+    assert ng.sweep.plan(ss.stack(3), jobs).n_units == 3
 
 
 @pytest.mark.parametrize(
