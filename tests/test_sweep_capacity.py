@@ -359,9 +359,7 @@ def test_a_dead_layer_is_named_with_its_reason(tmp_path):
 
 def test_a_plan_names_a_dead_layer_that_it_measured(monkeypatch):
     monkeypatch.setattr(_plan, "calibrate", _calibrate.measure)
-    with pytest.warns(
-        UserWarning, match=r"1 of the items .* no result .*'dead'\): .*centre is zero"
-    ):
+    with pytest.warns(UserWarning, match=r"1 of the items .* no result .*'dead'\): .*centre is zero"):
         ng.sweep.plan({"dead": np.zeros((12, 25)), **ITEMS}, jobs_of())
 
 
