@@ -135,7 +135,9 @@ class Worker:
         entry = self.sweep.items[number]
         item, digest = open_described(entry, f"items[{number}] ({entry['name']!r})", self.store.path)
         if number not in self._contents:
-            known = self.store.content(number)
+            known = None
+            with suppress(check.SweepError):  # of a damaged record, which is named where it is read
+                known = self.store.content(number)
             if known is None and "sha256" not in entry and isinstance(self.sweep, CapacitySweep):
                 with suppress(OSError):  # where a store cannot be written to, it is only verified
                     self.store.write_note("contents", number, {"sha256": digest})
