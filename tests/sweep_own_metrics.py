@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import neurogeom as ng
 import numpy as np
 from neurogeom.metrics import Metric, Similarity
@@ -58,6 +60,25 @@ class Sometimes(MeanProduct):
 
     def prepare(self, data, label):
         return data.mean(axis=1) if data.shape[1] < 9 else np.full(len(data), np.nan)
+
+
+class Crossed(Metric):
+    """The bits, as a checksum, of a product that is written as users do; of every `step`-th unit."""
+
+    name = "crossed"
+    symmetric = False
+    diagonal = None
+
+    def __init__(self, step=1):
+        self.step = step
+
+    def prepare(self, data, label):
+        return data[:, :: self.step]
+
+    def pair(self, tile, products):
+        left, right = ([item[self] for item in side] for side in tile.sides)
+        values = np.array([[float(zlib.crc32((x.T @ y).tobytes())) for y in right] for x in left])
+        return np.where(tile.where, values, np.nan)
 
 
 class Outer:

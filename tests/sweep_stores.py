@@ -83,10 +83,9 @@ def chunks(store):
 @contextlib.contextmanager
 def nothing_left(folder):
     """Expect that a folder, and the one for temporary files, have the same files afterwards."""
-    before = sorted(Path(folder).rglob("*")), _drafts()
-    yield
-    assert (sorted(Path(folder).rglob("*")), _drafts()) == before
-
-
-def _drafts():
-    return sorted(Path(tempfile.gettempdir()).glob("neurogeom-plan-*"))
+    before = sorted(Path(folder).rglob("*"))
+    # One of its own: other processes that plan have drafts in the common one.
+    with tempfile.TemporaryDirectory() as drafts, mock.patch.object(tempfile, "tempdir", drafts):
+        yield
+        assert list(Path(drafts).iterdir()) == []
+    assert sorted(Path(folder).rglob("*")) == before

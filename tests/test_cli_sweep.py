@@ -250,7 +250,7 @@ def test_failures_are_told_and_tried_again(run, stores, monkeypatch, planned):
     assert "6 failed; tile 0-0 failed 3 times, last: RuntimeError: not in the mood" in errors
     assert errors.endswith(f"neurogeom sweep run {store} --retry-failed\n")
     code, out, _ = run("status", store)
-    assert code == 0
+    assert code == 3
     shown = fields_of(out)
     assert shown["tiles"] == ["0 of 6 done, 0 left, 6 failed"]
     assert shown["failed 0-2"] == ["3 tries, last: RuntimeError: not in the mood"]
@@ -275,7 +275,7 @@ def test_failures_are_told_and_tried_again(run, stores, monkeypatch, planned):
 def test_status_as_json_is_that_of_the_api(run, stores):
     store = stores / "pairs.zarr"
     code, out, _ = run("status", store, "--json")
-    assert code == 0
+    assert code == 3, "tiles are left"
     fresh = json.loads(out)
     assert (fresh["done"], fresh["left"], fresh["prepared"], fresh["workers"]) == (0, 6, 0, [])
     run("run", store)
@@ -297,8 +297,21 @@ def test_status_of_items_without_result(run, quick, monkeypatch, tmp_path):
     code, _, errors = run("run", store)
     assert code == 0
     assert "warning: 1 of the items have no result (NaN)" in errors
-    (text,) = fields_of(run("status", store)[1])["no result"]
+    code, out, _ = run("status", store)
+    assert code == 0
+    (text,) = fields_of(out)["no result"]
     assert text.startswith("net3: ")
+    for command in (["run"], ["status"], ["work"]):
+        code, out, errors = run(*command, store, "--strict")
+        assert code == 4
+        assert "15 of 15" in out, "what else it says is said first"
+        assert "error: 1 without result because of their data, such as 'net3'" in errors
+
+
+def test_strict_is_content_where_all_have_results(run, stores):
+    assert run("status", stores / "pairs.zarr", "--strict")[0] == 3
+    for command in ("run", "work", "status"):
+        assert run(command, stores / "pairs.zarr", "--strict")[0] == 0
 
 
 def test_status_warns_of_mixed_hardware(run, stores):

@@ -163,6 +163,7 @@ FLOORS = [
         "_threads",
         "_progress",
         "_results",
+        "_nulls",
         "_isa",
     },
     {

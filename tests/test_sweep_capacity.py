@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import warnings
 
 import neurogeom as ng
@@ -12,6 +13,7 @@ import sweep_stores as ss
 
 pytest.importorskip("zarr")
 
+from neurogeom.sweep import _calibrate, _capacity_jobs, _plan
 from neurogeom.sweep._capacity_jobs import CapacityJobs
 
 LABELS = np.array(["cat", "dog", "owl"] * 4)
@@ -63,10 +65,11 @@ def test_values(kind, tile, tmp_path):
 def test_all_single_numbers_are_fields_by_default(kind):
     result = KINDS[kind][0](ng.manifolds(ITEMS["layer 0"], LABELS), rng=0, **KINDS[kind][1])
     numbers = {
-        field.name
-        for field in dataclasses.fields(result)
-        if isinstance(getattr(result, field.name), (int, float, np.number))
-        and not isinstance(getattr(result, field.name), bool)
+        name
+        for name in dir(result)
+        if not name.startswith("_")
+        and isinstance(getattr(result, name), (int, float, np.number))
+        and not isinstance(getattr(result, name), bool)
     }
     assert set(jobs_of(kind).available_fields()) == numbers
     assert {"mean_capacity", "capacity"} & numbers
@@ -324,3 +327,67 @@ def test_unconverged_solutions_do_not_warn(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ss.finished(tmp_path / "s", ITEMS, jobs_of(seeds=[0]))
+
+
+def test_a_store_of_fewer_fields_is_taken_up(tmp_path, monkeypatch):
+    """All fields are those that a version has: one that has more goes on with what was planned."""
+    known = CapacityJobs.available_fields
+    monkeypatch.setattr(CapacityJobs, "available_fields", lambda self: known(self)[:4])
+    ss.quick_plan(ITEMS, jobs_of(), store=tmp_path / "s")
+    monkeypatch.undo()
+    ss.quick_plan(ITEMS, jobs_of(), store=tmp_path / "s")
+    ng.sweep.run(tmp_path / "s")
+    assert list(ng.sweep.open(tmp_path / "s").fields) == known(jobs_of())[:4]
+    with pytest.raises(ng.sweep.SweepError, match="holds another plan: fields differ"):
+        ss.quick_plan(ITEMS, jobs_of(), store=tmp_path / "s", fields=["mean_capacity"])
+
+
+# ---- jobs that warn
+
+
+def test_a_dead_layer_is_named_with_its_reason(tmp_path):
+    """It has no result, which the warning, the status and the values say; its neighbours have theirs."""
+    items = {**ITEMS, "dead": np.zeros((12, 25))}
+    ss.quick_plan(items, jobs_of(), store=tmp_path / "s", tile=3)
+    with pytest.warns(UserWarning, match=r"2 of the jobs have no result .*'dead, seed 0': .*centre is zero"):
+        status = ng.sweep.run(tmp_path / "s")
+    assert [entry["name"] for entry in status.errors.values()] == ["dead, seed 0", "dead, seed 7"]
+    assert all("centre is zero" in entry["error"] for entry in status.errors.values())
+    table = ng.sweep.open(tmp_path / "s")
+    assert np.isnan(table["mean_capacity"]).tolist() == [name == "dead" for name in table.names]
+
+
+def test_a_plan_names_a_dead_layer_that_it_measured(monkeypatch):
+    monkeypatch.setattr(_plan, "calibrate", _calibrate.measure)
+    with pytest.warns(UserWarning, match=r"1 of the items .* no result .*'dead'\): .*centre is zero"):
+        ng.sweep.plan({"dead": np.zeros((12, 25)), **ITEMS}, jobs_of())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("value", [np.nan, np.inf, 2.0])
+def test_what_jobs_warn_of_is_kept_under_their_names(kind, value, tmp_path, monkeypatch):
+    """Of those without a result as an error, of others as a remark; as few fields as were asked for."""
+    function, result, name = _capacity_jobs._KINDS[kind]
+
+    def warning(clouds, **options):
+        found = function(clouds, **options)
+        if clouds.n_features == 21:
+            warnings.warn("solved in part", ng.ConvergenceWarning, stacklevel=1)
+            return dataclasses.replace(found, **{name: value})
+        return found
+
+    warning.__signature__ = inspect.signature(function)
+    monkeypatch.setitem(_capacity_jobs._KINDS, kind, (warning, result, name))
+    fields = ["n_features"]
+    jobs = jobs_of(kind, seeds=[7])
+    ss.quick_plan(ITEMS, jobs, store=tmp_path / "s", fields=fields)
+    with pytest.warns(UserWarning, match="layer 1, seed 7'?: solved in part") as caught:
+        status = ng.sweep.run(tmp_path / "s")
+    assert len(caught) == 1
+    if value == 2:
+        assert dict(status.remarks) == {1: {jobs.name: "layer 1, seed 7: solved in part"}}
+        assert not status.errors
+    else:
+        assert dict(status.errors) == {1: {"name": "layer 1, seed 7", "error": "solved in part"}}
+        assert not status.remarks
+    assert ng.sweep.open(tmp_path / "s").values.tolist() == [[20.0, 21.0, 22.0, 23.0]]

@@ -84,12 +84,52 @@ def test_changed_input_after_preparation(tmp_path, change):
         su.assert_same_bits(ng.sweep.open(files.store), expected)
         assert ng.sweep.verify(files.store).is_sound
         return
-    text = rf"'area3' changed since it was prepared: {re.escape(str(files.file(3)))}"
+    text = rf"'area3' changed since it was first read: {re.escape(str(files.file(3)))}"
     for call in (ng.sweep.run, ng.sweep.work, ng.sweep.verify):
         with pytest.raises(ng.sweep.SweepError, match=text):
             call(files.store)
     assert su.chunks(files.store) == before
     assert np.isfinite(ng.sweep.open(files.store).values[0, 4])  # what is there can be read
+
+
+JOBS = ng.sweep.CapacityJobs(np.repeat(["a", "b", "c"], 4), n_samples=20)
+
+
+@pytest.mark.parametrize("options", [{"null": 3}, {"metric": JOBS, "tile": 1}], ids=["null", "capacity"])
+def test_content_is_that_of_the_first_reading(tmp_path, options):
+    """Size and time of change are put back: the plan has not read the file, a run that has sees it."""
+    files = Files(tmp_path, **options)
+
+    def change():
+        stat = files.file(3).stat()
+        change_content(files.file(3))
+        os.utime(files.file(3), ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+    change()
+    items = [np.load(files.file(k)) for k in range(6)]
+    assert ng.sweep.run(files.store).is_complete
+    if "null" in options:
+        found = ng.sweep.open(files.store).values
+        assert found.tobytes() == ng.pairwise(items, "procrustes").values.tobytes()
+    assert ng.sweep.verify(files.store).is_sound
+    change()
+    for path in (files.store / "values/c").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    text = rf"'area3' changed since it was first read: {re.escape(str(files.file(3)))}"
+    for call in (ng.sweep.run, ng.sweep.work):
+        with pytest.raises(ng.sweep.SweepError, match=text):
+            call(files.store)
+
+
+def test_a_capacity_item_that_was_only_touched_goes_on(tmp_path):
+    files = Files(tmp_path, JOBS, tile=1)
+    ng.sweep.run(files.store)
+    change_time(files.file(3))
+    assert ng.sweep.run(files.store).is_complete
+    change_content(files.file(3))
+    with pytest.raises(ng.sweep.SweepError, match="'area3' changed since it was first read"):
+        ng.sweep.run(files.store)
 
 
 def test_changed_test_data_are_refused(tmp_path):

@@ -12,9 +12,14 @@ import pairwise_util as pu
 import pytest
 import sweep_own_metrics as own
 import sweep_stores as ss
+from neurogeom._threads import single_threaded_blas
+from neurogeom.metrics.base import Tile, evaluate, prepare_item
+from neurogeom.representation import as_items
 from neurogeom.sweep import _codec, _metric_specs
 
 pytest.importorskip("zarr")
+
+from neurogeom.sweep._work import Worker
 
 ITEMS = pu.items_of((6, 4, 9, 5, 7, 3, 8))
 EQUAL_WIDTHS = pu.items_of((5, 5, 5, 5, 5))
@@ -68,6 +73,66 @@ WITH_ARRAYS = {
 def test_every_metric(name, tmp_path):
     found = ss.finished(tmp_path / "s", ITEMS, name, tile=3)
     ss.assert_same_bits(found, ng.pairwise(ITEMS, name))
+
+
+# Numbers of units at which one or another BLAS kernel rounds X'X otherwise than X' times a copy of X.
+ODD_ITEMS = pu.items_of((5, 9, 17, 7), 20)
+
+
+def placed(prepared, metric, held_out, offset):
+    """A prepared item whose arrays begin so many bytes behind a line of the cache."""
+    arrays, moved = {}, {}
+    records = [_codec.encode(record, f"{k}", arrays) for k, record in enumerate(prepared.values())]
+    for name, array in arrays.items():
+        raw = np.empty(array.nbytes + 192, np.uint8)
+        start = -raw.ctypes.data % 128 + offset
+        moved[name] = raw[start : start + array.nbytes].view(array.dtype)
+        moved[name] = moved[name].reshape(array.shape, order="F" if array.flags.fnc else "C")
+        moved[name][...] = array
+    return {key: _codec.decode(record, moved) for key, record in zip(prepared, records, strict=True)}
+
+
+@pytest.mark.parametrize("name", [*pu.METRICS, *WITH_OPTIONS])
+def test_a_pair_does_not_depend_on_its_place_in_memory(name):
+    """Nor on whether an item meets itself or a copy of itself, for which BLAS has two algorithms."""
+    metric = WITH_OPTIONS.get(name) or pu.metric_of(name)
+    held_out = metric.has_held_out
+    items = as_items(ODD_ITEMS, "items")
+    tests = as_items(held_out_of(ODD_ITEMS), "test") if held_out else [None] * len(ODD_ITEMS)
+    where = np.ones((len(ODD_ITEMS), len(ODD_ITEMS)), dtype=bool)
+    with single_threaded_blas():
+        known = [prepare_item([metric], *pair) for pair in zip(items, tests, strict=True)]
+        expected = evaluate([metric], Tile(known, known, where, 1), held_out)
+        for left, right in [(8, 8), (0, 8), (16, 0), (32, 16), (64, 32), (0, 0)]:
+            rows, columns = ([placed(item, metric, held_out, at) for item in known] for at in (left, right))
+            for side in (rows, columns):
+                found = evaluate([metric], Tile(rows, side, where, 1), held_out)
+                assert [values.tobytes() for values in found] == [values.tobytes() for values in expected]
+
+
+@pytest.mark.parametrize("metric", [own.Crossed(), "pwcca"])
+def test_an_item_with_itself_has_the_same_bits_however_it_was_got(metric, tmp_path):
+    """On the diagonal NumPy sees one matrix twice: from memory, from the store, and computed anew."""
+    metrics = [metric, "ridge"]  # which has the diagonal computed
+    found = ss.finished(tmp_path / "s", ODD_ITEMS, metrics, tile=3)
+    assert ng.sweep.verify(tmp_path / "s").is_sound
+    worker = Worker(tmp_path / "s", 1)
+    worker._cache = type(worker._cache)(0)  # nothing stays in memory
+    for key in worker.grid.tiles():
+        stored = worker.store.read_tile(key)
+        computed = worker.compute(key)
+        assert stored[tuple(map(slice, computed.shape))].tobytes() == computed.tobytes()
+    ss.assert_same_bits(found, ng.pairwise(ODD_ITEMS, metrics))
+
+
+def test_what_was_just_prepared_is_laid_out_as_what_is_read(tmp_path):
+    metric = own.Crossed(step=2)
+    ss.quick_plan(ITEMS, metric, store=tmp_path / "s", tile=3)
+    worker = Worker(tmp_path / "s", 1)
+    made, read = (next(iter(worker.prepare(0).values())) for _ in range(2))
+    assert made.shape == read.shape == (20, 3)
+    assert made.strides == read.strides == (24, 8)
+    assert made.tobytes() == read.tobytes() == ITEMS[0][:, ::2].tobytes()
 
 
 @pytest.mark.parametrize("name", WITH_OPTIONS)

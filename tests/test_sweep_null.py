@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
+import warnings
 
 import neurogeom as ng
 import numpy as np
 import pytest
+import scipy.spatial
+import scipy.stats
 import sweep_own_metrics as own
 import sweep_stores as ss
 
 pytest.importorskip("zarr")
 
+from neurogeom._nulls import reaches
 from neurogeom.sweep import _store
 from neurogeom.sweep._pairs import Permutations
 
@@ -36,7 +41,8 @@ def brute_force(items, metrics, count, key, columns=None):
     found = {}
     for name, result in known.items():
         draws = np.array(null[name])
-        alike = draws >= result.values if result.is_similarity else draws <= result.values
+        sign = 1 if result.is_similarity else -1
+        alike = sign * draws >= sign * result.values - 1e-10
         sd = draws.std(axis=0, ddof=1) if count > 1 else np.full(result.shape, np.nan)
         found[name] = draws.mean(axis=0), sd, (1 + alike.sum(axis=0)) / (1 + count)
     return found
@@ -217,3 +223,99 @@ def test_bad_counts(value, error):
 def test_bad_rng(value, error):
     with pytest.raises(error, match="rng"):
         ng.sweep.plan(ITEMS, null=2, rng=value)
+
+
+# ---- ties: all orders of six stimuli, against values that are told apart exactly
+
+ORDERS = np.array(list(itertools.permutations(range(6))))
+CATEGORIES = np.repeat([[0.0, 1.0], [2.0, -1.0]], 3, axis=0)  # two of three stimuli each, in two units
+FEATURES = np.random.default_rng(4).normal(size=(6, 4))
+
+
+def of_all_orders(tmp_path, monkeypatch, items, metrics):
+    """A sweep whose null is every order of the second item's stimuli once."""
+    monkeypatch.setattr(Permutations, "order", lambda self, count, item, draw: ORDERS[draw])
+    return ss.finished(tmp_path / "s", items, metrics, null=len(ORDERS))
+
+
+def split_values(value):
+    """The observed and all other values of a measure that depends on which stimuli share a category only."""
+    splits = [s for s in itertools.combinations(range(6), 3) if 0 in s]
+    return np.array([value([*s, *sorted(set(range(6)) - set(s))]) for s in splits])
+
+
+def pearson_by_definition(order):
+    model, data = (scipy.spatial.distance.pdist(x) for x in (CATEGORIES, FEATURES[order]))
+    return scipy.stats.pearsonr(model, data).statistic
+
+
+def r2_by_definition(order):
+    y = FEATURES[order] - FEATURES.mean(axis=0)
+    means = np.repeat([y[:3].mean(axis=0), y[3:].mean(axis=0)], 3, axis=0)
+    return np.square(means).sum() / np.square(y).sum()
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_orders_within_categories_are_ties(reverse, tmp_path, monkeypatch):
+    """10 ways to share stimuli out, each by 72 orders: no p-value can be below 72 / 720."""
+    items = [CATEGORIES, FEATURES]
+    metrics = [ng.RSA("euclidean", "pearson"), "r2", ng.Procrustes(score="euclidean"), "procrustes", "cka"]
+    found = of_all_orders(tmp_path, monkeypatch, items[::-1] if reverse else items, metrics)
+    for result in found.values():
+        draws = (721 * result.p_value[0, 1] - 1) / 72
+        assert draws >= 1
+        assert draws == pytest.approx(round(draws), abs=1e-9), result.metric
+    for name, value in (("rsa-euclidean-pearson", pearson_by_definition), ("r2", r2_by_definition)):
+        values = split_values(value)
+        assert np.diff(np.sort(values)).min() > 1e-4, "which are all different"
+        reached = int((values >= values[0] - 1e-9).sum())
+        at = (1, 0) if reverse and name == "r2" else (0, 1)
+        assert found[name].p_value[at] == (1 + 72 * reached) / 721
+
+
+def test_ranks_that_tie(tmp_path, monkeypatch):
+    """Spearman's correlation with the 0-or-2 distances of two units, in integers."""
+    two_units = np.random.default_rng(2).normal(size=(6, 2))
+    sides = np.sign(two_units[:, 0] - two_units[:, 1])
+    pairs = np.array(list(itertools.combinations(range(6), 2)))
+    ranks = scipy.stats.rankdata(scipy.spatial.distance.pdist(FEATURES, "correlation")).astype(int)
+    apart = sides[ORDERS][:, pairs]
+    sums = (apart[..., 0] != apart[..., 1]) @ ranks  # rises with the correlation
+    found = of_all_orders(tmp_path, monkeypatch, [two_units, FEATURES], "rsa")
+    assert found.p_value[0, 1] == (1 + (sums >= sums[0]).sum()) / 721
+
+
+@pytest.mark.parametrize("scale", [1e-13, 1.0, 1e13])
+@pytest.mark.parametrize(
+    "metric",
+    [ng.Procrustes(score="euclidean"), ng.metrics.Bures(), ng.metrics.Permutation(score="euclidean")],
+)
+def test_units_of_the_responses_do_not_matter(metric, scale, tmp_path):
+    found, known = (
+        ss.finished(tmp_path / f"{k}", [item * s for item in ITEMS], metric, null=19)
+        for k, s in enumerate((scale, 1.0))
+    )
+    np.testing.assert_array_equal(found.p_value, known.p_value)
+    assert len(np.unique(known.p_value[np.triu_indices(5, 1)])) > 1
+
+
+@pytest.mark.parametrize("metric", [ng.Procrustes(score="euclidean"), "cca", "grassmann", "chordal"])
+def test_distances_that_are_zero_in_any_order_are_ties(metric, tmp_path):
+    """Three stimuli at equal distances; all of stimulus space: rounding alone would decide."""
+    corners = np.eye(3) @ np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that they span all of stimulus space
+        found = ss.finished(tmp_path / "s", [corners, corners[:, ::-1] + 1.0], metric, null=30)
+    assert found.p_value[0, 1] == 1
+
+
+# ---- the helper
+
+
+def test_what_reaches():
+    draws = np.array([0.3 - 1e-12, 0.3 - 1e-9, 0.3 + 1e-12, np.nan, -1.0, 0.4])
+    assert reaches(draws, 0.3).tolist() == [True, False, True, False, False, True]
+    assert reaches(-draws, -0.3).tolist() == [True, True, True, False, True, False]
+    assert reaches(1e-20 * draws, 0.3e-20, 1e-20).tolist() == [True, False, True, False, False, True]
+    assert reaches(1e20 * draws, 0.3e20).tolist() == [True, False, True, False, False, True]
+    assert reaches(np.array([-1e-17, 1e-17]), 2e-17).all(), "noise about zero, of a measure of size one"

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import sys
+import types
 
 import neurogeom as ng
 import numpy as np
 import pytest
 import sweep_own_metrics as own
 import sweep_stores as ss
+from neurogeom import _validate
 from neurogeom._validate_sweep import as_bytes
 from neurogeom.metrics import Metric
+from neurogeom.sweep import _calibrate, _plan
 
 pytest.importorskip("zarr")
 
@@ -381,3 +385,36 @@ def test_bad_values(name, value, error, tmp_path, monkeypatch):
 )
 def test_bytes(value, known):
     assert as_bytes(value, "max_ram") == known
+
+
+# ---- without Zarr
+
+
+def hide_zarr(monkeypatch, version=None):
+    """Have no Zarr, or one of this version."""
+    monkeypatch.setitem(sys.modules, "zarr", version and types.SimpleNamespace(__version__=version))
+
+
+def test_a_plan_without_store_needs_no_zarr(monkeypatch):
+    hide_zarr(monkeypatch)
+    monkeypatch.setattr(_plan, "calibrate", _calibrate.measure)
+    monkeypatch.setattr(_calibrate, "_PAIRING", 0.01)
+    assert ng.sweep.plan(ss.stack(3), ["cka", "ridge"]).n_units == 9
+    jobs = ng.sweep.CapacityJobs(np.repeat([0, 1], 6), n_samples=10)
+    assert ng.sweep.plan(ss.stack(3), jobs).n_units == 3
+
+
+@pytest.mark.parametrize(
+    ("version", "python", "text"),
+    [
+        (None, (3, 12, 1), r"a sweep's store needs zarr: pip install 'neurogeom\[store\]'"),
+        (None, (3, 10, 13), r"a sweep's store needs Zarr 3, which needs Python 3.11: this is 3.10"),
+        ("2.18.3", (3, 10, 13), r"needs Zarr 3, which needs Python 3.11: this is Zarr 2.18.3"),
+    ],
+)
+def test_what_a_store_needs(version, python, text, monkeypatch, tmp_path):
+    hide_zarr(monkeypatch, version)
+    monkeypatch.setattr(_validate, "sys", types.SimpleNamespace(version_info=python))
+    with pytest.raises(ImportError, match=text):
+        ss.quick_plan(ss.stack(3), store=tmp_path / "s")
+    assert not (tmp_path / "s").exists()

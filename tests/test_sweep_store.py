@@ -8,6 +8,7 @@ import os
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import neurogeom as ng
 import numpy as np
@@ -320,3 +321,135 @@ def test_files_of_other_names_do_not_disturb(store):
     assert ng.sweep.status(store).done == 5
     ng.sweep.extend(store, DATA[:1] * 2, names=["h"])
     assert ng.sweep.run(store).is_complete
+
+
+# ---- stores that have lost files
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory):
+    """The first four items, and two extensions of which the last has not been run."""
+    store = tmp_path_factory.mktemp("sweeps") / "s"
+    ss.finished(store, DATA[:4], METRICS, tile=3)
+    ng.sweep.extend(store, DATA[4:6])
+    ng.sweep.run(store)
+    ng.sweep.extend(store, DATA[6:])
+    return store
+
+
+OPENED = {
+    "open": ng.sweep.open,
+    "status": ng.sweep.status,
+    "verify": ng.sweep.verify,
+    "run": ng.sweep.run,
+    "work": ng.sweep.work,
+    "extend": lambda store: ng.sweep.extend(store, DATA[:1], names=["new"]),
+    "plan": lambda store: ss.quick_plan(DATA[:4], METRICS, store=store, tile=3),
+}
+
+
+@pytest.mark.parametrize("use", OPENED)
+@pytest.mark.parametrize(
+    "name", ["items/0000.json", "items/0001.json", "items/0002.json", "values/zarr.json"]
+)
+def test_a_lost_file_is_named(use, name, extended, tmp_path):
+    """Wherever a store is opened, be it the first, the last, or a list in the middle."""
+    store = shutil.copytree(extended, tmp_path / "s")
+    (store / name).unlink()
+    if use == "extend" and name == "items/0002.json":
+        # Nothing was computed of its items: as if the extension had been interrupted.
+        assert ng.sweep.extend(store, DATA[6:]).n_items == 7
+        assert ng.sweep.run(store).is_complete
+        return
+    with pytest.raises(ng.sweep.SweepError, match=rf"{name} is missing, as in a copy that is not complete"):
+        OPENED[use](store)
+
+
+@pytest.mark.parametrize("what", ["values", "prepared"])
+def test_a_lost_list_of_items_shows_in_what_was_computed_of_them(what, extended, tmp_path):
+    store = shutil.copytree(extended, tmp_path / "s")
+    ng.sweep.run(store)
+    (store / "items/0002.json").unlink()
+    if what == "values":
+        shutil.rmtree(store / "prepared")
+    else:
+        shutil.rmtree(store / "values/c")
+    with pytest.raises(ng.sweep.SweepError, match=r"items/0002.json is missing"):
+        ng.sweep.extend(store, DATA[6:])
+
+
+def test_the_only_list_of_a_plain_sweep(store):
+    (store / "items/0000.json").unlink()
+    for use in OPENED.values():
+        with pytest.raises(ng.sweep.SweepError, match=r"items/0000.json is missing"):
+            use(store)
+
+
+def test_lists_of_another_store(extended, tmp_path):
+    store = shutil.copytree(extended, tmp_path / "s")
+    shutil.copyfile(store / "items/0002.json", store / "items/0001.json")
+    with pytest.raises(ng.sweep.SweepError, match=r"0001.json goes on from item 6, but .* name 4 items"):
+        ng.sweep.open(store)
+
+
+@pytest.mark.parametrize("after", ["the list", "the room"])
+def test_an_interrupted_extension_goes_on(after, extended, tmp_path, monkeypatch):
+    """Before the list there is nothing; after it the items are there, also where there is no room yet."""
+    store = shutil.copytree(extended, tmp_path / "s")
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_store.Store, "grow" if after == "the room" else "append_items", stop)
+    with pytest.raises(KeyboardInterrupt):
+        ng.sweep.extend(store, DATA[:4], names=[*"hijk"])
+    monkeypatch.undo()
+    if after == "the list":
+        assert ng.sweep.status(store).n_items == 7
+        ng.sweep.extend(store, DATA[:4], names=[*"hijk"])
+    assert ng.sweep.status(store).n_items == 11
+    assert np.isnan(ng.sweep.open(store)["cka"].values[6:, 0]).all()
+    ng.sweep.run(store)
+    known = ng.pairwise([*DATA, *DATA[:4]], METRICS, names=[*map(str, range(7)), *"hijk"])
+    ss.assert_same_bits(ng.sweep.open(store), known)
+
+
+def test_lost_inputs_are_named_before_work_begins(store):
+    (store / "inputs/000005.npy").unlink()
+    for use in (ng.sweep.run, ng.sweep.work, ng.sweep.verify):
+        with pytest.raises(ng.sweep.SweepError, match=r"inputs/000005.npy is missing"):
+            use(store)
+
+
+def test_lost_notes(tmp_path):
+    """Of an item without result nothing else is lost with the note, and verify finds that it is."""
+    items = [*DATA[:3], np.ones((12, 3)), DATA[4]]
+    ss.quick_plan(items, "cka", store=tmp_path / "s", tile=2)
+    with pytest.warns(UserWarning, match="does not vary"):
+        ng.sweep.run(tmp_path / "s")
+    known = ng.sweep.open(tmp_path / "s")
+    shutil.rmtree(tmp_path / "s/errors")
+    ss.assert_same_bits(ng.sweep.open(tmp_path / "s"), known)
+    found = ng.sweep.verify(tmp_path / "s", sample=0, repair=True)
+    assert list(found.damaged) == ["item 3"]
+    assert "the note of the error of item 3 is missing" in found.damaged["item 3"]
+    with pytest.warns(UserWarning, match="does not vary"):
+        assert list(ng.sweep.run(tmp_path / "s").errors) == [3]
+
+
+def test_a_store_of_0_1_0(tmp_path):
+    """Planned, extended twice and run in part by 0.1.0: it opens, runs on, can be extended and verified."""
+    shutil.unpack_archive(Path(__file__).with_name("sweep_of_0_1_0.zip"), tmp_path / "s")
+    data = [np.round(np.random.default_rng(k).normal(size=(6, 2)), 2) for k in range(5)]
+    known = ng.pairwise(data, "cka").values
+    before = ng.sweep.open(tmp_path / "s").values
+    np.testing.assert_allclose(before[:3, :3], known[:3, :3], rtol=1e-12)
+    assert np.isnan(before[3, :3]).all()
+    assert ng.sweep.run(tmp_path / "s").is_complete
+    ng.sweep.extend(tmp_path / "s", data[4:])
+    assert ng.sweep.run(tmp_path / "s").n_items == 5
+    np.testing.assert_allclose(ng.sweep.open(tmp_path / "s").values, known, rtol=1e-12)
+    assert ng.sweep.verify(tmp_path / "s", sample=0).is_sound
+    (tmp_path / "s/items/0000.json").unlink()
+    with pytest.raises(ng.sweep.SweepError, match=r"items/0000.json is missing"):
+        ng.sweep.status(tmp_path / "s")

@@ -25,8 +25,9 @@ As a SLURM array (`plan` prints this line with numbers that suit the sweep; subm
   sbatch --array=0-15 --cpus-per-task=4 --wrap 'neurogeom sweep work sweep.zarr --threads 4 --stop-before 5m'
 
 Exit codes: 0 done; 1 failure of the machine, or a sweep that is not sound; 2 bad input; 3 tiles are left or
-failed; 130 Ctrl-C; 143 SIGTERM. Results have the same bits however they were computed, on one kind of
-processor and BLAS."""
+failed (run, work, status); 4 items have no result because of their data (run, work, status, with --strict,
+otherwise a warning); 130 Ctrl-C; 143 SIGTERM. Results have the same bits however they were computed, on one
+kind of processor and BLAS."""
 
 
 class _Command(NamedTuple):
@@ -158,6 +159,7 @@ _COMMANDS = {
         "show how far a sweep is, who works on it and what went wrong",
         statuses.add_status,
         statuses.run_status,
+        "Exit code 3 if tiles are left or have failed.",
     ),
     "verify": _Command(
         "check all checksums of a sweep and compute a sample of its tiles again, bit by bit",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import dataclasses
 import shlex
@@ -16,12 +17,13 @@ from typing import Any
 from ._cli_files import InputError
 from ._cli_shared import Ending
 from ._progress import ProgressFunction, ProgressLines, as_progress
-from .sweep import SweepError, SweepIncomplete, status
+from .sweep import SweepError, SweepIncomplete, SweepStatus, status
 from .sweep._attempts import Attempts
 from .sweep._files import process_name
 
 FAILURE = 1
 INCOMPLETE = 3
+WITHOUT_RESULT = 4
 _SIGNALLED = 128  # plus the number of the signal, as shells report it
 # What batch systems send before they kill, and what a closed terminal sends.
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
@@ -110,6 +112,29 @@ def stoppable(store: str | None) -> Iterator[Stop]:
     finally:
         for kind_number, handler in before.items():
             signal.signal(kind_number, handler)
+
+
+def add_strict(parser: argparse.ArgumentParser) -> None:
+    """Add the option that makes items without result a failure."""
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help=f"end with exit code {WITHOUT_RESULT} if items have no result because of their data",
+    )
+
+
+def end_of(found: SweepStatus, strict: bool) -> None:
+    """End with the exit code of a sweep whose state was printed: tiles are left, or items without result."""
+    if not found.is_complete:
+        raise SystemExit(INCOMPLETE)
+    if strict and found.errors:
+        first = next(iter(found.errors.values()))
+        raise Ending(
+            "error",
+            f"{len(found.errors):,} without result because of their data, such as {first['name']!r}: see "
+            f"neurogeom sweep status {shlex.quote(str(found.store))}",
+            WITHOUT_RESULT,
+        )
 
 
 def _go_on(store: str | None) -> str:

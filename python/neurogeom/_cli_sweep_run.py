@@ -13,7 +13,7 @@ from typing import Any
 from . import _validate_sweep as check
 from ._cli_files import InputError
 from ._cli_shared import Ending, announced, count, say
-from ._cli_sweep_ends import INCOMPLETE, plain_errors, stoppable
+from ._cli_sweep_ends import INCOMPLETE, add_strict, end_of, plain_errors, stoppable
 from ._validate import require_extra
 from .sweep import SweepStatus, status
 from .sweep import run as run_sweep
@@ -60,6 +60,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="run on N processes of this machine, one thread each: a lost one costs its tile, not the run",
     )
+    add_strict(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -78,6 +79,7 @@ def run(args: argparse.Namespace) -> None:
                 ),
             )
     print(found)
+    end_of(found, args.strict)
 
 
 def _executor(args: argparse.Namespace) -> contextlib.AbstractContextManager[Any]:
@@ -154,6 +156,7 @@ def add_work(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="how long the job may run, such as 4h (default: until SLURM_JOB_END_TIME)",
     )
+    add_strict(parser)
 
 
 def work(args: argparse.Namespace) -> None:
@@ -179,6 +182,7 @@ def work(args: argparse.Namespace) -> None:
         command = found.resume_command if found.left else retry
         raise Ending("incomplete", f"{why}: {found}. Go on: {then} {command}", INCOMPLETE)
     print(found)
+    end_of(found, args.strict)
 
 
 def _share(rank: int | None, of: int | None, environment: Mapping[str, str]) -> tuple[int, int]:

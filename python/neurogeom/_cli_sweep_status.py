@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ._cli_shared import count, say
-from ._cli_sweep_ends import plain_errors
+from ._cli_sweep_ends import add_strict, end_of, plain_errors
 from ._progress import format_seconds
 from .sweep import SweepStatus, status
 from .sweep._workers import SeenWorker, kinds_of_hardware, this_hardware, workers_of
@@ -30,6 +30,7 @@ def add_status(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="print it again and again, until nothing is left to do",
     )
+    add_strict(parser)
 
 
 def run_status(args: argparse.Namespace) -> None:
@@ -46,6 +47,7 @@ def run_status(args: argparse.Namespace) -> None:
                 say("warning", warning)
                 warned.add(warning)
         if args.watch is None or not found.left:
+            end_of(found, args.strict)
             return
         time.sleep(args.watch)
         if not args.json:

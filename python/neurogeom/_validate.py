@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import math
 import operator
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -371,4 +372,7 @@ def require_extra(module: str, extra: str, what: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
+        if module == "zarr" and sys.version_info < (3, 11):  # where pip finds none
+            here = ".".join(map(str, sys.version_info[:2]))
+            raise ImportError(f"{what} needs Zarr 3, which needs Python 3.11: this is {here}") from error
         raise ImportError(f"{what} needs {module}: pip install 'neurogeom[{extra}]'") from error

@@ -64,6 +64,12 @@ def require_store(there: bool, path: Any) -> None:
         raise FileNotFoundError(f"{path} is no sweep: make one with neurogeom.sweep.plan(..., store=...)")
 
 
+def require_zarr_3(found: str) -> None:
+    """Refuse an older Zarr, which has another interface and other files."""
+    if int(found.split(".")[0]) < 3:
+        raise ImportError(f"a sweep's store needs Zarr 3, which needs Python 3.11: this is Zarr {found}")
+
+
 def require_schema(found: Any, expected: int, path: Any) -> None:
     """Refuse stores of another layout."""
     if found != expected:
@@ -107,6 +113,30 @@ def lost(path: Any, error: Exception) -> SweepError:
     return SweepError(f"{path} is damaged ({error}): restore it, or plan anew in another store")
 
 
+def require_file(is_there: bool, name: str, path: Any) -> None:
+    """Refuse a store that has lost a file that nothing can make again."""
+    if not is_there:
+        raise SweepError(
+            f"{path}/{name} is missing, as in a copy that is not complete: restore it, or plan anew in "
+            "another store"
+        )
+
+
+def require_note(is_there: bool, kind: str, number: int, path: Any) -> None:
+    """Refuse an item without the note that was written when it was prepared."""
+    if not is_there:
+        raise SweepError(f"the note of the {kind} of item {number} is missing in {path}")
+
+
+def require_items_before(found: int, expected: int, name: str, path: Any) -> None:
+    """Refuse lists of items that do not follow each other."""
+    if found != expected:
+        raise SweepError(
+            f"{path}/{name} goes on from item {expected}, but the lists before it name {found} items: "
+            "restore the lists of one store"
+        )
+
+
 def require_same_shape(found: Sequence[int], expected: Sequence[int], label: str, path: str) -> None:
     """Refuse a file whose matrix has another shape than it was planned with."""
     if list(found) != list(expected):
@@ -119,10 +149,10 @@ def require_same_content(same: bool, label: str, path: str) -> None:
         raise SweepError(f"{label}: {path} is damaged: its content is not what was planned with")
 
 
-def require_unchanged(same: bool, name: str, path: str, was_prepared: bool) -> None:
+def require_unchanged(same: bool, name: str, path: str, was_read: bool) -> None:
     """Refuse an input that changed after the plan."""
     if not same:
-        then = "it was prepared" if was_prepared else "the plan"
+        then = "it was first read" if was_read else "the plan"
         raise SweepError(
             f"{name!r} changed since {then}: {path} is gone, or has another size, time or content. Restore "
             "it, or plan anew in another store"

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from . import _validate
 from ._moments import Moments, moments_of
+from ._nulls import TIE, reaches
 from ._results import ConvergenceWarning, Result
 from ._rng import RandomSource, as_generator
 from ._threads import single_threaded_blas
 from ._validate import FloatArray
 from .manifolds import Manifolds, ManifoldsLike, as_manifolds
 
-# Differences between measures (all of order 1) below this are rounding.
-_TIE = 1e-10
 _MEASURES = (
     "mean_center_center",
     "mean_abs_center_center",
@@ -282,10 +281,10 @@ def _null(observed: FloatArray, values: FloatArray) -> NullAlignment:
             continue
         rows[:3, k] = drawn.mean(), *np.quantile(drawn, [0.025, 0.975])
         deviation = drawn.std(ddof=1) if len(drawn) > 1 else 0.0
-        if deviation > _TIE:
+        if deviation > TIE:
             rows[3, k] = (value - rows[0, k]) / deviation
         if not np.isnan(value):
-            as_high, as_low = ((drawn >= value - _TIE).sum(), (drawn <= value + _TIE).sum())
+            as_high, as_low = (int(reaches(sign * drawn, sign * value).sum()) for sign in (1, -1))
             rows[4, k] = min(1.0, 2 * (1 + min(as_high, as_low)) / (1 + len(drawn)))
     mean, lower, upper, z, p_value = rows
     return NullAlignment(

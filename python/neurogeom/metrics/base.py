@@ -13,8 +13,8 @@ and the *products* that it needs of each pair (inner products, nuclear norms of 
 hashable values: equal ones are computed once, whoever asked. A metric of one's own needs neither: `prepare`
 and `pair` suffice.
 
-What is computed for a pair must not depend on the block it lies in: then results have the same bits for any
-tile.
+What is computed for a pair must not depend on the block it lies in, nor on which copy of a record it gets:
+then results have the same bits for any tile. Products of two items go through :func:`inner_products`.
 """
 
 from __future__ import annotations
@@ -174,6 +174,14 @@ class Metric:
         """Turn values of `pair` into what users see, entry by entry."""
         return values
 
+    def size(self, tile: Tile) -> FloatArray | float:
+        """Give the size of finished values of pairs, up to a factor: what their rounding is relative to.
+
+        1 for measures without units; those in the units of the responses give another.
+        """
+        del tile
+        return 1.0
+
     def remark(self, items: Sequence[Prepared]) -> str | None:
         """Say what users should know about these items, as the text of a warning."""
         del items
@@ -280,6 +288,14 @@ def evaluate(metrics: Sequence[Metric], tile: Tile, held_out: bool = False) -> l
     if held_out:
         values += [metric.pair_held_out(tile, found) for metric in metrics]
     return values
+
+
+def inner_products(x: FloatArray, y: FloatArray) -> FloatArray:
+    """Give x' y with the same bits whether or not both are the same memory, as on the diagonal of a sweep.
+
+    There NumPy computes half of it (BLAS's syrk), whose rounding is another one.
+    """
+    return np.asarray(x.T @ (y.copy() if np.may_share_memory(x, y) else y))
 
 
 def map_pairs(

@@ -14,7 +14,7 @@ from ._cores import NuclearNorm, WeightedSquares
 from ._factors import BasisPart
 from ._reduction import reduce_stimuli
 from ._subspaces import LeadingPart, orthonormal, ranks_of, remark_full_rank, remark_ties
-from .base import Part, Prepared, Product, Products, Similarity, Tile, map_pairs
+from .base import Part, Prepared, Product, Products, Similarity, Tile, inner_products, map_pairs
 
 # Canonical correlations that agree to this are equal: rounding mixes their variates.
 _TIE = 1e-12
@@ -221,7 +221,7 @@ def _mean_correlation(
 
 
 def _projection_weighted(x: _Loaded, y: _Loaded) -> float:
-    directions, correlations, _ = np.linalg.svd(x.basis.T @ y.basis, full_matrices=False)
+    directions, correlations, _ = np.linalg.svd(inner_products(x.basis, y.basis), full_matrices=False)
     projections = directions.T @ x.loadings
     weights = np.empty(len(correlations))
     edges = np.flatnonzero(-np.diff(correlations) > _TIE) + 1

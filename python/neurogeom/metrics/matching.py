@@ -15,7 +15,7 @@ from .. import _validate
 from .. import _validate_pairwise as check
 from .._threads import single_threaded_blas
 from .._validate import FloatArray
-from .base import Distance, Part, Product, Products, Tile, map_threads
+from .base import Distance, Part, Product, Products, Tile, inner_products, map_threads
 
 _SCORES = ("angular", "euclidean")
 # One minus a similarity below this is taken from the difference of the matched units instead.
@@ -116,7 +116,7 @@ def match_units(x: FloatArray, y: FloatArray) -> Matched:
     This is the best permutation after silent units are added to the smaller item: they take the units of the
     larger one that are left over.
     """
-    core = x.T @ y
+    core = inner_products(x, y)
     rows, columns = linear_sum_assignment(core, maximize=True)
     if 1 - core[rows, columns].sum() < _AMBIGUOUS:
         width = max(core.shape)
@@ -225,6 +225,13 @@ class Permutation(Distance):
         if self.score == "angular":  # arccos(1 - gap), which would lose half of the digits of a small angle
             return np.asarray(2.0 * np.arcsin(np.sqrt(np.clip(values, 0.0, 2.0) / 2.0)))
         return np.sqrt(values)
+
+    def size(self, tile: Tile) -> FloatArray | float:
+        """Give the larger norm of each pair for distances in the units of the responses."""
+        if self.score == "angular":
+            return 1.0
+        norms = ([item[self._part()].fitted.norm for item in side] for side in tile.sides)
+        return np.asarray(np.maximum.outer(*norms))
 
     def fit(self, X: Any, Y: Any) -> Matching:
         """Find the matching of the units of two representations.

@@ -205,6 +205,12 @@ class ShapeMetric(Distance):
             return np.asarray(2.0 * np.arcsin(np.sqrt(np.clip(values, 0.0, 2.0) / 2.0)))
         return np.sqrt(values)
 
+    def size(self, tile: Tile) -> FloatArray | float:
+        """Give the larger norm of each pair for distances in the units of the responses."""
+        if self.score == "angular":
+            return 1.0
+        return np.asarray(np.maximum.outer(*(_scales(side, self._part(False)) for side in tile.sides)))
+
     def remark(self, items: Sequence[Prepared]) -> str | None:
         """Remark that full whitening of too many units leaves nothing to compare."""
         if self.alpha != 0:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,8 @@ def calibrate(folder: Path) -> Measurements:
 
 def measure(folder: Path) -> Measurements:
     """Measure a draft in this process."""
-    require_zarr()
+    with suppress(ImportError):  # a plan without store does without; its memory counts where there is one
+        require_zarr()
     sweep = read_draft(folder)
     with single_threaded_blas():
         if isinstance(sweep, CapacitySweep):
@@ -232,12 +234,15 @@ def _measure_jobs(sweep: CapacitySweep, folder: Path) -> Measurements:
                 break
             start = time.thread_time()
             entry = sweep.items[number]
-            item, _ = open_described(entry, f"items[{number}] ({entry['name']!r})", folder)
+            label = f"items[{number}] ({entry['name']!r})"
+            item, _ = open_described(entry, label, folder)
             try:
-                sweep.jobs.run(item, sweep.jobs.seeds[0], sweep.fields, 1)
+                _, reason, _ = sweep.jobs.run(item, sweep.jobs.seeds[0], sweep.fields, 1)
             except ValueError as error:
                 unusable.append(str(error))
                 continue
+            if reason:
+                unusable.append(f"{label}: {reason}")
             del item
             seconds.append(time.thread_time() - start)
             sizes.append(int(entry["shape"][1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
@@ -15,14 +16,14 @@ from .. import _validate, capacity, joint
 from .. import _validate_sweep as check
 from .._capacity_results import ManifoldCapacity
 from .._joint_results import EffectiveGeometry
-from .._results import ConvergenceWarning
 from .._validate import AnyArray, FloatArray
 from ..manifolds import manifolds
 from ..representation import Item
 
-_KINDS: dict[str, tuple[Callable[..., Any], type]] = {
-    "mean_field": (capacity.manifold_capacity, ManifoldCapacity),
-    "joint": (joint.effective_geometry, EffectiveGeometry),
+# The function, its result, and the number without which a job has none.
+_KINDS: dict[str, tuple[Callable[..., Any], type, str]] = {
+    "mean_field": (capacity.manifold_capacity, ManifoldCapacity, "mean_capacity"),
+    "joint": (joint.effective_geometry, EffectiveGeometry, "capacity"),
 }
 # Options that belong to the sweep, or make results that are no single numbers.
 _OURS = ("manifolds", "rng", "n_threads", "progress", "gaussians", "null", "keep_anchors")
@@ -100,14 +101,23 @@ class CapacityJobs:
 
     def available_fields(self) -> list[str]:
         """Single numbers of a result, which can be fields."""
-        fields = dataclasses.fields(_KINDS[self.kind][1])
-        return [field.name for field in fields if field.type in ("float", "int")]
+        result = _KINDS[self.kind][1]
+        types = {field.name: field.type for field in dataclasses.fields(result)}
+        for name, found in inspect.getmembers(result, lambda member: isinstance(member, property)):
+            types[name] = found.fget.__annotations__["return"]
+        return [name for name, kind in types.items() if kind in ("float", "int")]
 
-    def run(self, item: Item, seed: int, fields: Sequence[str], n_threads: int) -> FloatArray:
-        """Do one job."""
+    def run(
+        self, item: Item, seed: int, fields: Sequence[str], n_threads: int
+    ) -> tuple[FloatArray, str, str]:
+        """Do one job; gives its fields, why it has no result if so, and what else was warned of."""
         check.require_rows(item.n_stimuli, len(self.labels), item.label)
-        with warnings.catch_warnings():  # NaN says so, in all places where it matters
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             clouds = manifolds(np.asarray(item.source), self.labels)
             result = self._function(clouds, rng=seed, n_threads=n_threads, **self.options)
-        return np.array([float(getattr(result, field)) for field in fields])
+        text = "; ".join(dict.fromkeys(str(warning.message) for warning in caught))
+        lead = _KINDS[self.kind][2]
+        value = float(getattr(result, lead))
+        values = np.array([float(getattr(result, field)) for field in fields])
+        return (values, "", text) if math.isfinite(value) else (values, text or f"{lead} is {value}", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def encode(value: Any, name: str, arrays: dict[str, AnyArray]) -> Any:
         return {"value": value}
     if isinstance(value, np.ndarray):
         check.require_plain_dtype(value.dtype, name)
-        arrays[name] = value
+        arrays[name] = _as_read(value)
         return {"array": name}
     if isinstance(value, (list, tuple)):
         items = [encode(item, f"{name}.{i}", arrays) for i, item in enumerate(value)]
@@ -39,6 +39,13 @@ def encode(value: Any, name: str, arrays: dict[str, AnyArray]) -> Any:
     if callable(value):
         return {"import": path_of(value, name)}
     raise check.unstorable(value, name)
+
+
+def _as_read(array: AnyArray) -> AnyArray:
+    """Give an array the strides that it will have when it is read: BLAS rounds by them."""
+    order: Literal["C", "F"] = "F" if array.flags.fnc else "C"
+    plain = np.empty(array.shape, array.dtype, order)
+    return array if array.strides == plain.strides else array.copy(order)
 
 
 def decode(description: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> Any:

@@ -48,7 +48,7 @@ def read_draft(folder: Path) -> Sweep:
     """Make what a draft says."""
     arguments = folder / "arguments.npz"
     arrays = read_npz(arguments.read_bytes()) if arguments.exists() else {}
-    return sweep_of(read_json(folder / _DRAFT), [read_items(folder / "items" / "0000.json")], arrays)
+    return sweep_of(read_json(folder / _DRAFT), [read_items(folder / "items" / "0000.json")[0]], arrays)
 
 
 def forget_draft(folder: Path) -> None:

@@ -77,7 +77,7 @@ def extend(
 
 def _append(found: Store, items: Any, names: Sequence[str] | None, test: Any) -> None:
     """Check items and add them to an opened sweep."""
-    sweep = load_sweep(found)
+    sweep = load_sweep(found, is_extended=True)
     given = opened(items)
     known = [item["name"] for item in sweep.items if item["side"] == "rows"]
     count = len(known)

@@ -87,20 +87,23 @@ def open_described(entry: Mapping[str, Any], label: str, folder: Path) -> tuple[
 
 
 def require_unchanged_inputs(store: Store, entries: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
-    """Refuse inputs that changed since they were planned with.
+    """Refuse inputs that changed since they were planned with, or that the store has lost.
 
-    Size and time of change are looked at; where these differ, the content of a prepared item decides.
+    Size and time of change are looked at, which cost little; where these differ, the content decides for
+    items that were read before.
     """
     for number, entry in entries:
         for part, key in ((entry, "sha256"), (entry.get("test"), "test_sha256")):
-            if part is None or "stamp" not in part:
+            if part is None:
+                continue
+            if "stamp" not in part:
+                store.require(part["location"]["path"])
                 continue
             location = dict(part["location"])
             location["path"] = str(store.path / location["path"])
             if _stamp(location) == part["stamp"]:
                 continue
-            header = store.read_header(number)
-            known = header.get(key) if header is not None else None
+            known = store.content(number, key)
             same = known is not None and _hash(location) == known
             check.require_unchanged(same, entry["name"], location["path"], known is not None)
 

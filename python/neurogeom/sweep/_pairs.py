@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .._nulls import reaches
 from .._validate import AnyArray, FloatArray
 from ..metrics.base import Mask, Metric, Prepared, Tile, evaluate, map_threads, prepare_item
 from ..representation import Item
@@ -90,8 +91,11 @@ def pair_tile(
     wanted = np.ascontiguousarray(where[good])
     left, right = ([side[k] for k in at] for side, at in zip((rows, columns), kept, strict=True))
 
+    block = Tile(left, right, wanted, n_threads)
+
     def values_of(items: Sequence[Any], held: bool, threads: int = n_threads) -> list[FloatArray]:
-        found = evaluate(metrics, Tile(left, items, wanted, threads), held_out=held)
+        tile = dataclasses.replace(block, columns=items, n_threads=threads)
+        found = evaluate(metrics, tile, held_out=held)
         owners = [*metrics, *metrics]
         return [metric.finish(values) for metric, values in zip(owners, found, strict=False)]
 
@@ -102,7 +106,7 @@ def pair_tile(
         fields = [found[: len(metrics)], *([found[len(metrics) :]] if held_out else [])]
         if permutations is not None:
             assert read_column is not None
-            fields += _null(metrics, fields[0], kept[1], permutations, read_column, values_of, n_threads)
+            fields += _null(metrics, block, fields[0], kept[1], permutations, read_column, values_of)
         for at, field in enumerate(fields):
             field[:, ~wanted] = np.nan
             result[:, at, good[0], good[1]] = field
@@ -111,21 +115,22 @@ def pair_tile(
 
 def _null(
     metrics: Sequence[Metric],
+    block: Tile,
     observed: FloatArray,
     columns: AnyArray,
     permutations: Permutations,
     read_column: Callable[[int], tuple[int, Item]],
     values_of: Callable[[Sequence[Any], bool, int], list[FloatArray]],
-    n_threads: int,
 ) -> list[FloatArray]:
     """Mean and standard deviation over permutations, and the share of them at least as alike as observed."""
     total, squares, alike = np.zeros_like(observed), np.zeros_like(observed), np.zeros_like(observed)
     sign = np.array([1.0 if metric.is_similarity else -1.0 for metric in metrics])[:, None, None]
+    largest = np.stack([np.broadcast_to(metric.size(block), observed.shape[1:]) for metric in metrics])
     sources = [read_column(int(k)) for k in columns]
     sizes = [(item.n_stimuli, item.n_units) for _, item in sources]
     is_large = max(math.prod(size) * min(size) for size in sizes) > _WORTH_THREADS
     are_many = min(map(min, sizes)) ** 3 * observed[0].size > _WORTH_THREADS
-    item_threads, pair_threads = (n_threads if worth else 1 for worth in (is_large, are_many))
+    item_threads, pair_threads = (block.n_threads if worth else 1 for worth in (is_large, are_many))
     for draw in range(permutations.count):
 
         def permuted(source: tuple[int, Item], draw: int = draw) -> Prepared:
@@ -137,7 +142,7 @@ def _null(
         difference = values - observed
         total += difference
         squares += difference**2
-        alike += np.where(np.isnan(difference), np.nan, sign * difference >= 0)
+        alike += np.where(np.isnan(difference), np.nan, reaches(sign * values, sign * observed, largest))
     count = permutations.count
     mean = total / count
     variance = np.maximum(squares - count * mean**2, 0.0) / (count - 1 if count > 1 else np.nan)

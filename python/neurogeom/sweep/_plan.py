@@ -96,8 +96,10 @@ def plan(
     Parameters
     ----------
     items : path, pattern, or sequence or mapping of items
-        What :func:`neurogeom.io.open_items` or :func:`neurogeom.pairwise` take. Files stay where they are,
-        and must not change; arrays in memory are written to the store.
+        What :func:`neurogeom.io.open_items` or :func:`neurogeom.pairwise` take. Files stay where they are
+        and must not change: the plan keeps their size and time of change, and each run refuses others; the
+        content is not read by the plan but counts as it is when a run first reads it, and another one is
+        refused from then on. Arrays in memory are written to the store.
     metric : str, metric, "package.module:Class", CapacityJobs, or list of metrics
         What to compute. Workers make metrics again from the arguments of their constructors, so that lambdas
         and classes of a script or notebook are refused.
@@ -114,7 +116,8 @@ def plan(
         For capacity jobs: which numbers of a result to keep; all by default.
     null : int, default 0
         For pairs: also compare with the stimuli of the second item permuted, so many times, and keep mean and
-        standard deviation of these values and the p-value (1 + those at least as alike) / (1 + `null`).
+        standard deviation of these values and the p-value (1 + those at least as alike) / (1 + `null`);
+        values that agree to 1e-10 of the measure's size are equally alike.
     rng : None, int, SeedSequence or Generator, default 0
         Source of the permutations.
     tile : int or "auto", default "auto"
@@ -155,7 +158,8 @@ def plan(
     >>> ng.sweep.open(store)["cka"].shape
     (6, 6)
     """
-    require_zarr()
+    if store is not None:
+        require_zarr()
     limits = Limits(
         check.as_bytes(max_ram, "max_ram"),
         _validate.as_count(max_files, "max_files"),
@@ -200,6 +204,8 @@ def plan(
     input_bytes = sum(_input_bytes(item) for item in rows + (columns or []))
     if path is not None and path.exists():
         check.require_free((path / "zarr.json").is_file(), path)
+        if fields is None:
+            content.pop("fields", None)  # of all fields, those that there were when the store was made
         return _taken_up(Store(path), content, described, edge)
     with draft(path, {**content, "tile": 1}, arguments, described, inputs) as folder:
         measured = calibrate(folder)

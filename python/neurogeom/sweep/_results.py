@@ -113,7 +113,6 @@ def results_of(store: Store) -> Any:
     """Read what an opened store has found."""
     sweep = load_sweep(store)
     values = _assemble(store, len(sweep.fields), sweep.grid)
-    bad = set(store.notes("errors"))
     if isinstance(sweep, CapacitySweep):
         seeds = np.array(sweep.jobs.seeds, dtype=np.int64)
         names = np.array([item["name"] for item in sweep.items])
@@ -124,10 +123,26 @@ def results_of(store: Store) -> Any:
             values=values,
             method=sweep.jobs.name,
         )
+    bad = _without_result(store, sweep, values)
     found = {
         metric.name: _pairwise(store, sweep, k, metric, values, bad) for k, metric in enumerate(sweep.metrics)
     }
     return next(iter(found.values())) if store.plan["single"] else found
+
+
+def _without_result(store: Store, sweep: PairSweep, values: FloatArray) -> set[int]:
+    """Numbers of the items whose data do not allow the analysis, also where the notes of that were lost."""
+    bad = set(store.notes("errors"))
+    if sweep.grid.among_themselves:
+        started = {block for key in store.finished_tiles() for block in key}
+        for block, (start, stop) in enumerate(sweep.grid.rows):
+            for at in range(start, stop) if block in started else ():
+                number = sweep.positions["rows"][at]
+                if number not in bad and np.isnan(values[:, at]).all() and np.isnan(values[:, :, at]).all():
+                    header = store.read_header(number)
+                    if header is not None and header["error"] is not None:
+                        bad.add(number)
+    return bad
 
 
 def _assemble(store: Store, n_fields: int, grid: Grid) -> FloatArray:

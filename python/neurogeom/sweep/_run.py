@@ -20,6 +20,7 @@ from ._attempts import MOST_TRIES
 from ._grid import TileKey
 from ._items import require_unchanged_inputs
 from ._status import SweepIncomplete, SweepStatus, status_of
+from ._sweeps import CapacitySweep, Sweep
 from ._work import Worker
 
 SweepProgress: TypeAlias = Progress | tuple[ProgressFunction, ProgressFunction]
@@ -104,7 +105,7 @@ def run(
         if reason is not None or found.n_tiles == len(worker.grid.tiles()):
             break
         retry_failed = False  # it was extended in the meantime: go on with what is new
-    _warn(found)
+    _warn(found, worker.sweep)
     if not found.is_complete:
         raise SweepIncomplete(reason or "the sweep ended", found)
     return found
@@ -169,7 +170,7 @@ def work(
     _work_through(worker, place, count, deadline, _reports(progress))
     found = status_of(worker.store)
     if found.is_complete:
-        _warn(found)
+        _warn(found, worker.sweep)
     return found
 
 
@@ -318,12 +319,13 @@ def try_tile(compute: Callable[[TileKey], object], key: TileKey, worker: Worker)
     return False
 
 
-def _warn(found: SweepStatus) -> None:
+def _warn(found: SweepStatus, sweep: Sweep) -> None:
     """Say once what users should know about items."""
+    what = "jobs" if isinstance(sweep, CapacitySweep) else "items"
     if found.errors:
         first = next(iter(found.errors.values()))
         warnings.warn(
-            f"{len(found.errors)} of the items have no result (NaN) because of their data, such as "
+            f"{len(found.errors)} of the {what} have no result (NaN) because of their data, such as "
             f"{first['name']!r}: {first['error']}",
             UserWarning,
             stacklevel=3,
@@ -333,5 +335,5 @@ def _warn(found: SweepStatus) -> None:
         for metric, text in remarks.items():
             by_metric.setdefault(metric, []).append(text)
     for metric, texts in by_metric.items():
-        more = f" (and {len(texts) - 1} more items)" if len(texts) > 1 else ""
+        more = f" (and {len(texts) - 1} more {what})" if len(texts) > 1 else ""
         warnings.warn(f"{metric}: {texts[0]}{more}", UserWarning, stacklevel=3)

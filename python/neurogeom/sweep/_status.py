@@ -33,9 +33,9 @@ class SweepStatus:
     n_items, prepared : int
         Items, and those whose preparation is finished.
     errors : dict of int to dict
-        Items (or jobs) whose data do not allow the analysis; what depends on them is NaN.
+        Items (or capacity jobs) whose data do not allow the analysis, and why; what depends on them is NaN.
     remarks : dict of int to dict
-        What metrics have to say about single items.
+        What metrics have to say about single items, and what jobs that have a result have warned of.
     eta : float or None
         Seconds that the processes now at work will still need; None if none is, or nothing is known yet.
     cpu_seconds : float

@@ -7,7 +7,8 @@
     items/0000.json       the items of the plan and, one file each, of extensions
     errors/  remarks/     what users should know about single items or jobs
     inputs/000012.npy     items that were given as arrays in memory
-    prepared/000012.npz   what the metrics need of an item (pairs only)
+    prepared/000012.npz   what the metrics need of an item (pairs only), and the hash of its content
+    contents/             the same hash, for capacity jobs
     values/               Zarr array (field, row, column) or (field, job); one chunk a tile
     failures/  attempts/  tiles and items that could not be computed, and tries under way
     journal/              who computed what, when, with how much time and memory
@@ -27,6 +28,7 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -47,15 +49,17 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, ValueError, KeyError, 
 
 
 def require_zarr() -> Any:
-    """Import zarr, or say how to install it."""
-    return require_extra("zarr", "store", "a sweep's store")
+    """Import Zarr 3, or say how to install it."""
+    zarr = require_extra("zarr", "store", "a sweep's store")
+    check.require_zarr_3(zarr.__version__)
+    return zarr
 
 
 class Store:
     """Reads and writes the files of one sweep; knows nothing of what they mean."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        zarr = require_zarr()
+        require_zarr()
         self.path = check.as_path(path, "store")
         check.require_store((self.path / "zarr.json").is_file(), self.path)
         attributes = read_json(self.path / "zarr.json").get("attributes", {})
@@ -65,8 +69,9 @@ class Store:
         self.plan: dict[str, Any] = content["plan"]
         self.costs: dict[str, Any] = content["costs"]
         check.require_untouched_plan(plan_hash(self.plan) == content["plan_sha256"], self.path)
+        self.require("values/zarr.json")
         read_json(self.path / "values" / "zarr.json")  # whose damage Zarr would not name
-        self._array = zarr.open_array(str(self.path / "values"), mode="r")
+        self._array = self._open_values("r")
         self.chunk_shape: tuple[int, ...] = self._array.chunks
         self._encoder = _Encoder(self.chunk_shape)
 
@@ -107,19 +112,59 @@ class Store:
 
     def item_lists(self) -> list[list[dict[str, Any]]]:
         """The items of the plan and of each extension."""
-        names = sorted(name for name in names_in(self.path / "items") if name.endswith(".json"))
-        return [read_items(self.path / "items" / name) for name in names]
+        names = (name.removesuffix(".json") for name in names_in(self.path / "items"))
+        count = 1 + max((int(name) for name in names if name.isdigit()), default=0)
+        found: list[list[dict[str, Any]]] = []
+        for number in range(count):
+            self.require(_list_name(number))
+            items, first = read_items(self.path / _list_name(number))
+            before = sum(map(len, found))
+            if first is not None:
+                check.require_items_before(before, first, _list_name(number), self.path)
+            found.append(items)
+        return found
 
     def append_items(
         self, items: Sequence[Mapping[str, Any]], inputs: Mapping[int, AnyArray], shape: tuple[int, ...]
     ) -> None:
-        """Add the items of an extension; the list of items, written last, is the commit."""
+        """Add the items of an extension; the list of items is the commit."""
         for number, array in inputs.items():
             write_input(self.path, number, array)
-        array = require_zarr().open_array(str(self.path / "values"), mode="r+")
-        array.resize((array.shape[0], *shape))
-        count = len(self.item_lists())
-        write_items(self.path / "items" / f"{count:04d}.json", items)
+        lists = self.item_lists()
+        write_items(self.path / _list_name(len(lists)), items, sum(map(len, lists)))
+        self.grow(shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Entries along each side of the values."""
+        return tuple(self._array.shape[1:])
+
+    def grow(self, shape: tuple[int, ...]) -> None:
+        """Make room for so many entries."""
+        array = self._open_values("r+")
+        array.resize((array.shape[0], *map(max, array.shape[1:], shape)))
+        self._array = self._open_values("r")
+
+    def _open_values(self, mode: str) -> Any:
+        return require_zarr().open_array(str(self.path / "values"), mode=mode)
+
+    def require_room(self, shape: tuple[int, ...], lists: int) -> None:
+        """See to it that the values are those of the items: as large as `shape`, that of their blocks.
+
+        A list of items is written before room is made for its values.
+        """
+        if any(map(int.__lt__, self.shape, shape)):
+            self._array = self._open_values("r")  # an extension has been made meanwhile
+        if any(map(int.__gt__, self.shape, shape)):
+            self.require_list(len(self.item_lists()) > lists, lists)
+
+    def require_list(self, is_there: bool, number: int) -> None:
+        """Refuse a store that has lost a list of items."""
+        check.require_file(is_there, _list_name(number), self.path)
+
+    def require(self, name: str) -> None:
+        """Refuse a store that has lost a file that nothing can make again."""
+        check.require_file((self.path / name).is_file(), name, self.path)
 
     # ---- prepared items
 
@@ -167,6 +212,14 @@ class Store:
         except _DAMAGED as error:
             raise check.damaged(f"the prepared item {number}", self.path, error) from error
 
+    def content(self, number: int, key: str = "sha256") -> str | None:
+        """Give the hash of what was in the file of an item when it was first read, if it was."""
+        header = self.read_header(number)
+        if header is None:
+            with suppress(FileNotFoundError):
+                header = read_json(self.path / "contents" / f"{number:06d}.json")
+        return None if header is None else header.get(key)
+
     def remove_prepared(self, number: int) -> None:
         """Forget a prepared item."""
         self._prepared_path(number).unlink(missing_ok=True)
@@ -174,7 +227,7 @@ class Store:
     # ---- what users should know
 
     def write_note(self, kind: str, number: int, content: Mapping[str, Any]) -> None:
-        """Keep an error ("errors") or a remark ("remarks") about an item or job."""
+        """Keep an error ("errors"), a remark ("remarks") or the content ("contents") of an item or job."""
         write_json(self.path / kind / f"{number:06d}.json", dict(content))
 
     def notes(self, kind: str) -> dict[int, dict[str, Any]]:
@@ -268,17 +321,21 @@ class _Encoder:
             return bytes(self._encoded.pop(name).to_bytes())
 
 
-def write_items(path: Path, items: Sequence[Mapping[str, Any]]) -> None:
-    """Write a list of items with its hash."""
-    write_json(path, {"sha256": plan_hash({"items": items}), "items": list(items)})
+def write_items(path: Path, items: Sequence[Mapping[str, Any]], first: int = 0) -> None:
+    """Write a list of items with its hash and the number of its first one."""
+    write_json(path, {"sha256": plan_hash({"items": items}), "first": first, "items": list(items)})
 
 
-def read_items(path: Path) -> list[dict[str, Any]]:
-    """Read a list of items, which nobody may have changed."""
+def read_items(path: Path) -> tuple[list[dict[str, Any]], int | None]:
+    """Read a list of items, which nobody may have changed, and the number of the first, unknown to 0.1.0."""
     content = read_json(path)
     found: list[dict[str, Any]] = content["items"]
     check.require_untouched_items(plan_hash({"items": found}) == content["sha256"], path)
-    return found
+    return found, content.get("first")
+
+
+def _list_name(number: int) -> str:
+    return f"items/{number:04d}.json"
 
 
 def name_of(key: TileKey) -> str:

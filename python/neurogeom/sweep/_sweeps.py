@@ -54,10 +54,10 @@ class CapacitySweep:
         self,
         key: TileKey,
         read: Callable[[int], Item],
-        report: Callable[[int, dict[str, str]], None],
+        report: Callable[[str, int, dict[str, str]], None],
         n_threads: int,
     ) -> FloatArray:
-        """Compute the jobs of a tile, (field, job); those whose data do not allow it are NaN and reported."""
+        """Compute the jobs of a tile, (field, job); reports errors and remarks by number of job."""
         start, stop = self.grid.rows[key[0]]
         values = np.full((len(self.fields), stop - start), np.nan)
         item: tuple[int, Any] = (-1, None)
@@ -66,19 +66,37 @@ class CapacitySweep:
             seed = self.jobs.seeds[place]
             if item[0] != number:
                 item = (number, read(number))
+            name = f"{self.items[number]['name']}, seed {seed}"
             try:
-                values[:, column] = self.jobs.run(item[1], seed, self.fields, n_threads)
+                values[:, column], reason, remark = self.jobs.run(item[1], seed, self.fields, n_threads)
             except (TypeError, ValueError) as error:
-                report(job, {"name": f"{self.items[number]['name']}, seed {seed}", "error": str(error)})
+                reason, remark = str(error), ""
+            if reason:
+                report("errors", job, {"name": name, "error": reason})
+            if remark:
+                report("remarks", job, {self.jobs.name: f"{name}: {remark}"})
         return values
 
 
 Sweep = PairSweep | CapacitySweep
 
 
-def load_sweep(store: Store) -> Sweep:
-    """Make what the plan of a store says."""
-    return sweep_of(store.plan, store.item_lists(), store.arguments())
+def load_sweep(store: Store, *, is_extended: bool = False) -> Sweep:
+    """Make what the plan of a store says; refuse a store that has lost a list of items.
+
+    That the last list is missing shows in what there is of its items: in room for values, unless the store
+    `is_extended` and gets this list, and in tiles and prepared items. These are read first, as another
+    process may extend the store.
+    """
+    tiles, prepared = store.finished_tiles(), store.prepared_items()
+    lists = store.item_lists()
+    sweep = sweep_of(store.plan, lists, store.arguments())
+    sides = (sweep.grid.rows, sweep.grid.columns) if sweep.grid.columns else (sweep.grid.rows,)
+    known = all(k < len(side) for key in tiles for k, side in zip(key, sides, strict=True))
+    store.require_list(known and all(k < len(sweep.items) for k in prepared), len(lists))
+    if not is_extended:
+        store.require_room(sweep.grid.shape, len(lists))
+    return sweep
 
 
 def sweep_of(

@@ -124,8 +124,15 @@ def verify(
         else:
             damaged[_tile(key)] = error
     items = sorted(worker.store.prepared_items())
+    notes = {"error": worker.store.notes("errors"), "remarks": worker.store.notes("remarks")}
+
+    def read_item(number: int) -> None:
+        header, _ = worker.store.read_prepared(number) or ({}, {})
+        for kind, known in notes.items():  # written when the item is prepared
+            check.require_note(not header.get(kind) or number in known, kind, number, worker.store.path)
+
     for number in items:
-        error = _error_of(worker.store.read_prepared, number)
+        error = _error_of(read_item, number)
         if error is not None:
             damaged[_item(number)] = error
     order = as_generator(rng).permutation(len(sound))[:count]

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from .. import _validate_sweep as check
@@ -40,10 +41,15 @@ class Worker:
         self.store = Store(path)
         self.sweep = load_sweep(self.store)
         check.require_same_version(self.store.plan["version"], VERSION, self.store.path)
+        if (
+            self.store.shape != self.sweep.grid.shape
+        ):  # an extension was interrupted after its list was written
+            self.store.grow(self.sweep.grid.shape)
         self.n_threads = n_threads
         self.attempts = Attempts(self.store.path)
         self.journal = Journal(self.store.path / "journal")
         self.memory = PeakMemory()
+        self._contents: dict[int, str] = {}  # hashes of items that were read
         self._cache = _Cache(int(self.store.costs["cache_bytes"]))
 
     # ---- items
@@ -109,6 +115,8 @@ class Worker:
         except (TypeError, ValueError) as error:  # what is wrong with the data stays wrong with them
             return {**header, "error": str(error)}, {}, None
         header["records"], arrays = encode_prepared(sweep.metrics, prepared, sweep.held_out)
+        # Tiles get what the store gives back, also where it has just been made.
+        prepared = decode_prepared(sweep.metrics, header["records"], arrays, sweep.held_out)
         header["remarks"] = {m.name: text for m in sweep.metrics if (text := m.remark([prepared]))}
         return header, arrays, prepared
 
@@ -123,8 +131,21 @@ class Worker:
         )
 
     def _open(self, number: int) -> tuple[Item, str]:
+        """Give an item, and the hash of its content: that of the first time, or it is refused."""
         entry = self.sweep.items[number]
-        return open_described(entry, f"items[{number}] ({entry['name']!r})", self.store.path)
+        item, digest = open_described(entry, f"items[{number}] ({entry['name']!r})", self.store.path)
+        if number not in self._contents:
+            known = None
+            with suppress(check.SweepError):  # of a damaged record, which is named where it is read
+                known = self.store.content(number)
+            if known is None and "sha256" not in entry and isinstance(self.sweep, CapacitySweep):
+                with suppress(OSError):  # where a store cannot be written to, it is only verified
+                    self.store.write_note("contents", number, {"sha256": digest})
+            self._contents[number] = known or digest
+        check.require_unchanged(
+            digest == self._contents[number], entry["name"], entry["location"]["path"], True
+        )
+        return item, digest
 
     def _pairs(self) -> PairSweep:
         assert isinstance(self.sweep, PairSweep)
@@ -181,18 +202,21 @@ class Worker:
             return self.sweep.compute(
                 key,
                 lambda number: self._open(number)[0],
-                lambda job, note: self.store.write_note("errors", job, note),
+                (lambda *_: None) if from_inputs else self.store.write_note,
                 self.n_threads,
             )
         sweep = self.sweep
         rows, columns = (
             sweep.numbers(side, block) for side, block in zip(("rows", "columns"), key, strict=True)
         )
+        numbers = list(dict.fromkeys([*rows, *columns]))
+        # One object an item, also on the diagonal: metrics may compute an item with itself in another way.
+        records = dict(zip(numbers, self._records(numbers, from_inputs), strict=True))
         with single_threaded_blas():
             return pair_tile(
                 sweep.metrics,
-                self._records(rows, from_inputs),
-                self._records(columns, from_inputs),
+                [records[number] for number in rows],
+                [records[number] for number in columns],
                 self.grid.where(key),
                 self.n_threads,
                 sweep.held_out,
