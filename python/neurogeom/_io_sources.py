@@ -235,11 +235,12 @@ class MemberSource(Source):
 class DatasetSource(Source):
     """A dataset of HDF5 or an array of Zarr."""
 
-    def __init__(self, path: str, key: str, dataset: Any, close: Any = None) -> None:
-        header = Header(tuple(dataset.shape or ()), np.dtype(dataset.dtype))
+    def __init__(self, path: str, key: str, dataset: Any, header: Header, close: Any = None) -> None:
         super().__init__(path, key, header)
         self.dataset, self._close = dataset, close
         self._chunks = getattr(dataset, "chunks", None)
+        if header.fortran and self._chunks:
+            self._chunks = self._chunks[::-1]
         self.height = self._chunks[0] if self._chunks else 1
 
     def __exit__(self, *error: object) -> None:
@@ -249,8 +250,15 @@ class DatasetSource(Source):
     def block(self, start: int, stop: int, first: int, last: int) -> AnyArray:
         with check.readable(self.path, self.key):
             if len(self.header.shape) == 2:
-                return _native(np.asarray(self.dataset[start:stop, first:last]), self.dtype)
-            return self._in_pieces(self.dataset.__getitem__, start, stop, first, last)
+                return _native(self._part(slice(start, stop), slice(first, last)), self.dtype)
+            return self._in_pieces(self._part, start, stop, first, last)
+
+    def _part(self, rows: slice, columns: slice | None = None) -> AnyArray:
+        """Read some rows, and a part of them along the second axis."""
+        index = (rows,) if columns is None else (rows, columns)
+        if self.header.fortran:
+            return np.asarray(self.dataset[(..., *index[::-1])]).T
+        return np.asarray(self.dataset[index])
 
     def copy_to(self, file: IO[bytes]) -> None:
         fields = {"descr": self.dtype.str, "fortran_order": False, "shape": self.shape}
@@ -266,7 +274,7 @@ class DatasetSource(Source):
         for top in range(0, count, height):
             for left in range(0, across, width):
                 with check.readable(self.path, self.key):
-                    found = np.asarray(self.dataset[top : top + height, left : left + width])
+                    found = self._part(slice(top, top + height), slice(left, left + width))
                 tile = _native(_flat(found), self.dtype)
                 at = begin + top * row + left * depth * size
                 if tile.shape[1] == self.shape[1]:
