@@ -117,14 +117,14 @@ def open_source(kind: str, path: str, key: str) -> Source:
         return DatasetSource(path, key, array, Header(tuple(array.shape), np.dtype(array.dtype)))
 
 
-def read_labels(kind: str, path: str, key: str) -> AnyArray:
+def read_labels(kind: str, path: str, key: str, what: str = "ids") -> AnyArray:
     """Read a vector of labels, which may be strings."""
     if kind == "npz":
         with check.readable(path, key):
             archive = opened_zip(path)
             with member(archive, path, key) as stream:
                 header = read_npy_header(stream)
-            check.require_ids_vector(header.shape, path, key)
+            check.require_ids_vector(header.shape, path, key, what)
             if header.dtype.hasobject:
                 check.refuse_pickle(path, key)
             with member(archive, path, key) as stream:
@@ -132,7 +132,10 @@ def read_labels(kind: str, path: str, key: str) -> AnyArray:
     with open_source(kind, path, key) as source, check.readable(path, key):
         of_matlab = isinstance(source, DatasetSource) and source.header.fortran
         shape = source.header.shape  # MATLAB has no vectors
-        check.require_ids_vector(shape if not of_matlab or 1 not in shape else (max(shape),), path, key)
+        shape = shape if not of_matlab or 1 not in shape else (max(shape),)
+        check.require_ids_vector(shape, path, key, what)
+        if kind == "npy" and source.header.dtype.hasobject:
+            check.refuse_pickle(path)
         if not isinstance(source, DatasetSource):
             return source.whole()[:, 0]
         dataset = source.dataset

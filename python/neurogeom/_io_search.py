@@ -57,6 +57,7 @@ class Search:
     def __init__(self, keys: Any, flatten: bool, ids: IdsOf) -> None:
         self.keys, self.flatten, self.ids = keys, flatten, ids
         self.skipped: list[str] = []  # what is no matrix
+        self.left_out: list[str] = []  # of these, what might have been meant: labels and numbers were not
         self.bad: list[Exception] = []  # what is wrong with files that cannot be used
         self.used_keys = self.has_files = False
         self._read_ids: dict[str, AnyArray] = {}
@@ -67,7 +68,7 @@ class Search:
         if isinstance(source, (str, os.PathLike)):
             files = _Files()
             with self._noting():
-                files = self._files(source, "source")
+                files = self.files(source, "source")
             return self._of_files(files)
         if isinstance(source, Mapping):
             found = []
@@ -85,7 +86,7 @@ class Search:
         for i, value in enumerate(source):
             if isinstance(value, (str, os.PathLike)):
                 with self._noting():
-                    places.append(self._files(value, f"source[{i}]"))
+                    places.append(self.files(value, f"source[{i}]"))
             else:
                 places.append(value)
         roots = [file.root for files in places if isinstance(files, _Files) for file in files]
@@ -109,7 +110,7 @@ class Search:
     def _of_entry(self, value: Any, label: str, name: str, own: bool = False) -> list[StoredItem]:
         """Find the items of a value of a mapping, or of an entry of a list that is no path."""
         if isinstance(value, (str, os.PathLike)):
-            found = self._of_files(self._files(value, label))
+            found = self._of_files(self.files(value, label))
             for item in found:
                 item.rename(name if len(found) == 1 else f"{name}/{item.name}")
             return found
@@ -126,7 +127,7 @@ class Search:
         item.ids = ids
         return [item]
 
-    def _files(self, value: Any, label: str) -> _Files:
+    def files(self, value: Any, label: str) -> _Files:
         """Find the files that a path, a pattern or a directory stands for."""
         text = os.path.expanduser(check.as_path(value, label))
         path = os.path.abspath(text)
@@ -153,13 +154,14 @@ class Search:
         """Keep files of a kind that can be read, and say which of the others hold arrays too."""
         files = _Files()
         for path in paths:
-            if _is_pickle(path):
-                self.skipped.append(f"{path}: {check.why_pickle(path)}")
+            why = check.why_pickle(path) if _is_pickle(path) else ""
+            if is_old_matlab(path):
+                why = check.OLD_MATLAB
+            if why:
+                self.skipped.append(f"{path}: {why}")
+                self.left_out.append(self.skipped[-1])
             elif _is_supported(path):
-                if is_old_matlab(path):
-                    self.skipped.append(f"{path}: {check.OLD_MATLAB}")
-                else:
-                    files.append(_File(path, root, False))
+                files.append(_File(path, root, False))
         return files
 
     def _of_files(self, files: _Files) -> list[StoredItem]:
@@ -193,6 +195,8 @@ class Search:
                 good.append(key)
             else:
                 self.skipped.append(f"{check.place(path, key)}: {why}")
+                if len(headers[key].shape) > 1 or headers[key].reason:
+                    self.left_out.append(self.skipped[-1])
         if file.is_named and not good:
             reasons = [reason for reason in self.skipped if reason.startswith(path)]
             check.refuse_empty(path, reasons or ["no array of it was picked by keys"])
@@ -238,7 +242,7 @@ class Found(NamedTuple):
     """What a source holds, and what it holds that is left out."""
 
     items: list[StoredItem]
-    skipped: list[str]  # arrays that are no matrices
+    left_out: list[str]  # arrays that are no matrices
     bad: list[str]  # files that cannot be used
 
 
@@ -269,7 +273,7 @@ def opened(
         item.rename(name)
     wheres = [check.place(item.location["path"] or "an array", item.location["key"]) for item in found]
     check.require_distinct_files([item.name for item in found], wheres)
-    return Found(found, search.skipped, bad)
+    return Found(found, search.left_out, bad)
 
 
 def in_memory(value: Any, label: str, name: str, flatten: bool = False) -> StoredItem:

@@ -331,10 +331,12 @@ def as_ids_path(value: Any) -> str:
     return path
 
 
-def require_ids_vector(shape: tuple[int, ...], path: str, key: str) -> None:
+def require_ids_vector(shape: tuple[int, ...], path: str, key: str, what: str) -> None:
     """Refuse ids that are no vector, before they are read."""
     if len(shape) != 1:
-        raise ValueError(f"{place(path, key)}: ids must be one label for each stimulus, not of shape {shape}")
+        raise ValueError(
+            f"{place(path, key)}: {what} must be one label for each stimulus, not of shape {shape}"
+        )
 
 
 def refuse_ids_key(key: str, path: str) -> NoReturn:
