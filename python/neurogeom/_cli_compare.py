@@ -12,6 +12,7 @@ from typing import Any
 from ._cli_files import FORMATS, TABLES, DataFile, InputError, check_output, expanded, say_left_out
 from ._cli_shared import add_threads_and_plot, announced, check_plot, deliver, metric_name, say
 from ._validate import AnyArray
+from ._validate_io import MAX_BAD, cut
 from .metrics import METRICS
 from .pairwise import pairwise
 from .plot_pairwise import plot_pairwise
@@ -136,8 +137,10 @@ def _read_items(paths: Sequence[str], args: argparse.Namespace, left_out: list[s
     if len(bad) == 1 and not args.skip_bad:
         raise InputError(bad[0])
     if bad and not args.skip_bad:
-        raise InputError(f"{len(bad)} files cannot be used (--skip-bad leaves them out): {'; '.join(bad)}")
-    left_out = [*bad, *left_out]
+        texts = cut(bad, MAX_BAD)
+        raise InputError(f"{len(bad)} files cannot be used (--skip-bad leaves them out): {texts}")
+    if bad:
+        say("note", f"left out: {cut(bad, MAX_BAD)}")
     if left_out:
         say("note", say_left_out(left_out))
     if keys and not any(source.is_archive for source, _ in chosen):

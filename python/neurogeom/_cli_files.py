@@ -6,6 +6,7 @@ Only headers are read until an array is asked for, and nothing is ever unpickled
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 from collections.abc import Iterator, Sequence
 
@@ -39,8 +40,8 @@ def expanded(paths: Sequence[str]) -> tuple[list[str], list[str]]:
     search = Search(None, False, IdsOf(None))
     found = []
     for path in paths:
-        if os.path.lexists(path) and not os.path.isdir(path):
-            found.append(path)
+        if not os.path.isdir(path) and (os.path.lexists(path) or not glob.has_magic(path)):
+            found.append(path)  # as it is called; what is wrong with it is said when it is opened
             continue
         with user_input():
             files = search.files(path, "FILE")
@@ -147,7 +148,7 @@ class DataFile:
 def say_left_out(left_out: Sequence[str], path: str = "") -> str:
     """Say what of the data is not analysed, and how it could be."""
     lead = f"{path}: " if path else ""
-    return f"{lead}left out: {_validate_io.cut(left_out)}".replace("flatten=True", "--flatten")
+    return f"{lead}left out: {_validate_io.cut(left_out, _MAX_SHOWN)}".replace("flatten=True", "--flatten")
 
 
 def read_labels_file(given: str, option: str) -> AnyArray:

@@ -13,10 +13,11 @@ from ._cli_shared import announced, count, say
 from ._cli_sweep_ends import plain_errors, stoppable
 from ._cli_sweep_run import duration
 from ._io_search import Found, opened
+from ._validate_io import MAX_BAD
 from .metrics import METRICS
 
 _DEFAULT = "procrustes"
-_MAX_SHOWN = 20  # files and arrays that are named as left out
+_MAX_SHOWN = 20  # arrays that are named as left out
 
 EPILOG = """\
 Examples:
@@ -91,9 +92,9 @@ def open_inputs(paths: list[str], args: argparse.Namespace, option: str = "") ->
 
 def left_out_of(found: Found) -> str:
     """Say which files and arrays are not taken, and why."""
-    lines = [f"left out: {text}" for text in (*found.bad, *found.left_out)]
-    if len(lines) > _MAX_SHOWN:
-        lines[_MAX_SHOWN:] = [f"left out: {len(lines) - _MAX_SHOWN} more"]
+    lines = [f"left out: {text}" for text in (*found.bad[:MAX_BAD], *found.left_out[:_MAX_SHOWN])]
+    more = max(0, len(found.bad) - MAX_BAD) + max(0, len(found.left_out) - _MAX_SHOWN)
+    lines += [f"left out: {more} more"] if more else []
     return "\n".join(lines).replace("flatten=True", "--flatten")
 
 

@@ -17,7 +17,7 @@ from ._validate_pairwise import as_responses
 
 _SUPPORTED = ".npy, .npz, .h5, .hdf5, .mat (of version 7.3), .safetensors and Zarr directories"
 _MAX_SHOWN = 5  # entries listed in an error
-_MAX_BAD = 100  # files listed in an error
+MAX_BAD = 100  # files listed in an error
 PICKLE = (
     "a pickle, which is refused: reading it can run code (save the matrices with numpy.save, numpy.savez or "
     "safetensors, e.g. numpy.save('x.npy', tensor.numpy()))"
@@ -112,7 +112,7 @@ def refuse_bad(bad: Sequence[Exception]) -> NoReturn:
     """Refuse a source in which files cannot be used, and name all of them."""
     if len(bad) == 1:
         raise bad[0]
-    texts = cut([describe(error) for error in bad], _MAX_BAD)
+    texts = cut([describe(error) for error in bad], MAX_BAD)
     raise ValueError(f"{len(bad)} files cannot be used (skip_bad leaves them out): {texts}") from bad[0]
 
 

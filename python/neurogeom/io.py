@@ -97,7 +97,7 @@ def open_items(
     """
     found = opened(source, keys, names, ids, flatten, skip_bad)
     if found.bad:
-        warnings.warn(f"files left out: {check.cut(found.bad)}", UserWarning, stacklevel=2)
+        warnings.warn(f"files left out: {check.cut(found.bad, check.MAX_BAD)}", UserWarning, stacklevel=2)
     return found.items
 
 
