@@ -92,10 +92,11 @@ def open_inputs(paths: list[str], args: argparse.Namespace, option: str = "") ->
 
 def left_out_of(found: Found) -> str:
     """Say which files and arrays are not taken, and why."""
-    lines = [f"left out: {text}" for text in (*found.bad[:MAX_BAD], *found.left_out[:_MAX_SHOWN])]
-    more = max(0, len(found.bad) - MAX_BAD) + max(0, len(found.left_out) - _MAX_SHOWN)
-    lines += [f"left out: {more} more"] if more else []
-    return "\n".join(lines).replace("flatten=True", "--flatten")
+    texts = [*found.bad[:MAX_BAD], *found.left_out[:_MAX_SHOWN]]
+    if more := len(found.bad) + len(found.left_out) - len(texts):
+        texts.append(f"{more} more")
+    lead = "left out".ljust(len("processor time"))  # as the lines of the plan are laid out
+    return "\n".join(f"{lead}  {text}" for text in texts).replace("flatten=True", "--flatten")
 
 
 # ---- the command
