@@ -34,6 +34,18 @@ def _hdf5(**options):
     return write
 
 
+def _matlab(folder, data):
+    """As MATLAB 7.3 does: axes in the reverse order, an attribute that says so, a block of text before."""
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(folder / "x.mat", "w", userblock_size=512) as file:
+        chunks = tuple(max(1, n // 3) for n in data.T.shape)
+        stored = file.create_dataset("x", data=data.T, chunks=chunks, compression="gzip")
+        stored.attrs["MATLAB_class"] = np.bytes_("double")
+    with open(folder / "x.mat", "r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file")
+    return folder / "x.mat"
+
+
 def _zarr(group, **options):
     def write(folder, data):
         zarr = pytest.importorskip("zarr")
@@ -68,6 +80,7 @@ WRITERS = {
     "HDF5": _hdf5(),
     "HDF5 in chunks": _hdf5(chunks=True, compression="gzip"),
     "HDF5 in one chunk": _hdf5(chunks=(13, 10)),
+    "MATLAB": _matlab,
     "Zarr in chunks": _zarr(False, chunks=(4, 3)),
     "Zarr in one chunk": _zarr(False, chunks=(13, 10)),
     "Zarr group": _zarr(True, chunks=(2, 10)),

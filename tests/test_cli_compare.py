@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import pickle
 
 import neurogeom as ng
@@ -220,9 +221,11 @@ def test_help(run):
     ("argv", "message"),
     [
         ([], "the following arguments are required: FILE"),
-        (["net.npz", "--metric", "likeness"], "invalid choice: 'likeness'"),
+        (["net.npz", "--metric", "likeness"], "invalid choice: 'likeness' (choose from bures, cca,"),
+        (["net.npz", "--metric", "CKA"], "did you mean 'cka'?"),
+        (["net.npz", "--metric", "procustes"], "did you mean 'procrustes'?"),
         (["net.npz", "--threads", "0"], "argument --threads: the value must be at least 1"),
-        (["net.npz", "--out", "d.txt"], "--out must end in .npz or .csv, not 'd.txt'"),
+        (["net.npz", "--out", "d.txt"], "must end in .npz, .csv, .tsv, .json, or be - for stdout, not"),
         (["net.npz", "--out", "nowhere/d.csv"], "there is no directory nowhere"),
         (["other.npz", "net.npz", "--out", "net.npz"], "net.npz: would overwrite the data"),
         (["net.npz", "--plot", "d.docx"], "d.docx must end in one of"),
@@ -230,8 +233,8 @@ def test_help(run):
         (["gone.npz"], "gone.npz: No such file or directory"),
         (["late.npy", "pickle.npy"], "pickle.npy: a pickle, which is refused"),
         (["late.npy", "cut.npy"], "cut.npy"),
-        (["late.npy", "objects.npy"], "objects holds pickled Python objects"),
-        (["objects.npz", "--data", "late", "thing"], "thing holds pickled Python objects"),
+        (["late.npy", "objects.npy"], "objects.npy: a pickle, which is refused"),
+        (["objects.npz", "--data", "late", "thing"], "objects.npz: thing: a pickle, which is refused"),
         (["late.npy"], "at least two representations, but there is only late"),
         (["net.npz", "--data", "late"], "at least two representations, but there is only late"),
         (["late.npy", "late.npy"], "late.npy is given more than once"),
@@ -283,3 +286,52 @@ def test_many_items_that_differ_are_counted(run, tmp_path):
     np.savez(tmp_path / "x.npz", **arrays)
     errors = run(tmp_path / "x.npz")[2]
     assert "but a0 has 10, a8 has 8, a9 has 9, a11 has 11, a12 has 12, 3 more differ" in errors
+
+
+# ---- folders, patterns, bad files and what is left out -------------------------------------------
+
+
+def test_folders_and_patterns(run, arrays, tmp_path):
+    h5py = pytest.importorskip("h5py")
+    nets = tmp_path / "nets[1]"
+    nets.mkdir()
+    np.save(nets / "a.npy", arrays["early"])
+    with h5py.File(nets / "b.h5", "w") as file:
+        file["late"], file["maps"] = arrays["late"], arrays["early"].reshape(30, 3, 4)
+        file["out"] = h5py.ExternalLink("other.h5", "x")
+    known = ng.pairwise([arrays["early"], arrays["late"]]).square[0, 1]
+    (nets / "c.pt").write_bytes(b"PK")
+    for source in (nets, nets / "*"):
+        code, table, errors = run(source)
+        assert code == 0
+        assert f"{known:.3f}" in table
+        assert errors.startswith("neurogeom: note: left out: ")
+        assert "b.h5: maps is not two-dimensional" in errors
+        assert "--flatten takes its other axes as units" in errors
+        assert "b.h5: out is a link to 'x' of 'other.h5': open that file" in errors
+        assert "c.pt: a pickle, which is refused" in errors
+    table = run(nets / "a.npy", nets / "b.h5", "--flatten", "--out", "-")[1]
+    assert table.split("\n")[0] == ",a,b:late,b:maps"
+
+
+def test_all_bad_files_are_named_or_left_out(run, folder):
+    line = ("early.npy", "late.npy", "pickle.npy", "cut.npy", "gone.npy")
+    code, table, errors = run(*line)
+    assert (code, table) == (2, "")
+    assert errors.startswith("neurogeom: error: 3 files cannot be used (--skip-bad leaves them out): ")
+    assert "): pickle.npy: a pickle, which" in errors
+    assert "; cut.npy: cut: 2048 bytes are announced" in errors
+    assert errors.endswith("; gone.npy: No such file or directory\n")
+    code, table, errors = run(*line, "--skip-bad")
+    assert code == 0
+    assert table == run("early.npy", "late.npy")[1]
+    assert errors.startswith("neurogeom: note: left out: pickle.npy: a pickle")
+    assert errors.endswith("; gone.npy: No such file or directory\n")
+    assert "there is none" in run("gone.npy", "--skip-bad")[2]
+
+
+def test_json_of_pairs(run, arrays, tmp_path):
+    assert run("net.npz", "--metric", "cka", "--out", tmp_path / "d.json")[0] == 0
+    found = json.loads((tmp_path / "d.json").read_text())
+    assert [(row["row"], row["column"]) for row in found] == [(a, b) for a in arrays for b in arrays]
+    np.testing.assert_array_equal([row["cka"] for row in found], ng.pairwise(arrays, "cka").values.ravel())

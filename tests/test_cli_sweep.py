@@ -104,6 +104,27 @@ def test_plan_without_store(run, quick, planned):
     assert sorted(path.name for path in planned[0].iterdir()) == before
 
 
+def test_what_is_left_out_is_said_in_the_plan(run, quick, planned, tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["maps"], file["x"], file["ids"] = np.ones((20, 2, 2)), planned[1]["net1"], np.arange(20)
+    with h5py.File(tmp_path / "y.mat", "w") as file:
+        file["y"] = planned[1]["net2"].T
+        file["y"].attrs["MATLAB_class"] = np.bytes_("double")
+    (tmp_path / "bad.npy").write_bytes(b"")
+    code, out, _ = run("plan", tmp_path, "--skip-bad")
+    assert code == 0
+    assert fields_of(out)["sweep"] == ["procrustes of 2 items"]
+    said = fields_of(out)["left out"]
+    assert said[0].startswith(f"{tmp_path}/bad.npy: no .npy file")
+    assert said[1].startswith(f"{tmp_path}/x.h5: maps: is not two-dimensional")
+    assert said[1].endswith("; --flatten takes its other axes as units")
+    assert len(said) == 2
+    code, _, errors = run("plan", tmp_path)
+    assert code == 2
+    assert errors.startswith(f"neurogeom: error: {tmp_path}/bad.npy: no .npy file")
+
+
 def test_options_reach_the_plan(run, planned, monkeypatch):
     asked = {}
 
@@ -181,6 +202,7 @@ def test_run_and_export(run, stores, planned):
     assert code == 2
     assert "single metric" in errors
     assert run("export", store, stores / "d.csv")[0] == 0
+    assert run("export", store, "-") == (0, (stores / "d.csv").read_bytes().decode(), "")
     _, *rows = read(stores / "d.csv")
     values = {(m, a, b): float(value) for m, a, b, value in rows}
     assert len(values) == 30

@@ -93,6 +93,10 @@ BAD = [
     (["extend", "pairs.zarr", "short.npy"], "has 7 stimuli, but the sweep has 20"),
     (["export", "nets", "d.csv"], "is no sweep"),
     (["export", "pairs.zarr", "d.txt"], "must end in .csv, .npy, .npz"),
+    (["export", "pairs.zarr", "./-"], "must end in .csv, .npy, .npz, or be - for stdout, not './-'"),
+    (["plan", "nets", "--metric", "PWCA"], "did you mean 'pwcca'?"),
+    (["plan", "none.npy", "gone.npy", "nets"], "2 files cannot be used (--skip-bad leaves them out): "),
+    (["plan", "maps.npy"], "--flatten takes its other axes as units"),
     (["export", "pairs.zarr", "no/where/d.csv"], "there is no directory no/where"),
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import neurogeom as ng
 import numpy as np
 import pairwise_util as pu
 import pytest
+from neurogeom._io_search import opened
 
 DATA = io_util.matrix("f8")
 
@@ -76,6 +78,18 @@ def test_files_whose_names_look_like_patterns(tmp_path):
     np.save(tmp_path / "a[1].npy", DATA)
     np.save(tmp_path / "a1.npy", DATA + 1)
     np.testing.assert_array_equal(ng.io.open_items(tmp_path / "a[1].npy")[0].read(), DATA)
+
+
+def test_brackets_in_names_are_brackets_if_something_is_called_so(tmp_path):
+    for folder in ("net[1]", "net1"):
+        (tmp_path / folder).mkdir()
+        np.save(tmp_path / folder / "m[2]_a.npy", DATA + len(folder))
+        np.save(tmp_path / folder / "other.npy", DATA)
+    for pattern in ("net[1]/m*.npy", "net[1]/m[2]*.npy", "net[1]/m[2]_?.npy"):
+        (item,) = ng.io.open_items(tmp_path / pattern)
+        assert item.name == "m[2]_a"
+        np.testing.assert_array_equal(item.read(), DATA + len("net[1]"))
+    assert names_of(ng.io.open_items(tmp_path / "net[12]/o*.npy")) == ["net1/other"]  # a pattern
 
 
 def test_lists(tree):
@@ -208,6 +222,65 @@ def test_zarr_and_hdf5_groups(tmp_path):
     assert names_of(ng.io.open_items(tmp_path / "in" / "net.zarr", keys=["/layer1/relu"])) == ["net"]
     found = ng.io.open_items([tmp_path / "in" / "net.zarr", tmp_path / "in" / "x.hdf5"], ids="ids")
     assert all(item.ids.tolist() == list(range(13)) for item in found)
+
+
+def test_hdf5_of_matlab_is_read_in_its_order(tmp_path):
+    """Of MATLAB's x(i, j, k) the file holds [k, j, i]; text, cells and empty matrices are no data."""
+    h5py = pytest.importorskip("h5py")
+    cube = io_util.matrix("f8", (13, 2, 5))
+    with h5py.File(tmp_path / "net.mat", "w", userblock_size=512) as file:
+
+        def write(name, kind, data, **attributes):
+            file[name] = data
+            for key, value in {"MATLAB_class": np.bytes_(kind), **attributes}.items():
+                file[name].attrs[key] = value
+
+        write("areas/V1", "double", DATA.T)
+        write("cube", "single", cube.transpose().astype("f4"))
+        write("title", "char", np.array([[ord(c)] * 3 for c in "words"], "u2"))
+        write("none", "double", np.array([0, 5], "u8"), MATLAB_empty=np.uint8(1))
+        write("number", "int32", np.arange(13, dtype="i4")[:, None])  # a row
+        write("flag", "logical", np.ones((1, 1), "u1"), MATLAB_int_decode=np.int32(1))
+        words = [f"s{i}" for i in range(13)]
+        for word in words:
+            write(f"#refs#/{word}", "char", np.array([[ord(c)] for c in word], "u2"))
+        write(
+            "words", "cell", np.array([[file[f"#refs#/{word}"].ref for word in words]], dtype=h5py.ref_dtype)
+        )
+    (item,) = ng.io.open_items(tmp_path)
+    assert (item.name, item.shape) == ("net", (13, 10))
+    np.testing.assert_array_equal(item.read(), DATA)
+    np.testing.assert_array_equal(item[3:5, 2:7], DATA[3:5, 2:7])
+    (again,) = ng.io.open_items(tmp_path, keys=["cube"], flatten=True, ids="words")
+    np.testing.assert_array_equal(again.read(), cube.reshape(13, 10))
+    assert again.ids.tolist() == words
+    assert ng.io.open_items(tmp_path, ids="number")[0].ids.tolist() == list(range(13))
+    assert ng.io.content_hash(ng.io.open_item(item.location)) == ng.io.content_hash(DATA)
+    for key, text in (("title", "no real numbers"), ("none", "is empty"), ("words", "no real numbers")):
+        with pytest.raises(ValueError, match=rf"net\.mat: {key}: .*{text}"):
+            ng.io.open_items(tmp_path, keys=[key])
+
+
+def test_links_of_hdf5(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["deep/er"] = DATA
+        file["deep/up"] = h5py.SoftLink("/deep")  # a circle
+        file["again"] = h5py.SoftLink("/deep")
+        file["hard"] = file["deep/er"]
+        file["dead"] = h5py.SoftLink("/gone")
+        file["out"] = h5py.ExternalLink("other.h5", "/data")
+    (item,) = ng.io.open_items(tmp_path)
+    for key in ("again/er", "hard", "deep/er"):
+        (item,) = ng.io.open_items(tmp_path / "x.h5", keys=[key])
+        np.testing.assert_array_equal(item.read(), DATA)
+    for key, text in (
+        ("out", r"is a link to '/data' of 'other\.h5': open that file"),
+        ("dead", "is a link to '/gone', where nothing is"),
+    ):
+        assert any(re.search(text, skipped) for skipped in opened(tmp_path).left_out)
+        with pytest.raises(ValueError, match=rf"x\.h5: {key}: {text}"):
+            ng.io.open_items(tmp_path, keys=[key])
 
 
 # ---- ids

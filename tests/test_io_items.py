@@ -8,6 +8,7 @@ import os
 import pickle
 import resource
 import tracemalloc
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import io_util
@@ -313,6 +314,37 @@ def test_threads_read_one_archive_together(tmp_path, tiny_pieces):
             found = list(pool.map(lambda item: item[:, 1:9], items))
             for item, array in zip(items, found, strict=True):
                 np.testing.assert_array_equal(array, arrays[item.location["key"]][:, 1:9])
+
+
+def test_threads_do_not_move_each_other_in_an_archive(tmp_path):
+    """The step that `zipfile` of Python 3.12 takes from where the file stands, between reads of others."""
+    content = bytes(range(200))
+    (tmp_path / "x").write_bytes(content)
+    with _io_sources._SharedFile(str(tmp_path / "x")) as file, ThreadPoolExecutor(1) as other:
+        assert file.read(10) == content[:10]
+        assert other.submit(lambda: (file.seek(-50, 2), file.read(), file.tell())).result() == (
+            150, content[150:], 200,
+        )  # fmt: skip
+        assert file.seek(5, 1) == 15
+        assert file.read(4) == content[15:19]
+        assert other.submit(file.tell).result() == 200
+        with pytest.raises(OSError, match="Invalid argument"):
+            file.seek(-1)
+    assert file.closed
+
+
+def test_members_that_are_refused_are_closed(tmp_path, monkeypatch):
+    """Not left to the collector, which warns of an open file if it comes to the file first."""
+    path = tmp_path / "x.npz"
+    np.savez(path, x=io_util.matrix())
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("y.npy", archive.read("x.npy")[:-8])  # its checksum is right, its header is not
+    items, streams, member = ng.io.open_items(path), [], _io_sources.member
+    monkeypatch.setattr(_io_sources, "member", lambda *place: streams.append(member(*place)) or streams[-1])
+    with pytest.raises(ValueError, match=r"x\.npz: y: holds more or fewer bytes than its header says"):
+        items[1].read()
+    items[0].read()
+    assert [stream.closed for stream in streams] == [True, True]
 
 
 # ---- formats that NumPy has no counterpart of

@@ -13,6 +13,7 @@ import io_util
 import neurogeom as ng
 import numpy as np
 import pytest
+from neurogeom._io_search import opened
 
 DATA = io_util.matrix("f8", (40, 10))
 
@@ -115,6 +116,22 @@ def test_pickles_are_refused(tmp_path, name):
             ng.io.open_items(f"{tmp_path}/*")
 
 
+def test_pickles_of_torch_say_how_to_convert_them(tmp_path):
+    """Those of today are zip archives, whatever they are called; they are also named in folders."""
+    for name in ("net.pt", "net.bin"):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("net/data.pkl", pickle.dumps(Bomb()))
+            archive.writestr("net/data/0", bytes(80))
+        with pytest.raises(
+            ValueError, match=rf"{name}: a pickle, .*torch\.load\('{name}', weights_only=True"
+        ):
+            ng.io.open_items(tmp_path / name)
+    np.save(tmp_path / "x.npy", DATA)
+    assert [item.name for item in ng.io.open_items(tmp_path)] == ["x"]
+    (skipped,) = opened(tmp_path).left_out
+    assert skipped.startswith(f"{tmp_path}/net.pt: a pickle, which is refused: reading it can run code")
+
+
 def test_objects_in_files_of_numpy_are_refused(tmp_path):
     bombs = np.array([[Bomb(), Bomb()], [Bomb(), Bomb()]], dtype=object)
     np.save(tmp_path / "x.npy", bombs, allow_pickle=True)
@@ -176,7 +193,7 @@ def test_cut_files(tmp_path, kind, part):
         )
     content = path.read_bytes()
     path.write_bytes(content[: int(part * len(content))])
-    with pytest.raises(ValueError, match=r"x\.(npy|npz|h5|zarr|safetensors)"):
+    with pytest.raises(ValueError, match=r"x\.(npy|npz|h5|mat|zarr|safetensors)"):
         ng.io.open_items(tmp_path)[0].read()
 
 
@@ -294,6 +311,39 @@ def test_files_that_may_not_be_read(tmp_path):
     (tmp_path / "x.npy").mkdir()
     with pytest.raises((OSError, ValueError), match=r"x\.npy"):
         item.read()
+
+
+def test_all_bad_files_are_named_or_left_out(tmp_path):
+    np.save(tmp_path / "a.npy", DATA)
+    (tmp_path / "b.npy").write_bytes(b"")
+    (tmp_path / "c.npz").write_bytes(b"PK and no archive")
+    (tmp_path / "d.npy").symlink_to(tmp_path / "gone")
+    every = [tmp_path / name for name in ("a.npy", "b.npy", "c.npz", "d.npy")]
+    wrong = r"b\.npy: no \.npy file.*; .*c\.npz: cannot be read: .*; .*d\.npy: No such file or directory$"
+    for source in (tmp_path, f"{tmp_path}/*", every):
+        with pytest.raises(
+            ValueError, match=rf"^3 files cannot be used \(skip_bad leaves them out\): .*{wrong}"
+        ):
+            ng.io.open_items(source)
+        with pytest.warns(UserWarning, match=rf"^files left out: .*{wrong}") as seen:
+            (item,) = ng.io.open_items(source, skip_bad=True)
+        assert (item.name, len(seen)) == ("a", 1)
+    with pytest.raises(ValueError, match=r"source: no matrices .*: .*b\.npy: no \.npy file"):
+        ng.io.open_items([tmp_path / "b.npy"], skip_bad=True)
+    with pytest.raises(TypeError, match="skip_bad must be True or False"):
+        ng.io.open_items(tmp_path, skip_bad="yes")
+
+
+def test_files_of_matlab_before_hdf5(tmp_path):
+    savemat = pytest.importorskip("scipy.io").savemat
+    savemat(tmp_path / "old.mat", {"x": DATA})
+    text = r"old\.mat: a MATLAB file of a format before 7\.3: save it with .*-v7\.3.*scipy\.io\.loadmat"
+    with pytest.raises(ValueError, match=text):
+        ng.io.open_items(tmp_path / "old.mat")
+    with pytest.raises(ValueError, match=text):
+        ng.io.open_items(tmp_path)
+    np.save(tmp_path / "x.npy", DATA)
+    assert [item.name for item in ng.io.open_items(tmp_path)] == ["x"]
 
 
 # ---- use

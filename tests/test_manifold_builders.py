@@ -253,6 +253,11 @@ IMAGES = np.random.default_rng(4).random((2, 6, 8))
             ValueError,
             r"images\[1, 2, 3\] is nan",
         ),
+        (
+            (np.zeros((2, 3, 8, 9)), 1, 3),
+            ValueError,
+            r"images of shape \(2, 3, 8, 9\) .*channels first.* give np\.moveaxis\(images, 1, -1\)",
+        ),
         ((IMAGES.astype(object), 1, 3), TypeError, "images must hold real numbers"),
         ((IMAGES, 0, 1), ValueError, "max_shift must be at least 1"),
         ((IMAGES, 6, 1), ValueError, r"max_shift must be below H and W \(6\), not 6"),

@@ -304,6 +304,7 @@ def test_lists_of_metrics():
 @pytest.mark.parametrize(
     ("metric", "error", "text"),
     [
+        ("CKA", ValueError, "not 'CKA': did you mean 'cka'\\?"),
         ("procrustean", ValueError, "metric must be one of 'bures', 'cca'.* not 'procrustean'"),
         ("", ValueError, "metric must be one of"),
         ([], ValueError, "metric must hold at least 1"),

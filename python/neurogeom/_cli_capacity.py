@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from . import plot, report
-from ._cli_files import DataFile, InputError, check_output, writing
+from ._cli_files import (
+    FORMATS,
+    TABLES,
+    DataFile,
+    InputError,
+    check_output,
+    read_labels_file,
+    say_left_out,
+    user_input,
+)
 from ._cli_shared import (
     add_common,
     check_plot,
     count,
+    deliver,
     joint_geometry,
     margin,
     mean_field,
     say,
     simulated_capacity,
 )
+from ._validate import AnyArray, as_labels
 from .dichotomies import RULES
 
 _Results = Mapping[str, Any]
@@ -78,7 +90,7 @@ DEFAULTS: dict[str, Any] = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the subcommand."""
-    parser.add_argument("file", metavar="FILE", help=".npz of named arrays, or .npy of one")
+    parser.add_argument("file", metavar="FILE", help=f"{FORMATS}: named arrays, or one")
     parser.add_argument(
         "--data",
         nargs="+",
@@ -90,7 +102,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels",
         required=True,
         metavar="KEY",
-        help="which manifold a row belongs to: an array of FILE, or a .npy file",
+        help="which manifold a row belongs to: an array of FILE, a .npy file, or OTHERFILE:KEY",
+    )
+    parser.add_argument(
+        "--flatten", action="store_true", help="also take arrays of more axes, as samples by all other axes"
     )
     parser.add_argument(
         "--method",
@@ -101,7 +116,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "which half of the random projections can be separated",
     )
     add_common(parser)
-    parser.add_argument("--out", metavar="FILE.csv", help="write the numbers to full precision")
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        help="write the numbers to full precision: .csv, .tsv or .json by the ending; - writes CSV to "
+        "stdout, instead of the table",
+    )
     several = parser.add_argument_group("mean-field and joint")
     several.add_argument(
         "--null", type=count(0), metavar="N", help="also analyse N data sets with points shuffled"
@@ -144,33 +164,71 @@ def run(args: argparse.Namespace) -> None:
     """Analyse the data sets of one file."""
     method = _METHODS[args.method]
     _settle(args)
-    check_output(args.out, args.file)
+    check_output(args.out, args.file, TABLES)
     check_plot(args.plot, args.file)
     if args.per_manifold and args.out is None:
         raise InputError("--per-manifold says what to write to --out, which is missing")
-    with DataFile(args.file) as source:
-        labels = source.read_labels(args.labels)
-        names = source.choose(args.data, labels, args.labels)
-        if len(names) > 1:  # a bad value in the last array should not be found after hours
-            for name in names:
-                source.rows(name)
-        results: dict[str, Any] = {}
-        nulls: dict[str, list[Any]] = {}
+    source = DataFile(args.file)
+    labels = _labels(source, args.labels)
+    names = _choose(source, labels, args)
+    if len(names) > 1:  # a bad value in the last array should not be found after hours
         for name in names:
-            X = source.rows(name)
-            while source.notes:
-                say("note", source.notes.pop(0))
-            results[name], dealt = method.analyse(name, X, labels, args)
-            if dealt:
-                nulls[name] = dealt
-    print(method.table(results, nulls))
-    print(f"\n± one standard error over {method.errors.format(**vars(args))}")
+            source.rows(name)
+    results: dict[str, Any] = {}
+    nulls: dict[str, list[Any]] = {}
+    for name in names:
+        X = source.rows(name)
+        while source.notes:
+            say("note", source.notes.pop(0))
+        results[name], dealt = method.analyse(name, X, labels, args)
+        if dealt:
+            nulls[name] = dealt
+    files: dict[str, Callable[[Any], object]] = {}
     if args.out is not None:
-        with writing(args.out):
-            report.write_csv(args.out, results, per_manifold=args.per_manifold, nulls=nulls)
-    if args.plot is not None and method.draw is not None:
-        with writing(args.plot):
-            method.draw(results, nulls, args.plot)
+        files[args.out] = lambda out: report.write_csv(
+            out, results, per_manifold=args.per_manifold, nulls=nulls
+        )
+    draw = method.draw
+    if args.plot is not None and draw is not None:
+        files[args.plot] = lambda out: draw(results, nulls, out)
+    errors = f"± one standard error over {method.errors.format(**vars(args))}"
+    deliver(f"{method.table(results, nulls)}\n\n{errors}", files)
+
+
+def _labels(source: DataFile, given: str) -> AnyArray:
+    """Read labels: an array of the file of the data, or another file."""
+    if source.is_archive and given in source.headers:
+        return source.read_vector(given, "labels")
+    if source.is_archive and not given.endswith(".npy") and ":" not in given and not os.path.exists(given):
+        raise InputError(f"--labels: {source.missing(given)}")
+    return read_labels_file(given, "--labels")
+
+
+def _choose(source: DataFile, labels: AnyArray, args: argparse.Namespace) -> list[str]:
+    """Pick the data sets: those named, else every matrix with a row for each label."""
+    names: list[str] = list(dict.fromkeys(args.data or ()))
+    if not source.is_archive:
+        if names:
+            raise InputError(f"--data names arrays of a .npz or the like, but {source.path} is one array")
+        names = list(source.headers)
+    elif not names:
+        matrices, left_out = source.pick(args.labels, args.flatten)
+        count = len(labels)
+        names = [name for name in matrices if source.headers[name].shape[0] == count]
+        others = [name for name in matrices if name not in names]
+        left_out += [f"{name} has {source.headers[name].shape[0]} rows for {count} labels" for name in others]
+        if not names:
+            raise InputError(
+                f"{source.path}: no numeric matrix has {count} rows, one for each label; it holds "
+                f"{source.contents()} (--data or --flatten takes what has more axes)"
+            )
+        if left_out:
+            say("note", say_left_out(left_out, source.path))
+    source.require(names, "--data")
+    for name in names:
+        with user_input():
+            as_labels(labels, source.headers[name].shape[0], f"{args.labels} (for {name})")
+    return names
 
 
 def _settle(args: argparse.Namespace) -> None:

@@ -6,13 +6,13 @@ import argparse
 import os
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ._cli_files import DataFile, InputError, check_output, writing
-from ._cli_shared import add_threads_and_plot, announced, check_plot, say
-from ._pairwise_result import Pairwise
+from ._cli_files import FORMATS, TABLES, DataFile, InputError, check_output, expanded, say_left_out
+from ._cli_shared import add_threads_and_plot, announced, check_plot, deliver, metric_name, say
 from ._validate import AnyArray
+from ._validate_io import MAX_BAD, cut
 from .metrics import METRICS
 from .pairwise import pairwise
 from .plot_pairwise import plot_pairwise
@@ -20,7 +20,7 @@ from .report_pairwise import pairwise_table, write_pairwise_csv
 from .representation import Representation
 
 _DEFAULT = "procrustes"
-_ENDINGS = (".npz", ".csv")
+_ENDINGS = (".npz", *TABLES)
 _MAX_SHOWN = 4  # items named in an error
 
 
@@ -30,19 +30,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "files",
         nargs="+",
         metavar="FILE",
-        help="a .npy file is one representation (rows are stimuli, columns units); a .npz file holds several",
+        help=f"files, directories or patterns: {FORMATS}; each matrix is one representation (rows are "
+        "stimuli, columns units)",
     )
     parser.add_argument(
         "--metric",
         action="append",
-        choices=sorted(METRICS),
-        help=f"what to compute; may be given several times (default: {_DEFAULT})",
+        type=metric_name,
+        metavar="NAME",
+        help=f"what to compute, may be given several times (default: {_DEFAULT}): "
+        f"{', '.join(sorted(METRICS))}",
     )
     parser.add_argument(
         "--data",
         nargs="+",
         metavar="KEY",
-        help="arrays of each .npz file to compare; by default every numeric matrix in it",
+        help="arrays of each .npz file (HDF5, ...) to compare; by default every numeric matrix in it",
+    )
+    parser.add_argument(
+        "--flatten", action="store_true", help="also take arrays of more axes, as stimuli by all other axes"
+    )
+    parser.add_argument(
+        "--skip-bad", action="store_true", help="leave out files that cannot be used, and name them"
     )
     parser.add_argument(
         "--ids",
@@ -53,7 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         metavar="FILE",
         help="write the numbers to full precision: .npz for neurogeom.load (several metrics: a file each, "
-        "D.npz becoming D.cca.npz, ...), or .csv (one metric: the matrix; several: one row a pair)",
+        "D.npz becoming D.cca.npz, ...), .csv or .tsv (one metric: the matrix; several: one row a pair), or "
+        ".json (one object a pair); - writes CSV to stdout, instead of the tables",
     )
     add_threads_and_plot(parser)
 
@@ -62,11 +72,12 @@ def run(args: argparse.Namespace) -> None:
     """Compare all representations of some files."""
     names = list(dict.fromkeys(args.metric or [_DEFAULT]))
     outputs = _outputs(args.out, names)
-    for path in args.files:
+    paths, left_out = expanded(args.files)
+    for path in paths:
         for output in outputs.values():
-            check_output(output, path if os.path.exists(path) else None)
+            check_output(output, path if os.path.exists(path) else None, _ENDINGS)
         check_plot(args.plot, path if os.path.exists(path) else None)
-    items = _read_items(args.files, args.data, args.ids)
+    items = _read_items(paths, args, left_out)
     found = announced(
         "",
         lambda: pairwise(
@@ -79,67 +90,72 @@ def run(args: argparse.Namespace) -> None:
     )
     # By the names that were given here, which are not always those of the metrics.
     results = dict(zip(names, found.values(), strict=True))
-    print("\n\n".join(map(pairwise_table, results.values())))
-    _write(args.out, outputs, results)
+    files: dict[str, Callable[[Any], object]] = {}
+    for metric, output in outputs.items():
+        if output.lower().endswith(".npz"):
+            files[output] = results[metric].save
+        else:
+            files[output] = lambda out: write_pairwise_csv(out, results)
     if args.plot is not None:
-        with writing(args.plot):
-            plot_pairwise(results, args.plot)
+        files[args.plot] = lambda out: plot_pairwise(results, out)
+    deliver("\n\n".join(map(pairwise_table, results.values())), files)
 
 
 def _outputs(path: str | None, metrics: Sequence[str]) -> dict[str, str]:
-    """Name the file of each metric; several metrics have one .csv in common."""
+    """Name the file of each metric; several metrics have one table in common."""
     if path is None:
         return {}
     stem, ending = os.path.splitext(path)
-    if ending.lower() not in _ENDINGS:
-        raise InputError(f"--out must end in {' or '.join(_ENDINGS)}, not {path!r}")
-    if ending.lower() == ".csv" or len(metrics) == 1:
+    if ending.lower() != ".npz" or len(metrics) == 1:
         return dict.fromkeys(metrics, path)
     return {metric: f"{stem}.{metric}{ending}" for metric in metrics}
 
 
-def _write(path: str | None, outputs: Mapping[str, str], results: Mapping[str, Pairwise]) -> None:
-    if path is None:
-        return
-    if path.lower().endswith(".csv"):
-        with writing(path):
-            write_pairwise_csv(path, results)
-        return
-    for metric, output in outputs.items():
-        with writing(output):
-            results[metric].save(output)
-
-
-def _read_items(paths: Sequence[str], keys: Sequence[str] | None, ids_key: str | None) -> dict[str, Any]:
+def _read_items(paths: Sequence[str], args: argparse.Namespace, left_out: list[str]) -> dict[str, Any]:
     """Read the representations of all files, by name; all headers are looked at before any data."""
+    keys, ids_key = args.data, args.ids
     repeated = [path for path, count in Counter(map(os.path.realpath, paths)).items() if count > 1]
     if repeated:
         raise InputError(f"{os.path.basename(repeated[0])} is given more than once")
-    stems = _stems(paths)
-    chosen: dict[str, list[tuple[str, str]]] = {}  # of each file: (name, key)
+    chosen: list[tuple[DataFile, list[tuple[str, str]]]] = []  # of each file: (name, key)
     rows: dict[str, int] = {}
-    archives = 0
-    for path, stem in zip(paths, stems, strict=True):
-        with DataFile(path) as source:
-            _check_keys(source, keys, ids_key)
-            archives += source.is_archive
-            for key in _choose(source, keys, ids_key):
-                name = stem if not source.is_archive else key if len(paths) == 1 else f"{stem}:{key}"
-                chosen.setdefault(path, []).append((name, key))
-                rows[name] = source.headers[key][0][0]
-    if keys and not archives:
+    bad: list[str] = []
+    for path, stem in zip(paths, _stems(paths), strict=True):
+        try:
+            source = DataFile(path)
+            _check_ids(source, ids_key)
+            picked = _choose(source, keys, ids_key, args.flatten, left_out)
+        except InputError as error:
+            bad.append(str(error))
+            continue
+        pairs = [
+            (stem if not source.is_archive else key if len(paths) == 1 else f"{stem}:{key}", key)
+            for key in picked
+        ]
+        chosen.append((source, pairs))
+        rows |= {name: source.headers[key].shape[0] for name, key in pairs}
+    if len(bad) == 1 and not args.skip_bad:
+        raise InputError(bad[0])
+    if bad and not args.skip_bad:
+        texts = cut(bad, MAX_BAD)
+        raise InputError(f"{len(bad)} files cannot be used (--skip-bad leaves them out): {texts}")
+    if bad:
+        say("note", f"left out: {cut(bad, MAX_BAD)}")
+    if left_out:
+        say("note", say_left_out(left_out))
+    if keys and not any(source.is_archive for source, _ in chosen):
         raise InputError("--data names arrays of a .npz file, but none is given")
     if len(rows) < 2:
-        raise InputError(f"comparing needs at least two representations, but there is only {', '.join(rows)}")
+        found = f"there is only {', '.join(rows)}" if rows else "there is none"
+        raise InputError(f"comparing needs at least two representations, but {found}")
     _require_equal_rows(rows)
     items: dict[str, Any] = {}
-    for path, pairs in chosen.items():
-        with DataFile(path) as source:
-            ids = None if ids_key is None else source.read(ids_key)
-            for name, key in pairs:
-                items[name] = _with_ids(source.rows(key), ids, f"{path}: {ids_key}")
-            for note in source.notes:
-                say("note", note)
+    for source, pairs in chosen:
+        ids = None if ids_key is None else source.read_vector(ids_key, "ids")
+        for name, key in pairs:
+            items[name] = _with_ids(source.rows(key), ids, f"{source.path}: {ids_key}")
+        for note in source.notes:
+            say("note", note)
     return items
 
 
@@ -153,39 +169,33 @@ def _stems(paths: Sequence[str]) -> list[str]:
     ]
 
 
-def _check_keys(source: DataFile, keys: Sequence[str] | None, ids_key: str | None) -> None:
-    """Refuse keys that a file does not have."""
-    for option, wanted in (("--data", keys or ()), ("--ids", () if ids_key is None else (ids_key,))):
-        for key in wanted:
-            if not source.is_archive:
-                if option == "--data":
-                    continue  # the only array of this file is taken in any case
-                raise InputError(f"--ids names an array of a .npz file, but {source.path} is a .npy")
-            if key not in source.headers:
-                raise InputError(f"{option}: {source.missing(key)}")
+def _check_ids(source: DataFile, ids_key: str | None) -> None:
+    """Refuse ids that a file does not have."""
+    if ids_key is None:
+        return
+    if not source.is_archive:
+        raise InputError(f"--ids names an array of a .npz file, but {source.path} is a .npy")
+    if ids_key not in source.headers:
+        raise InputError(f"--ids: {source.missing(ids_key)}")
 
 
-def _choose(source: DataFile, keys: Sequence[str] | None, ids_key: str | None) -> list[str]:
+def _choose(
+    source: DataFile, keys: Sequence[str] | None, ids_key: str | None, flatten: bool, left_out: list[str]
+) -> list[str]:
     """Pick the arrays to compare: those named, else every numeric matrix."""
     if not source.is_archive:
         picked = list(source.headers)
     elif keys:
         picked = list(dict.fromkeys(keys))
     else:
-        picked = [
-            name
-            for name, (shape, dtype) in source.headers.items()
-            if name != ids_key and len(shape) == 2 and dtype.kind in "fiub" and dtype.itemsize <= 8
-        ]
+        picked, others = source.pick(ids_key, flatten)
         if not picked:
             raise InputError(
-                f"{source.path}: no numeric matrix (--data flattens what has more axes), but "
+                f"{source.path}: no numeric matrix (--data or --flatten takes what has more axes), but "
                 f"{source.contents()}"
             )
-    for name in picked:
-        shape, _dtype = source.headers[name]
-        if len(shape) < 2:
-            raise InputError(f"{source.path}: {name} must have rows and columns, not shape {shape}")
+        left_out += [f"{source.path}: {other}" for other in others]
+    source.require(picked, "--data")
     return picked
 
 

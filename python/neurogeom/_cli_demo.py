@@ -9,8 +9,7 @@ import time
 from collections.abc import Mapping
 
 from . import datasets, plot, report
-from ._cli_files import writing
-from ._cli_shared import add_common, check_plot, joint_geometry, mean_field
+from ._cli_shared import add_common, check_plot, joint_geometry, mean_field, writing
 from ._pairwise_result import Pairwise
 from ._threads import resolve_threads
 from .capacity import ManifoldCapacity
@@ -39,6 +38,9 @@ def run(args: argparse.Namespace) -> None:
     joint["fMRI"] = joint_geometry("fMRI", brain.X, brain.labels, args)[0]
     compared = pairwise(text.layers, _COMPARISONS, n_threads=args.threads)
     seconds = time.perf_counter() - start
+    if args.plot is not None:  # before the text, as stdout may be closed
+        with writing(args.plot):
+            plot.plot_capacity(layers, args.plot)
 
     print("Sentences in a language model: 20 intents x 25 sentences, 384 units")
     print("(CLINC150, Larson et al. 2019; all-MiniLM-L6-v2)\n")
@@ -63,9 +65,6 @@ def run(args: argparse.Namespace) -> None:
         f"{resolve_threads(args.threads)} threads. Your data: neurogeom capacity FILE --labels KEY, "
         "neurogeom compare FILE"
     )
-    if args.plot is not None:
-        with writing(args.plot):
-            plot.plot_capacity(layers, args.plot)
 
 
 def _explain(text: str) -> None:

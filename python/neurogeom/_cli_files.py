@@ -6,19 +6,19 @@ Only headers are read until an array is asked for, and nothing is ever unpickled
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-import numpy as np
-
-from . import _validate
-from ._io_headers import NPY, PICKLE, ZIP, Header, read_npy_header, read_npz_headers
+from . import _validate, _validate_io
+from ._io_headers import Header, kind_of
+from ._io_kinds import headers_of, open_source, read_labels
+from ._io_search import IdsOf, Search, why_no_matrix
 from ._validate import AnyArray
 
 _MAX_SHOWN = 30  # arrays listed in an error
+FORMATS = ".npy, .npz, HDF5 (also of MATLAB), safetensors or Zarr"
+TABLES = (".csv", ".tsv", ".json")
 
 
 class InputError(Exception):
@@ -31,25 +31,35 @@ def user_input(prefix: str = "") -> Iterator[None]:
     lead = f"{prefix}: " if prefix else ""
     try:
         yield
-    except InputError:
-        raise
-    except OSError as error:
-        raise InputError(f"{lead}{error.strerror or error}") from error
-    except zipfile.BadZipFile as error:
-        reason = str(error)[:80]  # it may quote the damaged bytes
-        raise InputError(f"{lead}not a usable zip archive: {reason}") from error
-    # zlib, EOF: a cut file; RuntimeError, NotImplementedError: an encrypted or exotic zip.
-    except (TypeError, ValueError, EOFError, zlib.error, RuntimeError) as error:
-        raise InputError(f"{lead}{error}") from error
+    except (OSError, ImportError, TypeError, ValueError, EOFError, RuntimeError) as error:
+        raise InputError(f"{lead}{_validate_io.describe(error)}") from error
+
+
+def expanded(paths: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Replace directories and patterns by the files that they stand for; also say what was left out."""
+    search = Search(None, False, IdsOf(None))
+    found = []
+    for path in paths:
+        if not os.path.isdir(path) and (os.path.lexists(path) or not glob.has_magic(path)):
+            found.append(path)  # as it is called; what is wrong with it is said when it is opened
+            continue
+        with user_input():
+            files = search.files(path, "FILE")
+            if not files:
+                _validate_io.refuse_empty(path, search.skipped)
+        found += [path if file.is_named else os.path.relpath(file.path) for file in files]
+    return found, search.left_out
 
 
 class DataFile:
-    """The arrays of one .npz file, or the one array of a .npy file.
+    """The arrays of one file, of any kind that :mod:`neurogeom.io` reads.
 
     Attributes
     ----------
-    headers : dict of str to (shape, dtype)
+    headers : dict of str to Header
         What is in the file.
+    is_archive : bool
+        Whether it holds named arrays; else its one array is called as the file.
     notes : list of str
         What was done to the data on the way, for the user to know.
     """
@@ -57,93 +67,55 @@ class DataFile:
     def __init__(self, path: str) -> None:
         self.path = path
         self.notes: list[str] = []
-        self._archive: Any = None
-        # NumPy leaves a file open when it turns out not to be a zip; this one is closed by us.
-        with user_input(path), contextlib.ExitStack() as stack:
-            file = stack.enter_context(open(path, "rb"))
-            magic = file.read(len(NPY))
-            file.seek(0)
-            if magic == NPY:
-                name = os.path.splitext(os.path.basename(path))[0]
-                self.headers = {name: _shape_and_dtype(read_npy_header(file))}
-            elif magic.startswith(ZIP):
-                self._archive = stack.enter_context(np.load(file, allow_pickle=False))
-                self.headers = self._archive_headers()
-            elif magic.startswith(PICKLE):
-                raise InputError(f"{path}: a pickle, which is refused: reading it can run code")
-            else:
-                raise InputError(f"{path}: neither a .npz nor a .npy file")
-            self._open = stack.pop_all()
+        with user_input():
+            os.stat(path)  # which names a file that is not there better than its library
+            self.kind = kind_of(path)
+            found = headers_of(self.kind, path)
+        self.is_archive = list(found) != [""]
+        stem = os.path.splitext(os.path.basename(os.path.abspath(path)))[0]
+        self.headers: dict[str, Header] = found if self.is_archive else {stem: found[""]}
 
-    def __enter__(self) -> DataFile:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._open.close()
-
-    @property
-    def is_archive(self) -> bool:
-        """Whether the file holds named arrays."""
-        return self._archive is not None
-
-    def _archive_headers(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
-        headers = read_npz_headers(self._archive.zip)
-        return {name: _shape_and_dtype(header) for name, header in headers.items()}
+    def _key(self, name: str) -> str:
+        return name if self.is_archive else ""
 
     def read(self, name: str) -> AnyArray:
         """Read one array; that of a .npy file is only mapped into memory."""
-        _shape, dtype = self.headers[name]
-        if dtype.hasobject:
-            raise InputError(
-                f"{self.path}: {name} holds pickled Python objects, which are refused: reading "
-                "them can run code (save it as a plain array of numbers or strings)"
-            )
-        with user_input(f"{self.path}: {name}"):
-            if self._archive is not None:
-                array: AnyArray = self._archive[name]
-            else:
-                array = np.load(self.path, mmap_mode="r", allow_pickle=False)
-        return array
+        header = self.headers[name]
+        with user_input():
+            if header.dtype.hasobject and self.kind in ("npy", "npz"):
+                _validate_io.refuse_pickle(self.path, self._key(name))
+            with open_source(self.kind, self.path, self._key(name)) as source:
+                found = source.map()
+                return (source.whole() if found is None else found).reshape(header.shape)
 
-    def read_labels(self, given: str) -> AnyArray:
-        """Read labels: a key of this archive, or a .npy file of their own."""
-        if self.is_archive and given in self.headers:
-            return self.read(given)
-        if given.endswith(".npy"):
-            with DataFile(given) as other:
-                if not other.is_archive:
-                    return other.read(next(iter(other.headers)))
-        if self.is_archive:
-            raise InputError(f"--labels: {self.missing(given)}")
-        raise InputError(f"--labels must be a .npy file when the data are one, not {given!r}")
+    def read_vector(self, name: str, what: str) -> AnyArray:
+        """Read labels, which may be strings."""
+        with user_input():
+            return read_labels(self.kind, self.path, self._key(name), what)
 
-    def choose(self, names: Sequence[str] | None, labels: AnyArray, labels_name: str) -> list[str]:
-        """Pick the data sets: those named, else every matrix with a row for each label."""
-        if not self.is_archive:
-            if names:
-                raise InputError(f"--data names arrays of a .npz file, but {self.path} is a .npy")
-            names = list(self.headers)
-        elif not names:
-            names = [
-                name
-                for name, (shape, dtype) in self.headers.items()
-                if name != labels_name and len(shape) == 2 and shape[0] == len(labels)
-                if dtype.kind in "fiub" and dtype.itemsize <= 8
-            ]
-            if not names:
-                raise InputError(
-                    f"{self.path}: no numeric matrix has {len(labels)} rows, one for each label; "
-                    f"it holds {self.contents()}"
-                )
+    def pick(self, but: str | None, flatten: bool) -> tuple[list[str], list[str]]:
+        """Pick each matrix of numbers, if none is asked for; also say what is left out, and why."""
+        picked, left_out = [], []
+        for name, header in self.headers.items():
+            if name == but or header.is_link:
+                continue
+            why = why_no_matrix(header, flatten)
+            if why is None:
+                picked.append(name)
+            elif len(header.shape) > 1 or header.reason:
+                left_out.append(f"{name} {why}")
+        return picked, left_out
+
+    def require(self, names: Sequence[str], option: str) -> None:
+        """Refuse names that the file does not have, or not as a matrix."""
         for name in names:
             if name not in self.headers:
-                raise InputError(f"--data: {self.missing(name)}")
-            shape, _dtype = self.headers[name]
-            if len(shape) < 2:
-                raise InputError(f"{name} must have rows and columns, not shape {shape}")
-            with user_input():
-                _validate.as_labels(labels, shape[0], f"{labels_name} (for {name})")
-        return list(dict.fromkeys(names))
+                raise InputError(f"{option}: {self.missing(name)}")
+            header = self.headers[name]
+            if header.reason:
+                raise InputError(f"{self.path}: {name} {header.reason}")
+            if len(header.shape) < 2:
+                raise InputError(f"{self.path}: {name} must have rows and columns, not shape {header.shape}")
 
     def rows(self, name: str) -> AnyArray:
         """Read one data set as a checked (n_samples, n_features) matrix."""
@@ -163,7 +135,7 @@ class DataFile:
 
     def contents(self) -> str:
         """List the arrays for an error."""
-        shown = [f"{name} {shape} {dtype}" for name, (shape, dtype) in self.headers.items()]
+        shown = [f"{name} {header.shape} {header.dtype}" for name, header in self.headers.items()]
         if len(shown) > _MAX_SHOWN:
             shown[_MAX_SHOWN:] = [f"and {len(shown) - _MAX_SHOWN} more"]
         return ", ".join(shown) or "no arrays"
@@ -173,13 +145,30 @@ class DataFile:
         return f"{self.path} has no {name!r}; it holds {self.contents()}"
 
 
-def _shape_and_dtype(header: Header) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    return header.shape, header.dtype
+def say_left_out(left_out: Sequence[str], path: str = "") -> str:
+    """Say what of the data is not analysed, and how it could be."""
+    lead = f"{path}: " if path else ""
+    return f"{lead}left out: {_validate_io.cut(left_out, _MAX_SHOWN)}".replace("flatten=True", "--flatten")
 
 
-def check_output(path: str | None, source: str | None = None) -> None:
+def read_labels_file(given: str, option: str) -> AnyArray:
+    """Read labels from FILE, which holds one array, or FILE:KEY."""
+    path, colon, key = given.rpartition(":")
+    if not colon or os.path.exists(given):
+        path, key = given, ""
+    if not key and not os.path.splitext(path)[1]:
+        raise InputError(f"{option} must be a .npy file, or FILE.npz:KEY, not {given!r}")
+    source = DataFile(path)
+    if source.is_archive and not key:
+        raise InputError(f"{option} must be a .npy file or FILE.npz:KEY, not {given!r}")
+    if source.is_archive and key not in source.headers:
+        raise InputError(f"{option}: {source.missing(key)}")
+    return source.read_vector(key, "labels")
+
+
+def check_output(path: str | None, source: str | None = None, endings: Sequence[str] = ()) -> None:
     """Raise if a result could not be written there, before long work is done for it."""
-    if path is None:
+    if path is None or (path == "-" and endings):
         return
     folder = os.path.dirname(path) or "."
     if not os.path.isdir(folder):
@@ -190,12 +179,5 @@ def check_output(path: str | None, source: str | None = None) -> None:
         raise InputError(f"{path}: not allowed to write there")
     if source is not None and os.path.exists(path) and os.path.samefile(path, source):
         raise InputError(f"{path}: would overwrite the data")
-
-
-@contextlib.contextmanager
-def writing(path: str) -> Iterator[None]:
-    """Turn what the system says about a file that cannot be written into `InputError`."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
+    if endings and os.path.splitext(path)[1].lower() not in endings:
+        raise InputError(f"the output must end in {', '.join(endings)}, or be - for stdout, not {path!r}")

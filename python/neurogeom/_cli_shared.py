@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from . import _validate, capacity, joint, plot, simulated
+from . import _validate, _validate_pairwise, capacity, joint, plot, simulated
 from ._cli_files import InputError, check_output
 from ._progress import ProgressFunction, as_progress
 from ._results import ConvergenceWarning
@@ -16,9 +17,11 @@ from ._rng import as_generator
 from .capacity import ManifoldCapacity
 from .joint import EffectiveGeometry
 from .manifolds import Manifolds, manifolds
+from .metrics import METRICS
 from .simulated import SimulatedCapacity
 
 _T = TypeVar("_T")
+FAILURE = 1
 
 
 class Ending(Exception):  # noqa: N818 - not all are errors
@@ -31,7 +34,54 @@ class Ending(Exception):  # noqa: N818 - not all are errors
 
 def say(kind: str, message: object) -> None:
     """Write one line to stderr."""
-    print(f"neurogeom: {kind}: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
+    say_line(f"{kind}: {' '.join(str(message).split())}")
+
+
+def say_line(text: str) -> None:
+    """Write a line to stderr as it is; that nobody reads it is no reason to stop."""
+    with contextlib.suppress(OSError):
+        print(f"neurogeom: {text}", file=sys.stderr, flush=True)
+
+
+# Errors of the system that say that a path is wrong; others are failures of the machine.
+BAD_PATH = (FileNotFoundError, FileExistsError, PermissionError, NotADirectoryError, IsADirectoryError)
+
+
+@contextlib.contextmanager
+def writing(path: str) -> Iterator[None]:
+    """Turn what the system says about a file that cannot be written into one line."""
+    try:
+        yield
+    except OSError as error:
+        if path == "-":
+            raise
+        text = f"{path}: {error.strerror or error}"
+        if isinstance(error, BAD_PATH):
+            raise InputError(text) from error
+        raise Ending("error", text, FAILURE) from error
+
+
+def deliver(table: str, files: Mapping[str, Callable[[Any], object]]) -> None:
+    """Write files, then the table, as stdout may be closed or full; one that fails costs no other.
+
+    Parameters
+    ----------
+    table : str
+        For stdout, unless one of the files is "-".
+    files : mapping of str to callable
+        What writes to a path, or to stdout.
+    """
+    failed: Exception | None = None
+    for path, write in files.items():
+        try:
+            with writing(path):
+                write(sys.stdout if path == "-" else path)
+        except (InputError, Ending) as error:
+            failed = failed or error
+    if "-" not in files:
+        print(table)
+    if failed is not None:
+        raise failed
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
@@ -72,6 +122,15 @@ def count(minimum: int) -> Callable[[str], int]:
             raise argparse.ArgumentTypeError(message) from None
 
     return convert
+
+
+def metric_name(text: str) -> str:
+    """Read the name of a metric, as the argparse type of the option."""
+    if text not in METRICS:
+        known = ", ".join(sorted(METRICS))
+        hint = _validate_pairwise.did_you_mean(text, METRICS)
+        raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {known}){hint}")
+    return text
 
 
 def margin(text: str) -> float:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
+import sys
+import tempfile
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,8 +15,10 @@ from . import _cli_sweep_run as running
 from . import _cli_sweep_status as statuses
 from . import sweep
 from ._cli_files import check_output
-from ._cli_shared import Ending, announced, count, say
-from ._cli_sweep_ends import FAILURE, plain_errors, stoppable
+from ._cli_shared import FAILURE, Ending, announced, count, say
+from ._cli_sweep_ends import plain_errors, stoppable
+
+_EXPORTS = (".csv", ".npy", ".npz")
 
 _EPILOG = """\
 A sweep in four commands, on one machine:
@@ -109,11 +115,13 @@ def _add_extend(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_extend(args: argparse.Namespace) -> None:
-    items = planning.open_inputs(args.files, args)
-    names = [f"{args.prefix}{item.name}" for item in items]
+    opened = planning.open_inputs(args.files, args)
+    names = [f"{args.prefix}{item.name}" for item in opened.items]
     with plain_errors():
-        found = sweep.extend(args.store, items, names=names)
+        found = sweep.extend(args.store, opened.items, names=names)
     print(found)
+    if text := planning.left_out_of(opened):
+        print(text)
     print(f"go on with: {found.resume_command}")
 
 
@@ -122,15 +130,21 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "out",
         metavar="OUT",
-        help=".csv: a line for each pair or job; .npz: names and a matrix for each metric; .npy: one matrix",
+        help=".csv: a line for each pair or job; .npz: names and a matrix for each metric; .npy: one matrix; "
+        "-: CSV on stdout",
     )
 
 
 def _run_export(args: argparse.Namespace) -> None:
-    check_output(args.out)
-    with plain_errors():
+    if args.out != "-":
+        check_output(args.out, endings=_EXPORTS)
+    with plain_errors(), tempfile.TemporaryDirectory() as folder:
         found = sweep.status(args.store)
-        sweep.export(args.store, args.out)
+        out = os.path.join(folder, "sweep.csv") if args.out == "-" else args.out
+        sweep.export(args.store, out)
+        if args.out == "-":
+            with open(out, encoding="utf-8", newline="") as file:
+                shutil.copyfileobj(file, sys.stdout)
     if not found.is_complete:
         say("warning", f"the sweep is not finished ({found}): what is missing is NaN")
 

@@ -15,20 +15,17 @@ from types import FrameType
 from typing import Any
 
 from ._cli_files import InputError
-from ._cli_shared import Ending
+from ._cli_shared import BAD_PATH, FAILURE, Ending, say_line
 from ._progress import ProgressFunction, ProgressLines, as_progress
 from .sweep import SweepError, SweepIncomplete, SweepStatus, status
 from .sweep._attempts import Attempts
 from .sweep._files import process_name
 
-FAILURE = 1
 INCOMPLETE = 3
 WITHOUT_RESULT = 4
 _SIGNALLED = 128  # plus the number of the signal, as shells report it
 # What batch systems send before they kill, and what a closed terminal sends.
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-# Errors of the system that say that a path is wrong; others are failures of the machine.
-_BAD_PATH = (FileNotFoundError, FileExistsError, PermissionError, NotADirectoryError, IsADirectoryError)
 
 
 @contextlib.contextmanager
@@ -48,7 +45,7 @@ def plain_errors(option: str = "") -> Iterator[None]:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         text = f"{lead}{where}{error.strerror or error}"
-        if isinstance(error, _BAD_PATH):
+        if isinstance(error, BAD_PATH):
             raise InputError(text) from error
         raise Ending("error", text, FAILURE) from error
     except (SweepError, ImportError, TypeError, ValueError) as error:
@@ -76,9 +73,7 @@ class Stop:
         """Report progress as a bar on a terminal, else in lines of a log."""
         report: Any = as_progress(sys.stderr.isatty(), label)
         if report is None:
-            report = ProgressLines(
-                label, lambda text: print(f"neurogeom: {text}", file=sys.stderr, flush=True)
-            )
+            report = ProgressLines(label, say_line)
 
         def look(done: int, total: int) -> None:
             if self.number is not None:  # the handler's exception was lost in a place that swallows them

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import Any, Literal
-
-import numpy as np
+from typing import Literal
 
 from . import _validate_sweep as check
-from . import io, sweep
-from ._cli_files import DataFile, InputError, user_input
+from . import sweep
+from ._cli_files import FORMATS, InputError, read_labels_file, user_input
 from ._cli_shared import announced, count, say
 from ._cli_sweep_ends import plain_errors, stoppable
 from ._cli_sweep_run import duration
+from ._io_search import Found, opened
+from ._validate_io import MAX_BAD
 from .metrics import METRICS
 
 _DEFAULT = "procrustes"
+_MAX_SHOWN = 20  # arrays that are named as left out
 
 EPILOG = """\
 Examples:
@@ -73,14 +74,29 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--flatten", action="store_true", help="take arrays of more axes as stimuli by all other axes"
     )
+    parser.add_argument(
+        "--skip-bad", action="store_true", help="leave out files that cannot be used, and name them"
+    )
 
 
-def open_inputs(paths: list[str], args: argparse.Namespace, option: str = "") -> list[io.StoredItem]:
+def open_inputs(paths: list[str], args: argparse.Namespace, option: str = "") -> Found:
     """Open items by these options."""
-    with plain_errors(option):
-        return io.open_items(
-            paths[0] if len(paths) == 1 else paths, keys=args.keys, ids=args.ids, flatten=args.flatten
-        )
+    source = paths[0] if len(paths) == 1 else paths
+    try:
+        with plain_errors(option):
+            return opened(source, args.keys, ids=args.ids, flatten=args.flatten, skip_bad=args.skip_bad)
+    except InputError as error:
+        text = str(error).replace("flatten=True", "--flatten").replace("skip_bad leaves", "--skip-bad leaves")
+        raise InputError(text) from error
+
+
+def left_out_of(found: Found) -> str:
+    """Say which files and arrays are not taken, and why."""
+    texts = [*found.bad[:MAX_BAD], *found.left_out[:_MAX_SHOWN]]
+    if more := len(found.bad) + len(found.left_out) - len(texts):
+        texts.append(f"{more} more")
+    lead = "left out".ljust(len("processor time"))  # as the lines of the plan are laid out
+    return "\n".join(f"{lead}  {text}" for text in texts).replace("flatten=True", "--flatten")
 
 
 # ---- the command
@@ -92,7 +108,7 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
         "files",
         nargs="+",
         metavar="FILE",
-        help="files, directories or patterns: .npy, .npz, HDF5, Zarr, safetensors; rows are stimuli",
+        help=f"files, directories or patterns: {FORMATS}; rows are stimuli",
     )
     parser.add_argument("--store", metavar="DIR", help="make the sweep here; without it, only print the plan")
     parser.add_argument(
@@ -157,16 +173,16 @@ def run_plan(args: argparse.Namespace) -> None:
     """Plan a sweep and print what it will cost."""
     metric = _jobs(args) if args.capacity is not None else _metrics(args)
     existed = args.store is not None and os.path.exists(args.store)
-    items = open_inputs(args.files, args)
+    found = open_inputs(args.files, args)
     others = None if args.others is None else open_inputs(args.others, args, "--others")
     with plain_errors(), stoppable(None):
         made = announced(
             "",
             lambda: sweep.plan(
-                items,
+                found.items,
                 metric,
                 store=args.store,
-                others=others,
+                others=None if others is None else others.items,
                 fields=args.fields,
                 null=args.null,
                 rng=args.rng,
@@ -178,6 +194,9 @@ def run_plan(args: argparse.Namespace) -> None:
             ),
         )
     print(made)
+    for opening in (found, others):
+        if opening is not None and (text := left_out_of(opening)):
+            print(text)
     if made.store is None:
         say("note", "nothing was made: --store DIR makes the sweep")
     elif existed:
@@ -201,19 +220,5 @@ def _jobs(args: argparse.Namespace) -> sweep.CapacityJobs:
     options = {} if args.samples is None else {"n_samples": args.samples}
     with user_input("--capacity"):
         return sweep.CapacityJobs(
-            _read_labels(args.labels), args.capacity, seeds=args.seeds or (0,), **options
+            read_labels_file(args.labels, "--labels"), args.capacity, seeds=args.seeds or (0,), **options
         )
-
-
-def _read_labels(given: str) -> Any:
-    path, colon, key = given.rpartition(":")
-    if not colon or os.path.exists(given):
-        path, key = given, ""
-    with user_input("--labels"), DataFile(path) as source:
-        if not source.is_archive and not key:
-            return np.array(source.read(next(iter(source.headers))))
-        if not source.is_archive or not key:
-            raise InputError(f"--labels must be a .npy file or FILE.npz:KEY, not {given!r}")
-        if key not in source.headers:
-            raise InputError(f"--labels: {source.missing(key)}")
-        return source.read(key)

@@ -28,11 +28,13 @@ ENDINGS = {
     ".npz": "npz",
     ".h5": "hdf5",
     ".hdf5": "hdf5",
+    ".mat": "hdf5",  # of MATLAB from version 7.3 on
     ".safetensors": "safetensors",
     ".zarr": "zarr",
 }
 # Files of these endings are, or hold, pickles.
 PICKLE_ENDINGS = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
+_USER_BLOCK = 512  # bytes that MATLAB puts before the HDF5
 _ZARR_FILES = {"zarr.json", ".zarray", ".zgroup"}
 
 # bfloat16 is the upper half of a float32, which NumPy has no dtype for.
@@ -61,8 +63,10 @@ class Header:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]  # of the bytes in the file
     offset: int = 0
-    fortran: bool = False
+    fortran: bool = False  # of HDF5: axes are stored in the reverse order, as MATLAB does
     bfloat16: bool = False
+    is_link: bool = False  # another name of what stands elsewhere in the file
+    reason: str = ""  # why it cannot be read, if that is not seen from shape and dtype
 
     @property
     def native(self) -> np.dtype[Any]:
@@ -92,10 +96,12 @@ def read_npy_header(file: IO[bytes]) -> Header:
     return Header(shape, dtype, fortran=fortran)
 
 
-def read_npz_headers(archive: zipfile.ZipFile) -> dict[str, Header]:
+def read_npz_headers(archive: zipfile.ZipFile, path: str) -> dict[str, Header]:
     """Read shapes and dtypes of all members of an .npz archive."""
     headers = {}
     for name in archive.namelist():
+        if name.endswith("/data.pkl"):  # torch.save, whatever the ending of the file
+            check.refuse_pickle(path, of_torch=True)
         if name.endswith(".npy"):
             with archive.open(name) as file:
                 headers[name[: -len(".npy")]] = read_npy_header(file)
@@ -151,6 +157,15 @@ def _tensor(entry: Any, start: int, size: int) -> Header:
     return header
 
 
+def is_old_matlab(path: str) -> bool:
+    """Say whether a file that MATLAB wrote is of the formats before HDF5."""
+    if os.path.splitext(path)[1].lower() != ".mat" or os.path.isdir(path):
+        return False
+    with open(path, "rb") as file:
+        start = file.read(_USER_BLOCK + len(HDF5))
+    return not (start.startswith(HDF5) or start.endswith(HDF5))
+
+
 def is_zarr(path: str) -> bool:
     """Say whether a directory is a Zarr array or group."""
     return any(os.path.exists(os.path.join(path, name)) for name in _ZARR_FILES)
@@ -174,6 +189,8 @@ def kind_of(path: str) -> str:
         check.refuse_kind(path)
     if ending in PICKLE_ENDINGS:
         check.refuse_pickle(path)
+    if is_old_matlab(path):
+        check.refuse_old_matlab(path)
     if ending in ENDINGS and ending != ".zarr":
         return ENDINGS[ending]
     with open(path, "rb") as file:

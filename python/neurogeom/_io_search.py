@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import _validate_io as check
-from ._io_headers import ENDINGS, PICKLE_ENDINGS, Header, is_sweep, is_zarr, kind_of
+from ._io_headers import ENDINGS, PICKLE_ENDINGS, Header, is_old_matlab, is_sweep, is_zarr, kind_of
 from ._io_item import StoredItem
 from ._io_kinds import headers_of, read_labels
 from ._validate import AnyArray
-from ._validate_pairwise import as_ids, require_same_stimuli
+from ._validate_pairwise import as_flag, as_ids, as_names, require_same_stimuli
 from .representation import Representation
 
 
@@ -55,7 +56,9 @@ class Search:
 
     def __init__(self, keys: Any, flatten: bool, ids: IdsOf) -> None:
         self.keys, self.flatten, self.ids = keys, flatten, ids
-        self.skipped: list[str] = []
+        self.skipped: list[str] = []  # what is no matrix
+        self.left_out: list[str] = []  # of these, what might have been meant: labels and numbers were not
+        self.bad: list[Exception] = []  # what is wrong with files that cannot be used
         self.used_keys = self.has_files = False
         self._read_ids: dict[str, AnyArray] = {}
         self._checked: tuple[Any, int, AnyArray] | None = None
@@ -63,11 +66,15 @@ class Search:
     def everything(self, source: Any) -> list[StoredItem]:
         """Find all items of a source."""
         if isinstance(source, (str, os.PathLike)):
-            return self._of_files(self._files(source, "source"))
+            files = _Files()
+            with self._noting():
+                files = self.files(source, "source")
+            return self._of_files(files)
         if isinstance(source, Mapping):
             found = []
             for key, value in source.items():
-                found += self._of_entry(value, f"source[{key!r}]", str(key))
+                with self._noting():
+                    found += self._of_entry(value, f"source[{key!r}]", str(key))
             return found
         if isinstance(source, (bytes, np.ndarray, StoredItem, Representation)) or not hasattr(
             source, "__len__"
@@ -77,8 +84,11 @@ class Search:
             check.refuse_source(source, "source", whole=True)
         places: list[Any] = []
         for i, value in enumerate(source):
-            is_path = isinstance(value, (str, os.PathLike))
-            places.append(self._files(value, f"source[{i}]") if is_path else value)
+            if isinstance(value, (str, os.PathLike)):
+                with self._noting():
+                    places.append(self.files(value, f"source[{i}]"))
+            else:
+                places.append(value)
         roots = [file.root for files in places if isinstance(files, _Files) for file in files]
         root = os.path.commonpath(roots) if roots else ""
         found = []
@@ -89,10 +99,18 @@ class Search:
                 found += self._of_entry(value, f"source[{i}]", str(len(found)), own=True)
         return found
 
+    @contextlib.contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Note what is wrong with a file, and go on with the next."""
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            self.bad.append(error.with_traceback(None))
+
     def _of_entry(self, value: Any, label: str, name: str, own: bool = False) -> list[StoredItem]:
         """Find the items of a value of a mapping, or of an entry of a list that is no path."""
         if isinstance(value, (str, os.PathLike)):
-            found = self._of_files(self._files(value, label))
+            found = self._of_files(self.files(value, label))
             for item in found:
                 item.rename(name if len(found) == 1 else f"{name}/{item.name}")
             return found
@@ -109,43 +127,48 @@ class Search:
         item.ids = ids
         return [item]
 
-    def _files(self, value: Any, label: str) -> _Files:
+    def files(self, value: Any, label: str) -> _Files:
         """Find the files that a path, a pattern or a directory stands for."""
         text = os.path.expanduser(check.as_path(value, label))
         path = os.path.abspath(text)
         self.has_files = True
         if os.path.isdir(path) and not is_zarr(path):
-            files = _Files(_File(file, path, False) for file in sorted(_walk(path, ())))
-            if not files:
-                self._explain_nothing(path)
-            return files
+            return self._usable(sorted(_walk(path, ())), path)
         if os.path.lexists(path):
             return _Files([_File(path, os.path.dirname(path), True)])
         if not glob.has_magic(text):
             check.refuse_missing(path)
-        fixed = path
-        while glob.has_magic(fixed):
+        fixed = path  # the part that is there as it is written, even with brackets
+        while not os.path.lexists(fixed):
             fixed = os.path.dirname(fixed)
-        matches = sorted(set(glob.glob(path, recursive=True)))
-        usable = [file for file in matches if _is_supported(file)]
+        pattern = path[len(fixed) :]
+        matches = sorted(set(glob.glob(glob.escape(fixed) + pattern, recursive=True)))
+        if not matches:  # net[1]_*.npy of net[1]_a.npy
+            literal = pattern.replace("[", "[[]")
+            matches = sorted(set(glob.glob(glob.escape(fixed) + literal, recursive=True)))
         # ** also finds the arrays within a group.
-        groups = {file for file in usable if os.path.isdir(file)}
-        usable = [file for file in usable if not any(up in groups for up in _above(file))]
-        if not usable:
-            self.skipped += [f"{file}: {check.PICKLE}" for file in matches if _is_pickle(file)]
-        return _Files(_File(file, fixed, False) for file in usable)
+        groups = {file for file in matches if os.path.isdir(file) and is_zarr(file)}
+        return self._usable([f for f in matches if not any(up in groups for up in _above(f))], fixed)
 
-    def _explain_nothing(self, folder: str) -> None:
-        self.skipped += [
-            f"{os.path.join(folder, name)}: {check.PICKLE}"
-            for name in sorted(os.listdir(folder))
-            if _is_pickle(name)
-        ]
+    def _usable(self, paths: list[str], root: str) -> _Files:
+        """Keep files of a kind that can be read, and say which of the others hold arrays too."""
+        files = _Files()
+        for path in paths:
+            why = check.why_pickle(path) if _is_pickle(path) else ""
+            if is_old_matlab(path):
+                why = check.OLD_MATLAB
+            if why:
+                self.skipped.append(f"{path}: {why}")
+                self.left_out.append(self.skipped[-1])
+            elif _is_supported(path):
+                files.append(_File(path, root, False))
+        return files
 
     def _of_files(self, files: _Files) -> list[StoredItem]:
         found = []
         for file in files:
-            found += self._of_file(file)
+            with self._noting():
+                found += self._of_file(file)
         return found
 
     def _of_file(self, file: _File) -> list[StoredItem]:
@@ -154,11 +177,11 @@ class Search:
         kind = kind_of(path)
         headers = headers_of(kind, path)
         single = list(headers) == [""]
-        chosen = list(headers)
+        chosen = [key for key, header in headers.items() if not header.is_link]
         is_named = single and file.is_named
         if not single and isinstance(self.keys, list):
             for key in self.keys:
-                check.require_key(key, chosen, path)
+                check.require_key(key, list(headers), path)
             chosen, is_named, self.used_keys = self.keys, True, True
         elif not single and self.keys is not None:
             chosen = [key for key in chosen if self.keys(key)]
@@ -167,11 +190,13 @@ class Search:
             header = headers[key]
             if is_named:
                 require_matrix(kind, header, path, key, self.flatten)
-            why = check.why_no_matrix(header.shape, header.dtype, self.flatten)
+            why = why_no_matrix(header, self.flatten)
             if why is None:
                 good.append(key)
             else:
                 self.skipped.append(f"{check.place(path, key)}: {why}")
+                if len(headers[key].shape) > 1 or headers[key].reason:
+                    self.left_out.append(self.skipped[-1])
         if file.is_named and not good:
             reasons = [reason for reason in self.skipped if reason.startswith(path)]
             check.refuse_empty(path, reasons or ["no array of it was picked by keys"])
@@ -202,10 +227,53 @@ class _Files(list[_File]):
     """Files that one path or pattern stands for."""
 
 
+def why_no_matrix(header: Header, flatten: bool) -> str | None:
+    """Say why an array of a file is no representation; None if it is one."""
+    return header.reason or check.why_no_matrix(header.shape, header.dtype, flatten)
+
+
 def require_matrix(kind: str, header: Header, path: str, key: str, flatten: bool) -> None:
     """Refuse an array of a file that is no representation."""
-    why = check.why_no_matrix(header.shape, header.dtype, flatten)
+    why = why_no_matrix(header, flatten)
     check.require_matrix(why, path, key, pickled=header.dtype.hasobject and kind in ("npy", "npz"))
+
+
+class Found(NamedTuple):
+    """What a source holds, and what it holds that is left out."""
+
+    items: list[StoredItem]
+    left_out: list[str]  # arrays that are no matrices
+    bad: list[str]  # files that cannot be used
+
+
+def opened(
+    source: Any,
+    keys: Any = None,
+    names: Sequence[str] | None = None,
+    ids: Any = None,
+    flatten: bool = False,
+    skip_bad: bool = False,
+) -> Found:
+    """Find all items of a source; see :func:`neurogeom.io.open_items`."""
+    chosen = check.as_keys(keys)
+    as_flag(flatten, "flatten")
+    as_flag(skip_bad, "skip_bad")
+    search = Search(chosen, flatten, IdsOf(ids))
+    found = search.everything(source)
+    if search.bad and not skip_bad:
+        check.refuse_bad(search.bad)
+    bad = [check.describe(error) for error in search.bad]
+    used = not isinstance(chosen, list) or search.used_keys or not search.has_files
+    check.require_keys_used(used or bool(bad))
+    if not found:
+        shown = source if isinstance(source, (str, os.PathLike)) else "source"
+        check.refuse_empty(str(shown), [*bad, *search.skipped])
+    given = as_names(names, len(found), "names")
+    for item, name in zip(found, given or [], strict=False):
+        item.rename(name)
+    wheres = [check.place(item.location["path"] or "an array", item.location["key"]) for item in found]
+    check.require_distinct_files([item.name for item in found], wheres)
+    return Found(found, search.left_out, bad)
 
 
 def in_memory(value: Any, label: str, name: str, flatten: bool = False) -> StoredItem:
@@ -237,7 +305,7 @@ def _walk(folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
                     yield entry.path
                 else:
                     yield from _walk(entry.path, (*above, place))
-            elif _has_known_ending(entry.name):
+            elif _has_known_ending(entry.name) or _is_pickle(entry.name):
                 yield entry.path
 
 

@@ -6,6 +6,9 @@ with all but the first as columns.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
 import math
 import os
 import threading
@@ -157,13 +160,14 @@ class MemberSource(Source):
 
     def __init__(self, path: str, key: str) -> None:
         self._archive = opened_zip(path)
-        with check.readable(path, key):
-            self._stream = member(self._archive, path, key)
+        with check.readable(path, key), contextlib.ExitStack() as stack:
+            self._stream = stack.enter_context(member(self._archive, path, key))
             super().__init__(path, key, read_npy_header(self._stream))
             # Before memory is reserved for what a damaged header announces.
             announced = self._stream.tell() + self.header.nbytes
             if not self.header.dtype.hasobject and announced != self._archive.getinfo(f"{key}.npy").file_size:
                 check.refuse_short(path, key)
+            stack.pop_all()  # open until the source is left
         self._at = 0
 
     def __exit__(self, *error: object) -> None:
@@ -231,11 +235,12 @@ class MemberSource(Source):
 class DatasetSource(Source):
     """A dataset of HDF5 or an array of Zarr."""
 
-    def __init__(self, path: str, key: str, dataset: Any, close: Any = None) -> None:
-        header = Header(tuple(dataset.shape or ()), np.dtype(dataset.dtype))
+    def __init__(self, path: str, key: str, dataset: Any, header: Header, close: Any = None) -> None:
         super().__init__(path, key, header)
         self.dataset, self._close = dataset, close
         self._chunks = getattr(dataset, "chunks", None)
+        if header.fortran and self._chunks:
+            self._chunks = self._chunks[::-1]
         self.height = self._chunks[0] if self._chunks else 1
 
     def __exit__(self, *error: object) -> None:
@@ -245,8 +250,15 @@ class DatasetSource(Source):
     def block(self, start: int, stop: int, first: int, last: int) -> AnyArray:
         with check.readable(self.path, self.key):
             if len(self.header.shape) == 2:
-                return _native(np.asarray(self.dataset[start:stop, first:last]), self.dtype)
-            return self._in_pieces(self.dataset.__getitem__, start, stop, first, last)
+                return _native(self._part(slice(start, stop), slice(first, last)), self.dtype)
+            return self._in_pieces(self._part, start, stop, first, last)
+
+    def _part(self, rows: slice, columns: slice | None = None) -> AnyArray:
+        """Read some rows, and a part of them along the second axis."""
+        index = (rows,) if columns is None else (rows, columns)
+        if self.header.fortran:
+            return np.asarray(self.dataset[(..., *index[::-1])]).T
+        return np.asarray(self.dataset[index])
 
     def copy_to(self, file: IO[bytes]) -> None:
         fields = {"descr": self.dtype.str, "fortran_order": False, "shape": self.shape}
@@ -262,7 +274,7 @@ class DatasetSource(Source):
         for top in range(0, count, height):
             for left in range(0, across, width):
                 with check.readable(self.path, self.key):
-                    found = np.asarray(self.dataset[top : top + height, left : left + width])
+                    found = self._part(slice(top, top + height), slice(left, left + width))
                 tile = _native(_flat(found), self.dtype)
                 at = begin + top * row + left * depth * size
                 if tile.shape[1] == self.shape[1]:
@@ -310,6 +322,45 @@ def _native(array: AnyArray, dtype: np.dtype[Any], bfloat16: bool = False) -> An
 
 # ---- archives that stay open for a while: the list of 10,000 members is not read for each of them
 
+
+class _SharedFile(io.RawIOBase):
+    """A file that is read from a position of its own in each thread.
+
+    `zipfile` of Python 3.12 and later opens a member with a step from where the file stands, which is not
+    where it left it if other threads read members meanwhile.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._handle = os.open(path, os.O_RDONLY)
+        self._at = threading.local()
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return getattr(self._at, "place", 0)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell(), os.SEEK_END: os.fstat(self._handle).st_size}
+        place = start[whence] + offset
+        if place < 0:  # as a damaged archive has it
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        self._at.place = place
+        return place
+
+    def read(self, size: int = -1, /) -> bytes:
+        place = self.tell()
+        wanted = max(0, os.fstat(self._handle).st_size - place) if size is None or size < 0 else size
+        found = os.pread(self._handle, wanted, place)
+        self._at.place = place + len(found)
+        return found
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._handle)
+        super().close()
+
+
 _OPEN_ZIPS: OrderedDict[tuple[Any, ...], zipfile.ZipFile] = OrderedDict()
 _ZIPS_KEPT = 4
 _zips_lock = threading.Lock()
@@ -318,17 +369,17 @@ _zips_lock = threading.Lock()
 def opened_zip(path: str) -> zipfile.ZipFile:
     """Open an archive, or find it open."""
     found = os.stat(path)
-    # A forked child shares the position in the file with its parent, so it opens the file anew.
+    # A forked child may find locks held that its parent's threads held, so it opens the file anew.
     place = (os.getpid(), path, found.st_ino, found.st_size, found.st_mtime_ns)
     with _zips_lock:
         archive = _OPEN_ZIPS.pop(place, None)
         if archive is None:
-            with open(path, "rb") as file:
-                magic = file.read(2)
+            file = _SharedFile(path)  # closes once no archive, source or stream holds it
+            magic = file.read(2)
             if magic != b"PK":
                 check.refuse_content(path, ".npz", is_pickle=magic.startswith(b"\x80"))
             with check.readable(path, ""):
-                archive = zipfile.ZipFile(path)
+                archive = zipfile.ZipFile(file)
         _OPEN_ZIPS[place] = archive
         while len(_OPEN_ZIPS) > _ZIPS_KEPT:
             # Not closed here, as another thread may be about to read; it closes once nobody holds it.

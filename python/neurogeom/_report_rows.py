@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -139,6 +142,27 @@ def mean_and_deviation(values: Any) -> tuple[float, float]:
     if finite.size == 0:
         return math.nan, math.nan
     return float(finite.mean()), float(finite.std(ddof=1)) if finite.size > 1 else math.nan
+
+
+def write_rows(out: str | os.PathLike[str] | IO[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write rows below a header: .tsv with tabs, .json as a list of objects, all else as CSV."""
+    if not isinstance(out, (str, os.PathLike)):
+        csv.writer(out, lineterminator="\n").writerows(rows)
+        return
+    ending = os.path.splitext(os.fspath(out))[1].lower()
+    with open(out, "w", newline="", encoding="utf-8") as file:
+        if ending == ".json":
+            header, *lines = ([_finite(value) for value in row] for row in rows)
+            json.dump([dict(zip(header, line, strict=True)) for line in lines], file, indent=1)
+            file.write("\n")
+        else:
+            delimiter = "\t" if ending == ".tsv" else ","
+            csv.writer(file, delimiter=delimiter, lineterminator="\n").writerows(rows)
+
+
+def _finite(value: object) -> object:
+    """Give what JSON has no number for as null."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: Any) -> object:

@@ -15,11 +15,22 @@ import numpy as np
 from ._validate import AnyArray, as_array
 from ._validate_pairwise import as_responses
 
-_SUPPORTED = ".npy, .npz, .h5, .hdf5, .safetensors and Zarr directories"
+_SUPPORTED = ".npy, .npz, .h5, .hdf5, .mat (of version 7.3), .safetensors and Zarr directories"
 _MAX_SHOWN = 5  # entries listed in an error
+MAX_BAD = 100  # files listed in an error
 PICKLE = (
     "a pickle, which is refused: reading it can run code (save the matrices with numpy.save, numpy.savez or "
     "safetensors, e.g. numpy.save('x.npy', tensor.numpy()))"
+)
+_TORCH = (
+    "a pickle, which is refused: reading it can run code (of torch, it seems: read it with tensors = "
+    "torch.load({path!r}, weights_only=True) and convert it with numpy.savez('x.npz', **{{k: v.numpy() for "
+    "k, v in tensors.items()}}) or, if it holds one tensor, numpy.save('x.npy', tensors.numpy()))"
+)
+_TORCH_ENDINGS = (".pt", ".pth", ".ckpt")
+OLD_MATLAB = (
+    "a MATLAB file of a format before 7.3: save it with save('x.mat', '-v7.3'), or convert it with "
+    "scipy.io.loadmat and numpy.savez"
 )
 
 Keys = Sequence[str] | Callable[[str], Any] | None
@@ -76,9 +87,40 @@ def refuse_missing(path: str) -> NoReturn:
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
 
-def refuse_pickle(path: str, key: str = "") -> NoReturn:
+def why_pickle(path: str, *, of_torch: bool = False) -> str:
+    """Say why a pickle is not read, and how to convert it."""
+    of_torch = of_torch or os.path.splitext(path)[1].lower() in _TORCH_ENDINGS
+    return _TORCH.format(path=os.path.basename(path)) if of_torch else PICKLE
+
+
+def refuse_pickle(path: str, key: str = "", *, of_torch: bool = False) -> NoReturn:
     """Refuse data that only unpickling could read."""
-    raise ValueError(f"{place(path, key)}: {PICKLE}")
+    raise ValueError(f"{place(path, key)}: {why_pickle(path, of_torch=of_torch)}")
+
+
+def refuse_old_matlab(path: str) -> NoReturn:
+    """Refuse a file of MATLAB that is no HDF5."""
+    raise ValueError(f"{path}: {OLD_MATLAB}")
+
+
+def cut(texts: Sequence[str], most: int = _MAX_SHOWN) -> str:
+    """Write some texts in a row, and how many more there are."""
+    return "; ".join([*texts[:most], *([f"and {len(texts) - most} more"] if len(texts) > most else [])])
+
+
+def refuse_bad(bad: Sequence[Exception]) -> NoReturn:
+    """Refuse a source in which files cannot be used, and name all of them."""
+    if len(bad) == 1:
+        raise bad[0]
+    texts = cut([describe(error) for error in bad], MAX_BAD)
+    raise ValueError(f"{len(bad)} files cannot be used (skip_bad leaves them out): {texts}") from bad[0]
+
+
+def describe(error: Exception) -> str:
+    """Say which file an error is about, and what is wrong."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def refuse_content(path: str, kind: str, *, is_pickle: bool) -> NoReturn:
@@ -97,9 +139,7 @@ def refuse_kind(path: str) -> NoReturn:
 
 def refuse_empty(source: str, skipped: Sequence[str]) -> NoReturn:
     """Refuse a source in which no item was found."""
-    reasons = "; ".join(skipped[:_MAX_SHOWN])
-    if len(skipped) > _MAX_SHOWN:
-        reasons += f"; and {len(skipped) - _MAX_SHOWN} more"
+    reasons = cut(skipped)
     found = f"skipped: {reasons}" if reasons else f"no file of a kind that can be read ({_SUPPORTED})"
     raise ValueError(f"{source}: no matrices of two stimuli or more; {found}")
 
@@ -291,10 +331,12 @@ def as_ids_path(value: Any) -> str:
     return path
 
 
-def require_ids_vector(shape: tuple[int, ...], path: str, key: str) -> None:
+def require_ids_vector(shape: tuple[int, ...], path: str, key: str, what: str) -> None:
     """Refuse ids that are no vector, before they are read."""
     if len(shape) != 1:
-        raise ValueError(f"{place(path, key)}: ids must be one label for each stimulus, not of shape {shape}")
+        raise ValueError(
+            f"{place(path, key)}: {what} must be one label for each stimulus, not of shape {shape}"
+        )
 
 
 def refuse_ids_key(key: str, path: str) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -230,7 +231,16 @@ def require_known_metric(value: Any, names: Iterable[str]) -> None:
     if not isinstance(value, str):
         raise TypeError(f"metric must be a name or a metric object, not {type(value).__name__}")
     if value not in names:
-        raise ValueError(f"metric must be one of {', '.join(map(repr, names))} or an object, not {value!r}")
+        known = ", ".join(map(repr, names))
+        raise ValueError(
+            f"metric must be one of {known} or an object, not {value!r}{did_you_mean(value, names)}"
+        )
+
+
+def did_you_mean(value: str, names: Iterable[str]) -> str:
+    """Name the one of some names that is most like a wrong one, for the end of an error."""
+    near = difflib.get_close_matches(value.lower(), list(names), 1)
+    return f": did you mean {near[0]!r}?" if near else ""
 
 
 def as_alpha(value: Any, name: str = "alpha") -> float:

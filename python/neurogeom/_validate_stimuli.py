@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from ._validate import AnyArray, as_array, as_matrix, require_finite
 
+_CHANNELS = (1, 3, 4)  # of pictures: grey, colours, colours and transparency
+
 
 def as_function(value: Any, name: str) -> Callable[..., Any]:
     """Take something that can be called."""
@@ -55,5 +57,10 @@ def as_images(value: Any, name: str = "images") -> AnyArray:
     array = as_array(value, name)
     if array.ndim not in (3, 4) or array.size == 0:
         raise ValueError(f"{name} must have shape (P, H, W) or (P, H, W, C), not {array.shape}")
+    if array.ndim == 4 and array.shape[1] in _CHANNELS and array.shape[3] not in _CHANNELS:
+        raise ValueError(
+            f"{name} of shape {array.shape} seem to have their channels first, as torch has them: give "
+            f"np.moveaxis({name}, 1, -1), of shape (P, H, W, C)"
+        )
     require_finite(array, name)
     return array

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import select
 import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, NoReturn
@@ -15,6 +17,12 @@ from ._cli_shared import Ending, say
 _USER_ERROR = 2
 _FAILURE = 1
 _INTERRUPTED = 130  # what a shell reports for Ctrl-C
+
+
+_EPILOG = """\
+Exit codes: 0 done, also if who reads the output has gone (| head); 1 failure of the machine (memory, a full
+disk), or a sweep that is not sound; 2 bad input; 3 a sweep has tiles left or failed; 130 Ctrl-C; 143 SIGTERM.
+Errors, warnings and notes are lines on stderr."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -35,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 when all went well, 1 when the machine failed us (memory, a closed pipe) or a sweep is not sound,
+        0 when all went well, also if who reads the output has gone; 1 when the machine failed us (memory, a
+        full disk) or a sweep is not sound,
         2 when the input cannot be used, 3 when a sweep is not finished, 130 after Ctrl-C, 143 when a sweep
         was told to end (SIGTERM).
 
@@ -52,7 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = _build_parser().parse_args(argv)
         args.run(args)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as it is if it was closed before we began
+            sys.stdout.flush()
     except InputError as error:
         say("error", error)
         return _USER_ERROR
@@ -69,11 +79,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MemoryError as error:
         say("error", f"out of memory: {error}")
         return _FAILURE
-    except BrokenPipeError:
-        # The reader of our output has gone; keep Python from complaining when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _FAILURE
+    except OSError as error:
+        gone = isinstance(error, BrokenPipeError) and _reader_has_gone()  # as after `| head -1`: no failure
+        if not gone:
+            say("error", _describe(error))
+        if sys.stdout is not None:
+            # Keep Python from complaining when it flushes at exit.
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0 if gone else _FAILURE
     return 0
+
+
+def _reader_has_gone() -> bool:
+    """Say whether stdout is a pipe that nobody reads any more."""
+    if sys.stdout is None:
+        return False
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+def _describe(error: OSError) -> str:
+    where = error.filename if error.filename is not None else "the output cannot be written"
+    return f"{where}: {error.strerror or error}"
 
 
 # ---- neurogeom info ---------------------------------------------------------------------------
@@ -124,7 +153,12 @@ _COMMANDS = {
 
 
 def _build_parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="neurogeom", description="The geometry of neural representations.")
+    parser = _Parser(
+        prog="neurogeom",
+        description="The geometry of neural representations.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"neurogeom {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, command in _COMMANDS.items():

@@ -1,6 +1,6 @@
 """Representations in files: opened by their headers, read when they are needed, never unpickled.
 
-What can be opened: .npy, .npz, safetensors, HDF5 (``pip install 'neurogeom[io]'``), Zarr
+What can be opened: .npy, .npz, safetensors, HDF5 and MATLAB 7.3 (``pip install 'neurogeom[io]'``), Zarr
 (``pip install 'neurogeom[store]'``), directories and glob patterns of these, arrays in memory, and tensors
 of torch on the CPU.
 """
@@ -8,6 +8,7 @@ of torch on the CPU.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,8 +18,7 @@ from . import _validate_io as check
 from ._io_headers import ENDINGS
 from ._io_item import StoredItem
 from ._io_kinds import open_source
-from ._io_search import IdsOf, Search, in_memory, require_matrix, size_of
-from ._validate_pairwise import as_flag, as_names
+from ._io_search import in_memory, opened, require_matrix, size_of
 
 __all__ = ["StoredItem", "content_hash", "open_item", "open_items"]
 
@@ -32,6 +32,7 @@ def open_items(
     names: Sequence[str] | None = None,
     ids: ArrayLike | str | os.PathLike[str] | None = None,
     flatten: bool = False,
+    skip_bad: bool = False,
 ) -> list[StoredItem]:
     """Open representations in files; only their headers are read.
 
@@ -51,7 +52,10 @@ def open_items(
     ids : array-like of shape (n_stimuli,), path of a .npy file, or str, optional
         What identifies each stimulus: for all items, or the name of an array in each file.
     flatten : bool, default False
-        Take arrays of more axes as (n_stimuli, product of the others).
+        Take arrays of more axes as (n_stimuli, product of the others); without it they are left out, or
+        refused if they were asked for.
+    skip_bad : bool, default False
+        Leave out files that cannot be used, with a warning that names them, instead of refusing all.
 
     Returns
     -------
@@ -67,6 +71,13 @@ def open_items(
         If a file is not there or must not be read.
     ImportError
         If HDF5 or Zarr is to be read and its library is not installed.
+
+    Notes
+    -----
+    HDF5 that MATLAB wrote (also as .mat, from its version 7.3 on) has its axes in the reverse order and says
+    so: it is read as MATLAB shows it. Files of Julia and R are stored in that order too, but do not say so:
+    transpose these. What stands in an HDF5 file counts once; `keys` may also name it by links within the
+    file. Links to other files are not followed.
 
     Examples
     --------
@@ -84,20 +95,10 @@ def open_items(
     array([0.   , 0.331, 0.245])
     >>> folder.cleanup()
     """
-    chosen = check.as_keys(keys)
-    as_flag(flatten, "flatten")
-    search = Search(chosen, flatten, IdsOf(ids))
-    found = search.everything(source)
-    check.require_keys_used(not isinstance(chosen, list) or search.used_keys or not search.has_files)
-    if not found:
-        shown = source if isinstance(source, (str, os.PathLike)) else "source"
-        check.refuse_empty(str(shown), search.skipped)
-    given = as_names(names, len(found), "names")
-    for item, name in zip(found, given or [], strict=False):
-        item.rename(name)
-    wheres = [check.place(item.location["path"] or "an array", item.location["key"]) for item in found]
-    check.require_distinct_files([item.name for item in found], wheres)
-    return found
+    found = opened(source, keys, names, ids, flatten, skip_bad)
+    if found.bad:
+        warnings.warn(f"files left out: {check.cut(found.bad, check.MAX_BAD)}", UserWarning, stacklevel=2)
+    return found.items
 
 
 def open_item(location: Mapping[str, Any]) -> StoredItem:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from ._report_rows import manifold_rows, mean_and_deviation, null_values, population_rows
+from ._report_rows import manifold_rows, mean_and_deviation, null_values, population_rows, write_rows
 
 if TYPE_CHECKING:
     from .capacity import ManifoldCapacity
@@ -310,7 +309,7 @@ def simulated_table(results: Mapping[str, SimulatedCapacity], *, label: str = "l
 
 
 def write_csv(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | IO[str],
     results: Mapping[str, Any],
     *,
     per_manifold: bool = False,
@@ -320,8 +319,9 @@ def write_csv(
 
     Parameters
     ----------
-    path : path-like
-        The file; what it held before is lost.
+    path : path-like or text file
+        The file; what it held before is lost. With the ending .tsv it has tabs for commas, with .json it is a
+        list of objects, in which NaN is null.
     results : mapping of str to ManifoldCapacity, EffectiveGeometry or SimulatedCapacity
         Results of one kind by name of the data set.
     per_manifold : bool
@@ -351,6 +351,4 @@ def write_csv(
     data,n_manifolds,n_points,n_features,n_s
     """
     rows = manifold_rows(results) if per_manifold else population_rows(results, nulls)
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerows(rows)
+    write_rows(path, rows)

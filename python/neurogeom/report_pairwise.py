@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._pairwise_result import Pairwise
+from ._report_rows import write_rows
 from ._validate import FloatArray
 from .report import format_table
 
@@ -79,7 +79,7 @@ def _numbered(
     return f"{format_table(body, ['', *numbers])}\n\n{key}"
 
 
-def write_pairwise_csv(path: str | os.PathLike[str], results: Mapping[str, Pairwise]) -> None:
+def write_pairwise_csv(path: str | os.PathLike[str] | IO[str], results: Mapping[str, Pairwise]) -> None:
     """Write distances or similarities to a CSV file, to full precision.
 
     One metric gives a matrix with the names in the first row and column. Several give one row for each
@@ -88,8 +88,9 @@ def write_pairwise_csv(path: str | os.PathLike[str], results: Mapping[str, Pairw
 
     Parameters
     ----------
-    path : path-like
-        File to write.
+    path : path-like or text file
+        File to write. With the ending .tsv it has tabs for commas; with .json it is a list of objects, one
+        for each ordered pair, in which NaN is null.
     results : mapping of str to Pairwise
         Results for the same items; keys are the headers of the columns.
 
@@ -113,18 +114,20 @@ def write_pairwise_csv(path: str | os.PathLike[str], results: Mapping[str, Pairw
     LM,0.0,0.0
     """
     first = require_same_items(results)
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if len(results) == 1:
-            writer.writerow(["", *first.column_names.tolist()])
-            for name, line in zip(first.names.tolist(), first.values.tolist(), strict=True):
-                writer.writerow([name, *line])
-            return
-        writer.writerow(["row", "column", *results])
-        for i, row in enumerate(first.names.tolist()):
-            for j, column in enumerate(first.column_names.tolist()):
+    names = first.names.tolist()
+    columns = first.column_names.tolist()
+    is_json = isinstance(path, (str, os.PathLike)) and os.fspath(path).lower().endswith(".json")
+    rows: list[list[Any]]
+    if len(results) == 1 and not is_json:
+        rows = [["", *columns]]
+        rows += [[name, *line] for name, line in zip(names, first.values.tolist(), strict=True)]
+    else:
+        rows = [["row", "column", *results]]
+        for i, row in enumerate(names):
+            for j, column in enumerate(columns):
                 values = (float(result.values[i, j]) for result in results.values())
-                writer.writerow([row, column, *values])
+                rows.append([row, column, *values])
+    write_rows(path, rows)
 
 
 def require_same_items(results: Mapping[str, Pairwise]) -> Pairwise:
