@@ -13,7 +13,7 @@ from . import _validate_io as check
 from ._io_headers import ENDINGS, PICKLE_ENDINGS, Header, is_sweep, is_zarr, kind_of
 from ._io_item import StoredItem
 from ._io_kinds import headers_of, read_labels
-from ._validate import AnyArray
+from ._validate import AnyArray, are_counted, row_ids
 from ._validate_pairwise import as_ids, require_same_stimuli
 from .representation import Representation
 
@@ -36,7 +36,7 @@ class IdsOf:
                 with check.readable(path, ""):
                     self.common = np.load(path, allow_pickle=False)
             else:
-                self.common = np.asarray(given)
+                self.common = given
 
     def of(self, kind: str, path: str, single: bool, cache: dict[str, AnyArray]) -> AnyArray | None:
         """Give the ids of an item of this file."""
@@ -103,7 +103,8 @@ class Search:
             item = in_memory(value.data, label, value.name if own and value.name is not None else name)
             ids = value.ids
         else:
-            item, ids = in_memory(value, label, name, self.flatten), None
+            item, ids = in_memory(value, label, name, self.flatten), row_ids(value, label)
+            ids = None if ids is None or are_counted(ids) else ids
         if self.ids.common is not None:
             ids = self._fitting(self.ids.common, item, label, ids)
         item.ids = ids

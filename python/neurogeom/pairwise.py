@@ -12,7 +12,7 @@ from . import _validate, _validate_pairwise
 from ._pairwise_result import Pairwise
 from ._progress import Progress, ProgressFunction, as_progress
 from ._threads import resolve_threads, single_threaded_blas
-from ._validate import FloatArray
+from ._validate import FloatArray, explain_keywords
 from .metrics import as_metrics
 from .metrics.base import Mask, Metric, Prepared, Tile, evaluate, map_threads, prepare_item, warn_of
 from .representation import RDM, Item, as_items, require_same_stimuli
@@ -24,6 +24,7 @@ _TILE_BYTES = 1 << 27
 MetricLike = str | Metric
 
 
+@explain_keywords
 def pairwise(
     representations: Any,
     metric: MetricLike | Sequence[MetricLike] = "procrustes",

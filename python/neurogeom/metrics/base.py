@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from .. import _validate_pairwise as check
 from .._threads import resolve_threads, single_threaded_blas
-from .._validate import FloatArray
+from .._validate import FloatArray, user_level
 from ..representation import RDM, Data, Item, UnitBlocks, as_items, require_same_stimuli
 
 Mask: TypeAlias = NDArray[np.bool_]
@@ -259,7 +259,7 @@ def warn_of(metrics: Sequence[Metric], items: Sequence[Prepared]) -> None:
     for metric in metrics:
         remark = metric.remark(items)
         if remark is not None:
-            warnings.warn(f"{metric.name}: {remark}", UserWarning, stacklevel=4)
+            warnings.warn(f"{metric.name}: {remark}", UserWarning, stacklevel=user_level())
 
 
 def evaluate(metrics: Sequence[Metric], tile: Tile, held_out: bool = False) -> list[FloatArray]:

@@ -185,6 +185,7 @@ class ShapeMetric(Distance):
             Means (n_units,) and maps (n_units, rank): ``(X - x_mean) @ x_map`` and ``(Y - y_mean) @ y_map``
             are aligned. Directions that the data do not span are mapped to zero.
         """
+        check.require_same_order(X, Y)
         X, Y = (
             _validate.as_float_matrix(check.as_responses(data, name), name)
             for data, name in ((X, "X"), (Y, "Y"))
