@@ -57,7 +57,7 @@ def _for_numpy(value: Any, name: str) -> Any:
     if hasattr(value, "detach") and hasattr(value, "device"):
         return _from_torch(value, name)
     if hasattr(value, "nnz") and not hasattr(value, "__array__"):
-        raise TypeError(f"{name} is a sparse matrix of shape {value.shape}: give {name}.toarray()")
+        raise TypeError(f"{name} is a sparse matrix of shape {value.shape}: make it dense first (.toarray())")
     if hasattr(value, "iloc"):
         return _from_pandas(value, name)
     if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
@@ -71,9 +71,9 @@ def _from_torch(tensor: Any, name: str) -> Any:
     if device.startswith("meta"):
         raise TypeError(f"{name} is a tensor on 'meta', which holds no values")
     if not device.startswith("cpu"):
-        raise TypeError(f"{name} is a tensor on {device!r}: give {name}.cpu()")
+        raise TypeError(f"{name} is a tensor on {device!r}: move it to the CPU first (.cpu())")
     if str(getattr(tensor, "layout", "torch.strided")) != "torch.strided":
-        raise TypeError(f"{name} is a sparse tensor ({tensor.layout}): give {name}.to_dense()")
+        raise TypeError(f"{name} is a sparse tensor ({tensor.layout}): make it dense first (.to_dense())")
     tensor = tensor.detach()
     if getattr(tensor, "is_quantized", False):
         tensor = tensor.dequantize()
@@ -92,8 +92,8 @@ def _from_pandas(frame: Any, name: str) -> AnyArray:
             advice = ""
             if frame.ndim == 2:
                 advice = (
-                    f": leave it out ({name}.drop(columns=[{column!r}])), or make it the index if it names "
-                    f"the rows ({name}.set_index({column!r}))"
+                    f": leave it out (.drop(columns=[{column!r}])), or make it the index if it names rows "
+                    f"(.set_index({column!r}))"
                 )
             where = f"column {column!r} of {name}" if frame.ndim == 2 else name
             raise TypeError(f"{where} must hold real numbers, not dtype {dtype}{advice}")

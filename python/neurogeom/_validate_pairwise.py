@@ -55,14 +55,23 @@ def as_ids(value: ArrayLike, n_stimuli: int, name: str) -> AnyArray:
 
 
 def require_same_stimuli(
-    first: tuple[str, int, AnyArray | None], second: tuple[str, int, AnyArray | None]
+    first: tuple[str, int, AnyArray | None],
+    second: tuple[str, int, AnyArray | None],
+    widths: Iterable[int] = (),
 ) -> None:
-    """Refuse items (label, number of stimuli, ids) whose rows are not the same stimuli in the same order."""
+    """Refuse items (label, number of stimuli, ids) whose rows are not the same stimuli in the same order.
+
+    Where the widths of all items are one, they are perhaps transposed.
+    """
     (label, count, ids), (other_label, other_count, other_ids) = first, second
     if count != other_count:
+        distinct = set(widths)
+        hint = ""
+        if len(distinct) == 1:
+            hint = f"; all have {distinct.pop()} columns: if these are units x stimuli, transpose them"
         raise ValueError(
             f"all representations must have rows for the same stimuli, but {label} has {count} and "
-            f"{other_label} has {other_count}"
+            f"{other_label} has {other_count}{hint}"
         )
     if ids is None or other_ids is None:
         return
@@ -78,16 +87,6 @@ def require_same_stimuli(
         raise ValueError(
             f"{what}: row {at} is {mine[at]!r} in {label} but {theirs[at]!r} in {other_label}; {advice} (of "
             "DataFrames: Y.loc[X.index]), or leave ids out (X.to_numpy()) if rows correspond as they stand"
-        )
-
-
-def refuse_transposed(shapes: Sequence[tuple[int, int]]) -> None:
-    """Refuse matrices of different lengths that agree in width: units as rows, it seems."""
-    if len({width for _, width in shapes}) == 1:
-        raise ValueError(
-            "all representations must have rows for the same stimuli, but they have "
-            f"{', '.join(str(rows) for rows, _ in shapes[:4])}{', ...' * (len(shapes) > 4)} rows; all have "
-            f"{shapes[0][1]} columns, so they look transposed: rows must be stimuli, columns units (give X.T)"
         )
 
 
@@ -158,7 +157,8 @@ def as_names(value: Sequence[str] | None, count: int, name: str) -> list[str] | 
         return None
     if isinstance(value, (str, bytes)) or len(value) != count:
         raise ValueError(f"{name} must give one name for each of the {count} items")
-    names = [as_text(item, f"{name}[{i}]") for i, item in enumerate(value)]
+    entries = np.asarray(value).tolist() if hasattr(value, "__array__") else list(value)
+    names = [as_text(entry, f"{name}[{i}]") for i, entry in enumerate(entries)]
     require_distinct(names, name)
     return names
 

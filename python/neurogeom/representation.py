@@ -305,8 +305,10 @@ class UnitBlocks:
         check.require_normal_size(largest, self.label)
 
 
-def as_items(value: Any, argument: str, names: Sequence[str] | None = None) -> list[Item]:
-    """Take representations as users give them, checked but not read."""
+def as_items(
+    value: Any, argument: str, names: Sequence[str] | None = None, labels: Sequence[str] | None = None
+) -> list[Item]:
+    """Take representations as users give them, checked but not read; `labels` are what errors call them."""
     if isinstance(value, Mapping):
         if names is None:
             names = list(value)
@@ -327,7 +329,7 @@ def as_items(value: Any, argument: str, names: Sequence[str] | None = None) -> l
         place = f"{argument}[{i}]"
         own = getattr(entry, "name", None) if isinstance(entry, (Representation, RDM, StoredItem)) else None
         name = given[i] if given else (own if own is not None else str(i))
-        label = place if name == str(i) else f"{place} ({name!r})"
+        label = labels[i] if labels else place if name == str(i) else f"{place} ({name!r})"
         if isinstance(entry, Representation):
             items.append(Item(label, name, entry.data, entry.ids))
         elif isinstance(entry, (RDM, StoredItem)):
@@ -346,9 +348,9 @@ def require_same_stimuli(items: Sequence[Item]) -> None:
     reference = next((item for item in items if item.ids is not None), items[0] if items else None)
     for item in items:
         assert reference is not None
-        if item.n_stimuli != reference.n_stimuli and not any(isinstance(i.source, RDM) for i in items):
-            check.refuse_transposed([(i.n_stimuli, i.n_units) for i in items])
         check.require_same_stimuli(
-            (reference.label, reference.n_stimuli, reference.ids), (item.label, item.n_stimuli, item.ids)
+            (reference.label, reference.n_stimuli, reference.ids),
+            (item.label, item.n_stimuli, item.ids),
+            (other.n_units for other in items),
         )
     check.require_same_indices((item.label, item.index) for item in items)

@@ -186,8 +186,7 @@ class Metric:
 
     def compare(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
         """Give the value of one pair, whatever its direction."""
-        items = as_items([X, Y], "representations", ["X", "Y"])
-        items = [dataclasses.replace(item, label=item.name) for item in items]
+        items = as_items([X, Y], "representations", ["X", "Y"], labels=["X", "Y"])
         require_same_stimuli(items)
         threads = resolve_threads(n_threads)
         with single_threaded_blas():
