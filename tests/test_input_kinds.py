@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import pickle
 import warnings
 
 import neurogeom as ng
@@ -66,11 +68,31 @@ def test_labels_in_bytes_on_the_command_line(tmp_path, capsys):
     names = np.array([b"cat", b"dog", b"owl"])
     np.savez(tmp_path / "x.npz", X=RNG.standard_normal((30, 8)), labels=np.repeat(names, 10))
     out = tmp_path / "out.csv"
-    options = ["--labels", "labels", "--samples", "20", "--restarts", "1", "--out", str(out)]
-    assert cli.main(["capacity", str(tmp_path / "x.npz"), *options]) == 0
+    options = ["--labels", "labels", "--samples", "20", "--restarts", "1", "--per-manifold"]
+    assert cli.main(["capacity", str(tmp_path / "x.npz"), *options, "--out", str(out)]) == 0
     for text in (capsys.readouterr().out, out.read_text()):
         assert "b'" not in text
     assert "owl" in out.read_text()
+
+
+def test_strings_in_files(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    words = ["cat", "cät", "dog"]
+    fixed = np.array([word.encode() for word in words])
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["X"], file["text"], file["fixed"] = X[:3], words, fixed
+        assert ng.manifolds(file["X"], file["text"]).names.tolist() == words
+        assert ng.Representation(X[:3], ids=file["text"][()]).ids.tolist() == words
+        assert ng.Representation(X[:3], ids=file["fixed"]).ids.tolist() == words
+    np.savez(
+        tmp_path / "x.npz", X=X[:3], text=np.array(words), fixed=fixed, bad=np.array([b"a", b"\xff", b"c"])
+    )
+    for path in (tmp_path / "x.h5", tmp_path / "x.npz"):
+        for key in ("text", "fixed"):
+            (item,) = ng.io.open_items(path, keys=["X"], ids=key)
+            assert (item.ids.dtype.kind, item.ids.tolist()) == ("U", words)
+    with pytest.raises(ValueError, match=r"x\.npz: X\)\[1\] is b'\\xff', which is no UTF-8"):
+        ng.io.open_items(tmp_path / "x.npz", keys=["X"], ids="bad")
 
 
 MISSING = [None, float("nan"), np.float32("nan"), pd.NA, pd.NaT]
@@ -194,6 +216,9 @@ def test_identity_in_a_representation():
     of_array = ng.Representation(arrayed(X, IDS).assign_coords(unit=list("wxyz")))
     assert of_array.ids.tolist() == IDS
     assert of_array.units.tolist() == list("wxyz")
+    beside = xr.DataArray(X, dims=("image", "unit"), coords={"file": ("image", IDS)})
+    assert ng.Representation(beside).ids.tolist() == IDS
+    assert ng.Representation(beside.assign_coords(kind=("image", WORDS))).ids is None  # which of them?
     plain = ng.Representation(framed(X))
     assert plain.ids is None
     assert plain.units is None
@@ -400,6 +425,12 @@ def test_symmetric_to_the_rounding_of_the_dtype():
 def test_keywords_of_other_packages(call, text):
     with pytest.raises(TypeError, match=text):
         call()
+
+
+def test_functions_with_explained_keywords_are_still_themselves():
+    for function in (ng.alignment, ng.pairwise, ng.effective_geometry, ng.sweep.plan):
+        assert pickle.loads(pickle.dumps(function)) is function
+        assert "rng" in inspect.signature(function).parameters or function is ng.pairwise
 
 
 def test_rows_are_those_of_the_user():

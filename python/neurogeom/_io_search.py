@@ -13,7 +13,7 @@ from . import _validate_io as check
 from ._io_headers import ENDINGS, PICKLE_ENDINGS, Header, is_sweep, is_zarr, kind_of
 from ._io_item import StoredItem
 from ._io_kinds import headers_of, read_labels
-from ._validate import AnyArray, are_counted, row_ids
+from ._validate import AnyArray, are_counted, as_text, row_ids, shown
 from ._validate_pairwise import as_ids, require_same_stimuli
 from .representation import Representation
 
@@ -67,7 +67,8 @@ class Search:
         if isinstance(source, Mapping):
             found = []
             for key, value in source.items():
-                found += self._of_entry(value, f"source[{key!r}]", str(key))
+                label = f"source[{shown(key)}]"
+                found += self._of_entry(value, label, as_text(key, f"the name of {label}"))
             return found
         if isinstance(source, (bytes, np.ndarray, StoredItem, Representation)) or not hasattr(
             source, "__len__"

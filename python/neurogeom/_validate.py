@@ -357,13 +357,15 @@ def _axis_ids(value: Any, axis: int, name: str) -> AnyArray | None:
     if hasattr(value, "iloc"):
         index = value.index if axis == 0 else value.columns
         name = f"the {('index', 'columns')[axis]} of {name}"
-    elif (
-        hasattr(value, "coords")
-        and axis < len(dims := getattr(value, "dims", ()))
-        and dims[axis] in value.coords
-    ):
-        index = value.coords[dims[axis]]
-        name = f"the coordinate {dims[axis]!r} of {name}"
+    elif hasattr(value, "coords") and axis < len(getattr(value, "dims", ())):
+        along = {str(key): one for key, one in value.coords.items() if one.dims == (value.dims[axis],)}
+        # The coordinate of the dimension itself, else the only one along it.
+        key = (
+            str(value.dims[axis]) if str(value.dims[axis]) in along or len(along) != 1 else next(iter(along))
+        )
+        if key not in along:
+            return None
+        index, name = along[key], f"the coordinate {key!r} of {name}"
     else:
         return None
     labels: AnyArray = np.array(np.asarray(index))  # a copy

@@ -281,10 +281,14 @@ def refuse_metric_lookalike(value: Any, kind: type) -> None:
     if isinstance(value, kind):
         return
     if isinstance(value, type) and issubclass(value, kind):
-        raise TypeError(f"metric is the class {value.__name__}: give an object of it, ng.{value.__name__}()")
-    if callable(value) and hasattr(value, "__name__"):
+        ours = "ng." * value.__module__.startswith("neurogeom.")
         raise TypeError(
-            f"metric is the function {value.__name__}: give a name, such as 'cka', or an object, ng.CKA()"
+            f"metric is the class {value.__name__}: give an object of it, {ours}{value.__name__}()"
+        )
+    if callable(value) and hasattr(value, "__name__"):
+        what = "class" if isinstance(value, type) else "function"
+        raise TypeError(
+            f"metric is the {what} {value.__name__}: give a name, such as 'cka', or an object, ng.CKA()"
         )
     if isinstance(value, (list, tuple)) and value:
         value = value[0]

@@ -49,7 +49,8 @@ def open_items(
         Names of the items. By default the paths below the common directory, without ending, and with
         ``/key`` where several arrays of a file are taken.
     ids : array-like of shape (n_stimuli,), path of a .npy file, or str, optional
-        What identifies each stimulus: for all items, or the name of an array in each file.
+        What identifies each stimulus: for all items, or the name of an array in each file. By default the
+        index of a DataFrame or the coordinate of a DataArray, where they say more than the number of the row.
     flatten : bool, default False
         Take arrays of more axes as (n_stimuli, product of the others).
 

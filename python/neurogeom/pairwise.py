@@ -46,6 +46,8 @@ def pairwise(
         Matrices (n_stimuli, n_units) whose rows are the same stimuli; numbers of units may differ. Items may
         be anything array-like (also memory maps, each read once), :class:`Representation` with stimulus ids,
         for RSA also measured :class:`RDM`, or one array (item, stimulus, unit). Keys of a mapping are names.
+        The index of a DataFrame, or the coordinate of a DataArray, is ids; where items have them, they must
+        agree in content and order. An index that only counts rows is none.
     metric : str, metric, or list of these
         What to compute, by name or as an object such as ``ng.ShapeMetric(alpha=0.5)``. What several metrics
         have in common is computed once.
