@@ -56,12 +56,10 @@ def test_strings_of_any_kind(kind, tmp_path):
     assert ng.load(tmp_path / "y.npz").column_names.tolist() == found.names.tolist() == names
     representation = ng.Representation(X[:3], ids=three)
     assert (representation.ids.dtype.kind, representation.ids.tolist()) == ("U", names)
-    (item,) = ng.io.open_items({"x": X[:3]}, ids=three)
-    assert item.ids.tolist() == names
-    assert (
-        ng.rdm(X, "crossnobis", folds=[0, 0, 0, 1, 1, 1], stimuli=np.tile(np.asarray(three), 2)).ids.tolist()
-        == names
-    )
+    (item,) = ng.io.open_items({b"x": X[:3]}, ids=three)
+    assert (item.name, item.ids.tolist()) == ("x", names)
+    twice = np.tile(np.asarray(three), 2)
+    assert ng.rdm(X, "crossnobis", folds=[0, 0, 0, 1, 1, 1], stimuli=twice).ids.tolist() == names
 
 
 def test_labels_in_bytes_on_the_command_line(tmp_path, capsys):

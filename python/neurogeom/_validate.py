@@ -92,8 +92,8 @@ def _from_pandas(frame: Any, name: str) -> AnyArray:
             advice = ""
             if frame.ndim == 2:
                 advice = (
-                    f": leave it out (.drop(columns=[{column!r}])), or make it the index if it names rows "
-                    f"(.set_index({column!r}))"
+                    f": convert it (.astype(float)), leave it out (.drop(columns=[{column!r}])), or make it the "
+                    f"index if it names rows (.set_index({column!r}))"
                 )
             where = f"column {column!r} of {name}" if frame.ndim == 2 else name
             raise TypeError(f"{where} must hold real numbers, not dtype {dtype}{advice}")
@@ -254,7 +254,7 @@ def as_label_array(value: Any, n_rows: int | None, name: str) -> AnyArray:
     if array.dtype.kind not in "USTO":
         return array
     # NumPy makes strings of whatever stands beside strings in a list.
-    is_list = isinstance(value, (list, tuple))
+    is_list = not hasattr(value, "__array__")
     if array.dtype.kind == "U" and not is_list:
         if (array == "nan").any():
             warnings.warn(
@@ -360,9 +360,9 @@ def _axis_ids(value: Any, axis: int, name: str) -> AnyArray | None:
     elif hasattr(value, "coords") and axis < len(getattr(value, "dims", ())):
         along = {str(key): one for key, one in value.coords.items() if one.dims == (value.dims[axis],)}
         # The coordinate of the dimension itself, else the only one along it.
-        key = (
-            str(value.dims[axis]) if str(value.dims[axis]) in along or len(along) != 1 else next(iter(along))
-        )
+        key = str(value.dims[axis])
+        if len(along) == 1:
+            key = next(iter(along))
         if key not in along:
             return None
         index, name = along[key], f"the coordinate {key!r} of {name}"
