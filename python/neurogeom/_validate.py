@@ -92,8 +92,8 @@ def _from_pandas(frame: Any, name: str) -> AnyArray:
             advice = ""
             if frame.ndim == 2:
                 advice = (
-                    f": convert it (.astype(float)), leave it out (.drop(columns=[{column!r}])), or make it the "
-                    f"index if it names rows (.set_index({column!r}))"
+                    f": convert it (.astype(float)), leave it out (.drop(columns=[{column!r}])), or make it "
+                    f"the index if it names rows (.set_index({column!r}))"
                 )
             where = f"column {column!r} of {name}" if frame.ndim == 2 else name
             raise TypeError(f"{where} must hold real numbers, not dtype {dtype}{advice}")
