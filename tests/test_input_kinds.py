@@ -431,6 +431,22 @@ def test_functions_with_explained_keywords_are_still_themselves():
         assert "rng" in inspect.signature(function).parameters or function is ng.pairwise
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ng.alignment([X, np.ones((3, 4))]),
+        lambda: ng.pairwise([X, np.eye(6)], "cca"),
+        lambda: ng.cca(X, np.eye(6)),
+        lambda: ng.effective_geometry([X, -X], n_samples=5, rng=0),
+    ],
+)
+def test_warnings_point_to_the_line_of_the_user(call):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call()
+    assert {entry.filename for entry in caught} == {__file__}
+
+
 def test_rows_are_those_of_the_user():
     broken = np.concatenate([X, X])
     broken[7, 2] = np.nan
