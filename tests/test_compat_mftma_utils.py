@@ -149,6 +149,21 @@ def test_extractor():
         extractor(model, batches, [1], ["ReLU"])
 
 
+def test_extractor_keeps_what_a_layer_in_place_overwrites():
+    def Linear(x):
+        return x @ np.diag([1.0, -1.0])
+
+    def ReLU(x):
+        return np.maximum(x, 0, out=x)
+
+    batch = Tensor(np.array([[1.0, 2.0], [-3.0, 4.0]]))
+    found = extractor(Layer(children=[Layer(Linear), Layer(ReLU), Layer(ReLU)]), [batch])
+    np.testing.assert_array_equal(found["layer_1_Linear"][0], [[1, -2], [-3, -4]])
+    np.testing.assert_array_equal(found["layer_2_ReLU"][0], [[1, 0], [0, 0]])
+    extractor(Layer(children=[Layer(ReLU)]), [batch])["layer_0_Input"][0][0] = 7  # a copy, too
+    np.testing.assert_array_equal(batch.value, [[1, 2], [0, 4]])
+
+
 def test_analyze(monkeypatch, capsys):
     library = types.ModuleType("tensors")
     library.stack = lambda items: Tensor(np.stack([item.value for item in items]))

@@ -86,10 +86,10 @@ def test_tensors():
         np.testing.assert_array_equal(item.read(), DATA)
         assert np.shares_memory(item.read(), DATA)
     with pytest.raises(
-        TypeError, match=r"^source\['c'\] is a tensor on 'cuda:0': give source\['c'\]\.cpu\(\)$"
+        TypeError, match=r"^source\['c'\] is a tensor on 'cuda:0': move it to the CPU first \(\.cpu\(\)\)$"
     ):
         ng.io.open_items({"c": Tensor(DATA, "cuda:0")})
-    with pytest.raises(TypeError, match=r"source\[0\] cannot be .*BFloat16.*give source\[0\]\.float\(\)"):
+    with pytest.raises(TypeError, match=r"source\[0\] cannot be .*BFloat16"):
         ng.io.open_items([Tensor(DATA, readable=False)])
 
 

@@ -187,7 +187,9 @@ def test_ids_that_agree():
 def test_ids_that_differ_say_where():
     a, b, c = pu.items_of((3, 4, 2), 5)
     first = with_ids(a, list("abcde"), "V1")
-    order = r"^the order of the stimulus ids differs: row 1 is 'b' in .*'V1'\) but 'd' in .*'LM'\)$"
+    order = (
+        r"^the order of the stimulus ids differs: row 1 is 'b' in .*'V1'\) but 'd' in .*'LM'\); put the rows"
+    )
     with pytest.raises(ValueError, match=order):
         ng.pairwise([first, with_ids(b, list("adcbe"), "LM")])
     content = r"^the stimulus ids differ: row 4 is 'e' in .* but 'f' in "
@@ -210,6 +212,11 @@ def test_ids_of_held_out_stimuli():
     np.testing.assert_array_equal(ng.pairwise(train, test=labelled).held_out, plain.held_out)
     with pytest.raises(ValueError, match=r"order of the stimulus ids differs: row 0 is 'v' in test\[0\]"):
         ng.pairwise(train, test=[labelled[0], with_ids(test[1], list("zyxwv"))])
+
+
+def test_transposed_items_are_pointed_out():
+    with pytest.raises(ValueError, match=r"have 10 columns: if these are units x stimuli, transpose them$"):
+        ng.pairwise([item.T for item in pu.items_of((3, 4, 5), 10)])
 
 
 def test_numbers_of_stimuli_that_differ():

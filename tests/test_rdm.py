@@ -352,7 +352,7 @@ def test_bad_noise(noise, error, text):
         ),
         ({"folds": [0, 0, 0, 1, 1, 1], "stimuli": ["a"] * 6}, ValueError, "stimuli must hold at least two"),
         ({"folds": np.eye(6)}, ValueError, "folds must give one label for each"),
-        ({"folds": [0, 0, None, 1, 1, 1]}, TypeError, "folds has dtype object"),
+        ({"folds": [0, 0, None, 1, 1, 1]}, ValueError, "folds has missing values"),
     ],
 )
 def test_bad_designs(options, error, text):

@@ -68,6 +68,11 @@ def test_choice_of_descriptors():
     assert first.ids.tolist() == ["a", "b", "c"]  # the category does not identify a stimulus
     assert [item.name for item in ng.from_rsatoolbox(rdms, names="subject")] == ["s1", "s2"]
     assert ng.from_rsatoolbox(rdms, ids="index")[0].ids.tolist() == [0, 1, 2]
+    for strings in (np.array(["a", "b", "c"], dtype=object), np.array([b"a", b"b", b"c"])):
+        patterns = {"image": strings, "category": np.array([None, "x", "y"], dtype=object)}
+        rdms.pattern_descriptors = patterns
+        assert ng.from_rsatoolbox(rdms)[0].ids.tolist() == ["a", "b", "c"]
+    rdms.pattern_descriptors = {"image": ["a", "b", "c"], "category": ["x", "x", "y"], "index": [0, 1, 2]}
     rdms.pattern_descriptors["category"] = ["x", "y", "z"]
     assert ng.from_rsatoolbox(rdms)[0].ids is None  # ambiguous
     with pytest.raises(ValueError, match="ids must be one of 'image', 'category', 'index', not 'photo'"):

@@ -245,7 +245,7 @@ def test_kinds_of_seeds(seeds):
     [
         (np.zeros((2, 2)), ValueError),
         ([1j, 2j], TypeError),
-        ([None, "a"], TypeError),
+        ([None, "a"], ValueError),
         ([0, np.nan], ValueError),
     ],
 )

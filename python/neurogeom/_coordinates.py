@@ -25,7 +25,7 @@ def mean_point(clouds: Manifolds) -> tuple[float, FloatArray]:
     """Largest magnitude in the data and the mean of all points; reads one manifold at a time."""
     size, total = 0.0, np.zeros(clouds.n_features)
     for m, cloud in enumerate(clouds):
-        _validate.require_finite(cloud, f"manifolds[{m}]")
+        clouds.require_finite(m)
         data = np.asarray(cloud, dtype=np.float64)
         size = max(size, float(data.max()), -float(data.min()))
         with np.errstate(over="ignore"):  # which is what the check below is about

@@ -14,7 +14,7 @@ from . import _validate_io as check
 from ._io_headers import ENDINGS, PICKLE_ENDINGS, Header, is_old_matlab, is_sweep, is_zarr, kind_of
 from ._io_item import StoredItem
 from ._io_kinds import headers_of, read_labels
-from ._validate import AnyArray
+from ._validate import AnyArray, are_counted, as_text, row_ids, shown
 from ._validate_pairwise import as_flag, as_ids, as_names, require_same_stimuli
 from .representation import Representation
 
@@ -37,7 +37,7 @@ class IdsOf:
                 with check.readable(path, ""):
                     self.common = np.load(path, allow_pickle=False)
             else:
-                self.common = np.asarray(given)
+                self.common = given
 
     def of(self, kind: str, path: str, single: bool, cache: dict[str, AnyArray]) -> AnyArray | None:
         """Give the ids of an item of this file."""
@@ -73,8 +73,9 @@ class Search:
         if isinstance(source, Mapping):
             found = []
             for key, value in source.items():
+                label = f"source[{shown(key)}]"
                 with self._noting():
-                    found += self._of_entry(value, f"source[{key!r}]", str(key))
+                    found += self._of_entry(value, label, as_text(key, f"the name of {label}"))
             return found
         if isinstance(source, (bytes, np.ndarray, StoredItem, Representation)) or not hasattr(
             source, "__len__"
@@ -121,7 +122,8 @@ class Search:
             item = in_memory(value.data, label, value.name if own and value.name is not None else name)
             ids = value.ids
         else:
-            item, ids = in_memory(value, label, name, self.flatten), None
+            item, ids = in_memory(value, label, name, self.flatten), row_ids(value, label)
+            ids = None if ids is None or are_counted(ids) else ids
         if self.ids.common is not None:
             ids = self._fitting(self.ids.common, item, label, ids)
         item.ids = ids

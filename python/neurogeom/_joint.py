@@ -20,7 +20,7 @@ from ._isa import core
 from ._progress import ProgressFunction
 from ._results import ConvergenceWarning
 from ._rng import draw_key
-from ._validate import FloatArray
+from ._validate import FloatArray, user_level
 from .dichotomies import Dichotomies, Signs, draw_dichotomies
 from .manifolds import Manifolds
 
@@ -107,7 +107,7 @@ class JointProjections:
             warnings.warn(
                 f"{n_limited} of {len(self.status)} projections did not converge (status 1): {what} NaN",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=user_level(),
             )
 
 

@@ -148,12 +148,12 @@ class Analysis:
             points = [_readable(clouds[m]) for m in group]
             centers[group], largest = core.mean_points(points, self.n_threads)
             # A NaN shows in the mean, an infinity in the magnitude; only then is it worth looking for it.
-            for m, array, magnitude in zip(group, points, largest, strict=True):
+            for m, magnitude in zip(group, largest, strict=True):
                 if not (np.isfinite(centers[m]).all() and np.isfinite(magnitude)):
-                    _validate.require_finite(array, f"manifolds[{m}]")
+                    clouds.require_finite(m)
                     _validate.require_magnitude(math.inf, f"manifolds[{m}]")
             size = max(size, float(largest.max()))
-            del points, array  # before the next group is gathered
+            del points  # before the next group is gathered
         _validate.require_magnitude(size, "manifolds")
         return centers, size
 
@@ -243,5 +243,5 @@ def _warn_of_failures(clouds: Manifolds, status: NDArray[np.int8]) -> None:
             warnings.warn(
                 f"manifold {shown}{more}: {reason}; its results are NaN",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=_validate.user_level(),
             )

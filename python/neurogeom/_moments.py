@@ -48,7 +48,7 @@ class _Reader:
         magnitude = np.abs(block).max(axis=0)
         largest = float(magnitude.max())
         if not np.isfinite(largest):
-            _validate.require_finite_manifolds(self.clouds)
+            self.clouds.require_finite()
         if largest > 1:
             _validate.require_magnitude(largest, "manifolds")
         # Constant features become zero exactly, and a large common offset leaves no rounding behind.

@@ -6,12 +6,16 @@ name and what was received. Nothing is repaired and nothing is written to.
 
 from __future__ import annotations
 
+import functools
 import importlib
+import inspect
 import math
+import numbers
 import operator
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,17 +23,28 @@ from numpy.typing import ArrayLike, NDArray
 FloatArray = NDArray[np.float64]
 AnyArray = NDArray[Any]
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+# What other packages call our keywords.
+_MEANT = {
+    "random_state": "rng",
+    "random_seed": "rng",
+    "seed": "rng",
+    "n_jobs": "n_threads",
+    "num_threads": "n_threads",
+    "n_workers": "n_threads",
+}
 _SCAN_BYTES = 1 << 24  # a large (perhaps memory-mapped) item is scanned for NaN in pieces of this size
 
 
 def as_array(value: Any, name: str) -> AnyArray:
     """Take anything that is an array of real numbers on the CPU, without converting its dtype."""
-    if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
-        value = np.from_dlpack(value)
+    value = _for_numpy(value, name)
     try:
         array: AnyArray = np.asanyarray(value)
     except ValueError as error:  # NumPy's text for ragged nesting does not name the argument
         raise ValueError(f"{name} cannot be read as one array: {error}") from None
+    except (TypeError, RuntimeError) as error:  # of the library that the object is from
+        raise TypeError(f"{name} cannot be read as an array: {error}") from None
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array; drop or fill the masked values first")
     if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
@@ -37,11 +52,64 @@ def as_array(value: Any, name: str) -> AnyArray:
     return array
 
 
+def _for_numpy(value: Any, name: str) -> Any:
+    """Take what NumPy would misread, or refuse without naming the argument; nothing is imported."""
+    if hasattr(value, "detach") and hasattr(value, "device"):
+        return _from_torch(value, name)
+    if hasattr(value, "nnz") and not hasattr(value, "__array__"):
+        raise TypeError(f"{name} is a sparse matrix of shape {value.shape}: make it dense first (.toarray())")
+    if hasattr(value, "iloc"):
+        return _from_pandas(value, name)
+    if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
+        return np.from_dlpack(value)
+    return value
+
+
+def _from_torch(tensor: Any, name: str) -> Any:
+    """Take a tensor on the CPU, without its history; formats that NumPy lacks are widened, which is exact."""
+    device = str(tensor.device)
+    if device.startswith("meta"):
+        raise TypeError(f"{name} is a tensor on 'meta', which holds no values")
+    if not device.startswith("cpu"):
+        raise TypeError(f"{name} is a tensor on {device!r}: move it to the CPU first (.cpu())")
+    if str(getattr(tensor, "layout", "torch.strided")) != "torch.strided":
+        raise TypeError(f"{name} is a sparse tensor ({tensor.layout}): make it dense first (.to_dense())")
+    tensor = tensor.detach()
+    if getattr(tensor, "is_quantized", False):
+        tensor = tensor.dequantize()
+    if str(getattr(tensor, "dtype", "")).startswith(("torch.bfloat16", "torch.float8")):
+        tensor = tensor.float()
+    return tensor.resolve_neg() if hasattr(tensor, "resolve_neg") else tensor
+
+
+def _from_pandas(frame: Any, name: str) -> AnyArray:
+    """Take the numbers of a DataFrame or Series, missing ones as NaN."""
+    columns = (
+        [(frame.name, frame.dtype)] if frame.ndim == 1 else zip(frame.columns, frame.dtypes, strict=True)
+    )
+    for column, dtype in columns:
+        if dtype.kind not in "fiubc":
+            advice = ""
+            if frame.ndim == 2:
+                advice = (
+                    f": convert it (.astype(float)), leave it out (.drop(columns=[{column!r}])), or make it "
+                    f"the index if it names rows (.set_index({column!r}))"
+                )
+            where = f"column {column!r} of {name}" if frame.ndim == 2 else name
+            raise TypeError(f"{where} must hold real numbers, not dtype {dtype}{advice}")
+    array: AnyArray = frame.to_numpy()
+    # Columns of several dtypes, or of those of pandas that know missing values.
+    return array if array.dtype.kind != "O" else frame.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
 def as_matrix(value: Any, name: str) -> AnyArray:
     """Take a non-empty two-dimensional array, dtype and layout as they are."""
     array = as_array(value, name)
     if array.ndim != 2:
-        raise ValueError(f"{name} must be two-dimensional, not of shape {array.shape}")
+        raise ValueError(
+            f"{name} must be two-dimensional, not of shape {array.shape}"
+            + ("; flatten the other axes first" if array.ndim > 2 else "")
+        )
     if array.size == 0:
         raise ValueError(f"{name} is empty (shape {array.shape})")
     return array
@@ -65,15 +133,22 @@ def as_float_vector(value: ArrayLike, name: str) -> FloatArray:
 
 def require_finite(array: AnyArray, name: str) -> None:
     """Raise with the first position of a NaN or infinity."""
+    position = first_not_finite(array)
+    if position is not None:
+        refuse_not_finite(name, position, array[position])
+
+
+def first_not_finite(array: AnyArray) -> tuple[int, ...] | None:
+    """Find the first position of a NaN or infinity."""
     if array.dtype.kind != "f":
-        return
+        return None
     rows = max(1, _SCAN_BYTES // max(1, array[:1].nbytes))
     for start in range(0, len(array), rows):
         bad = ~np.isfinite(array[start : start + rows])
         if bad.any():
             first = np.argwhere(bad)[0]
-            position = (int(first[0]) + start, *(int(i) for i in first[1:]))
-            refuse_not_finite(name, position, array[position])
+            return (int(first[0]) + start, *(int(i) for i in first[1:]))
+    return None
 
 
 def refuse_not_finite(name: str, position: tuple[int, ...], value: Any) -> None:
@@ -94,7 +169,7 @@ def require_magnitude(scale: float, name: str) -> None:
 def as_count(value: Any, name: str, *, minimum: int = 1) -> int:
     """Take an integer count."""
     if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be an integer, not {value!r}")
+        raise TypeError(f"{name} must be an integer, not {shown(value)}")
     try:
         count = operator.index(value)
     except TypeError:
@@ -139,27 +214,174 @@ def as_fraction(value: Any, name: str) -> float:
 def as_choice(value: Any, name: str, choices: Sequence[str]) -> str:
     """Take one of a few words."""
     if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, not {shown(value)}")
     return str(value)
 
 
-def as_labels(labels: ArrayLike, n_rows: int, name: str = "labels") -> AnyArray:
-    """Take one label (integer, string or bool) for each row."""
-    try:
-        array = np.asanyarray(labels)
-    except ValueError as error:
-        raise ValueError(f"{name} cannot be read as one array: {error}") from None
-    if isinstance(array, np.ma.MaskedArray) or array.dtype.kind == "c":
-        raise TypeError(f"{name} must be integers or strings, not complex or masked")
-    if array.ndim != 1 or len(array) != n_rows:
-        raise ValueError(
-            f"{name} must give one label for each of the {n_rows} rows, not have shape {array.shape}"
-        )
-    if array.dtype.kind == "O":
-        raise TypeError(f"{name} has dtype object; give integers or strings")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ValueError(f"{name}[{int(np.argmin(np.isfinite(array)))}] is not finite")
+def as_labels(labels: Any, n_rows: int | None, name: str = "labels") -> AnyArray:
+    """Take one class (integer, string, bool, number that recurs) for each row, of any number for None."""
+    array = as_label_array(labels, n_rows, name)
+    if array.dtype.kind == "f" and len(array) > 1:
+        distinct = np.unique(array)
+        if len(distinct) == len(array) and (array != np.floor(array)).any():
+            shown = ", ".join(f"{value:.6g}" for value in array[:3])
+            raise ValueError(
+                f"{name} are {len(array)} floating-point numbers that are all different ({shown}, ...): they "
+                "look like a quantity, such as the target of a regression, not like classes; put them into "
+                "bins (numpy.digitize) or give integers or strings"
+            )
     return array
+
+
+def as_label_array(value: Any, n_rows: int | None, name: str) -> AnyArray:
+    """Take one label for each row: strings of any kind, which become `str`, numbers, bools or times."""
+    if not hasattr(value, "iloc"):
+        value = _for_numpy(value, name)
+    try:
+        array: AnyArray = np.asanyarray(value)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ValueError(f"{name} cannot be read as one array: {error}") from None
+    if isinstance(array, np.ma.MaskedArray) or array.dtype.kind not in "biufUSTOMm":
+        masked = "masked " if isinstance(array, np.ma.MaskedArray) else ""
+        raise TypeError(f"{name} must be integers or strings, not {masked}{array.dtype}")
+    if array.ndim != 1 or n_rows not in (None, len(array)):
+        rows = "row" if n_rows is None else f"of the {n_rows} rows"
+        raise ValueError(f"{name} must give one label for each {rows}, not have shape {array.shape}")
+    if array.dtype.kind in "fMm":
+        _require_none_missing(np.flatnonzero(array != array).tolist(), array, name)
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(f"{name}[{int(np.argmin(np.isfinite(array)))}] is not finite")
+    if array.dtype.kind not in "USTO":
+        return array
+    # NumPy makes strings of whatever stands beside strings in a list.
+    is_list = not hasattr(value, "__array__")
+    if array.dtype.kind == "U" and not is_list:
+        if (array == "nan").any():
+            warnings.warn(
+                f"{name}[{int(np.argmax(array == 'nan'))}] is the string 'nan', which NumPy makes of missing "
+                "values among strings; it is taken as a label",
+                UserWarning,
+                stacklevel=user_level(),
+            )
+        return array
+    return _from_objects(list(value) if is_list else array.tolist(), name)
+
+
+def _from_objects(entries: list[Any], name: str) -> AnyArray:
+    """Make an array of one kind of entries that come one by one."""
+    _require_none_missing([i for i, entry in enumerate(entries) if is_missing(entry)], entries, name)
+    kinds = [_kind_of(entry) for entry in entries]
+    kind = kinds[0] if kinds else str
+    other = next((i for i, own in enumerate(kinds) if own is not kind), None)
+    if other is not None:
+        first, second = (type(entries[i]).__name__ for i in (0, other))
+        raise TypeError(
+            f"{name} mix {first} ({name}[0] is {shown(entries[0])}) and {second} ({name}[{other}] is "
+            f"{shown(entries[other])}): give all labels in one type"
+        )
+    if kind is bytes:
+        return np.array([as_text(entry, f"{name}[{i}]") for i, entry in enumerate(entries)], dtype=np.str_)
+    if kind is str:
+        return np.array(entries, dtype=np.str_)
+    array = np.array(entries)
+    if kind is not numbers.Real or array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{name}[0] is {shown(entries[0])} of type {type(entries[0]).__name__}; give integers or strings"
+        )
+    return array
+
+
+def _kind_of(entry: Any) -> type:
+    for kind in (bytes, str, numbers.Real):
+        if isinstance(entry, kind):
+            return kind
+    return numbers.Real if isinstance(entry, np.bool_) else type(entry)
+
+
+def is_missing(entry: Any) -> bool:
+    """Say whether an entry stands for a missing value: None, NaN, and those of pandas (NA, NaT)."""
+    if entry is None or type(entry).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(entry, (numbers.Number, np.datetime64, np.timedelta64)) and bool(entry != entry)
+
+
+def _require_none_missing(positions: list[int], entries: Any, name: str) -> None:
+    """Refuse labels that are missing."""
+    if positions:
+        at = ", ".join(map(str, positions[:5])) + (
+            f" and {len(positions) - 5} more" if len(positions) > 5 else ""
+        )
+        raise ValueError(
+            f"{name} has missing values ({entries[positions[0]]}) at position{'s' * (len(positions) > 1)} "
+            f"{at}: give each row a label, or leave these rows out"
+        )
+
+
+def as_text(value: Any, name: str) -> str:
+    """Take a name as ordinary text, bytes as UTF-8."""
+    if is_missing(value):
+        raise ValueError(f"{name} is missing ({value})")
+    if not isinstance(value, bytes):
+        return str(value)
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"{name} is {bytes(value)!r}, which is no UTF-8: decode it first") from None
+
+
+def shown(value: Any) -> str:
+    """Show a value in an error, a scalar of NumPy as the Python one it stands for."""
+    return repr(value.item() if isinstance(value, np.generic) else value)
+
+
+def as_size(n_bytes: float) -> str:
+    """Show a number of bytes in an error, to three digits."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if n_bytes >= 0.9995 * size:
+            return f"{n_bytes / size:.3g} {unit}"
+    return f"{n_bytes:.0f} bytes"
+
+
+def row_ids(value: Any, name: str) -> AnyArray | None:
+    """Give what an index of pandas or a coordinate of xarray calls the rows, None where there is none."""
+    return _axis_ids(value, 0, name)
+
+
+def column_ids(value: Any, name: str) -> AnyArray | None:
+    """Give what pandas or xarray call the columns, None where these are but counted, or not told apart."""
+    found = _axis_ids(value, 1, name)
+    return None if found is None or are_counted(found) or len(np.unique(found)) < len(found) else found
+
+
+def _axis_ids(value: Any, axis: int, name: str) -> AnyArray | None:
+    if hasattr(value, "iloc"):
+        index = value.index if axis == 0 else value.columns
+        name = f"the {('index', 'columns')[axis]} of {name}"
+    elif hasattr(value, "coords") and axis < len(getattr(value, "dims", ())):
+        along = {str(key): one for key, one in value.coords.items() if one.dims == (value.dims[axis],)}
+        # The coordinate of the dimension itself, else the only one along it.
+        key = str(value.dims[axis])
+        if len(along) == 1:
+            key = next(iter(along))
+        if key not in along:
+            return None
+        index, name = along[key], f"the coordinate {key!r} of {name}"
+    else:
+        return None
+    labels: AnyArray = np.array(np.asarray(index))  # a copy
+    if labels.dtype.kind == "O":
+        entries = labels.tolist()
+        kinds = {_kind_of(entry) for entry in entries if not is_missing(entry)}
+        if kinds not in ({str}, {bytes}, {numbers.Real}):
+            # Tuples of levels, periods, times with a zone, a mixture: known by how they are shown.
+            for i, entry in enumerate(entries):
+                labels[i] = entry if is_missing(entry) else str(entry)
+    return as_label_array(labels, len(labels), name)
+
+
+def are_counted(ids: AnyArray) -> bool:
+    """Say whether ids are 0, 1, 2, ..., which is what pandas writes where nobody has said anything."""
+    return ids.dtype.kind in "iu" and np.array_equal(ids, np.arange(len(ids)))
 
 
 def as_manifold_blocks(manifolds: Any, name: str = "manifolds") -> list[AnyArray]:
@@ -172,9 +394,12 @@ def as_manifold_blocks(manifolds: Any, name: str = "manifolds") -> list[AnyArray
         if hasattr(manifolds, "__array__") or hasattr(manifolds, "__dlpack__"):
             manifolds = as_array(manifolds, name)
             if manifolds.ndim != 3:
+                advice = "for one matrix and labels use neurogeom.manifolds(X, labels)"
+                if manifolds.ndim > 3:
+                    advice = f"flatten the features: {name}.reshape(*{name}.shape[:2], -1)"
                 raise ValueError(
                     f"{name} given as one array must have shape (manifold, point, feature), not "
-                    f"{manifolds.shape}; for one matrix and labels use neurogeom.manifolds(X, labels)"
+                    f"{manifolds.shape}; {advice}"
                 )
         manifolds = list(manifolds)
     if len(manifolds) == 0:
@@ -237,6 +462,21 @@ def require_variance(matrix: AnyArray, name: str) -> None:
     """Refuse a matrix whose rows are all the same."""
     if (matrix == matrix[0]).all():
         raise ValueError(f"{name} has no variance: all of its {len(matrix)} rows are the same")
+
+
+def rounding_of(dtype: np.dtype[Any]) -> float:
+    """Give the share of the largest entry by which an entry may differ from its mirror image by rounding.
+
+    Both are sums, of some thousand terms in another order, which moves them by about the root of their number
+    in halves of a unit of the dtype: 32 units in float32 and float16. float64 was always given more.
+    """
+    return max(1e-10, 32 * float(np.finfo(dtype).eps)) if dtype.kind == "f" else 0.0
+
+
+def require_symmetric_values(array: FloatArray, given: np.dtype[Any], name: str, advice: str = "") -> None:
+    """Refuse a square matrix, given in some dtype, that is not symmetric up to rounding in it."""
+    if np.abs(array - array.T).max() > rounding_of(given) * np.abs(array).max():
+        raise ValueError(f"{name} is not symmetric{advice}")
 
 
 def require_same_width(first: AnyArray, first_name: str, second: AnyArray, second_name: str) -> None:
@@ -310,12 +550,6 @@ def require_pair(n_manifolds: int, what: str) -> None:
         raise ValueError(f"manifolds holds one manifold; {what}: give at least two")
 
 
-def require_finite_manifolds(manifolds: Iterable[AnyArray], name: str = "manifolds") -> None:
-    """Raise with the first position of a NaN or infinity in any manifold."""
-    for m, points in enumerate(manifolds):
-        require_finite(points, f"{name}[{m}]")
-
-
 def require_some_variance(extent: float, name: str) -> None:
     """Refuse data without any extent."""
     if extent == 0:
@@ -376,3 +610,28 @@ def require_extra(module: str, extra: str, what: str) -> Any:
             here = ".".join(map(str, sys.version_info[:2]))
             raise ImportError(f"{what} needs Zarr 3, which needs Python 3.11: this is {here}") from error
         raise ImportError(f"{what} needs {module}: pip install 'neurogeom[{extra}]'") from error
+
+
+def explain_keywords(function: _Function) -> _Function:
+    """Make a public function say what to write where a keyword of another package is given."""
+    known = inspect.signature(function).parameters
+
+    @functools.wraps(function)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        for name in kwargs.keys() - known.keys():
+            if _MEANT.get(name) in known:
+                raise TypeError(
+                    f"{function.__name__}() has no keyword {name!r}: give "
+                    f"{_MEANT[name]}={shown(kwargs[name])}"
+                )
+        return function(*args, **kwargs)
+
+    return cast(_Function, checked)
+
+
+def user_level() -> int:
+    """Give the `stacklevel` with which a warning points to the first line outside of this package."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "neurogeom":
+        level, frame = level + 1, frame.f_back
+    return level

@@ -207,16 +207,7 @@ def require_matrix(why: str | None, path: str, key: str, *, pickled: bool) -> No
 
 
 def as_cpu_matrix(value: Any, name: str, flatten: bool) -> AnyArray:
-    """Take a matrix that lies in the memory of the CPU, also a tensor of torch."""
-    if hasattr(value, "detach") and hasattr(value, "device"):
-        kind = getattr(value.device, "type", str(value.device))
-        if kind != "cpu":
-            raise TypeError(f"{name} is a tensor on {str(value.device)!r}: give {name}.cpu()")
-        value = value.detach()
-        try:
-            value = np.asarray(value)
-        except (TypeError, RuntimeError) as error:  # bfloat16, sparse, quantised
-            raise TypeError(f"{name} cannot be read as an array ({error}): give {name}.float()") from None
+    """Take a matrix that lies in the memory of the CPU."""
     if isinstance(value, (str, bytes)) or not (hasattr(value, "__len__") or hasattr(value, "__dlpack__")):
         refuse_source(value, name, whole=False)
     array = as_array(value, name)

@@ -12,11 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 from ._validate import (
     AnyArray,
     FloatArray,
+    are_counted,
     as_array,
     as_float_matrix,
-    as_labels,
+    as_label_array,
     as_number,
+    as_text,
     require_finite,
+    require_symmetric_values,
+    rounding_of,
+    row_ids,
+    shown,
 )
 
 # Data whose squares leave the range of float64 in sums.
@@ -44,34 +50,85 @@ def as_responses(value: Any, name: str) -> AnyArray:
 
 def as_ids(value: ArrayLike, n_stimuli: int, name: str) -> AnyArray:
     """Take one distinct label for each stimulus."""
-    array = as_labels(value, n_stimuli, name)
+    array = as_label_array(value, n_stimuli, name)
     distinct, counts = np.unique(array, return_counts=True)
     if len(distinct) < len(array):
         raise ValueError(
-            f"{name} must be distinct, but {distinct[np.argmax(counts)]!r} occurs more than once"
+            f"{name} must be distinct, but {shown(distinct[np.argmax(counts)])} occurs more than once"
         )
     return array
 
 
 def require_same_stimuli(
-    first: tuple[str, int, AnyArray | None], second: tuple[str, int, AnyArray | None]
+    first: tuple[str, int, AnyArray | None],
+    second: tuple[str, int, AnyArray | None],
+    widths: Iterable[int] = (),
 ) -> None:
-    """Refuse items (label, number of stimuli, ids) whose rows are not the same stimuli in the same order."""
+    """Refuse items (label, number of stimuli, ids) whose rows are not the same stimuli in the same order.
+
+    Where the widths of all items are one, they are perhaps transposed.
+    """
     (label, count, ids), (other_label, other_count, other_ids) = first, second
     if count != other_count:
+        distinct = set(widths)
+        hint = ""
+        if len(distinct) == 1:
+            hint = f"; all have {distinct.pop()} columns: if these are units x stimuli, transpose them"
         raise ValueError(
             f"all representations must have rows for the same stimuli, but {label} has {count} and "
-            f"{other_label} has {other_count}"
+            f"{other_label} has {other_count}{hint}"
         )
     if ids is None or other_ids is None:
         return
     mine, theirs = ids.tolist(), other_ids.tolist()
     at = next((i for i in range(count) if mine[i] != theirs[i]), None)
     if at is not None:
-        what = (
-            "the order of the stimulus ids differs" if set(mine) == set(theirs) else "the stimulus ids differ"
+        what, advice = "the stimulus ids differ", "take the stimuli that all have"
+        if set(mine) == set(theirs):
+            what, advice = (
+                "the order of the stimulus ids differs",
+                "put the rows of one into the order of the other",
+            )
+        raise ValueError(
+            f"{what}: row {at} is {mine[at]!r} in {label} but {theirs[at]!r} in {other_label}; {advice} (of "
+            "DataFrames: Y.loc[X.index]), or leave ids out (X.to_numpy()) if rows correspond as they stand"
         )
-        raise ValueError(f"{what}: row {at} is {mine[at]!r} in {label} but {theirs[at]!r} in {other_label}")
+
+
+def require_same_index(first: tuple[str, AnyArray | None], second: tuple[str, AnyArray | None]) -> None:
+    """Refuse objects (label, ids) of pandas or xarray whose rows are not in the same order.
+
+    One that only counts its rows says nothing, unless the other has these very numbers in another order.
+    """
+    (label, ids), (other_label, other_ids) = first, second
+    if ids is None or other_ids is None or (are_counted(ids) and are_counted(other_ids)):
+        return
+    if not are_counted(ids) and not are_counted(other_ids):
+        require_same_stimuli((label, len(ids), ids), (other_label, len(other_ids), other_ids))
+        return
+    if are_counted(ids):
+        label, ids, other_label = other_label, other_ids, label
+    if len(ids) == len(other_ids) and are_counted(np.sort(ids)):
+        raise ValueError(
+            f"the rows of {label} are in another order than those of {other_label}: the numbers of its index "
+            f"are those of the other, but {', '.join(map(str, ids[:3]))}, ...; sort_index() puts them "
+            "back, and to_numpy() gives the rows as they stand"
+        )
+
+
+def require_same_indices(entries: Iterable[tuple[str, AnyArray | None]]) -> None:
+    """Refuse several objects as above; those that count their rows are compared with one of either kind."""
+    known: dict[bool, tuple[str, AnyArray]] = {}
+    for label, ids in entries:
+        if ids is not None:
+            for other in known.values():
+                require_same_index(other, (label, ids))
+            known.setdefault(are_counted(ids), (label, ids))
+
+
+def require_same_order(X: Any, Y: Any) -> None:
+    """Refuse two objects of pandas or xarray whose rows are not in the same order."""
+    require_same_indices((name, row_ids(value, name)) for name, value in (("X", X), ("Y", Y)))
 
 
 def require_normal_range(array: FloatArray, name: str) -> None:
@@ -107,7 +164,8 @@ def as_names(value: Sequence[str] | None, count: int, name: str) -> list[str] | 
         return None
     if isinstance(value, (str, bytes)) or len(value) != count:
         raise ValueError(f"{name} must give one name for each of the {count} items")
-    names = [str(item) for item in value]
+    entries = np.asarray(value).tolist() if hasattr(value, "__array__") else list(value)
+    names = [as_text(entry, f"{name}[{i}]") for i, entry in enumerate(entries)]
     require_distinct(names, name)
     return names
 
@@ -129,15 +187,14 @@ def require_items(count: int, name: str, least: int = 1) -> None:
 
 def as_dissimilarities(value: Any, name: str) -> FloatArray:
     """Take a condensed or square RDM as a condensed float64 vector of its own."""
-    array = np.array(as_array(value, name), dtype=np.float64)
+    given = as_array(value, name)
+    array = np.array(given, dtype=np.float64)
     require_finite(array, name)
     if array.ndim == 2:
         if array.shape[0] != array.shape[1] or len(array) < 2:
             raise ValueError(f"{name} as a matrix must be square, of two stimuli or more, not {array.shape}")
-        size = float(np.abs(array).max())
-        if np.abs(array - array.T).max() > 1e-10 * size:
-            raise ValueError(f"{name} is not symmetric; average it with its transpose if that is meant")
-        if np.abs(np.diagonal(array)).max() > 1e-10 * size:
+        require_symmetric_values(array, given.dtype, name, "; average it with its transpose if that is meant")
+        if np.abs(np.diagonal(array)).max() > rounding_of(given.dtype) * np.abs(array).max():
             raise ValueError(f"{name} must have zeros on its diagonal")
         array = array[np.triu_indices(len(array), 1)]
     if array.ndim != 1 or array.size == 0:
@@ -212,7 +269,7 @@ def as_tests(value: Any, names: Sequence[str], argument: str) -> list[Any]:
         )
     if not isinstance(value, Mapping):
         return list(value)
-    by_name = {str(name): data for name, data in value.items()}
+    by_name = {as_text(name, f"a name in {argument}"): data for name, data in value.items()}
     missing = [name for name in names if name not in by_name]
     if missing:
         raise ValueError(
@@ -224,6 +281,31 @@ def as_tests(value: Any, names: Sequence[str], argument: str) -> list[Any]:
 def refuse_omission(what: str) -> None:
     """Refuse to omit stimuli where that has no meaning."""
     raise ValueError(f"nan_policy='omit' cannot be combined with {what}")
+
+
+def refuse_metric_lookalike(value: Any, kind: type) -> None:
+    """Refuse a class or a function in place of a metric object, or a second representation in its place."""
+    if isinstance(value, kind):
+        return
+    if isinstance(value, type) and issubclass(value, kind):
+        ours = "ng." * value.__module__.startswith("neurogeom.")
+        raise TypeError(
+            f"metric is the class {value.__name__}: give an object of it, {ours}{value.__name__}()"
+        )
+    if callable(value) and hasattr(value, "__name__"):
+        what = "class" if isinstance(value, type) else "function"
+        raise TypeError(
+            f"metric is the {what} {value.__name__}: give a name, such as 'cka', or an object, ng.CKA()"
+        )
+    if isinstance(value, (list, tuple)) and value:
+        value = value[0]
+    if not isinstance(value, str) and (
+        hasattr(value, "shape") or hasattr(value, "n_stimuli") or hasattr(value, "ids")
+    ):
+        raise TypeError(
+            "metric is an array or a representation: to compare X with Y give ng.cka(X, Y) for one pair, "
+            "ng.pairwise([X, Y], metric) for a list, or ng.pairwise(Xs, metric, others=Ys) for two lists"
+        )
 
 
 def require_known_metric(value: Any, names: Iterable[str]) -> None:
@@ -254,7 +336,7 @@ def as_alpha(value: Any, name: str = "alpha") -> float:
 def as_flag(value: Any, name: str) -> bool:
     """Take True or False."""
     if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
+        raise TypeError(f"{name} must be True or False, not {shown(value)}")
     return bool(value)
 
 
@@ -378,13 +460,13 @@ def require_median(median: float, name: str) -> None:
 
 def as_gram(value: Any, count: int, name: str) -> FloatArray:
     """Take the Gram matrix that a user's kernel gave as float64 of its own."""
-    array = np.array(as_array(value, name), dtype=np.float64)
+    given = as_array(value, name)
+    array = np.array(given, dtype=np.float64)
     if array.shape != (count, count):
         raise ValueError(f"{name} must have shape {(count, count)}, not {array.shape}")
     require_finite(array, name)
     require_normal_range(array, name)
-    if np.abs(array - array.T).max() > 1e-10 * np.abs(array).max():
-        raise ValueError(f"{name} is not symmetric")
+    require_symmetric_values(array, given.dtype, name)
     return array
 
 
@@ -394,6 +476,7 @@ def as_blocks(value: Any, widths: Sequence[int] | None, name: str) -> list[Float
         raise TypeError(f"{name} must be a list with an array for each item, not {type(value).__name__}")
     arrays = [as_float_matrix(entry, f"{name}[{i}]") for i, entry in enumerate(value)]
     require_items(len(arrays), name, 2)
+    require_same_indices([(f"{name}[{i}]", row_ids(entry, f"{name}[{i}]")) for i, entry in enumerate(value)])
     if widths is not None and len(arrays) != len(widths):
         raise ValueError(f"{name} must hold the {len(widths)} items of earlier blocks, not {len(arrays)}")
     for i, array in enumerate(arrays):

@@ -7,20 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from ._validate import AnyArray, FloatArray, as_array, require_finite
+from ._validate import AnyArray, FloatArray, as_array, require_finite, require_symmetric_values
 from ._validate_pairwise import TooLittleDataError
 
 
 def as_covariance(value: Any, name: str) -> FloatArray:
     """Take variances (n,) or a symmetric covariance matrix (n, n) as a float64 array of its own."""
-    array = np.array(as_array(value, name), dtype=np.float64)
+    given = as_array(value, name)
+    array = np.array(given, dtype=np.float64)
     if array.ndim not in (1, 2) or array.size == 0 or array.shape != (len(array),) * array.ndim:
         raise ValueError(
             f"{name} must be a vector of variances or a square matrix, not of shape {array.shape}"
         )
     require_finite(array, name)
-    if array.ndim == 2 and np.abs(array - array.T).max() > 1e-10 * np.abs(array).max():
-        raise ValueError(f"{name} is not symmetric")
+    if array.ndim == 2:
+        require_symmetric_values(array, given.dtype, name)
     variances = array if array.ndim == 1 else np.diagonal(array)
     if variances.min() <= 0:
         at = int(np.argmin(variances))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ._validate import as_choice, as_count, as_number
+from ._validate import as_choice, as_count, as_number, as_size
 
 
 class SweepError(RuntimeError):
@@ -287,9 +287,9 @@ def require_room(fits: bool, block: float, room: float, edge: int, max_ram: floa
     """Refuse tiles whose items do not fit into memory."""
     if not fits:
         raise SweepError(
-            f"does not fit: a tile of edge {edge} needs {block / 1e6:.0f} MB for two blocks of prepared "
-            f"items (largest {record / 1e6:.1f} MB), but max_ram={max_ram / 1e6:.0f} MB leaves "
-            f"{max(room, 0) / 1e6:.0f} MB: raise max_ram, or use a smaller tile"
+            f"does not fit: a tile of edge {edge} needs {as_size(block)} for two blocks of prepared "
+            f"items (largest {as_size(record)}), but max_ram={as_size(max_ram)} leaves "
+            f"{as_size(max(room, 0))}: raise max_ram, or use a smaller tile"
         )
 
 
@@ -298,8 +298,8 @@ def require_item_fits(fits: bool, label: str, least: float, max_ram: float, whol
     if not fits:
         why = f": {', '.join(whole)} reads items whole" if whole else ""
         raise SweepError(
-            f"does not fit: preparing {label} takes at least {least / 1e6:.0f} MB{why}, but "
-            f"max_ram={max_ram / 1e6:.0f} MB: raise max_ram"
+            f"does not fit: preparing {label} takes at least {as_size(least)}{why}, but "
+            f"max_ram={as_size(max_ram)}: raise max_ram"
         )
 
 
@@ -307,8 +307,8 @@ def require_memory(fits: bool, peak: float, max_ram: float, baseline: float, pre
     """Refuse a sweep that needs more memory than it may have."""
     if not fits:
         raise SweepError(
-            f"does not fit: a worker needs {peak / 1e6:.0f} MB (the interpreter {baseline / 1e6:.0f} MB, "
-            f"preparing the largest item {preparing / 1e6:.0f} MB), but max_ram={max_ram / 1e6:.0f} MB: "
+            f"does not fit: a worker needs {as_size(peak)} (the interpreter {as_size(baseline)}, "
+            f"preparing the largest item {as_size(preparing)}), but max_ram={as_size(max_ram)}: "
             "raise max_ram"
         )
 

@@ -16,7 +16,7 @@ from ._nulls import TIE, reaches
 from ._results import ConvergenceWarning, Result
 from ._rng import RandomSource, as_generator
 from ._threads import single_threaded_blas
-from ._validate import FloatArray
+from ._validate import FloatArray, explain_keywords, user_level
 from .manifolds import Manifolds, ManifoldsLike, as_manifolds
 
 _MEASURES = (
@@ -116,6 +116,7 @@ class Alignment(Result):
         return len(self.n_points)
 
 
+@explain_keywords
 def alignment(manifolds: ManifoldsLike, *, null: int = 0, rng: RandomSource = None) -> Alignment:
     r"""Alignment of centres and axes of variation between manifolds.
 
@@ -312,5 +313,5 @@ def _warn_of_undefined(clouds: Manifolds, status: NDArray[np.int8]) -> None:
             warnings.warn(
                 f"manifold {shown}{more}: {reason}; alignments that need it are NaN",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=user_level(),
             )

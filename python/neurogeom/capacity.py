@@ -21,6 +21,7 @@ from .manifolds import ManifoldsLike, as_manifolds
 __all__ = ["ManifoldCapacity", "NullCapacity", "manifold_capacity"]
 
 
+@_validate.explain_keywords
 def manifold_capacity(
     manifolds: ManifoldsLike,
     *,

@@ -152,6 +152,7 @@ def ball_capacity(radius: ArrayLike, dimension: ArrayLike, margin: ArrayLike = 0
     return _plain(1 / inverse.reshape(radii.shape))
 
 
+@_validate.explain_keywords
 def ellipsoid_capacity(
     radii: ArrayLike,
     margin: float = 0.0,

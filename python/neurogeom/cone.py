@@ -38,6 +38,7 @@ class ConeProjection(Result):
         return int(np.count_nonzero(self.status))
 
 
+@_validate.explain_keywords
 def project_cone(
     points: ArrayLike,
     targets: ArrayLike,
@@ -124,6 +125,6 @@ def project_cone(
         warnings.warn(
             f"{n_limited} of {len(status)} projections did not converge and are NaN (status 1)",
             ConvergenceWarning,
-            stacklevel=2,
+            stacklevel=_validate.user_level(),
         )
     return ConeProjection(projection=projection, weights=weights, status=status, residual=residual)

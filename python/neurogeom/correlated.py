@@ -18,7 +18,7 @@ from ._progress import Progress, as_progress
 from ._results import ConvergenceWarning, Result
 from ._rng import RandomSource, as_generator
 from ._threads import resolve_threads, single_threaded_blas
-from ._validate import FloatArray
+from ._validate import FloatArray, explain_keywords, user_level
 from .closed_forms import ball_capacity
 from .dichotomies import Dichotomies
 from .manifolds import ManifoldsLike, as_manifolds
@@ -63,6 +63,7 @@ class CorrelatedCapacity(Result):
         return len(self.n_points)
 
 
+@explain_keywords
 def correlated_capacity(
     manifolds: ManifoldsLike,
     *,
@@ -169,7 +170,7 @@ def correlated_capacity(
             f"no v has margin {kappa:g} for {infeasible:.0%} of the dichotomies (status 2): capacity and its "
             "parts are NaN",
             ConvergenceWarning,
-            stacklevel=2,
+            stacklevel=user_level(),
         )
     good = not found.status.any()
     capacity, capacity_error = found.capacity(len(clouds))

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _validate, _validate_stimuli
 from ._rng import RandomSource, as_generator
 from ._threads import single_threaded_blas
-from ._validate import AnyArray, FloatArray
+from ._validate import AnyArray, FloatArray, explain_keywords
 from .manifolds import Manifolds, ManifoldsLike, as_manifolds
 
 # Feature blocks of all points, and of the projection that goes with them, stay below this.
@@ -22,6 +22,7 @@ _ROUNDING_UNITS = 4
 _BORDERS = {"edge": "edge", "zero": "constant", "wrap": "wrap"}
 
 
+@explain_keywords
 def exemplar_manifolds(
     respond: Callable[[Any], ArrayLike],
     stimuli: Any,
@@ -113,6 +114,7 @@ def _identical(points: AnyArray) -> NDArray[np.bool_]:
     return same
 
 
+@explain_keywords
 def translation_manifolds(
     images: ArrayLike, max_shift: int, n_views: int, rng: RandomSource = None, *, border: str = "edge"
 ) -> AnyArray:
@@ -178,6 +180,7 @@ def translation_manifolds(
     return out
 
 
+@explain_keywords
 def random_projection(manifolds: ManifoldsLike, n_dims: int, rng: RandomSource = None) -> Manifolds:
     """Project all manifolds on the same random directions.
 
@@ -232,12 +235,13 @@ def random_projection(manifolds: ManifoldsLike, n_dims: int, rng: RandomSource =
             squares += (directions**2).sum(axis=0)
             projected += block @ directions
     if not np.isfinite(projected).all():
-        _validate.require_finite_manifolds(clouds)
+        clouds.require_finite()
         _validate.require_magnitude(float("inf"), "the projection of manifolds")
     projected /= np.sqrt(squares)
     return Manifolds(np.split(projected, np.cumsum(counts)[:-1]), None, clouds.names)
 
 
+@explain_keywords
 def downsample(manifolds: ManifoldsLike, n_points: int, rng: RandomSource = None) -> Manifolds:
     """Keep a random subset of the points of each manifold.
 

@@ -19,6 +19,7 @@ from ._io_headers import ENDINGS
 from ._io_item import StoredItem
 from ._io_kinds import open_source
 from ._io_search import in_memory, opened, require_matrix, size_of
+from ._validate import user_level
 
 __all__ = ["StoredItem", "content_hash", "open_item", "open_items"]
 
@@ -50,7 +51,8 @@ def open_items(
         Names of the items. By default the paths below the common directory, without ending, and with
         ``/key`` where several arrays of a file are taken.
     ids : array-like of shape (n_stimuli,), path of a .npy file, or str, optional
-        What identifies each stimulus: for all items, or the name of an array in each file.
+        What identifies each stimulus: for all items, or the name of an array in each file. By default the
+        index of a DataFrame or the coordinate of a DataArray, where they say more than the number of the row.
     flatten : bool, default False
         Take arrays of more axes as (n_stimuli, product of the others); without it they are left out, or
         refused if they were asked for.
@@ -97,7 +99,9 @@ def open_items(
     """
     found = opened(source, keys, names, ids, flatten, skip_bad)
     if found.bad:
-        warnings.warn(f"files left out: {check.cut(found.bad, check.MAX_BAD)}", UserWarning, stacklevel=2)
+        warnings.warn(
+            f"files left out: {check.cut(found.bad, check.MAX_BAD)}", UserWarning, stacklevel=user_level()
+        )
     return found.items
 
 

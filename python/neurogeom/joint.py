@@ -25,6 +25,7 @@ _INACTIVE = ("zero", "exclude", "maxproj")  # in the order of the core's enum In
 _MANY_INSEPARABLE = 0.05
 
 
+@_validate.explain_keywords
 def effective_geometry(
     manifolds: ManifoldsLike,
     *,
@@ -179,7 +180,7 @@ def effective_geometry(
             f"{inseparable:.0%} of the dichotomies cannot be separated by a hyperplane through the origin; "
             "they count in the capacity, while radius, dimension and alignments rest on the others",
             ConvergenceWarning,
-            stacklevel=2,
+            stacklevel=_validate.user_level(),
         )
     capacity, capacity_error = found.capacity(len(clouds))
     if report is not None:

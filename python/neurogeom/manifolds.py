@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _validate
 from ._validate import AnyArray, FloatArray
+from ._validate_pairwise import require_same_index
 
 
 class Manifolds(Sequence[AnyArray]):
@@ -22,11 +23,16 @@ class Manifolds(Sequence[AnyArray]):
     """
 
     def __init__(
-        self, blocks: list[AnyArray], rows: list[NDArray[np.intp]] | None, names: NDArray[Any]
+        self,
+        blocks: list[AnyArray],
+        rows: list[NDArray[np.intp]] | None,
+        names: NDArray[Any],
+        matrix: str | None = None,
     ) -> None:
         # Without `rows` each block is a manifold; else rows[m] number the rows of all blocks, stacked.
         self._blocks = blocks
         self._rows = rows
+        self._matrix = matrix  # how errors call the one block, if the user gave it as a matrix
         self._starts = np.cumsum([0, *(len(block) for block in blocks)])
         self.names = names
 
@@ -75,6 +81,21 @@ class Manifolds(Sequence[AnyArray]):
     def __iter__(self) -> Iterator[AnyArray]:
         return (self[i] for i in range(len(self)))
 
+    def require_finite(self, m: int | None = None) -> None:
+        """Refuse a NaN or infinity in manifold m, or in any, by its place in what the user gave."""
+        for k in range(len(self)) if m is None else [m]:
+            points = self[k]
+            bad = _validate.first_not_finite(points)
+            if bad is None:
+                continue
+            name, row = f"manifolds[{k}]", bad[0]
+            if self._rows is not None:
+                row = int(self._rows[k][row])
+                block = int(np.searchsorted(self._starts, row, side="right")) - 1
+                row -= int(self._starts[block])
+                name = self._matrix or f"manifolds[{block}]"
+            _validate.refuse_not_finite(name, (row, bad[1]), points[bad])
+
     def features(self, start: int, stop: int) -> FloatArray:
         """Read some features of all points, manifold after manifold, as a float64 matrix of its own."""
         pieces = [np.asarray(block[:, start:stop]) for block in self._blocks]
@@ -87,7 +108,7 @@ class Manifolds(Sequence[AnyArray]):
         """Keep some points of each manifold, given by their numbers in it; nothing is copied."""
         rows = [np.arange(a, b) for a, b in pairwise(self._starts)] if self._rows is None else self._rows
         kept = [members[chosen] for members, chosen in zip(rows, positions, strict=True)]
-        return Manifolds(self._blocks, kept, self.names)
+        return Manifolds(self._blocks, kept, self.names, self._matrix)
 
     def shuffled(self, generator: np.random.Generator) -> Manifolds:
         """Deal all points out anew, each manifold keeping its number of points."""
@@ -95,13 +116,13 @@ class Manifolds(Sequence[AnyArray]):
         order = generator.permutation(pooled)
         parts = np.split(order, np.cumsum(self.n_points)[:-1])
         # Sorted rows are read in the order in which they lie; the order of points does not matter.
-        return Manifolds(self._blocks, [np.sort(part) for part in parts], self.names)
+        return Manifolds(self._blocks, [np.sort(part) for part in parts], self.names, self._matrix)
 
 
 ManifoldsLike: TypeAlias = Manifolds | Sequence[ArrayLike] | NDArray[Any]
 
 
-def manifolds(X: ArrayLike, labels: ArrayLike) -> Manifolds:
+def manifolds(X: ArrayLike, labels: Any) -> Manifolds:
     """Group the rows of a matrix by their labels.
 
     Parameters
@@ -109,7 +130,9 @@ def manifolds(X: ArrayLike, labels: ArrayLike) -> Manifolds:
     X : array_like of shape (n_samples, n_features)
         Responses, one row a sample. Memory maps are not read here, and nothing is copied.
     labels : array_like of shape (n_samples,)
-        Integers or strings; rows with one label make a manifold.
+        Integers or strings; rows with one label make a manifold. Strings may be of any kind (NumPy, pandas,
+        HDF5; bytes are read as UTF-8). Where X and labels both have an index (pandas) or a coordinate
+        (xarray) that says more than the number of the row, these must agree.
 
     Returns
     -------
@@ -119,7 +142,8 @@ def manifolds(X: ArrayLike, labels: ArrayLike) -> Manifolds:
     Raises
     ------
     TypeError, ValueError
-        If X is not a real matrix or labels do not fit its rows.
+        If X is not a real matrix or labels do not fit its rows, are missing (None, NaN, NA), of several
+        types, or floating-point numbers that are all different.
 
     Examples
     --------
@@ -135,9 +159,10 @@ def manifolds(X: ArrayLike, labels: ArrayLike) -> Manifolds:
     """
     matrix = _validate.as_matrix(X, "X")
     names, group = np.unique(_validate.as_labels(labels, len(matrix)), return_inverse=True)
+    require_same_index(("X", _validate.row_ids(X, "X")), ("labels", _validate.row_ids(labels, "labels")))
     order = np.argsort(group, kind="stable")
     rows = np.split(order, np.cumsum(np.bincount(group))[:-1])
-    return Manifolds([matrix], rows, names)
+    return Manifolds([matrix], rows, names, "X")
 
 
 def as_manifolds(value: Any, name: str = "manifolds") -> Manifolds:
@@ -151,6 +176,6 @@ def as_manifolds(value: Any, name: str = "manifolds") -> Manifolds:
             f"each of {name} has {rows} points of {columns} features: if these are features x points, "
             "transpose them (rows must be points)",
             UserWarning,
-            stacklevel=3,
+            stacklevel=_validate.user_level(),
         )
     return Manifolds(blocks, None, np.arange(len(blocks)))

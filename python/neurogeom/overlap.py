@@ -146,14 +146,14 @@ def overlap(a: ArrayLike, b: ArrayLike) -> Overlap:
         warnings.warn(
             "a cloud of one point has no leave-one-out error; nearest_center_error is NaN",
             ConvergenceWarning,
-            stacklevel=2,
+            stacklevel=_validate.user_level(),
         )
     if decision.separable is None:
         warnings.warn(
             "the clouds touch, or nearly so: neither a separating hyperplane nor a common point of their "
             "hulls could be verified in float64; separable is None (status 1)",
             ConvergenceWarning,
-            stacklevel=2,
+            stacklevel=_validate.user_level(),
         )
     together = float(radii.sum())
     apart = math.inf if distance > 0 else math.nan

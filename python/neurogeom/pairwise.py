@@ -13,7 +13,7 @@ from . import _validate, _validate_pairwise
 from ._pairwise_result import Pairwise
 from ._progress import Progress, ProgressFunction, as_progress
 from ._threads import resolve_threads, single_threaded_blas
-from ._validate import FloatArray
+from ._validate import FloatArray, explain_keywords
 from .metrics import as_metrics
 from .metrics.base import Mask, Metric, Prepared, Tile, evaluate, map_threads, prepare_item, warn_of
 from .representation import RDM, Item, as_items, require_same_stimuli
@@ -27,6 +27,7 @@ _SHOWN = 5
 MetricLike = str | Metric
 
 
+@explain_keywords
 def pairwise(
     representations: Any,
     metric: MetricLike | Sequence[MetricLike] = "procrustes",
@@ -48,6 +49,8 @@ def pairwise(
         Matrices (n_stimuli, n_units) whose rows are the same stimuli; numbers of units may differ. Items may
         be anything array-like (also memory maps, each read once), :class:`Representation` with stimulus ids,
         for RSA also measured :class:`RDM`, or one array (item, stimulus, unit). Keys of a mapping are names.
+        The index of a DataFrame, or the coordinate of a DataArray, is ids; where items have them, they must
+        agree in content and order. An index that only counts rows is none.
     metric : str, metric, or list of these
         What to compute, by name or as an object such as ``ng.ShapeMetric(alpha=0.5)``. What several metrics
         have in common is computed once.
@@ -119,7 +122,7 @@ def pairwise(
     with single_threaded_blas():
         n_stimuli = sweep.run(nan_policy == "omit", as_progress(progress, "pairs"))
     if sweep.gaps:
-        warnings.warn(sweep.describe_gaps(), UserWarning, stacklevel=2)
+        warnings.warn(sweep.describe_gaps(), UserWarning, stacklevel=_validate.user_level())
     results = sweep.results(n_stimuli)
     return next(iter(results.values())) if isinstance(metric, (str, Metric)) else results
 

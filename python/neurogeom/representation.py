@@ -12,7 +12,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _validate_pairwise as check
 from ._io_item import StoredItem
-from ._validate import AnyArray, FloatArray, refuse_not_finite, require_finite
+from ._validate import (
+    AnyArray,
+    FloatArray,
+    are_counted,
+    as_text,
+    column_ids,
+    refuse_not_finite,
+    require_finite,
+    row_ids,
+)
 
 # Items of more bytes as float64, and of more than twice as many units as stimuli, are prepared from blocks of
 # their units. Constants, as the bits of a result must not depend on the machine or on a memory limit.
@@ -33,9 +42,11 @@ class Representation:
         Responses; kept as they are, without a copy, until they are needed.
     ids : array-like of shape (n_stimuli,), optional
         What identifies each stimulus (integers or strings, distinct). Where two representations both have
-        ids, these must agree in content and order.
+        ids, these must agree in content and order. By default the index of a DataFrame, or the coordinate of
+        the first dimension of a DataArray, where these say more than the number of the row.
     units : array-like of shape (n_units,), optional
-        Labels of the units; kept for the user, not used.
+        Labels of the units; kept for the user, not used. By default the columns of a DataFrame, or the
+        coordinate of the second dimension of a DataArray.
     name : str, optional
         How results call this representation.
 
@@ -65,10 +76,16 @@ class Representation:
     ) -> None:
         array = check.as_responses(data, "data")
         object.__setattr__(self, "data", array)
-        object.__setattr__(self, "ids", None if ids is None else check.as_ids(ids, len(array), "ids"))
-        labels = None if units is None else check.as_ids(units, array.shape[1], "units")
+        index = row_ids(data, "data")
+        if ids is not None:
+            index = check.as_ids(ids, len(array), "ids")
+        elif index is not None and are_counted(index):
+            index = None
+        object.__setattr__(self, "ids", index)
+        columns = column_ids(data, "data") if units is None else units
+        labels = None if columns is None else check.as_ids(columns, array.shape[1], "units")
         object.__setattr__(self, "units", labels)
-        object.__setattr__(self, "name", None if name is None else str(name))
+        object.__setattr__(self, "name", None if name is None else as_text(name, "name"))
 
     def __repr__(self) -> str:
         shown = "" if self.name is None else f"{self.name!r}, "
@@ -118,7 +135,7 @@ class RDM:
         values = check.as_dissimilarities(dissimilarities, "dissimilarities")
         object.__setattr__(self, "condensed", values)
         object.__setattr__(self, "ids", None if ids is None else check.as_ids(ids, self.n_stimuli, "ids"))
-        object.__setattr__(self, "name", None if name is None else str(name))
+        object.__setattr__(self, "name", None if name is None else as_text(name, "name"))
 
     @property
     def n_stimuli(self) -> int:
@@ -148,6 +165,7 @@ class Item:
     name: str
     source: AnyArray | RDM | StoredItem
     ids: AnyArray | None
+    index: AnyArray | None = None  # of pandas or xarray, also where it only counts rows, so that it is no ids
 
     @property
     def n_stimuli(self) -> int:
@@ -296,18 +314,23 @@ class UnitBlocks:
         check.require_normal_size(largest, self.label)
 
 
-def as_items(value: Any, argument: str, names: Sequence[str] | None = None) -> list[Item]:
-    """Take representations as users give them, checked but not read."""
+def as_items(
+    value: Any, argument: str, names: Sequence[str] | None = None, labels: Sequence[str] | None = None
+) -> list[Item]:
+    """Take representations as users give them, checked but not read; `labels` are what errors call them."""
     if isinstance(value, Mapping):
         if names is None:
-            names = [str(key) for key in value]
+            names = list(value)
         value = list(value.values())
     elif isinstance(value, (Representation, RDM, StoredItem, str, bytes)) or not hasattr(value, "__len__"):
         raise TypeError(f"{argument} must be a list of representations, not {type(value).__name__}")
-    elif isinstance(value, np.ndarray) and value.ndim != 3 and value.dtype != object:
+    elif getattr(value, "ndim", 3) != 3 and str(getattr(value, "dtype", None)) != "object":
         raise ValueError(
-            f"{argument} as one array must have shape (representation, stimulus, unit), not {value.shape}"
+            f"{argument} as one array must have shape (representation, stimulus, unit), not "
+            f"{tuple(value.shape)}: put matrices into a list"
         )
+    elif names is None and (coordinate := row_ids(value, argument)) is not None:
+        names = coordinate.tolist()
     entries = list(value)
     given = check.as_names(names, len(entries), "names")
     items = []
@@ -315,13 +338,15 @@ def as_items(value: Any, argument: str, names: Sequence[str] | None = None) -> l
         place = f"{argument}[{i}]"
         own = getattr(entry, "name", None) if isinstance(entry, (Representation, RDM, StoredItem)) else None
         name = given[i] if given else (own if own is not None else str(i))
-        label = place if name == str(i) else f"{place} ({name!r})"
+        label = labels[i] if labels else place if name == str(i) else f"{place} ({name!r})"
         if isinstance(entry, Representation):
             items.append(Item(label, name, entry.data, entry.ids))
         elif isinstance(entry, (RDM, StoredItem)):
             items.append(Item(label, name, entry, entry.ids))
         else:
-            items.append(Item(label, name, check.as_responses(entry, label), None))
+            index = row_ids(entry, label)
+            ids = None if index is None or are_counted(index) else index
+            items.append(Item(label, name, check.as_responses(entry, label), ids, index))
     check.require_distinct([item.name for item in items], "names")
     return items
 
@@ -333,5 +358,8 @@ def require_same_stimuli(items: Sequence[Item]) -> None:
     for item in items:
         assert reference is not None
         check.require_same_stimuli(
-            (reference.label, reference.n_stimuli, reference.ids), (item.label, item.n_stimuli, item.ids)
+            (reference.label, reference.n_stimuli, reference.ids),
+            (item.label, item.n_stimuli, item.ids),
+            (other.n_units for other in items),
         )
+    check.require_same_indices((item.label, item.index) for item in items)

@@ -17,7 +17,7 @@ from ._progress import Progress, as_progress
 from ._results import ConvergenceWarning, Result
 from ._rng import RandomSource, as_generator, draw_key
 from ._threads import resolve_threads, single_threaded_blas
-from ._validate import FloatArray
+from ._validate import FloatArray, explain_keywords, user_level
 from .dichotomies import Dichotomies, draw_dichotomies
 from .manifolds import ManifoldsLike, as_manifolds
 
@@ -57,6 +57,7 @@ class SimulatedCapacity(Result):
         return int(self.dichotomies.shape[1])
 
 
+@explain_keywords
 def simulated_capacity(
     manifolds: ManifoldsLike,
     *,
@@ -167,6 +168,7 @@ def simulated_capacity(
         return trials.run(rows, first, 0, fit_intercept, clouds.n_features)
 
 
+@explain_keywords
 def simulated_ellipsoid_capacity(
     centers: ArrayLike,
     axes: ArrayLike,
@@ -358,4 +360,4 @@ def _warn(status: int, n_undecided: int, n_trials: int, n_manifolds: int, most: 
     if n_undecided:
         reason = f"{n_undecided} of {n_trials} trials could not be decided; {reason}"
     if reason:
-        warnings.warn(reason, ConvergenceWarning, stacklevel=4)
+        warnings.warn(reason, ConvergenceWarning, stacklevel=user_level())

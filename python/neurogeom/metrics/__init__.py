@@ -82,6 +82,7 @@ def as_metric(value: Any) -> Metric:
     """Take a metric by name or as an object."""
     if isinstance(value, Metric):
         return value
+    check.refuse_metric_lookalike(value, Metric)
     check.require_known_metric(value, METRICS)
     return METRICS[value]()
 
@@ -89,5 +90,6 @@ def as_metric(value: Any) -> Metric:
 def as_metrics(value: Any) -> list[Metric]:
     """Take one metric or a list of them."""
     if isinstance(value, (list, tuple)):
+        check.refuse_metric_lookalike(value, Metric)
         return [as_metric(item) for item in value]
     return [as_metric(value)]

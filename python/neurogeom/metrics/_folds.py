@@ -77,8 +77,7 @@ class Design:
 
 def _numbered(labels: Any, name: str) -> tuple[NDArray[np.intp], AnyArray]:
     """Number labels by first appearance; returns (number of each row, labels)."""
-    array = np.asanyarray(labels)
-    array = as_labels(array, len(array) if array.ndim else 0, name)
+    array = as_labels(labels, None, name)
     distinct, first, inverse = np.unique(array, return_index=True, return_inverse=True)
     by_appearance = np.argsort(first)
     number = np.empty_like(by_appearance)

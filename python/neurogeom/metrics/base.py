@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from .. import _validate_pairwise as check
 from .._threads import resolve_threads, single_threaded_blas
-from .._validate import FloatArray
+from .._validate import FloatArray, user_level
 from ..representation import RDM, Data, Item, UnitBlocks, as_items, require_same_stimuli
 
 Mask: TypeAlias = NDArray[np.bool_]
@@ -194,8 +194,7 @@ class Metric:
 
     def compare(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
         """Give the value of one pair, whatever its direction."""
-        items = as_items([X, Y], "representations", ["X", "Y"])
-        items = [dataclasses.replace(item, label=item.name) for item in items]
+        items = as_items([X, Y], "representations", ["X", "Y"], labels=["X", "Y"])
         require_same_stimuli(items)
         threads = resolve_threads(n_threads)
         with single_threaded_blas():
@@ -267,7 +266,7 @@ def warn_of(metrics: Sequence[Metric], items: Sequence[Prepared]) -> None:
     for metric in metrics:
         remark = metric.remark(items)
         if remark is not None:
-            warnings.warn(f"{metric.name}: {remark}", UserWarning, stacklevel=4)
+            warnings.warn(f"{metric.name}: {remark}", UserWarning, stacklevel=user_level())
 
 
 def evaluate(metrics: Sequence[Metric], tile: Tile, held_out: bool = False) -> list[FloatArray]:

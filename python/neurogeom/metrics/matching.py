@@ -248,6 +248,7 @@ class Permutation(Distance):
             ``x_units[k]`` of X is matched to unit ``y_units[k]`` of Y. -1 stands for a silent unit that was
             added to the smaller item. The units of X are in order.
         """
+        check.require_same_order(X, Y)
         X, Y = (
             _validate.as_float_matrix(check.as_responses(data, name), name)
             for data, name in ((X, "X"), (Y, "Y"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import math
 from typing import Any, Literal, TypeAlias
 
@@ -328,9 +327,7 @@ def rdm(
     array([12.5,  2. ,  6.5])
     """
     rule = RDMRule.from_user(kind, "kind", noise_covariance, folds, stimuli, prior_lambda, prior_weight)
-    if not isinstance(X, (Representation, RDM)):
-        _validate_pairwise.as_responses(X, "X")  # where errors call it X
-    item = dataclasses.replace(as_items([X], "X")[0], label="X")
+    (item,) = as_items([X], "X", labels=["X"])
     if isinstance(X, RDM):
         _validate_pairwise.refuse_rdm("X", "rdm")
     with single_threaded_blas():
@@ -341,4 +338,6 @@ def rdm(
     ids = item.ids
     if rule.design is not None:
         ids = rule.design.stimuli
+    elif ids is not None and len(np.unique(ids)) < len(ids):
+        ids = None  # an index that tells categories apart, not stimuli
     return RDM(condensed, ids=ids, name=X.name if isinstance(X, Representation) else None)

@@ -60,7 +60,7 @@ def from_rsatoolbox(rdms: Any, *, names: str | None = None, ids: str | None = No
     if ids is None:
         distinct = [key for key, values in of_patterns.items() if key != _NUMBER and _are_distinct(values)]
         ids = distinct[0] if len(distinct) == 1 else None
-    labels = None if ids is None else np.asarray(_validate_rdm.as_descriptor(of_patterns, ids, "ids"))
+    labels = None if ids is None else _validate_rdm.as_descriptor(of_patterns, ids, "ids")
     return [RDM(vector, labels, name) for vector, name in zip(vectors, given, strict=True)]
 
 
@@ -112,4 +112,6 @@ def to_rsatoolbox(rdms: RDM | Iterable[RDM], *, measure: str | None = None) -> d
 
 def _are_distinct(values: Any) -> bool:
     array = np.asarray(values)
-    return array.ndim == 1 and array.dtype.kind in "iufbUS" and len(np.unique(array)) == len(array)
+    if array.dtype.kind in "OT" and not all(isinstance(entry, str) for entry in array.tolist()):
+        return False
+    return array.ndim == 1 and array.dtype.kind in "iufbUSOT" and len(np.unique(array)) == len(array)

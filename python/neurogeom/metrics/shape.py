@@ -240,6 +240,7 @@ class ShapeMetric(Distance):
             distance is that of the metric. Leading columns are matched; then come directions of X that have
             no partner in Y, where Y has zeros, then those of Y.
         """
+        check.require_same_order(X, Y)
         X, Y = (
             _validate.as_float_matrix(check.as_responses(data, name), name)
             for data, name in ((X, "X"), (Y, "Y"))

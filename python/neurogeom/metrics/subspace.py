@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -168,8 +167,7 @@ class SubspaceDistance(Distance):
 
     def angles(self, X: Any, Y: Any) -> FloatArray:
         """Give the principal angles of one pair; see :func:`subspace_angles`."""
-        items = as_items([X, Y], "representations", ["X", "Y"])
-        items = [dataclasses.replace(item, label=item.name) for item in items]
+        items = as_items([X, Y], "representations", ["X", "Y"], labels=["X", "Y"])
         require_same_stimuli(items)
         with single_threaded_blas():
             records = [prepare_item([self], item) for item in items]

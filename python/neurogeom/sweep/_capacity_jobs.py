@@ -66,7 +66,7 @@ class CapacityJobs:
         **options: Any,
     ) -> None:
         self.kind = _validate.as_choice(kind, "kind", tuple(_KINDS))
-        self.labels: AnyArray = _validate.as_labels(labels, len(np.atleast_1d(np.asanyarray(labels))))
+        self.labels: AnyArray = _validate.as_labels(labels, None)
         self.seeds = check.as_seeds(seeds, "seeds")
         known = [name for name in inspect.signature(self._function).parameters if name not in _OURS]
         check.require_known_options(options, known, self._function.__name__)
@@ -87,7 +87,7 @@ class CapacityJobs:
             f"{len(np.unique(self.labels))} manifolds",
             f"{len(self.seeds)} seeds",
         ]
-        shown += [f"{name}={value!r}" for name, value in self.options.items()]
+        shown += [f"{name}={_validate.shown(value)}" for name, value in self.options.items()]
         return f"CapacityJobs({', '.join(shown)})"
 
     def arguments(self) -> dict[str, Any]:

@@ -72,6 +72,7 @@ class SweepPlan:
         return self.text
 
 
+@_validate.explain_keywords
 def plan(
     items: Any,
     metric: MetricLike | Sequence[str | Metric] = "procrustes",
@@ -255,7 +256,7 @@ def _warn_of(measured: Measurements) -> None:
             f"{len(measured.unusable)} of the items that were measured will have no result (NaN) because of "
             f"their data: {measured.unusable[0]}",
             UserWarning,
-            stacklevel=3,
+            stacklevel=_validate.user_level(),
         )
 
 

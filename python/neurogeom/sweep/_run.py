@@ -33,6 +33,7 @@ _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 _SECONDS_WORTH_THREADS = 0.01
 
 
+@_validate.explain_keywords
 def run(
     store: str | os.PathLike[str],
     executor: Any = None,
@@ -111,6 +112,7 @@ def run(
     return found
 
 
+@_validate.explain_keywords
 def work(
     store: str | os.PathLike[str],
     *,
@@ -328,7 +330,7 @@ def _warn(found: SweepStatus, sweep: Sweep) -> None:
             f"{len(found.errors)} of the {what} have no result (NaN) because of their data, such as "
             f"{first['name']!r}: {first['error']}",
             UserWarning,
-            stacklevel=3,
+            stacklevel=_validate.user_level(),
         )
     by_metric: dict[str, list[str]] = {}
     for remarks in found.remarks.values():
@@ -336,4 +338,4 @@ def _warn(found: SweepStatus, sweep: Sweep) -> None:
             by_metric.setdefault(metric, []).append(text)
     for metric, texts in by_metric.items():
         more = f" (and {len(texts) - 1} more {what})" if len(texts) > 1 else ""
-        warnings.warn(f"{metric}: {texts[0]}{more}", UserWarning, stacklevel=3)
+        warnings.warn(f"{metric}: {texts[0]}{more}", UserWarning, stacklevel=_validate.user_level())

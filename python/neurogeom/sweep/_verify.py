@@ -60,6 +60,7 @@ class Verification:
         return f"{looked}: {', '.join(bad)} ({then})"
 
 
+@_validate.explain_keywords
 def verify(
     store: str | os.PathLike[str],
     sample: int = 20,

@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 from ...._validate import AnyArray
 
 
@@ -19,8 +21,9 @@ def extractor(
 
     Same as the original: the names (``layer_0_Input``, then ``layer_<number>_<type>`` of the layers
     without children, in order) and the values. Different: no global dictionary, the model is left
-    as it was (the original leaves an attribute on every layer, and its hooks if a batch fails), and
-    a layer that occurs twice in the model has one hook. torch is not imported here: any model
+    as it was (the original leaves an attribute on every layer, and its hooks if a batch fails), a
+    layer that occurs twice in the model has one hook, and outputs are copied when they are made (there,
+    what a layer in place does to them later shows). torch is not imported here: any model
     with ``children``, ``register_forward_hook`` and ``_get_name`` will do.
 
     Parameters
@@ -82,5 +85,8 @@ def _recorder(activations: dict[str, list[AnyArray]], name: str) -> Callable[...
 
 
 def _to_numpy(tensor: Any) -> AnyArray:
-    array: AnyArray = tensor.data.cpu().numpy()
-    return array
+    """Copy: a later layer may write to the same memory (a ReLU in place)."""
+    tensor = tensor.data.cpu()
+    if str(getattr(tensor, "dtype", "")) == "torch.bfloat16":
+        tensor = tensor.float()
+    return np.array(tensor.numpy())
