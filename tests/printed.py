@@ -13,7 +13,7 @@ _RELATIVE, _ABSOLUTE = 1e-9, 1e-12
 
 
 class PrintedNumbers(doctest.OutputChecker):
-    """A checker of doctests that lets numbers differ by their last printed place, or by their printed error."""
+    """Numbers may differ by a unit of their last printed place, or by their printed error."""
 
     def check_output(self, want, got, optionflags):
         numbers = iter(_NUMBERS.finditer(want))

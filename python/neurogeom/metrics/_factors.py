@@ -189,17 +189,23 @@ class BasisPart(Part):
         rows, columns = factor.shape
         safe = max(_WELL_CONDITIONED, columns * (self.rank_tolerance or 0.0), 100 * noise)
         if rows == columns:  # all of stimulus space, unless the rank is smaller
-            reciprocal, _ = scipy.linalg.lapack.dtrcon(factor, uplo="L")
-            return np.eye(rows) if reciprocal > safe else None
+            return np.eye(rows) if _reciprocal_condition(factor.T) > safe else None
         # From the last column to the first, so that each only gets entries where it has some.
         flipped = np.ascontiguousarray(factor[::-1, ::-1])
         rotation, upper = np.linalg.qr(flipped)
-        reciprocal, _ = scipy.linalg.lapack.dtrcon(upper)
-        return np.ascontiguousarray(np.tril(rotation[::-1, ::-1])) if reciprocal > safe else None
+        if _reciprocal_condition(upper) <= safe:
+            return None
+        return np.ascontiguousarray(np.tril(rotation[::-1, ::-1]))
 
     def prepare_held_out(self, record: Factor, data: FloatArray, label: str) -> Factor:
         """Put other stimuli into the coordinates of the basis."""
         return hold_out(record, data, keep_outside=False)
+
+
+def _reciprocal_condition(upper: FloatArray) -> float:
+    """Estimate 1 / (|U| |U^-1|) in the 1-norm; U is its own LU factors (dtrcon needs SciPy 1.15)."""
+    reciprocal, _ = scipy.linalg.lapack.dgecon(upper, np.abs(upper).sum(axis=0).max(initial=0.0))
+    return float(reciprocal)
 
 
 def hold_out(record: Factor, data: FloatArray, keep_outside: bool) -> Factor:
