@@ -1,0 +1,49 @@
+"""How the tests run: in one process a core, each with one thread where a test does not ask for more."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # before NumPy and neurogeom are imported, which read it once
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Files that do not touch numbers; all others are marked `kernels`, for .ci/run to repeat with other BLAS
+# kernels, instruction sets and versions of Python, NumPy and SciPy.
+WITHOUT_NUMBERS = {
+    "test_cli",
+    "test_cli_compare",
+    "test_cli_methods",
+    "test_cli_sweep",
+    "test_cli_sweep_inputs",
+    "test_cli_sweep_stops",
+    "test_codebase",
+    "test_memory",
+    "test_pairwise_memory",
+    "test_plot",
+    "test_plot_pairwise",
+    "test_sweep_bad_items",
+    "test_sweep_extend",
+    "test_sweep_faults_dask",
+    "test_sweep_faults_plan",
+    "test_sweep_faults_processes",
+    "test_sweep_faults_storage",
+    "test_sweep_plan",
+    "test_sweep_status",
+    "test_sweep_store",
+}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.stem not in WITHOUT_NUMBERS:
+            item.add_marker(pytest.mark.kernels)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """The cores that this process may use, not those of the machine; more than 8 only wait for each other."""
+    from neurogeom._threads import available_cores
+
+    return min(available_cores(), 8)
