@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 import pytest
 
@@ -47,3 +48,12 @@ def pytest_xdist_auto_num_workers():
     from neurogeom._threads import available_cores
 
     return min(available_cores(), 8)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_temporary_folder():
+    """Tests that look at what is left in the folder for temporary files see that of their own process."""
+    with tempfile.TemporaryDirectory(prefix="ng-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", folder)
+        yield
