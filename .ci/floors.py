@@ -1,10 +1,12 @@
-"""Print the lowest versions that pyproject.toml allows, for pip: numpy>=1.26 is numpy==1.26.*."""
+"""Print the lowest versions that the installed package allows, for pip: numpy>=1.26 is numpy==1.26.*."""
 
-import re
+from importlib.metadata import requires
 
-import tomllib
+from packaging.requirements import Requirement
 
-with open("pyproject.toml", "rb") as file:
-    project = tomllib.load(file)["project"]
-lines = [*project["dependencies"], *project["optional-dependencies"]["test"]]
-print("\n".join(re.sub(r">=([\d.]+)", r"==\1.*", line) for line in lines))
+for line in requires("neurogeom") or ():
+    requirement = Requirement(line)
+    if requirement.marker is None or requirement.marker.evaluate({"extra": "test"}):
+        (floor,) = requirement.specifier
+        extras = f"[{','.join(requirement.extras)}]" if requirement.extras else ""
+        print(f"{requirement.name}{extras}=={floor.version}.*")

@@ -10,8 +10,8 @@ import pytest
 if "PYTEST_XDIST_WORKER" in os.environ:  # before NumPy and neurogeom are imported, which read it once
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Files that do not touch numbers; all others are marked `kernels`, for .ci/run to repeat with other BLAS
-# kernels, instruction sets and versions of Python, NumPy and SciPy.
+# Files that do not touch numbers, or whose tolerance is the error of many draws. All others are marked `kernels`,
+# for .ci/run to repeat with other BLAS kernels, instruction sets and versions of Python, NumPy and SciPy.
 WITHOUT_NUMBERS = {
     "test_cli",
     "test_cli_compare",
@@ -20,10 +20,13 @@ WITHOUT_NUMBERS = {
     "test_cli_sweep_inputs",
     "test_cli_sweep_stops",
     "test_codebase",
+    "test_joint_simulated",
+    "test_joint_statistics",
     "test_memory",
     "test_pairwise_memory",
     "test_plot",
     "test_plot_pairwise",
+    "test_statistics",
     "test_sweep_bad_items",
     "test_sweep_extend",
     "test_sweep_faults_dask",
@@ -33,6 +36,7 @@ WITHOUT_NUMBERS = {
     "test_sweep_plan",
     "test_sweep_status",
     "test_sweep_store",
+    "test_threads",
 }
 
 
