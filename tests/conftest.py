@@ -10,8 +10,8 @@ import pytest
 if "PYTEST_XDIST_WORKER" in os.environ:  # before NumPy and neurogeom are imported, which read it once
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Files that do not touch numbers, or whose tolerance is the error of many draws. All others are marked `kernels`,
-# for .ci/run to repeat with other BLAS kernels, instruction sets and versions of Python, NumPy and SciPy.
+# Files that do not touch numbers, or whose tolerance is the error of many draws. All others are `kernels`, which
+# .ci/run repeats with other BLAS kernels, instruction sets and versions of Python, NumPy and SciPy.
 WITHOUT_NUMBERS = {
     "test_cli",
     "test_cli_compare",
