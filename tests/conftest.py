@@ -10,7 +10,7 @@ import pytest
 if "PYTEST_XDIST_WORKER" in os.environ:  # before NumPy and neurogeom are imported, which read it once
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Files that do not touch numbers, or whose tolerance is the error of many draws. All others are `kernels`, which
+# Files that touch no numbers, or whose tolerance is the error of many draws. All others are `kernels`, which
 # .ci/run repeats with other BLAS kernels, instruction sets and versions of Python, NumPy and SciPy.
 WITHOUT_NUMBERS = {
     "test_cli",
