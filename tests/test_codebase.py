@@ -147,6 +147,11 @@ def test_long_files_say_which_one_idea_they_hold():
             assert re.match(r'("""|//|#).*one idea', text, re.DOTALL), path
 
 
+def test_sweeps_are_left_out_where_zarr_is_lacking():
+    for path in sources("tests/test_sweep*.py", "tests/test_cli_sweep*.py"):
+        assert re.search(r'^(zarr = )?pytest\.importorskip\("zarr"\)', path.read_text(), re.MULTILINE), path
+
+
 # ---- the Python sources
 
 # Imports go down, or along a line without a circle.
