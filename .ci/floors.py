@@ -7,6 +7,6 @@ from packaging.requirements import Requirement
 for line in requires("neurogeom") or ():
     requirement = Requirement(line)
     if requirement.marker is None or requirement.marker.evaluate({"extra": "test"}):
-        (floor,) = requirement.specifier
+        floor = next(part.version for part in requirement.specifier if part.operator == ">=")
         extras = f"[{','.join(requirement.extras)}]" if requirement.extras else ""
-        print(f"{requirement.name}{extras}=={floor.version}.*")
+        print(f"{requirement.name}{extras}=={floor}.*")
