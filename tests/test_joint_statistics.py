@@ -282,8 +282,7 @@ LONG = {
 }
 
 
-@pytest.mark.parametrize("n_threads", [1, 2])
-@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize(("name", "n_threads"), [("near capacity", 1), *((name, 2) for name in LONG)])
 def test_ctrl_c(name, n_threads):
     """Within 0.2 s; the best of up to three tries, as in test_threads.py."""
     times = []
