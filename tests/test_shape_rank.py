@@ -7,6 +7,7 @@ import neurogeom as ng
 import numpy as np
 import pytest
 import shape_util as su
+from neurogeom.metrics import _factors
 
 approx = pytest.approx
 
@@ -41,3 +42,14 @@ def test_rank_tolerance_is_that_of_singular_values():
         result = ng.pairwise([noisy, y], metric, test=[noisy, y])
         assert result.held_out[0, 1] == expected
         assert result.values[0, 1] == expected
+
+
+@pytest.mark.parametrize("decades", [0, 6, 14])
+def test_condition_of_a_triangle(decades):
+    """LAPACK's estimate is never below 1 / (|U| |U^-1|) in the 1-norm, and rarely three times as large."""
+    rng = np.random.default_rng(decades)
+    upper = np.triu(rng.normal(size=(30, 30)), 1) / 30 + np.diag(np.logspace(0, -decades, 30))
+    exact = 1 / np.linalg.cond(upper, 1)
+    for triangle in (upper, np.asfortranarray(upper)):
+        assert exact * (1 - 1e-2) <= _factors._reciprocal_condition(triangle) <= 3 * exact
+    assert _factors._reciprocal_condition(np.diag([1.0, 0.0])) == 0
