@@ -6,6 +6,10 @@ import os
 import tempfile
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("neurogeom", deadline=None)  # a busy machine is no fault
+settings.load_profile("neurogeom")
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # before NumPy and neurogeom are imported, which read it once
     os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -75,7 +75,8 @@ def nnls(A, b, certified=True):
         active[new] = True
         while True:
             z = np.zeros_like(weights)
-            z[active] = scipy.linalg.lstsq(A[:, active], b, lapack_driver="gelsy")[0]
+            # Columns that only rounding calls independent share their weight.
+            z[active] = scipy.linalg.lstsq(A[:, active], b, cond=1e-13, lapack_driver="gelsy")[0]
             if z[new] <= 0 and weights[new] == 0:  # only rounding calls it independent of the active ones
                 active[new], refused[new] = False, True
                 break
