@@ -213,6 +213,8 @@ def hold_out(record: Factor, data: FloatArray, keep_outside: bool) -> Factor:
     if record.map is None or record.mean is None:  # it serves the training data only
         return record
     centered = data - record.mean
+    # What rounding of the mean makes of a constant is no variation, here as in training.
+    centered[np.abs(centered) <= 8 * _EPS * np.abs(data)] = 0.0
     outside = 0.0
     if keep_outside and record.rank < data.shape[1]:
         rotation, _ = np.linalg.qr(record.map)
