@@ -13,7 +13,6 @@ import warnings
 import neurogeom as ng
 import numpy as np
 import pytest
-import scipy.optimize
 import util
 
 TABLES = json.loads((pathlib.Path(__file__).parent / "joint_reference.json").read_text())
@@ -78,7 +77,7 @@ def oracle(clouds, draws, labels, inactive):
     squared = np.empty(n)
     for k in range(n):
         signed = np.concatenate([y * cloud for y, cloud in zip(labels[k], clouds, strict=True)])
-        weights, _ = scipy.optimize.nnls(signed.T, draws[k], maxiter=50 * len(signed))
+        weights, _ = util.nnls(signed.T, draws[k])
         q = weights @ signed
         squared[k] = q @ q
         for m, cloud in enumerate(clouds):
@@ -105,7 +104,7 @@ def oracle(clouds, draws, labels, inactive):
     out["capacity"] = p / squared.mean()
     out["effective_dimension"] = b.mean() / p
     out["effective_radius"] = np.sqrt(ratio)
-    out["effective_radius_mean_ratio"] = np.sqrt((c / (b - c)).mean())
+    out["effective_radius_mean_ratio"] = np.sqrt(max((c / (b - c)).mean(), 0))  # of either sign where c = b
     out["utility"] = c.mean() / squared.mean()
     out["approximate_capacity"] = (1 + 1 / ratio) * p / b.mean()
     # Pairs in which both axes (or the one) exist; a sample's mean over its pairs, then the mean over samples.

@@ -71,6 +71,17 @@ def spanning(data):
     return scipy.linalg.orth(data)
 
 
+def principal_angles(u, v):
+    """Angles between the spans of orthonormal columns, largest first, each with all its digits.
+
+    SciPy's subspace_angles chooses between arcsin and arccos by the cosine of another angle.
+    """
+    if u.shape[1] < v.shape[1]:
+        u, v = v, u
+    cosines, sines = scipy.linalg.svdvals(u.T @ v)[::-1], scipy.linalg.svdvals(v - u @ (u.T @ v))
+    return np.arctan2(sines[: len(cosines)], cosines)
+
+
 def whitened_correlations(x, y):
     """Canonical correlations from whitened covariances, for full column ranks."""
     x, y = centered(x), centered(y)

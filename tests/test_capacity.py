@@ -7,8 +7,8 @@ import math
 import neurogeom as ng
 import numpy as np
 import pytest
+import util
 from neurogeom._isa import core
-from scipy import optimize
 
 ESTIMATES = ("capacity", "radius", "dimension", "dimension_prx", "radius_uncentered")
 VALUES = (
@@ -53,7 +53,7 @@ def plain(clouds, **options):
 
 
 def reference(clouds, draws, margin):
-    """Another mean-field analysis: orthonormal basis from the SVD, one SciPy nnls a draw."""
+    """Another mean-field analysis: orthonormal basis from the SVD, one nnls a draw."""
     overall = np.concatenate(clouds).mean(axis=0)
     rows = []
     for cloud, draw in zip(clouds, draws, strict=True):
@@ -66,7 +66,7 @@ def reference(clouds, draws, margin):
         lifted = np.column_stack([points, np.ones(len(points))])
         squares, anchors = [], []
         for target in t:
-            weights, _ = optimize.nnls(lifted.T, target)
+            weights, _ = util.nnls(lifted.T, target)
             q = weights @ lifted
             squares.append(q @ q)
             support = points[(points @ target[:-1]).argmax()]

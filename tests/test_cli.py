@@ -7,6 +7,8 @@ import importlib.util
 import json
 import os
 import pickle
+import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -16,7 +18,9 @@ import zipfile
 import neurogeom as ng
 import numpy as np
 import pytest
-from neurogeom import cli
+import scipy
+import util
+from neurogeom import _threads, cli
 from neurogeom._io_sources import FlatSource
 from neurogeom._report_rows import write_rows
 
@@ -193,7 +197,23 @@ def test_info_and_version(run):
     assert code == 0
     assert ng.__version__ in table.split("\n")[0]
     assert all(value in table for value in ng.build_info().values())
+    code, text, _ = run("info", "--json")
+    facts = json.loads(text)
+    assert code == 0
+    assert [line.split()[0] for line in table.splitlines()] == list(facts)
+    assert all(str(value) in table for value in facts.values())
+    known = {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__}
+    assert facts.items() >= known.items()
     assert run("--version") == (0, f"neurogeom {ng.__version__}\n", "")
+
+
+@pytest.mark.skipif(_threads.blas_of(np)[:9] != "openblas ", reason="needs NumPy with OpenBLAS")
+def test_info_names_the_kernels_of_blas():
+    code = "from neurogeom.cli import main; main(['info', '--json'])"
+    _, text, _ = util.run_python(code, OPENBLAS_CORETYPE="Nehalem", OPENBLAS_NUM_THREADS="1")
+    facts = json.loads(text)
+    for package in ("numpy", "scipy"):
+        assert re.fullmatch(r"openblas [\d.]+ Nehalem, 1 threads", facts[f"{package}_blas"])
 
 
 @pytest.mark.parametrize("argv", [["--help"], ["capacity", "--help"], ["demo", "--help"]])

@@ -6,6 +6,7 @@ Tests of the source tree look for it beside this file, so that they run from a c
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import inspect
 import re
@@ -146,6 +147,11 @@ def test_long_files_say_which_one_idea_they_hold():
             assert re.match(r'("""|//|#).*one idea', text, re.DOTALL), path
 
 
+def test_sweeps_are_left_out_where_zarr_is_lacking():
+    for path in sources("tests/test_sweep*.py", "tests/test_cli_sweep*.py"):
+        assert re.search(r'^(zarr = )?pytest\.importorskip\("zarr"\)', path.read_text(), re.MULTILINE), path
+
+
 # ---- the Python sources
 
 # Imports go down, or along a line without a circle.
@@ -233,6 +239,7 @@ def public_names():
     return {alias.name: node.module for node in froms for alias in node.names} | {"__version__": "__init__"}
 
 
+@functools.cache
 def modules():
     """Each module or subpackage of the package with the names that it imports."""
     found, home = {}, public_names()
@@ -255,7 +262,7 @@ def test_imports_go_down(name):
 
 
 def test_imports_make_no_circle():
-    left = modules()
+    left = dict(modules())
     while left:
         free = {name for name, needs in left.items() if not needs & set(left)}
         assert free, f"circle among {sorted(left)}"

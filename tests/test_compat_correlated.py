@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 from neurogeom.compat.correlated_capacity import manifold_analysis_corr
-from scipy.optimize import nnls
+from util import nnls
 
 TERMS = ("cent_cent", "ax_ax", "cent_ax", "individual_contribs")
 
@@ -23,7 +23,7 @@ def clouds(n_manifolds=5, n_features=60, n_points=6, seed=1):
 
 
 def published(X, axes, t, labels, kappa):
-    """One sample of the published form, min |V - T|^2 in the metric C^-1, by way of SciPy's NNLS."""
+    """One sample of the published form, min |V - T|^2 in the metric C^-1, by way of NNLS."""
     P, N, D1 = axes.shape
     flat = axes.transpose(0, 2, 1).reshape(P * D1, N)
     C = (flat @ flat.T).reshape(P, D1, P, D1)

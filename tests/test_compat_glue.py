@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from neurogeom.compat import glue
-from scipy.optimize import nnls
+from util import nnls
 
 SPELLINGS = {"axis_alignment": "axes_alignment", "center_axis_alignment": "center_axes_alignment"}
 KEYS = {

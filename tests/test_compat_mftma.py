@@ -10,7 +10,7 @@ import scipy.linalg
 from neurogeom import ConvergenceWarning
 from neurogeom.compat.mftma import manifold_analysis as plain
 from neurogeom.compat.mftma import manifold_analysis_correlation as corr
-from scipy.optimize import nnls
+from util import nnls
 
 
 def lift(S):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import types
 
@@ -97,7 +98,8 @@ def test_sklearn_is_imported_by_nothing_but_the_tags(tmp_path):
         except RuntimeError as error:
             print(error)
     """
-    assert util.run_python(code, PYTHONPATH=str(tmp_path))[:2] == (0, "imported")
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    assert util.run_python(code, PYTHONPATH=paths)[:2] == (0, "imported")
 
 
 def test_tags_are_those_of_an_estimator_that_needs_a_target(monkeypatch):

@@ -34,7 +34,7 @@ def least_distance(rows, target, margin):
     system = np.vstack([-rows.T, lower])
     last = np.zeros(len(system))
     last[-1] = 1
-    weights, distance = scipy.optimize.nnls(system, last, maxiter=100 * len(rows))
+    weights, distance = util.nnls(system, last)
     if distance < 1e-7:
         return math.nan
     remainder = system @ weights - last

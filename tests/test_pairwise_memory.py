@@ -134,7 +134,7 @@ LONG = {
 
 
 def time_to_interrupt(call, n_threads, delay):
-    """Seconds from the signal to the KeyboardInterrupt; the clock is the same in all processes."""
+    """Seconds from the signal to the KeyboardInterrupt; see test_threads."""
     code = f"""\
 import signal, sys, time
 import numpy as np, neurogeom as ng

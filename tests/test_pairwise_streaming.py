@@ -29,16 +29,33 @@ def norm_of(items, centred):
     return max(np.linalg.norm(item - centred * item.mean(axis=0)) for item in items)
 
 
+def ridge_condition(items, values):
+    """Largest relative change of ridge scores where items change by M N eps, the backward error of a QR."""
+    ridge = {name: metric for name, metric in ALL.items() if name.startswith("ridge")}
+    rng = np.random.default_rng(0)
+    changed = []
+    for item in items:
+        mean = np.mean(item, axis=0, dtype=np.float64)
+        change = M * N * np.finfo(np.float64).eps * rng.uniform(-1, 1, item.shape)
+        changed.append(mean + (item - mean) * (1 + change))
+    found = values_of(changed, ridge)
+    return {name: np.max(np.abs(found[name] - values[name]) / (1 + np.abs(values[name]))) for name in ridge}
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_blocks_give_what_the_whole_gives(case, small_blocks):
     items = [CASES[case](seed) for seed in range(4)]
     copies = [item.copy() for item in items]
     whole = values_of(items)
+    tolerances = dict.fromkeys(ALL, 1e-12)
+    if case == "mixed scales":  # the only one where a penalty of 1 leaves an ill-conditioned system
+        tolerances |= ridge_condition(items, whole)
     small_blocks()
     streamed = values_of(items)
-    for name in ALL:
+    for name, tolerance in tolerances.items():
         unit = norm_of(items, WITH_UNITS[name]) if name in WITH_UNITS else 1.0
-        np.testing.assert_allclose(streamed[name] / unit, whole[name] / unit, 1e-12, 1e-12, err_msg=name)
+        found, expected = streamed[name] / unit, whole[name] / unit
+        np.testing.assert_allclose(found, expected, tolerance, tolerance, err_msg=name)
     for item, copy in zip(items, copies, strict=True):
         np.testing.assert_array_equal(item, copy)
 

@@ -7,6 +7,7 @@ import neurogeom as ng
 import numpy as np
 import pytest
 import shape_util as su
+from neurogeom.metrics import _factors
 
 approx = pytest.approx
 
@@ -71,3 +72,14 @@ def test_weak_units_count_in_fits_and_held_out_too(order):
     inner = np.vdot(new[0] @ maps[0] @ u, new[1] @ maps[1] @ vt.T)
     norms = [np.linalg.norm(side @ white) for side, white in zip(new, maps, strict=True)]
     assert whole.held_out[0, 1] == approx(np.arccos(inner / norms[0] / norms[1]), rel=1e-8)
+
+
+@pytest.mark.parametrize("decades", [0, 6, 14])
+def test_condition_of_a_triangle(decades):
+    """LAPACK's estimate is never below 1 / (|U| |U^-1|) in the 1-norm, and rarely three times as large."""
+    rng = np.random.default_rng(decades)
+    upper = np.triu(rng.normal(size=(30, 30)), 1) / 30 + np.diag(np.logspace(0, -decades, 30))
+    exact = 1 / np.linalg.cond(upper, 1)
+    for triangle in (upper, np.asfortranarray(upper)):
+        assert exact * (1 - 1e-2) <= _factors._reciprocal_condition(triangle) <= 3 * exact
+    assert _factors._reciprocal_condition(np.diag([1.0, 0.0])) == 0

@@ -15,6 +15,8 @@ from neurogeom.sweep import _attempts, _files, _plan, _results, _work
 from neurogeom.sweep._store import Store
 from sweep_stores import finished, measured, quick_plan, stack
 
+pytest.importorskip("zarr")
+
 
 def _same(found, known):
     return (

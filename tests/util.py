@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import daqp
 import numpy as np
+import scipy.linalg
 import scipy.optimize
 
 
@@ -57,13 +58,52 @@ def relative_distance(first, second, targets):
     return (np.sqrt((gap * gap).sum(axis=1)) / lengths_of(targets)).astype(np.float64)
 
 
+def nnls(A, b, certified=True):
+    """The weights w >= 0 with the least |A w - b|, and that length, by Lawson and Hanson's algorithm.
+
+    SciPy's is not always right (that of 1.15 in small problems with independent columns). What this one gives
+    fulfils the optimality conditions to 1e-12, or it raises.
+    """
+    weights, active, refused = np.zeros(A.shape[1]), *np.zeros((2, A.shape[1]), dtype=bool)
+    scale = lengths_of(A.T).astype(np.float64) * float(lengths_of(b[None])[0])
+    for _ in range(10 * A.shape[1] + 10):
+        price = A.T @ (b - A @ weights) / scale
+        price[active | refused] = -np.inf
+        new = price.argmax()
+        if price[new] <= 1e-15:
+            break
+        active[new] = True
+        while True:
+            z = np.zeros_like(weights)
+            # Columns that only rounding calls independent share their weight.
+            z[active] = scipy.linalg.lstsq(A[:, active], b, cond=1e-13, lapack_driver="gelsy")[0]
+            if z[new] <= 0 and weights[new] == 0:  # only rounding calls it independent of the active ones
+                active[new], refused[new] = False, True
+                break
+            if (z[active] > 0).all():
+                weights, refused[:] = z, False
+                break
+            falling = np.flatnonzero(active & (z <= 0))
+            steps = weights[falling] / (weights[falling] - z[falling])
+            weights += steps.min() * (z - weights)
+            weights[falling[steps == steps.min()]] = 0
+            active &= weights > 0
+            weights[~active] = 0
+    rest = b - A @ weights
+    if certified:
+        price = A.T @ rest / scale
+        assert price.max() <= 1e-12
+        assert (np.abs(price[active]) <= 1e-12).all()
+    return weights, np.linalg.norm(rest)
+
+
 def nnls_projection(points, targets):
-    """Projections by SciPy's non-negative least squares on the points' directions."""
+    """Projections by non-negative least squares on the points' directions; the user checks them."""
     rows = unit_rows(points).T
     out = []
     for t in np.asarray(targets, dtype=np.float64):
         size = float(lengths_of(t[None])[0])
-        weights, _ = scipy.optimize.nnls(rows, t / size, maxiter=50 * max(rows.shape))
+        weights, _ = nnls(rows, t / size, certified=False)
         out.append(rows @ weights * size)
     return np.array(out)
 

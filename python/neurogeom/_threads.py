@@ -8,6 +8,7 @@ import os
 import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from threadpoolctl import ThreadpoolController
@@ -57,6 +58,20 @@ def _controller() -> ThreadpoolController:
 def blas_libraries() -> list[dict[str, Any]]:
     """Describe the BLAS libraries of the process."""
     return [library for library in _controller().info() if library.get("user_api") == "blas"]
+
+
+def blas_of(package: ModuleType) -> str:
+    """Describe the BLAS of NumPy or SciPy: library, version, the kernel that it picked, threads."""
+    home = Path(package.__path__[0]).resolve()
+    libraries = blas_libraries()
+    # Wheels bring their own, inside or beside the package; else the one of the system serves all.
+    homes = {home, home.with_name(f"{home.name}.libs")}
+    own = [library for library in libraries if homes.intersection(Path(library["filepath"]).parents)]
+    texts = [
+        f"{x['internal_api']} {x['version'] or ''} {x.get('architecture', '')}, {x['num_threads']} threads"
+        for x in own or libraries
+    ]
+    return "; ".join(" ".join(text.replace(" ,", ",").split()) for text in texts) or "unknown"
 
 
 class _HeldBlas:

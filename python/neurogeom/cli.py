@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
+import platform
 import select
 import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, NoReturn
 
+import numpy as np
+import scipy
+
 from . import __version__, _cli_capacity, _cli_compare, _cli_demo, _cli_sweep, build_info
 from ._cli_files import InputError
 from ._cli_shared import Ending, say
+from ._threads import blas_of, resolve_threads
 
 _USER_ERROR = 2
 _FAILURE = 1
@@ -109,12 +115,24 @@ def _describe(error: OSError) -> str:
 
 
 def _add_info(parser: argparse.ArgumentParser) -> None:
-    del parser  # no options
+    parser.add_argument("--json", action="store_true", help="print all of it as one line of JSON")
 
 
 def _run_info(args: argparse.Namespace) -> None:
-    del args
-    lines = {"neurogeom": __version__, **build_info()}
+    lines = {
+        "neurogeom": __version__,
+        **build_info(),
+        "n_threads": resolve_threads(None),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "numpy_blas": blas_of(np),
+        "scipy": scipy.__version__,
+        "scipy_blas": blas_of(scipy),
+        "os": platform.platform(),
+    }
+    if args.json:
+        print(json.dumps(lines))
+        return
     width = max(map(len, lines))
     for key, value in lines.items():
         print(f"{key.ljust(width)}  {value}")
@@ -148,7 +166,7 @@ _COMMANDS = {
         _cli_sweep.add_arguments,
         _cli_sweep.run,
     ),
-    "info": _Command("show the version and how the package was built", _add_info, _run_info),
+    "info": _Command("show the versions, the build, and what this machine makes of it", _add_info, _run_info),
 }
 
 

@@ -190,17 +190,23 @@ class BasisPart(Part):
         rows, columns = factor.shape
         safe = max(_WELL_CONDITIONED, columns * (self.rank_tolerance or 0.0), 100 * noise)
         if rows == columns:  # all of stimulus space, unless the rank is smaller
-            reciprocal, _ = scipy.linalg.lapack.dtrcon(factor, uplo="L")
-            return np.eye(rows) if reciprocal > safe else None
+            return np.eye(rows) if _reciprocal_condition(factor.T) > safe else None
         # From the last column to the first, so that each only gets entries where it has some.
         flipped = np.ascontiguousarray(factor[::-1, ::-1])
         rotation, upper = np.linalg.qr(flipped)
-        reciprocal, _ = scipy.linalg.lapack.dtrcon(upper)
-        return np.ascontiguousarray(np.tril(rotation[::-1, ::-1])) if reciprocal > safe else None
+        if _reciprocal_condition(upper) <= safe:
+            return None
+        return np.ascontiguousarray(np.tril(rotation[::-1, ::-1]))
 
     def prepare_held_out(self, record: Factor, data: FloatArray, label: str) -> Factor:
         """Put other stimuli into the coordinates of the basis."""
         return hold_out(record, data)
+
+
+def _reciprocal_condition(upper: FloatArray) -> float:
+    """Estimate 1 / (|U| |U^-1|) in the 1-norm; U is its own LU factors (dtrcon needs SciPy 1.15)."""
+    reciprocal, _ = scipy.linalg.lapack.dgecon(upper, np.abs(upper).sum(axis=0).max(initial=0.0))
+    return float(reciprocal)
 
 
 def hold_out(record: Factor, data: FloatArray) -> Factor:
@@ -208,6 +214,8 @@ def hold_out(record: Factor, data: FloatArray) -> Factor:
     if record.map is None or record.mean is None:  # it serves the training data only
         return record
     centered = data - record.mean
+    # What rounding of the mean makes of a constant is no variation, here as in training.
+    centered[np.abs(centered) <= 8 * _EPS * np.abs(data)] = 0.0
     outside = 0.0
     if record.span is not None:
         outside = float(np.linalg.norm(outside_of(record.span, centered))) / record.scale
