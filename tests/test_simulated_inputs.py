@@ -290,7 +290,7 @@ def test_undecided_trials_are_left_out_or_leave_no_answer(monkeypatch):
         def separability_thresholds(self, *arguments):
             found = np.repeat([3.0, 4.0, 5.0, 6.0], 10)
             found[: self.n_failed] = np.nan
-            return found
+            return found, np.isnan(found)
 
     monkeypatch.setattr(simulated, "core", Core(2))
     with pytest.warns(ng.ConvergenceWarning, match="2 of 40 trials could not be decided; they are left out"):

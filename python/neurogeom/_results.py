@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import warnings
 import zipfile
 from typing import Any, ClassVar
 
@@ -15,6 +16,16 @@ _CLASSES: dict[str, type[Result]] = {}
 
 class ConvergenceWarning(UserWarning):
     """Some part of a result could not be computed; it is NaN and its status says why."""
+
+
+def warn_of_one(count: int, name: str, level: int = 3) -> None:
+    """Say that an estimate from one draw has no error."""
+    if count == 1:
+        warnings.warn(
+            f"{name} is 1: one of them has no standard error; all standard errors are NaN",
+            ConvergenceWarning,
+            stacklevel=level,
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
