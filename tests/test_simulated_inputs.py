@@ -303,7 +303,8 @@ def test_undecided_trials_are_left_out_or_leave_no_answer(monkeypatch):
 
 
 def test_one_trial_has_no_standard_error():
-    result = simulate(gaussian_clouds(), n_trials=1)
+    with pytest.warns(ng.ConvergenceWarning, match="n_trials is 1, which leaves no standard errors"):
+        result = simulate(gaussian_clouds(), n_trials=1)
     assert result.capacity > 0
     assert np.isnan(result.capacity_se)
 

@@ -169,18 +169,23 @@ JointAnchors joint_anchors(const JointCones& cones, const std::vector<JointProje
     out.axis_matrix[f].diagonal().setConstant(kNaN);
     out.axis_matrix[f].triangularView<Eigen::StrictlyUpper>() = out.axis_matrix[f].transpose();
     out.center_axis_matrix[f] = sums.center_axis[f].cwiseQuotient(sums.center_axis_count);
-    // Jackknife; what has no direction stays as it is.
-    sums.center[f].triangularView<Eigen::StrictlyUpper>() = sums.center[f].transpose();
-    out.center_corrected[f] = n_used * out.center_matrix[f] - (n_used - 1) / n_used * sums.center[f];
-    if (n_used < 2) out.center_corrected[f] = out.center_matrix[f];
-    for (Index i = 0; i < p * p; ++i) {
-      double& x = out.center_corrected[f].data()[i];
-      const double plain = out.center_matrix[f].data()[i];
-      x = std::isfinite(x) ? x : plain;
-      if (f < kForms - 1) x = std::clamp(x, -1.0, 1.0);
-      if (f > 0) x = std::max(x, 0.0);
-    }
   }
+  // Jackknife of the signed values.
+  out.center_corrected = out.center_matrix;
+  for (Index m = 0; m < p && n_used > 1; ++m)
+    for (Index k = 0; k < p; ++k) {
+      const double cosine = out.center_matrix[0](m, k), sign = cosine < 0 ? -1.0 : 1.0;
+      const Index row = std::max(m, k), column = std::min(m, k);
+      if (m == k || !std::isfinite(sums.center_cosine(row, column))) continue;
+      const auto corrected = [&](double plain, double sum) {
+        return n_used * plain - (n_used - 1) / n_used * sum;
+      };
+      const double better = std::clamp(corrected(cosine, sums.center_cosine(row, column)), -1.0, 1.0);
+      const double product = sign * out.center_matrix[2](m, k);
+      out.center_corrected[0](m, k) = better;
+      out.center_corrected[1](m, k) = std::abs(better);
+      out.center_corrected[2](m, k) = std::abs(corrected(product, sums.center_product(row, column)));
+    }
 
   // Where not all samples have a pair, only what is beyond its mean moves that mean; and where they count as
   // 0, so does the share of the samples that have it.

@@ -45,9 +45,9 @@ constexpr int kCosines = 2;  // the forms that depend on lengths
 }  // namespace
 
 MeasureSums::MeasureSums(Index n_manifolds) {
-  for (auto* set : {&axis, &center_axis, &center})
+  for (auto* set : {&axis, &center_axis})
     for (RowMatrix& matrix : *set) matrix = RowMatrix::Zero(n_manifolds, n_manifolds);
-  axis_count = center_axis_count = RowMatrix::Zero(n_manifolds, n_manifolds);
+  axis_count = center_axis_count = center_cosine = center_product = RowMatrix::Zero(n_manifolds, n_manifolds);
   squared_axis = Vector::Zero(n_manifolds);
 }
 
@@ -55,10 +55,11 @@ void MeasureSums::add(const MeasureSums& other) {
   for (int f = 0; f < kForms; ++f) {
     axis[f] += other.axis[f];
     center_axis[f] += other.center_axis[f];
-    center[f] += other.center[f];
   }
   axis_count += other.axis_count;
   center_axis_count += other.center_axis_count;
+  center_cosine += other.center_cosine;
+  center_product += other.center_product;
   squared_axis += other.squared_axis;
 }
 
@@ -265,8 +266,8 @@ void JointMeasures::leave_out(MeasureSums& sums) {
       double share = 1.0;
       if (inactive_ == Inactive::drop)
         share = (presence_.both(m, k) - (part_[m] && part_[k])) / (presence_.n_samples - 1);
-      const PairForms pair(product, inverse[m], inverse[k]);
-      for (int f = 0; f < kForms; ++f) sums.center[f](m, k) += share * pair.value[f];
+      sums.center_cosine(m, k) += share * product * inverse[m] * inverse[k];
+      sums.center_product(m, k) += share * product;
     }
 }
 

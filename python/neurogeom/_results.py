@@ -22,7 +22,7 @@ def warn_of_one(count: int, name: str, level: int = 3) -> None:
     """Say that an estimate from one draw has no error."""
     if count == 1:
         warnings.warn(
-            f"{name} is 1: one of them has no standard error; all standard errors are NaN",
+            f"{name} is 1, which leaves no standard errors: they are NaN",
             ConvergenceWarning,
             stacklevel=level,
         )

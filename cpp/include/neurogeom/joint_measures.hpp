@@ -42,7 +42,7 @@ struct MeasureSums {
 
   // Of pairs, and on the diagonal of center_axis of one manifold; of axis and center the lower triangle.
   std::array<RowMatrix, kForms> axis, center_axis;
-  std::array<RowMatrix, kForms> center;  // alignments of centers from which this sample is left out
+  RowMatrix center_cosine, center_product;  // of the centers without this sample
   RowMatrix axis_count, center_axis_count;
   Vector squared_axis;  // |s1_m|^2
 };
