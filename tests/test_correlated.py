@@ -249,7 +249,7 @@ def test_saddle_beyond_its_theory():
                 ValueError, match=r"form='saddle' has no solution for radius R' = .* margin kappa'"
             ):
                 ng.correlated_sphere_capacity(**arguments, form="saddle")
-            assert 0 < ng.correlated_sphere_capacity(**arguments) < values[0]
+            assert ng.correlated_sphere_capacity(**arguments) > 0
 
 
 def test_saddle_tends_to_the_ball_in_high_dimension():

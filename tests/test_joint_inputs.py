@@ -234,7 +234,7 @@ def test_few_separable_samples_have_no_errors(analyse):
     names = TERMS if analyse.name == "correlated" else RATIOS + ALIGNMENTS
     for name in names:
         assert math.isnan(getattr(result, f"{name}_se")), name
-        assert math.isfinite(getattr(result, name)), name
+        assert name in ALIGNMENTS or math.isfinite(getattr(result, name)), name
     assert result.capacity_se > 0
 
 
@@ -302,7 +302,7 @@ def test_hint_for_transposed_manifolds(analyse):
     tall = 5 * np.eye(20)[0] + 0.1 * np.random.default_rng(4).normal(size=(2, 400, 20))
     tall[1, :, :2] = tall[1, :, 1::-1]  # another direction, so that all labels are separable
     with pytest.warns(UserWarning, match="rows must be points"):
-        analyse(tall, n_samples=2)
+        analyse(tall, n_samples=12)
 
 
 BAD_OPTIONS = {
