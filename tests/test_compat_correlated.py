@@ -169,7 +169,7 @@ def test_global_seed_and_stack():
 
 
 def test_dead_data_have_no_capacity():
-    with pytest.warns(ng.ConvergenceWarning, match="projections of all samples are zero"):
+    with pytest.warns(ng.ConvergenceWarning, match="projections of all 5 samples are zero"):
         alpha, *_ = manifold_analysis_corr(np.zeros((3, 20, 4)), 0, 5)
     assert np.isnan(alpha)
 

@@ -128,12 +128,6 @@ def manifold_analysis_corr(
         "v": draws + moved,
     }
     cost = math.nan if found.status.any() else float(found.squared.mean()) / len(blocks)
-    if cost == 0:
-        warnings.warn(
-            "the projections of all samples are zero (dead data, or too few samples): the capacity is NaN",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
     alpha = 1 / cost if cost else math.nan
     exits = [int(status == 0) for status in found.status]
     return alpha, found.squared.tolist(), exits, stats, _stacked(axes, 0)
