@@ -134,7 +134,8 @@ def effective_geometry(
     package were inferred from a public table of its output (github.com/george-tog/sparse_inputs): 2,705 rows
     satisfy capacity = utility (1 + 1/radius^2) / dimension to 1e-15, and ``inactive="drop"`` with ``..._abs``
     alignments of centres and axes and ``own_center_axis_alignment_abs`` agrees with it in distribution,
-    except where manifolds are nearly points: there its dimension is 10 to 30 % higher.
+    (ten cells of ten models; the last of these to 15 %), except where manifolds are nearly points: there its
+    dimension is 10 to 30 % higher.
     :mod:`neurogeom.compat.glue` has these as its defaults.
 
     Standard errors are those of many samples: nominal intervals of 95 % cover 92 to 97 % at 100 separable

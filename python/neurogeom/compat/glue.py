@@ -9,8 +9,8 @@ with the generator of the inputs (github.com/george-tog/sparse_inputs): 2,705 ro
 utility (1 + radius^-2) / dimension to 1e-15, for two manifolds of about 200 points and one labelling. The
 defaults here have these conventions: a manifold that does not support a solution leaves that sample, its
 centre too; alignments are absolute cosines, counted as 0 in samples where a member is inactive; that of
-centres with axes is each manifold's own. Values agree with the table in distribution, except where manifolds
-are nearly points: there the original's dimension is 10 to 30 % higher and its alignments of centres and axes
+centres with axes is each manifold's own. Values agree with the table in distribution (ten cells of ten
+models; alignments of centres with axes to 15 %), except where manifolds are nearly points: there the original's dimension is 10 to 30 % higher and its alignments of centres and axes
 2 to 3 times as large, for an activity threshold or solver that is not known. Names of arguments, columns and
 index levels, the orientation of the data and what ``return_matrix`` does were read off public scripts that
 call it.
