@@ -209,15 +209,17 @@ JointAnchors joint_anchors(const JointCones& cones, const std::vector<JointProje
   // Third pass: a sample moves S0_m by (s_m - S0_m) / (number that take part), and the means by the product
   // of that with the gradient; which is a sum over its points of weights times products of those with the
   // gradient.
-  gradient.direct.noalias() += gradient.coefficient * out.centers;
+  RowMatrix by_center = RowMatrix::Zero(kAllMeasures * p, n);
+  by_center.topRows(gradient.direct.rows()) = gradient.direct;
+  by_center.bottomRows(gradient.coefficient.rows()).noalias() += gradient.coefficient * out.centers;
   RowMatrix of_points(n_points, kAllMeasures), of_centers(p, kAllMeasures);
   parallel_for(p, n_threads, monitor, [&](Index m) {
     for (int q = 0; q < kAllMeasures; ++q) {
-      const double* row = gradient.direct.row(q * p + m).data();
+      const double* row = by_center.row(q * p + m).data();
       const double scale = n_used / presence.single[m] / gradient.count[q];
       of_centers(m, q) = scale * dot(row, out.centers.row(m).data(), n);
       for (Index i = cones.starts[m]; i < cones.starts[m + 1]; ++i)
-        of_points(i, q) = scale * dot(row, cones.points.row(i).data(), n);
+        if (total.weights[i] > 0) of_points(i, q) = scale * dot(row, cones.points.row(i).data(), n);
     }
   });
   samples.run(n_threads, monitor, make, [&](Worker& worker, Index sample, Index, Index) {

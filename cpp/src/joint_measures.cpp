@@ -64,8 +64,8 @@ void MeasureSums::add(const MeasureSums& other) {
 }
 
 GradientSums::GradientSums(Index n_manifolds, Index n_dims)
-    : direct(RowMatrix::Zero(kAllMeasures * n_manifolds, n_dims)),
-      coefficient(RowMatrix::Zero(kAllMeasures * n_manifolds, n_manifolds)) {}
+    : direct(RowMatrix::Zero(m_center * n_manifolds, n_dims)),
+      coefficient(RowMatrix::Zero((kAllMeasures - m_axis) * n_manifolds, n_manifolds)) {}
 
 void GradientSums::add(const GradientSums& other) {
   direct += other.direct;
@@ -290,13 +290,13 @@ void JointMeasures::add_alignment_gradients(GradientSums& gradient) {
           if (m == k) {
             const Index row = (m_own + f) * p_ + m;
             gradient.direct.row(row) += (factor + value * by_axis) * axes_.row(m);
-            gradient.coefficient(row, m) -= factor + value * by_center;
+            gradient.coefficient(row - first, m) -= factor + value * by_center;
             continue;
           }
           const Index row = (m_center_axis + f) * p_;
           coefficients_(row - first + m, k) += factor;
-          gradient.coefficient(row + k, m) -= factor;
-          gradient.coefficient(row + m, m) -= value * by_center;
+          gradient.coefficient(row - first + k, m) -= factor;
+          gradient.coefficient(row - first + m, m) -= value * by_center;
           coefficients_(row - first + k, k) += value * by_axis;
         }
       }
@@ -328,7 +328,7 @@ void JointMeasures::align_centers(std::array<RowMatrix, kForms>& matrices, Gradi
       const PairForms pair(center_gram_(m, k), inverse_center_[m], inverse_center_[k]);
       const double share = drop ? presence_.both(m, k) / presence_.n_samples : 1.0;
       for (int f = 0; f < kForms; ++f) {
-        const Index row = (m_center + f) * p_ + m;
+        const Index row = (m_center - m_axis + f) * p_ + m;
         const double weight = 2 * share / n_pairs;
         matrices[f](m, k) = share * pair.value[f];
         gradient.coefficient(row, k) += weight * pair.factor[f];

@@ -133,10 +133,9 @@ def effective_geometry(
     Formulas follow Chou et al. (GLUE: geometry linked to untangling efficiency). Conventions of the authors'
     package were inferred from a public table of its output (github.com/george-tog/sparse_inputs): 2,705 rows
     satisfy capacity = utility (1 + 1/radius^2) / dimension to 1e-15, and ``inactive="drop"`` with ``..._abs``
-    alignments of centres and axes and ``own_center_axis_alignment_abs`` agrees with it in distribution,
+    alignments of centres and axes and ``own_center_axis_alignment_abs`` agrees with it in distribution
     (ten cells of ten models; the last of these to 15 %), except where manifolds are nearly points: there its
-    dimension is 10 to 30 % higher.
-    :mod:`neurogeom.compat.glue` has these as its defaults.
+    dimension is 10 to 30 % higher. :mod:`neurogeom.compat.glue` has these conventions as its defaults.
 
     Standard errors are those of many samples: nominal intervals of 95 % cover 92 to 97 % at 100 separable
     samples, 85 to 95 % at 20 and 78 to 94 % at 10 (measured on six Gaussian clouds).

@@ -56,13 +56,14 @@ struct Presence {
   double n_samples = 0.0;
 };
 
-// Sums of the gradients by S0: of measure q, rows q P .. (q + 1) P - 1 of direct + coefficient * S0.
+// Sums of the gradients by S0, direct + coefficient * S0: rows q P .. (q + 1) P - 1 of direct are measure
+// q's, those of coefficient measure m_axis + q's. Forms have no coefficients, and centers nothing direct.
 struct GradientSums {
   GradientSums(Index n_manifolds, Index n_dims);
   void add(const GradientSums& other);
 
-  RowMatrix direct;       // (kAllMeasures P) x n_dims
-  RowMatrix coefficient;  // (kAllMeasures P) x P
+  RowMatrix direct;       // (m_center P) x n_dims
+  RowMatrix coefficient;  // ((kAllMeasures - m_axis) P) x P
   std::array<double, kAllMeasures> count{};
 };
 

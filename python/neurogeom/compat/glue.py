@@ -10,10 +10,10 @@ utility (1 + radius^-2) / dimension to 1e-15, for two manifolds of about 200 poi
 defaults here have these conventions: a manifold that does not support a solution leaves that sample, its
 centre too; alignments are absolute cosines, counted as 0 in samples where a member is inactive; that of
 centres with axes is each manifold's own. Values agree with the table in distribution (ten cells of ten
-models; alignments of centres with axes to 15 %), except where manifolds are nearly points: there the original's dimension is 10 to 30 % higher and its alignments of centres and axes
-2 to 3 times as large, for an activity threshold or solver that is not known. Names of arguments, columns and
-index levels, the orientation of the data and what ``return_matrix`` does were read off public scripts that
-call it.
+models; alignments of centres with axes to 15 %), except where manifolds are nearly points: there the
+original's dimension is 10 to 30 % higher and its alignments of centres and axes 2 to 3 times as large, for an
+activity threshold or solver that is not known. Names of arguments, columns and index levels, the orientation
+of the data and what ``return_matrix`` does were read off public scripts that call it.
 """
 
 from __future__ import annotations
