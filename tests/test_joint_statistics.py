@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 import math
 import warnings
 
@@ -197,6 +198,23 @@ def test_files_and_dictionaries(name, tmp_path):
     if name in FUNCTIONS:
         np.testing.assert_array_equal(result.names, ["a", "b", "c", "d", "län"])
     assert math.isnan(result.capacity_se) == (name == "one sample")
+
+
+def test_results_of_0_1_0_open(tmp_path):
+    """They have no alignments of centres with their own axes."""
+    result = ng.effective_geometry(NAMED, rng=0, n_samples=40)
+    result.save(tmp_path / "new.npz")
+    with np.load(tmp_path / "new.npz") as archive:
+        arrays = dict(archive)
+    description = json.loads(str(arrays.pop("__neurogeom__")))
+    fields = description["fields"]
+    description["fields"] = {k: v for k, v in fields.items() if not k.startswith("own_center_axis")}
+    assert len(fields) == len(description["fields"]) + 6
+    np.savez(tmp_path / "old.npz", __neurogeom__=json.dumps(description), **arrays)
+    old = ng.load(tmp_path / "old.npz")
+    assert math.isnan(old.own_center_axis_alignment)
+    assert old.n_separable == result.n_separable
+    assert old.axis_alignment == result.axis_alignment
 
 
 def test_results_are_what_they_say():
