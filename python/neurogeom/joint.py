@@ -151,7 +151,7 @@ def effective_geometry(
     >>> clouds = data.normal(size=(10, 1, 60)) + 0.5 * data.normal(size=(10, 20, 60))
     >>> result = ng.effective_geometry(clouds, rng=0)
     >>> result
-    EffectiveGeometry(n_manifolds=10, n_separable=200, capacity=..., effective_radius=..., effective_dimension=..., ...)
+    EffectiveGeometry(n_manifolds=10, n_separable=200, capacity=..., effective_radius=..., ...)
     >>> parts = result.utility * (1 + 1 / result.effective_radius**2) / result.effective_dimension
     >>> bool(abs(parts / result.capacity - 1) < 1e-9)
     True
