@@ -16,7 +16,7 @@ import pytest
 import util
 
 TABLES = json.loads((pathlib.Path(__file__).parent / "joint_reference.json").read_text())
-INACTIVE = ("zero", "exclude", "maxproj")
+INACTIVE = ("zero", "exclude", "maxproj", "drop")
 SUFFIXES = ("", "_abs", "_raw")
 KINDS = ("center", "axis", "center_axis")
 RATIOS = (
@@ -26,7 +26,7 @@ RATIOS = (
     "utility",
     "approximate_capacity",
 )
-ALIGNMENTS = tuple(f"{kind}_alignment{suffix}" for suffix in SUFFIXES for kind in KINDS)
+ALIGNMENTS = tuple(f"{kind}_alignment{suffix}" for suffix in SUFFIXES for kind in (*KINDS, "own_center_axis"))
 
 
 def balls(rng, n_manifolds, n_points, n_features, radius=0.5, shared=0.0):
@@ -68,8 +68,11 @@ def assert_same_geometry(first, second, rtol=1e-9, squared_only=False):
         np.testing.assert_allclose(other, one, rtol=rtol, atol=1e-12, err_msg=name)
 
 
-def oracle(clouds, draws, labels, inactive):
-    """All estimates from NNLS anchors, straight from the definitions."""
+def oracle(clouds, draws, labels, inactive, corrected=True):
+    """All estimates from NNLS anchors, straight from the definitions.
+
+    `corrected`: alignments of centers by the jackknife, from the centers without each of the samples.
+    """
     clouds = [np.asarray(cloud, dtype=float) for cloud in clouds]
     n, p = len(draws), len(clouds)
     starts = np.cumsum([0] + [len(cloud) for cloud in clouds])
@@ -94,11 +97,16 @@ def oracle(clouds, draws, labels, inactive):
     axes = np.where(known[:, :, None], anchors - centers, 0)
     a, b, c = np.empty(n), np.empty(n), np.empty(n)
     for k in range(n):
-        total = np.where(known[k][:, None], anchors[k], centers)
-        whole, u = total @ draws[k], axes[k] @ draws[k]
+        rows = known[k] if inactive == "drop" else slice(None)  # of S, S0 and S1
+        if inactive == "drop" and not known[k].any():
+            a[k] = b[k] = c[k] = 0
+            continue
+        total = np.where(known[k][:, None], anchors[k], centers)[rows]
+        s0, s1 = centers[rows], axes[k][rows]
+        whole, u = total @ draws[k], s1 @ draws[k]
         a[k] = whole @ pseudo_inverse(total @ total.T) @ whole
-        b[k] = u @ pseudo_inverse(axes[k] @ axes[k].T) @ u
-        c[k] = u @ pseudo_inverse(centers @ centers.T + axes[k] @ axes[k].T) @ u
+        b[k] = u @ pseudo_inverse(s1 @ s1.T) @ u
+        c[k] = u @ pseudo_inverse(s0 @ s0.T + s1 @ s1.T) @ u
     out = {"a": a, "b": b, "c": c, "squared": squared, "active_fraction": active.mean(axis=0)}
     ratio = c.mean() / (b - c).mean()
     out["capacity"] = p / squared.mean()
@@ -107,26 +115,51 @@ def oracle(clouds, draws, labels, inactive):
     out["effective_radius_mean_ratio"] = np.sqrt(max((c / (b - c)).mean(), 0))  # of either sign where c = b
     out["utility"] = c.mean() / squared.mean()
     out["approximate_capacity"] = (1 + 1 / ratio) * p / b.mean()
-    # Pairs in which both axes (or the one) exist; a sample's mean over its pairs, then the mean over samples.
-    # An axis that is nothing but rounding has no direction.
+    # A matrix is the mean over samples in which both members exist (drop: over all, 0 in the others), and the
+    # estimate its mean. An axis that is nothing but rounding has no direction.
     short = np.linalg.norm(axes, axis=2) <= 1e-12 * np.linalg.norm(centers, axis=1)
     axes = np.where((known & ~short)[:, :, None], axes, np.nan)
     off = ~np.eye(p, dtype=bool)
-    sets = {
-        "center": (centers[None], centers[None]),
-        "axis": (axes, axes),
-        "center_axis": (np.broadcast_to(centers, axes.shape), axes),
-    }
-    for kind, (first, second) in sets.items():
+    drop = inactive == "drop"
+    both = known[:, :, None] & known[:, None]
+
+    def forms(first, second):
         products = np.einsum("kmi,kni->kmn", first, second)
         sizes = np.linalg.norm(first, axis=2)[:, :, None] * np.linalg.norm(second, axis=2)[:, None]
-        cosines = products / sizes
-        for suffix, values in zip(SUFFIXES, (cosines, np.abs(cosines), np.abs(products)), strict=True):
+        return products / sizes, np.abs(products / sizes), np.abs(products)
+
+    def signed(values, form):
+        return np.sign(values[0]) * np.abs(values[form])
+
+    def centers_without(k):
+        return np.nanmean(np.delete(anchors, k, axis=0), axis=0) if n > 1 else centers
+
+    plain = forms(centers[None], centers[None])
+    without = forms(*2 * [np.array([centers_without(k) for k in range(n)])])
+    shares = (both.sum(axis=0) - both) / (n - 1) if drop else 1.0
+    cross = forms(np.broadcast_to(centers, axes.shape), axes)
+    for form, suffix in enumerate(SUFFIXES):
+        center = plain[form][0] * (both.mean(axis=0) if drop else 1.0)
+        if corrected:  # the signed values
+            center = n * signed(plain, form)[0] * (both.mean(axis=0) if drop else 1.0)
+            center -= (n - 1) * (signed(without, form) * shares).mean(axis=0)
+            center = np.clip(center, -1, 1) if suffix != "_raw" else center
+            center = np.abs(center) if suffix else center
+        values = {"axis": forms(axes, axes)[form], "center_axis": cross[form]}
+        matrices = {"center": center}
+        for kind, each in values.items():
+            if drop:
+                matrices[kind] = np.where(both & ~np.isnan(each), each, 0).mean(axis=0)
+                continue
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", RuntimeWarning)  # means of nothing
-                out[f"{kind}_alignment{suffix}"] = np.nanmean(np.nanmean(values[:, off], axis=1))
-                matrix = np.nanmean(values, axis=0)
-            out[f"{kind}_alignment{suffix}_matrix"] = np.where(off, matrix, np.nan)
+                matrices[kind] = np.nanmean(each, axis=0)
+        for kind, matrix in matrices.items():
+            out[f"{kind}_alignment{suffix}_matrix"] = (
+                matrix if kind == "center_axis" else np.where(off, matrix, np.nan)
+            )
+            out[f"{kind}_alignment{suffix}"] = np.nanmean(matrix[off])
+        out[f"own_center_axis_alignment{suffix}"] = np.nanmean(np.diagonal(matrices["center_axis"]))
     return out
 
 

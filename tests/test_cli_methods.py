@@ -236,7 +236,7 @@ def test_simulated_defaults(run, calls):
         ([*SIMULATED, "--plot", "a.png"], "--plot does not apply to --method simulated"),
         ([*SIMULATED, "--per-manifold"], "--per-manifold does not apply to --method simulated"),
         ([*JOINT, "--dichotomies", "fair"], "argument --dichotomies: invalid choice: 'fair'"),
-        ([*JOINT, "--inactive", "drop"], "argument --inactive: invalid choice: 'drop'"),
+        ([*JOINT, "--inactive", "none"], "argument --inactive: invalid choice: 'none'"),
         ([*SIMULATED, "--trials", 0], "argument --trials: the value must be at least 1, not 0"),
         ([*MEAN_FIELD, "--method", "exact"], "argument --method: invalid choice: 'exact'"),
         ([*JOINT, "--per-manifold"], "--out, which is missing"),

@@ -168,6 +168,12 @@ def test_global_seed_and_stack():
     assert all(isinstance(norm, float) for norm in first[1])
 
 
+def test_dead_data_have_no_capacity():
+    with pytest.warns(ng.ConvergenceWarning, match="projections of all 5 samples are zero"):
+        alpha, *_ = manifold_analysis_corr(np.zeros((3, 20, 4)), 0, 5)
+    assert np.isnan(alpha)
+
+
 def test_nothing_is_printed(capsys):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import builtins
-import functools
+import csv
+import os
+import pathlib
 
 import neurogeom as ng
 import numpy as np
 import pandas as pd
 import pytest
 from neurogeom.compat import glue
+from neurogeom.joint import INACTIVE, geometry_of
 from util import nnls
 
 SPELLINGS = {"axis_alignment": "axes_alignment", "center_axis_alignment": "center_axes_alignment"}
@@ -20,10 +23,13 @@ KEYS = {
     "radius_mean_ratio": "effective_radius_mean_ratio",
     "utility": "utility",
     "approx_capacity": "approximate_capacity",
-    "center_alignment": "center_alignment",
-    "axis_alignment": "axis_alignment",
-    "center_axis_alignment": "center_axis_alignment",
+    "axis_alignment": "axis_alignment_abs",
+    "center_axis_alignment": "own_center_axis_alignment_abs",
 }
+TABLE = pathlib.Path(
+    os.environ.get("NEUROGEOM_GLUE_TABLE")
+    or pathlib.Path(__file__).parents[2] / "shared" / "data" / "glue_official_table.csv"
+)
 
 
 def clouds(n_manifolds=6, n_features=60, n_points=8):
@@ -81,8 +87,9 @@ def test_values_are_those_of_the_published_formulas(monkeypatch):
     X = clouds()
     rs = np.random.RandomState(21)
     T, Y = rs.randn(200, 60), rs.choice([-1.0, 1.0], (200, 6))
-    monkeypatch.setattr(glue, "effective_geometry", functools.partial(ng.effective_geometry, gaussians=T))
-    result = glue.glue_analysis(X, Y, 200, seed=0, preprocess_type=None)
+    give_draws(monkeypatch, T)
+    options = {"alignment": "signed_cos", "inactive": "zero", "center_axis": "other"}
+    result = glue.glue_analysis(X, Y, 200, seed=0, preprocess_type=None, **options)
     for name, value in published(X, T, Y).items():
         assert result[name] == pytest.approx(value, rel=1e-8), name
     stored = {
@@ -94,6 +101,134 @@ def test_values_are_those_of_the_published_formulas(monkeypatch):
     }
     for name, value in stored.items():
         assert result[name] == pytest.approx(value, rel=1e-8), name
+
+
+def give_draws(monkeypatch, T):
+    def geometry(*arguments, **options):
+        return geometry_of(*arguments, **options | {"gaussians": T})
+
+    monkeypatch.setattr(glue, "geometry_of", geometry)
+
+
+def official(X, T, Y):
+    """The conventions that the table of the original shows: an inactive manifold leaves the sample."""
+    points, sizes = np.concatenate(rows(X)), [cloud.shape[1] for cloud in X]
+    P, starts = len(X), np.cumsum([0, *sizes])
+    S, active = np.zeros((len(T), P, points.shape[1])), np.zeros((len(T), P), dtype=bool)
+    for k, (t, y) in enumerate(zip(T, Y, strict=True)):
+        weights = nnls((points * np.repeat(y, sizes)[:, None]).T, t)[0]
+        for m in range(P):
+            own = slice(starts[m], starts[m + 1])
+            active[k, m] = weights[own].sum() > 0
+            if active[k, m]:
+                S[k, m] = weights[own] @ points[own] / weights[own].sum()
+    S0 = np.array([S[active[:, m], m].mean(axis=0) for m in range(P)])
+
+    def form(u, gram):
+        return u @ np.linalg.pinv(gram, rcond=1e-10, hermitian=True) @ u if len(u) else 0.0
+
+    def unit(s):
+        return s / np.linalg.norm(s, axis=-1, keepdims=True)
+
+    a, b, c, axes, own = [], [], [], [], []
+    for s, t, A in zip(S, T, active, strict=True):
+        s1, s0 = (s - S0)[A], S0[A]
+        a.append(form(s[A] @ t, s[A] @ s[A].T))
+        b.append(form(s1 @ t, s1 @ s1.T))
+        c.append(form(s1 @ t, s0 @ s0.T + s1 @ s1.T))
+        cosines = np.zeros((P, P))
+        cosines[np.ix_(A, A)] = np.abs(unit(s1) @ unit(s1).T)
+        axes.append(cosines)
+        own.append(np.where(A, np.abs((unit(S0) * unit(s - S0)).sum(axis=1)), 0))
+    a, b, c = (np.mean(values) for values in (a, b, c))
+    others = ~np.eye(P, dtype=bool)
+    together = np.mean(active[:, :, None] & active[:, None], axis=0)
+    return {
+        "capacity": P / a,
+        "dimension": b / P,
+        "radius": np.sqrt(c / (b - c)),
+        "utility": c / a,
+        "center_alignment": (np.abs(unit(S0) @ unit(S0).T) * together)[others].mean(),
+        "axis_alignment": np.mean(axes, axis=0)[others].mean(),
+        "center_axis_alignment": np.mean(own),
+    }
+
+
+@pytest.mark.parametrize("shape", [(2, 40, 12), (5, 30, 4)])
+def test_defaults_are_the_conventions_of_the_original(shape, monkeypatch):
+    X = clouds(*shape)
+    rs = np.random.RandomState(3)
+    T, Y = rs.randn(60, shape[1]), rs.choice([-1, 1], (60, shape[0]))
+    give_draws(monkeypatch, T)
+    result = glue.glue_analysis(X, Y, 60, seed=0, preprocess_type=None)
+    for name, value in official(X, T, Y).items():
+        assert result[name] == pytest.approx(value, rel=1e-8), name
+    again = glue.gcmc_analysis(X, Y, 60, seed=0)
+    assert again == result
+
+
+# ---- the table of the original ----------------------------------------------------------------
+
+
+def identity(row, prefix=""):
+    capacity, dimension, radius, utility = (
+        float(row[f"{prefix}{name}"]) for name in ("capacity", "dimension", "radius", "utility")
+    )
+    return utility * (1 + radius**-2) / dimension / capacity - 1
+
+
+@pytest.mark.skipif(not TABLE.exists(), reason=f"no table of the original (NEUROGEOM_GLUE_TABLE): {TABLE}")
+def test_identity_in_the_table_of_the_original():
+    """Its radius is a root of a ratio of means, and its simulated capacity P / n for a whole n from 2 on."""
+    with TABLE.open(encoding="utf-8") as file:
+        table = [row for row in csv.DictReader(file) if row["capacity"]]
+    assert len(table) == 2705
+    for row in table:
+        assert abs(identity(row)) < 1e-14
+        assert abs(identity(row, "shuffle_")) < 1e-14
+        n = 2 / float(row["capacity_simulation"])
+        assert abs(n - round(n)) < 1e-12 * n
+        assert n > 1.5
+
+
+@pytest.mark.parametrize("inactive", ["drop", "zero", "exclude", "maxproj"])
+@pytest.mark.parametrize("shape", [(2, 40, 60), (6, 60, 8)])
+def test_identity_in_results_of_ours(shape, inactive):
+    """Here too, whatever stands for inactive manifolds."""
+    result = glue.glue_analysis(clouds(*shape), seed=0, n_hyperplanes=50, inactive=inactive)
+    assert abs(identity(result)) < 1e-12
+
+
+def test_simulated_capacity_is_that_of_a_whole_number():
+    X = glue.reallocate_origin(clouds(4, 60, 20), scale=0.0)
+    np.testing.assert_allclose(np.concatenate(X, axis=1).sum(axis=1), 0, atol=1e-12)
+    labels = [[-1, 1, -1, 1]]
+    n = 4 / glue.simulation_capacity(X, labels, n_trials=50, seed=3)
+    native = ng.simulated_capacity(
+        rows(X), n_trials=50, dichotomies=np.tile(labels, (50, 1)), center=False, rng=np.random.default_rng(3)
+    )
+    assert n == round(n)
+    assert round(n) == native.dimensions[np.argmin(np.abs(native.fraction_separable - 0.5))]
+    assert abs(n - native.critical_dimension) < 1
+    points = glue.reallocate_origin(clouds(2, 60, 1))  # separable in one dimension; the original begins at 2
+    assert glue.simulation_capacity(points, [[-1, 1]], seed=0) == 1
+    with pytest.warns(ng.ConvergenceWarning, match="not separable in any dimension up to 5: the capacity"):
+        assert np.isnan(glue.simulation_capacity(clouds(4, 5, 40), labels, seed=0))
+    with pytest.raises(NotImplementedError, match=r"scale must be 0, not 1.0: .* not published"):
+        glue.reallocate_origin(X, 1.0)
+
+
+def test_shuffled_manifolds_pool_all_points():
+    X = [cloud[:, : 8 - m] for m, cloud in enumerate(clouds())]
+    dealt = glue.shuffle_manifolds(X, seed=42)
+    assert [cloud.shape for cloud in dealt] == [cloud.shape for cloud in X]
+    before, after = (sorted(map(tuple, np.concatenate(rows(Y)))) for Y in (X, dealt))
+    assert before == after
+    assert all(
+        len({tuple(p) for p in one.T} & {tuple(p) for p in two.T}) < 8
+        for one, two in zip(X, dealt, strict=True)
+    )
+    np.testing.assert_array_equal(dealt[0], glue.shuffle_manifolds(X, seed=42)[0])
 
 
 @pytest.mark.parametrize(
@@ -116,6 +251,7 @@ def test_labels_and_centring(analysis_type, dichotomies, preprocess_type):
         rows(X),
         dichotomies=dichotomies,
         n_samples=50,
+        inactive="drop",
         center=preprocess_type == "center",
         rng=np.random.default_rng(3),
     )
@@ -131,7 +267,7 @@ def test_both_spellings():
     for name in ("center", "axis", "center_axis"):
         matrix = result[f"{name}_alignment_matrix"]
         assert matrix.shape == (6, 6)
-        mean = matrix[~np.eye(6, dtype=bool)].mean()
+        mean = matrix[np.eye(6, dtype=bool) == (name == "center_axis")].mean()
         assert result[f"{name}_alignment"] == pytest.approx(mean, abs=1e-12)
     assert not any(name.endswith("matrix") for name in glue.glue_analysis(clouds(), seed=0))
 
@@ -140,7 +276,11 @@ def test_both_spellings():
 def test_forms_of_alignments(form, suffix):
     result = glue.glue_analysis(clouds(), seed=0, alignment=form)
     native = ng.effective_geometry(
-        rows(clouds()), dichotomies="one_vs_rest", n_samples=200, rng=np.random.default_rng(0)
+        rows(clouds()),
+        dichotomies="one_vs_rest",
+        n_samples=200,
+        inactive="drop",
+        rng=np.random.default_rng(0),
     )
     assert result["axis_alignment"] == getattr(native, f"axis_alignment{suffix}")
     assert result["capacity"] == native.capacity
@@ -158,9 +298,12 @@ def test_bias_appends_a_constant(preprocess_type):
 
 def test_inactive_rule_reaches_the_analysis():
     X = clouds()
-    found = {rule: glue.glue_analysis(X, seed=0, inactive=rule) for rule in ("zero", "exclude", "maxproj")}
+    found = {rule: glue.glue_analysis(X, seed=0, inactive=rule) for rule in INACTIVE}
     assert len({result["capacity"] for result in found.values()}) == 1
-    assert len({result["radius"] for result in found.values()}) == 3
+    assert len({result["radius"] for result in found.values()}) == 4
+    other = glue.glue_analysis(X, seed=0, center_axis="other", return_matrix=True)
+    matrix = other["center_axis_alignment_matrix"]
+    assert other["center_axis_alignment"] == pytest.approx(matrix[~np.eye(6, dtype=bool)].mean())
 
 
 def test_shuffle_deals_points_out():
@@ -206,7 +349,7 @@ def test_rows_and_index():
     for dealt, (_, row) in zip((False, True), table.iterrows(), strict=True):
         result = glue.glue_analysis(X, "FIRST_VERSUS_REST", 40, 5, shuffle=dealt)
         assert row.to_dict() == result
-    assert {*KEYS, *SPELLINGS.values()} == set(table.columns)
+    assert {"center_alignment", *KEYS, *SPELLINGS.values()} == set(table.columns)
 
 
 def test_tables_can_be_concatenated_and_carry_matrices():
@@ -275,7 +418,8 @@ def test_downsampling():
         ({"gaussianize": True}, NotImplementedError, "not published"),
         ({"preprocess_type": "zscore"}, ValueError, "preprocess_type must be one of 'center', 'None'"),
         ({"alignment": "cos"}, ValueError, "alignment must be one of 'signed_cos'"),
-        ({"inactive": "drop"}, ValueError, "inactive must be one of"),
+        ({"inactive": "none"}, ValueError, "inactive must be one of"),
+        ({"center_axis": "cross"}, ValueError, "center_axis must be one of 'own', 'other'"),
         ({"scale": 2.0}, ValueError, "scale must be one of '0', '1', not '2'"),
         ({"manifolds": []}, ValueError, "manifolds is empty"),
         ({"manifolds": np.ones((3, 4))}, ValueError, r"must have shape \(P, N, M\)"),

@@ -222,7 +222,7 @@ def test_published_spheres(row):
 
 
 def test_saddle_solves_its_equations():
-    for radius, dimension, margin in ((0.3, 7, 0.0), (1.0, 50, 0.0), (0.5, 5, 0.7), (4.0, 2, 0.0)):
+    for radius, dimension, margin in ((0.3, 7, 0.0), (1.0, 50, 0.0), (0.5, 5, 0.7), (3.5, 2, 0.0)):
         # sqrt(q) by bisection on its own equation, straight from the specification
         def gap(root, radius=radius, dimension=dimension, margin=margin):
             c = radius * math.sqrt(dimension) * root + margin
@@ -233,6 +233,23 @@ def test_saddle_solves_its_equations():
         root = scipy.optimize.bisect(lambda x: gap(x)[0], -50, 1, xtol=1e-14)
         value = ng.correlated_sphere_capacity(radius, dimension, 0, 0, margin, form="saddle")
         assert value == pytest.approx(1 / gap(root)[1], rel=1e-9)
+
+
+def test_saddle_beyond_its_theory():
+    """Where sqrt(q) would be negative: from R' = sqrt(2 pi K) on, earlier with a margin."""
+    for dimension in (1, 5, 40):
+        edge = math.sqrt(2 * math.pi * dimension)
+        values = [
+            ng.correlated_sphere_capacity(f * edge, dimension, 0, 0, form="saddle") for f in (0.9, 0.999)
+        ]
+        assert values[0] > values[1] > 0
+        for options in ({"radius": 1.001 * edge}, {"radius": 0.999 * edge, "margin": 0.01}):
+            arguments = {"dimension": dimension, "center_correlation": 0, "axis_correlation": 0} | options
+            with pytest.raises(
+                ValueError, match=r"form='saddle' has no solution for radius R' = .* margin kappa'"
+            ):
+                ng.correlated_sphere_capacity(**arguments, form="saddle")
+            assert ng.correlated_sphere_capacity(**arguments) > 0
 
 
 def test_saddle_tends_to_the_ball_in_high_dimension():

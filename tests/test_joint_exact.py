@@ -64,15 +64,15 @@ def test_reference_values(name):
         "R_eff_mean_of_ratios": result.effective_radius_mean_ratio,
         "Psi_eff": result.utility,
         "alpha_approx": result.approximate_capacity,
-        "rho_c_signed": result.center_alignment,
-        "rho_c_abs_raw": result.center_alignment_raw,
         "rho_a_signed": result.axis_alignment,
         "rho_a_abs_raw": result.axis_alignment_raw,
         "psi_signed": result.center_axis_alignment,
         "psi_abs_raw": result.center_axis_alignment_raw,
         "active": result.active_fraction.mean(),
     }
-    assert set(fields) | {"a_first5", "max_abs_a_minus_q2"} == set(expected)
+    # That program does not correct alignments of centers: tests/test_compat_glue.py has them.
+    others = {"a_first5", "max_abs_a_minus_q2", "rho_c_signed", "rho_c_abs_raw"}
+    assert set(fields) | others == set(expected)
     for key, value in fields.items():
         assert value == pytest.approx(expected[key], rel=1e-8), key
     assert result.inseparable_fraction == 0
@@ -112,13 +112,14 @@ def test_inactive_conventions_of_point_manifolds(copies):
     assert radius["zero"] == pytest.approx(1, abs=0.1)
     assert radius["maxproj"] == 0
     assert radius["exclude"] == 0
+    assert radius["drop"] == 0
 
 
 def test_small_clouds_have_a_small_radius_unless_inactivity_is_extent():
     rng = np.random.default_rng(1)
     clouds = rng.normal(size=(12, 1, 40)) + 1e-3 * rng.normal(size=(12, 8, 40))
     options = given(clouds, 200)
-    for name in ("exclude", "maxproj"):
+    for name in ("exclude", "maxproj", "drop"):
         assert 0 < geometry(clouds, inactive=name, **options).effective_radius < 3e-3
 
 
@@ -174,7 +175,7 @@ def test_definitions(name, inactive):
     draws, labels = options["gaussians"][some], options["dichotomies"][some]
     expected = oracle(clouds, draws, labels, inactive)
     # A sample without any active manifold has neither b nor c where inactive ones take no part.
-    if inactive == "exclude" and not (expected["b"] > 0).all():
+    if inactive in ("exclude", "drop") and not (expected["b"] > 0).all():
         some = some[expected["b"] > 0]
         draws, labels = options["gaussians"][some], options["dichotomies"][some]
         expected = oracle(clouds, draws, labels, inactive)
@@ -188,15 +189,13 @@ def test_definitions(name, inactive):
         value = expected[field]
         # Where few manifolds are active and the others' centres span everything, c = b: no ratio c/(b - c).
         if field.endswith("mean_ratio") and (expected["b"] - expected["c"] < 1e-9 * expected["b"]).any():
-            assert (name, inactive) == ("fewer features than manifolds", "exclude")
+            assert (name, inactive) in {("fewer features than manifolds", i) for i in ("exclude", "drop")}
             continue
         np.testing.assert_allclose(getattr(result, field), value, rtol=1e-8, atol=1e-11, err_msg=field)
     for field in ALIGNMENTS:
-        value = expected[f"{field}_matrix"]
-        found = getattr(result, f"{field}_matrix")
-        np.testing.assert_allclose(
-            np.where(np.eye(len(clouds)), np.nan, found), value, rtol=1e-8, atol=1e-11, err_msg=field
-        )
+        if not field.startswith("own"):
+            found, value = getattr(result, f"{field}_matrix"), expected[f"{field}_matrix"]
+            np.testing.assert_allclose(found, value, rtol=1e-8, atol=1e-11, err_msg=field)
 
 
 # What must change nothing
@@ -232,6 +231,8 @@ def test_order_of_manifolds(basic):
     result = geometry(clouds[order], **options | {"dichotomies": options["dichotomies"][:, order]})
     assert_same_geometry(expected, result)
     for name in ALIGNMENTS:
+        if name.startswith("own"):
+            continue
         matrix = getattr(expected, f"{name}_matrix")[np.ix_(order, order)]
         np.testing.assert_allclose(getattr(result, f"{name}_matrix"), matrix, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(result.active_fraction, expected.active_fraction[order])
@@ -271,7 +272,8 @@ def test_many_features(width, center):
             error = 2.2 * error  # see test_joint_statistics.py: these reported errors are too small
         assert abs(getattr(explicit, name) - getattr(own, name)) <= 4 * error, name
     # The same draws in the coordinates that the function works in.
-    points = joint_coordinates(as_manifolds(clouds), center=center, may_rotate=True)
+    points, size = joint_coordinates(as_manifolds(clouds), center=center, may_rotate=True)
+    assert size == np.abs(clouds).max()
     assert points.shape == (40, 40)
     flat = clouds.reshape(40, width)
     flat = flat - flat.mean(axis=0) if center else flat
@@ -303,7 +305,6 @@ HARD = {
     ),
     "norms from 1e-6 to 1e6": lambda rng: balls(rng, 5, 20, 30) * 10 ** rng.uniform(-6, 6, (5, 20, 1)),
     "zero points": lambda rng: balls(rng, 5, 20, 30) * (rng.random((5, 20, 1)) < 0.7),
-    "a zero manifold": lambda rng: balls(rng, 5, 20, 30) * (np.arange(5) != 2)[:, None, None],
     "one point each": lambda rng: balls(rng, 12, 1, 30),
     "one manifold": lambda rng: balls(rng, 1, 25, 30),
     "two manifolds": lambda rng: balls(rng, 2, 60, 30),

@@ -12,6 +12,8 @@ import pytest
 import util
 from joint_util import ALIGNMENTS, RATIOS, balls
 
+TERMS = ("center_center", "axis_axis", "center_axis", "individual")
+
 FUNCTIONS = {"geometry": ng.effective_geometry, "correlated": ng.correlated_capacity}
 
 
@@ -26,6 +28,7 @@ def analyse(request):
     def call(clouds, **options):
         return FUNCTIONS[request.param](clouds, **{"n_samples": 30, "rng": 0, **options})
 
+    call.name = request.param
     return call
 
 
@@ -126,25 +129,122 @@ def test_scales_whose_squares_overflow(scale, analyse):
 
 def test_small_inputs(analyse):
     for shape in ((1, 1, 1), (1, 1, 5), (2, 1, 1), (1, 6, 1), (3, 1, 3), (1, 2, 5), (2, 4, 1)):
+        data = np.random.default_rng(3).normal(size=shape)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ng.ConvergenceWarning)
-            result = analyse(np.random.default_rng(3).normal(size=shape), n_samples=8, dichotomies="iid")
+            result = analyse(data, n_samples=8, dichotomies="iid")
+            dead = isinstance(result, ng.EffectiveGeometry) and data.size == shape[2]  # its own mean
         assert result.n_manifolds == shape[0]
-        assert (result.status == 0).all()
-        assert (result.squared_projections >= 0).all()
-        assert result.capacity > 0
+        assert (result.status == (3 if dead else 0)).all()
+        assert dead or (result.squared_projections >= 0).all()
+        assert math.isnan(result.capacity) if dead else result.capacity > 0
 
 
 def test_one_sample(analyse):
-    result = analyse(make_clouds(), n_samples=1)
+    with pytest.warns(ng.ConvergenceWarning, match="n_samples is 1, which leaves no standard errors"):
+        result = analyse(make_clouds(), n_samples=1)
     assert math.isfinite(result.capacity)
     assert math.isnan(result.capacity_se)
 
 
-def test_all_zero_points_constrain_nothing(analyse):
-    result = analyse(np.zeros((3, 4, 10)), n_samples=5)
-    np.testing.assert_array_equal(result.squared_projections, 0)
-    assert result.capacity == math.inf
+# Dead data
+
+
+def dead_clouds(kind):
+    clouds = make_clouds(4)
+    if kind in ("zeros", "a constant", "units that are constant"):
+        return {"zeros": 0 * clouds, "a constant": 0 * clouds + 0.3}.get(kind, 0 * clouds + clouds[0, 0])
+    clouds[2] = clouds[[0, 1, 3]].reshape(-1, 40).mean(axis=0) if kind == "the mean of the others" else 0
+    return clouds
+
+
+@pytest.mark.parametrize(
+    ("kind", "center", "named"),
+    [
+        ("zeros", True, "0, 1, 2, 3"),
+        ("zeros", False, "0, 1, 2, 3"),
+        ("a constant", True, "0, 1, 2, 3"),
+        ("a constant", False, "0, 1, 2, 3"),
+        ("units that are constant", True, "0, 1, 2, 3"),
+        ("units that are constant", False, "0, 1, 2, 3"),
+        ("one manifold of zeros", False, "2"),
+        ("the mean of the others", True, "2"),
+    ],
+)
+def test_dead_data_have_no_capacity(kind, center, named):
+    """NaN, a status and a warning that names the manifolds; never inf, or the capacity of rounding errors."""
+    clouds = dead_clouds(kind)
+    options = {"n_samples": 30, "rng": 0}
+    results = []
+    with pytest.warns(
+        ng.ConvergenceWarning, match=f"^dead data: all points of manifold {named} are .*status 3"
+    ):
+        results.append(ng.effective_geometry(clouds, center=center, **options))
+    if not center:
+        for margin in (0.0, 0.3):
+            with pytest.warns(ng.ConvergenceWarning, match=f"^dead data: all points of manifold {named} are"):
+                results.append(ng.correlated_capacity(clouds, margin=margin, **options))
+    for result in results:
+        assert (result.status == 3).all()
+        assert result.n_separable == 0
+        for name in ("capacity", *RATIOS, *ALIGNMENTS, *TERMS):
+            if hasattr(result, name):
+                assert math.isnan(getattr(result, name)), name
+                assert math.isnan(getattr(result, f"{name}_se")), name
+
+
+def test_live_data_beside_dead_ones():
+    """A class of zeros is a point like others where the mean is subtracted; zero points are no dead class."""
+    clouds = dead_clouds("one manifold of zeros")
+    assert ng.effective_geometry(clouds, n_samples=30, rng=0).capacity > 0
+    clouds[2, :3] = make_clouds()[0, :3]
+    assert ng.correlated_capacity(clouds, n_samples=30, rng=0).capacity > 0
+    same = np.repeat(make_clouds(5, 1), 4, axis=1)  # classes without variance are points
+    assert ng.correlated_capacity(same, n_samples=30, rng=0).capacity > 0
+    tiny = make_clouds() * np.array([1e-30, 1, 1, 1, 1])[:, None, None]
+    assert ng.correlated_capacity(tiny, n_samples=30, rng=0).capacity > 0
+
+
+def test_projections_that_are_all_zero_are_no_capacity(analyse):
+    """Infinite by its formula, because the one draw is on the right side of every point."""
+    with pytest.warns(ng.ConvergenceWarning, match="the projections of all 12 samples are zero"):
+        result = analyse(
+            -np.eye(4)[:, None], gaussians=np.ones((12, 4)), n_samples=12, dichotomies=np.ones((12, 4)),
+            **({} if analyse.name == "correlated" else {"center": False}),
+        )  # fmt: skip
+    assert math.isnan(result.capacity)
+
+
+def test_few_separable_samples_have_no_errors(analyse):
+    """Samples that repeat two draws and labels: all but two are inseparable."""
+    clouds = make_clouds(3, 30, 12)
+    labels = np.repeat([[1, 1, 1], [1, -1, 1]], [2, 38], axis=0)
+    clouds[1] = clouds[0]
+    clouds[:, :, 0] = 40
+    options = {"dichotomies": labels, "n_samples": 40}
+    options |= {} if analyse.name == "correlated" else {"center": False}
+    with pytest.warns(ng.ConvergenceWarning) as caught:
+        result = analyse(clouds, **options)
+    messages = [str(warning.message) for warning in caught]
+    assert any(text.startswith("95% of the dichotomies cannot be separated") for text in messages)
+    assert any("rest on 2 of 40 samples: too few for standard errors" in text for text in messages)
+    assert len(messages) == 2
+    assert result.n_separable == 2
+    assert "n_separable=2" in repr(result)
+    names = TERMS if analyse.name == "correlated" else RATIOS + ALIGNMENTS
+    for name in names:
+        assert math.isnan(getattr(result, f"{name}_se")), name
+        assert name in ALIGNMENTS or math.isfinite(getattr(result, name)), name
+    assert result.capacity_se > 0
+
+
+def test_no_dichotomy_is_separable():
+    """P over the dimension of the span, whatever the manifolds: not without a warning."""
+    clouds = make_clouds(4, 30, 3)
+    with pytest.warns(ng.ConvergenceWarning, match="100% of the dichotomies cannot be separated"):
+        result = ng.correlated_capacity(clouds, n_samples=200, rng=0)
+    assert abs(result.capacity - 4 / 3) <= 4 * result.capacity_se
+    assert math.isnan(result.individual)
 
 
 def test_unequal_sizes(analyse):
@@ -202,7 +302,7 @@ def test_hint_for_transposed_manifolds(analyse):
     tall = 5 * np.eye(20)[0] + 0.1 * np.random.default_rng(4).normal(size=(2, 400, 20))
     tall[1, :, :2] = tall[1, :, 1::-1]  # another direction, so that all labels are separable
     with pytest.warns(UserWarning, match="rows must be points"):
-        analyse(tall, n_samples=2)
+        analyse(tall, n_samples=12)
 
 
 BAD_OPTIONS = {
@@ -246,7 +346,9 @@ def test_bad_options(analyse, name):
 
 
 def test_options_of_one_function():
-    with pytest.raises(ValueError, match="inactive must be one of 'zero', 'exclude', 'maxproj', not 'all'"):
+    with pytest.raises(
+        ValueError, match="inactive must be one of 'zero', 'exclude', 'maxproj', 'drop', not 'all'"
+    ):
         ng.effective_geometry(make_clouds(), inactive="all")
     for margin, error in ((-0.1, ValueError), (np.nan, ValueError), (np.inf, ValueError), ("1", TypeError)):
         with pytest.raises(error, match="margin"):

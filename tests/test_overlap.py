@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from fractions import Fraction
 
@@ -190,41 +191,58 @@ def test_undecided_is_said():
 # ---- distances
 
 
-def brute_force(a, b):
-    centers = a.mean(axis=0), b.mean(axis=0)
-    radii = [np.sqrt(((x - c) ** 2).sum(axis=1).mean()) for x, c in zip((a, b), centers, strict=True)]
-    errors = []
-    for cloud, other in ((a, centers[1]), (b, centers[0])):
-        wrong = 0.0
-        for i, x in enumerate(cloud):
-            own = np.linalg.norm(x - np.delete(cloud, i, axis=0).mean(axis=0))
-            away = np.linalg.norm(x - other)
-            wrong += 0.5 if abs(own - away) < 1e-9 * (own + away) else float(own > away)
-        errors.append(wrong / len(cloud))
-    return np.linalg.norm(centers[0] - centers[1]), radii, errors
+def confusion(cloud, other):
+    """Over all subsets that make both centres means of equally many points."""
+    size = min(len(cloud) - 1, len(other))
+    away = [np.mean(subset, axis=0) for subset in itertools.combinations(other, size)]
+    wrong = []
+    for i, x in enumerate(cloud):
+        for subset in itertools.combinations(np.delete(cloud, i, axis=0), size):
+            own = np.linalg.norm(x - np.mean(subset, axis=0))
+            others = np.linalg.norm(x - away, axis=1)
+            tied = np.abs(own - others) < 1e-9 * (own + others)
+            wrong.append(np.where(tied, 0.5, own > others).mean())
+    return np.mean(wrong)
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_distances_and_errors(seed):
     rng = np.random.default_rng(seed)
-    a, b = rng.standard_normal((rng.integers(2, 30), 4)), 0.5 + rng.standard_normal((rng.integers(2, 30), 4))
+    n = rng.integers(2, 30)
+    a, b = rng.standard_normal((n, 4)), 0.5 + rng.standard_normal((n, 4))
     if seed % 2:
         a, b = np.round(a), np.round(b)
     result = ng.overlap(a, b)
-    distance, radii, errors = brute_force(a, b)
+    centers = a.mean(axis=0), b.mean(axis=0)
+    distance = np.linalg.norm(centers[0] - centers[1])
+    radii = [np.sqrt(((x - c) ** 2).sum(axis=1).mean()) for x, c in zip((a, b), centers, strict=True)]
     assert result.center_distance == pytest.approx(distance)
     np.testing.assert_allclose(result.radii, radii)
-    np.testing.assert_allclose(result.nearest_center_errors, errors)
-    assert result.nearest_center_error == pytest.approx(np.mean(errors))
+    np.testing.assert_allclose(result.nearest_center_errors, [confusion(a, b), confusion(b, a)])
+    assert result.nearest_center_error == pytest.approx(np.mean(result.nearest_center_errors))
     assert result.relative_distance == pytest.approx(distance / sum(radii))
     assert list(result.n_points) == [len(a), len(b)]
 
 
-def test_same_distribution_is_at_chance():
+def test_errors_of_unequal_clouds_are_those_of_all_subsets():
+    """On average over orders of the rows, to four standard errors."""
+    rng = np.random.default_rng(7)
+    a, b = rng.standard_normal((4, 2)), 0.7 + rng.standard_normal((7, 2))
+    results = [ng.overlap(rng.permutation(a), rng.permutation(b)) for _ in range(200)]
+    errors = np.array([result.nearest_center_errors for result in results])
+    spread = errors.std(axis=0, ddof=1) / np.sqrt(len(errors))
+    assert (np.abs(errors.mean(axis=0) - [confusion(a, b), confusion(b, a)]) <= 4 * spread).all()
+
+
+@pytest.mark.parametrize(("n_a", "n_b"), [(20, 20), (3, 30), (9, 10)])
+@pytest.mark.parametrize("draw", ["standard_normal", "standard_exponential"])
+def test_same_distribution_is_at_chance(draw, n_a, n_b):
+    """Exactly 0.5 in expectation, for any numbers of points; four standard errors of 400 pairs of clouds."""
     rng = np.random.default_rng(6)
-    errors = [ng.overlap(*rng.standard_normal((2, 20, 5))).nearest_center_error for _ in range(200)]
-    # leave-one-out is pessimistic: each point pulls the mean of the rest of its cloud away from itself
-    assert 0.48 < np.mean(errors) < 0.62
+    points = [getattr(rng, draw)((n_a + n_b, 3)) for _ in range(400)]
+    errors = np.array([ng.overlap(x[:n_a], x[n_a:]).nearest_center_errors for x in points])
+    spread = errors.std(axis=0, ddof=1) / np.sqrt(len(errors))
+    assert (np.abs(errors.mean(axis=0) - 0.5) <= 4 * spread).all()
 
 
 def test_clouds_of_one_point():
@@ -249,11 +267,14 @@ def test_invariances(seed, power):
     """Rotation, translation, scale, order of the points and of the clouds."""
     rng = np.random.default_rng(seed)
     n_a, n_b, n_features = rng.integers(2, [20, 20, 12])
+    n_b = n_a if seed % 2 else n_b
     a, b = rng.standard_normal((n_a, n_features)), 0.7 + rng.standard_normal((n_b, n_features))
     result = ng.overlap(a, b)
     rotation, _ = np.linalg.qr(rng.standard_normal((n_features, n_features)))
     shift, scale = rng.standard_normal(n_features), 10.0**power
-    moved = [(rng.permutation(x) @ rotation + shift) * scale for x in (b, a)]
+    # In clouds of unequal size it matters to the errors.
+    mixed = [rng.permutation(x) if n_a == n_b else x for x in (b, a)]
+    moved = [(x @ rotation + shift) * scale for x in mixed]
     other = ng.overlap(*moved)
     assert other.separable == result.separable
     check_certificate(other, *moved)

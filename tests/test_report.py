@@ -144,7 +144,8 @@ def geometries():
 
 def test_geometry_table(geometries):
     lines = geometry_table({"V1": geometries[0]}, label="area").split("\n")
-    assert lines[1].split() == ["area", "capacity", "radius", "dimension"]
+    assert lines[1].split() == ["area", "capacity", "radius", "dimension", "samples"]
+    assert lines[3].endswith(" 40/40")
     for name in ("capacity", "effective_radius", "effective_dimension"):
         assert format_estimate(getattr(geometries[0], name), getattr(geometries[0], f"{name}_se")) in lines[3]
     table = geometry_table(
@@ -171,6 +172,7 @@ def test_joint_csv_keeps_every_bit(geometries, tmp_path):
     assert [row["data"] for row in rows] == ["a", "b"]
     for row, result in zip(rows, geometries, strict=False):
         assert (row["n_manifolds"], row["n_points"], row["inactive"]) == ("6", "60", "zero")
+        assert row["n_separable"] == "40"
         for name, text in row.items():
             if name.split("_")[0] in ("capacity", "effective", "utility", "center", "axis", "approximate"):
                 assert float(text) == getattr(result, name), name

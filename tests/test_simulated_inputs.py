@@ -290,7 +290,7 @@ def test_undecided_trials_are_left_out_or_leave_no_answer(monkeypatch):
         def separability_thresholds(self, *arguments):
             found = np.repeat([3.0, 4.0, 5.0, 6.0], 10)
             found[: self.n_failed] = np.nan
-            return found
+            return found, np.isnan(found)
 
     monkeypatch.setattr(simulated, "core", Core(2))
     with pytest.warns(ng.ConvergenceWarning, match="2 of 40 trials could not be decided; they are left out"):
@@ -302,8 +302,29 @@ def test_undecided_trials_are_left_out_or_leave_no_answer(monkeypatch):
         assert_nothing(simulate(gaussian_clouds(), n_trials=40), 1)
 
 
+def test_undecided_trials_of_ellipsoids_are_inseparable(monkeypatch):
+    """They keep the threshold of the search that took them so."""
+    from neurogeom import simulated
+
+    class Core:
+        def separability_thresholds(self, *arguments):
+            return np.repeat([3.0, 4.0, 5.0, 6.0], 10), np.arange(40) < 2
+
+    monkeypatch.setattr(simulated, "core", Core())
+    rng = np.random.default_rng(0)
+    with pytest.warns(
+        ng.ConvergenceWarning, match="2 of 40 trials could not be decided; they count as insep"
+    ):
+        result = ng.simulated_ellipsoid_capacity(
+            rng.normal(size=(6, 8)), rng.normal(size=(6, 2, 8)), n_trials=40, center=False
+        )
+    assert (result.status, result.n_undecided) == (0, 2)
+    assert result.fraction_separable[2] == 10 / 40
+
+
 def test_one_trial_has_no_standard_error():
-    result = simulate(gaussian_clouds(), n_trials=1)
+    with pytest.warns(ng.ConvergenceWarning, match="n_trials is 1, which leaves no standard errors"):
+        result = simulate(gaussian_clouds(), n_trials=1)
     assert result.capacity > 0
     assert np.isnan(result.capacity_se)
 

@@ -91,8 +91,8 @@ static py::dict joint_anchors_py(const Array& points, const std::vector<Index>& 
   out["shifts"] = to_array(found.shifts);
   out["centers"] = to_array(found.centers);
   out["mean_weights"] = to_array(found.mean_weights);
-  out["center_mean"] = py::cast(found.center_mean);
   out["center_matrix"] = to_list(found.center_matrix);
+  out["center_corrected"] = to_list(found.center_corrected);
   out["axis_matrix"] = to_list(found.axis_matrix);
   out["center_axis_matrix"] = to_list(found.center_axis_matrix);
   out["active_fraction"] = to_array(found.active_fraction);

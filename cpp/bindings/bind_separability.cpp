@@ -31,16 +31,19 @@ static py::array_t<std::int8_t> decide_separability_py(const Array& vectors, con
   return status;
 }
 
-static Array separability_thresholds_py(const Array& vectors, const std::vector<Index>& first, Index n_axes,
-                                        bool intercept, const Labels& labels, std::uint64_t key,
-                                        int n_threads, const py::object& progress) {
+// -> (thresholds, undecided)
+static py::tuple separability_thresholds_py(const Array& vectors, const std::vector<Index>& first,
+                                            Index n_axes, bool intercept, const Labels& labels,
+                                            std::uint64_t key, int n_threads, const py::object& progress) {
   const Bodies bodies = bodies_of(vectors, first, n_axes, intercept, labels);
   Array thresholds = new_vector(labels.shape(0));
+  py::array_t<bool> undecided(labels.shape(0));
   double* const out = thresholds.mutable_data();
+  bool* const failed = undecided.mutable_data();
   run_interruptible(progress, [&](const Monitor& monitor) {
-    separability_thresholds(bodies, labels.data(), labels.shape(0), key, n_threads, monitor, out);
+    separability_thresholds(bodies, labels.data(), labels.shape(0), key, n_threads, monitor, out, failed);
   });
-  return thresholds;
+  return py::make_tuple(thresholds, undecided);
 }
 
 void bind_separability(py::module_& m) {

@@ -1,9 +1,11 @@
 #include "neurogeom/joint_anchors.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "neurogeom/kernels.hpp"
 
@@ -48,11 +50,20 @@ class Samples {
 // Sums of the first pass: weights of the points, and in how many samples a manifold takes part and is active.
 struct AnchorSums {
   AnchorSums(Index n_manifolds, Index n_points)
-      : weights(Vector::Zero(n_points)),
-        taking_part(Vector::Zero(n_manifolds)),
-        active(Vector::Zero(n_manifolds)) {}
-  Vector weights, taking_part, active;
+      : weights(Vector::Zero(n_points)), active(Vector::Zero(n_manifolds)), presence(n_manifolds) {}
+  void add(const AnchorSums& other) {
+    weights += other.weights;
+    active += other.active;
+    presence.single += other.presence.single;
+    presence.both += other.presence.both;
+  }
+  Vector weights, active;
+  Presence presence;
 };
+
+double without_nan(double x) {
+  return std::isnan(x) ? 0.0 : x;
+}
 
 struct Worker {
   AnchorPoints points;
@@ -64,6 +75,7 @@ struct Worker {
 JointAnchors joint_anchors(const JointCones& cones, const std::vector<JointProjection>& projections,
                            Inactive inactive, int n_threads, const Monitor& monitor) {
   const Index p = cones.n_manifolds(), n = cones.points.cols(), n_points = cones.points.rows();
+  const bool drop = inactive == Inactive::drop, partial = drop || inactive == Inactive::exclude;
   const Samples samples(cones, projections);
   const auto n_used = static_cast<double>(samples.size());
   const auto n_blocks = static_cast<std::size_t>(samples.n_blocks());
@@ -82,23 +94,27 @@ JointAnchors joint_anchors(const JointCones& cones, const std::vector<JointProje
     worker.points.find(sample);
     for (const AnchorPoints::Share& share : worker.points.shares()) sums.weights[share.point] += share.weight;
     for (Index m = 0; m < p; ++m) {
-      sums.taking_part[m] += worker.points.takes_part(m) ? 1 : 0;
       sums.active[m] += worker.points.active(m) ? 1 : 0;
+      if (!worker.points.takes_part(m)) continue;
+      sums.presence.single[m] += 1;
+      if (!partial) continue;
+      for (Index k = 0; k < m; ++k) sums.presence.both(m, k) += worker.points.takes_part(k) ? 1 : 0;
     }
   });
   AnchorSums total(p, n_points);
-  for (const auto& part : parts) {
-    total.weights += part->weights;
-    total.taking_part += part->taking_part;
-    total.active += part->active;
-  }
+  for (const auto& part : parts) total.add(*part);
   parts.clear();
+  Presence& presence = total.presence;
+  presence.n_samples = n_used;
+  if (!partial) presence.both.setConstant(n_used);
+  presence.both.triangularView<Eigen::StrictlyUpper>() = presence.both.transpose();
   out.mean_weights = total.weights;
   out.centers = RowMatrix::Zero(p, n);
-  for (Index m = 0; m < p; ++m)  // NaN where a manifold never takes part
+  for (Index m = 0; m < p; ++m)
     for (Index i = cones.starts[m]; i < cones.starts[m + 1]; ++i) {
-      out.mean_weights[i] /= total.taking_part[m];
-      axpy(out.mean_weights[i], cones.points.row(i).data(), out.centers.row(m).data(), n);
+      out.mean_weights[i] /= presence.single[m];  // NaN where a manifold never takes part
+      if (presence.single[m] > 0)
+        axpy(out.mean_weights[i], cones.points.row(i).data(), out.centers.row(m).data(), n);
     }
   out.active_fraction = total.active / n_used;
 
@@ -108,7 +124,7 @@ JointAnchors joint_anchors(const JointCones& cones, const std::vector<JointProje
   std::vector<std::optional<GradientSums>> gradient_parts(n_blocks);
   const auto make_measures = [&] {
     auto worker = make();
-    worker->measures.emplace(cones, out.centers);
+    worker->measures.emplace(cones, out.centers, presence, inactive);
     return worker;
   };
   samples.run(n_threads, monitor, make_measures,
@@ -128,26 +144,82 @@ JointAnchors joint_anchors(const JointCones& cones, const std::vector<JointProje
   for (const auto& part : gradient_parts)
     if (part) gradient.add(*part);
   gradient_parts.clear();
-  out.squared_axis = sums.squared_axis.cwiseQuotient(total.taking_part);
+  out.squared_axis = sums.squared_axis.cwiseQuotient(presence.single);
+  if (drop) {  // counted as 0 where a member is inactive
+    sums.axis_count.setConstant(n_used);
+    sums.center_axis_count.setConstant(n_used);
+  }
+  // Pairs, or manifolds, whose alignment any sample has.
+  double n_axis = 0.0, n_center_axis = 0.0, n_own = 0.0;
+  for (Index m = 0; m < p; ++m)
+    for (Index k = 0; k < p; ++k) {
+      if (k < m && sums.axis_count(m, k) > 0) n_axis += 2;
+      if (sums.center_axis_count(m, k) > 0) (m == k ? n_own : n_center_axis) += 1;
+    }
+  for (int f = 0; f < kForms; ++f)
+    for (const auto& [row, n_pairs] :
+         {std::pair(m_axis + f, n_axis), {m_center_axis + f, n_center_axis}, {m_own + f, n_own}}) {
+      out.values.row(row) /= n_pairs;
+      gradient.count[row] *= n_pairs;
+    }
+  const JointMeasures centers(cones, out.centers, presence, inactive);
+  centers.align_centers(out.center_matrix, gradient);
   for (int f = 0; f < kForms; ++f) {
     out.axis_matrix[f] = sums.axis[f].cwiseQuotient(sums.axis_count);
+    out.axis_matrix[f].diagonal().setConstant(kNaN);
     out.axis_matrix[f].triangularView<Eigen::StrictlyUpper>() = out.axis_matrix[f].transpose();
     out.center_axis_matrix[f] = sums.center_axis[f].cwiseQuotient(sums.center_axis_count);
   }
-  JointMeasures(cones, out.centers).align_centers(out.center_matrix, out.center_mean, gradient);
+  // Jackknife of the signed values.
+  out.center_corrected = out.center_matrix;
+  for (Index m = 0; m < p && n_used > 1; ++m)
+    for (Index k = 0; k < p; ++k) {
+      const double cosine = out.center_matrix[0](m, k), sign = cosine < 0 ? -1.0 : 1.0;
+      const Index row = std::max(m, k), column = std::min(m, k);
+      if (m == k || !std::isfinite(sums.center_cosine(row, column))) continue;
+      const auto corrected = [&](double plain, double sum) {
+        return n_used * plain - (n_used - 1) / n_used * sum;
+      };
+      const double better = std::clamp(corrected(cosine, sums.center_cosine(row, column)), -1.0, 1.0);
+      const double product = sign * out.center_matrix[2](m, k);
+      out.center_corrected[0](m, k) = better;
+      out.center_corrected[1](m, k) = std::abs(better);
+      out.center_corrected[2](m, k) = std::abs(corrected(product, sums.center_product(row, column)));
+    }
+
+  // Where not all samples have a pair, only what is beyond its mean moves that mean; and where they count as
+  // 0, so does the share of the samples that have it.
+  std::array<RowMatrix, kForms> of_pair;
+  std::array<Vector, kForms> of_axis, of_own;
+  for (int f = 0; f < kForms && partial; ++f) {
+    of_pair[f] = RowMatrix::Zero(p, p);
+    of_axis[f] = of_own[f] = Vector::Zero(p);
+    for (Index m = 0; m < p; ++m)
+      for (Index k = 0; k < p; ++k) {
+        if (k < m) {
+          const double value = drop ? out.center_matrix[f](m, k) / static_cast<double>(p * (p - 1))
+                                    : out.axis_matrix[f](m, k) / n_axis;
+          of_pair[f](m, k) = without_nan(2 * value * n_used / presence.both(m, k));
+        }
+        const double value = out.center_axis_matrix[f](m, k) * n_used / presence.single[k];
+        (m == k ? of_own : of_axis)[f][k] += without_nan(value / (m == k ? n_own : n_center_axis));
+      }
+  }
 
   // Third pass: a sample moves S0_m by (s_m - S0_m) / (number that take part), and the means by the product
   // of that with the gradient; which is a sum over its points of weights times products of those with the
   // gradient.
-  gradient.direct.noalias() += gradient.coefficient * out.centers;
+  RowMatrix by_center = RowMatrix::Zero(kAllMeasures * p, n);
+  by_center.topRows(gradient.direct.rows()) = gradient.direct;
+  by_center.bottomRows(gradient.coefficient.rows()).noalias() += gradient.coefficient * out.centers;
   RowMatrix of_points(n_points, kAllMeasures), of_centers(p, kAllMeasures);
   parallel_for(p, n_threads, monitor, [&](Index m) {
     for (int q = 0; q < kAllMeasures; ++q) {
-      const double* row = gradient.direct.row(q * p + m).data();
-      const double scale = n_used / total.taking_part[m] / gradient.count[q];
+      const double* row = by_center.row(q * p + m).data();
+      const double scale = n_used / presence.single[m] / gradient.count[q];
       of_centers(m, q) = scale * dot(row, out.centers.row(m).data(), n);
       for (Index i = cones.starts[m]; i < cones.starts[m + 1]; ++i)
-        of_points(i, q) = scale * dot(row, cones.points.row(i).data(), n);
+        if (total.weights[i] > 0) of_points(i, q) = scale * dot(row, cones.points.row(i).data(), n);
     }
   });
   samples.run(n_threads, monitor, make, [&](Worker& worker, Index sample, Index, Index) {
@@ -158,7 +230,19 @@ JointAnchors joint_anchors(const JointCones& cones, const std::vector<JointProje
     for (Index m = 0; m < p; ++m)
       if (worker.points.takes_part(m)) shift -= of_centers.row(m);
     out.shifts.col(sample) = shift;
+    for (int f = 0; f < kForms && partial; ++f)
+      for (Index m = 0; m < p; ++m) {
+        if (!worker.points.takes_part(m)) continue;
+        double& pairs = drop ? out.shifts(m_center + f, sample) : out.values(m_axis + f, sample);
+        for (Index k = 0; k < m; ++k)
+          if (worker.points.takes_part(k)) pairs += (drop ? 1 : -1) * of_pair[f](m, k);
+        if (drop) continue;
+        out.values(m_center_axis + f, sample) -= of_axis[f][m];
+        out.values(m_own + f, sample) -= of_own[f][m];
+      }
   });
+  for (Index m = 0; m < p; ++m)
+    if (presence.single[m] == 0) out.centers.row(m).setConstant(kNaN);
   return out;
 }
 

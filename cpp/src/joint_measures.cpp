@@ -47,7 +47,7 @@ constexpr int kCosines = 2;  // the forms that depend on lengths
 MeasureSums::MeasureSums(Index n_manifolds) {
   for (auto* set : {&axis, &center_axis})
     for (RowMatrix& matrix : *set) matrix = RowMatrix::Zero(n_manifolds, n_manifolds);
-  axis_count = center_axis_count = RowMatrix::Zero(n_manifolds, n_manifolds);
+  axis_count = center_axis_count = center_cosine = center_product = RowMatrix::Zero(n_manifolds, n_manifolds);
   squared_axis = Vector::Zero(n_manifolds);
 }
 
@@ -58,12 +58,14 @@ void MeasureSums::add(const MeasureSums& other) {
   }
   axis_count += other.axis_count;
   center_axis_count += other.center_axis_count;
+  center_cosine += other.center_cosine;
+  center_product += other.center_product;
   squared_axis += other.squared_axis;
 }
 
 GradientSums::GradientSums(Index n_manifolds, Index n_dims)
-    : direct(RowMatrix::Zero(kAllMeasures * n_manifolds, n_dims)),
-      coefficient(RowMatrix::Zero(kAllMeasures * n_manifolds, n_manifolds)) {}
+    : direct(RowMatrix::Zero(m_center * n_manifolds, n_dims)),
+      coefficient(RowMatrix::Zero((kAllMeasures - m_axis) * n_manifolds, n_manifolds)) {}
 
 void GradientSums::add(const GradientSums& other) {
   direct += other.direct;
@@ -71,9 +73,12 @@ void GradientSums::add(const GradientSums& other) {
   for (int q = 0; q < kAllMeasures; ++q) count[q] += other.count[q];
 }
 
-JointMeasures::JointMeasures(const JointCones& cones, const RowMatrix& centers)
+JointMeasures::JointMeasures(const JointCones& cones, const RowMatrix& centers, const Presence& presence,
+                             Inactive inactive)
     : cones_(cones),
       centers_(centers),
+      presence_(presence),
+      inactive_(inactive),
       n_(cones.points.cols()),
       p_(cones.n_manifolds()),
       center_gram_(p_, p_),
@@ -82,7 +87,8 @@ JointMeasures::JointMeasures(const JointCones& cones, const RowMatrix& centers)
       cross_(p_, p_),
       along_(p_),
       inverse_length_(p_),
-      defined_(static_cast<std::size_t>(p_)) {
+      defined_(static_cast<std::size_t>(p_)),
+      part_(static_cast<std::size_t>(p_)) {
   for (Index m = 0; m < p_; ++m) {
     anchor_rows_.push_back(anchors_.row(m).data());
     center_rows_.push_back(centers.row(m).data());
@@ -101,6 +107,7 @@ void JointMeasures::measure(const AnchorPoints& points, Index sample,
   values[m_c] = c_;
   values[m_ratio] = c_ / (b_ - c_);
   align(values, sums);
+  leave_out(sums);
   if (gradient == nullptr) return;
   axes_ = anchors_ - centers_;
   add_form_gradients(points, sample, values, *gradient);
@@ -117,7 +124,10 @@ void JointMeasures::prepare(const AnchorPoints& points, Index sample, MeasureSum
   const Vector squares = gram_.diagonal();
   gram_ += center_gram_ - cross_ - cross_.transpose();
   cross_ -= center_gram_;
+  kept_.clear();
   for (Index m = 0; m < p_; ++m) {
+    part_[m] = points.takes_part(m);
+    if (part_[m] || (inactive_ == Inactive::exclude && has_center_[m])) kept_.push_back(m);
     along_[m] = dot(anchor_rows_[m], t, n_) - dot(center_rows_[m], t, n_);
     const double size = std::max(squares[m], center_gram_(m, m));
     double square = std::max(0.0, gram_(m, m));
@@ -129,8 +139,8 @@ void JointMeasures::prepare(const AnchorPoints& points, Index sample, MeasureSum
       }
     }
     inverse_length_[m] = 1 / std::sqrt(square);
-    defined_[m] = points.takes_part(m) && std::sqrt(square) > kNoAxis * std::sqrt(size);
-    if (points.takes_part(m)) sums.squared_axis[m] += square;
+    defined_[m] = part_[m] && std::sqrt(square) > kNoAxis * std::sqrt(size);
+    if (part_[m]) sums.squared_axis[m] += square;
     if (defined_[m]) continue;
     // No extent but rounding, from which the forms would make numbers.
     gram_.row(m).setZero();
@@ -140,26 +150,40 @@ void JointMeasures::prepare(const AnchorPoints& points, Index sample, MeasureSum
 }
 
 void JointMeasures::evaluate_forms() {
-  sum_ = gram_ + center_gram_;
-  // The trace bounds the largest eigenvalue of both matrices, that of the inverse of the first the smallest
-  // of both: mostly they show that nothing is to be cut, and Cholesky factors will do.
-  Eigen::LLT<Eigen::MatrixXd> cholesky(gram_);
-  if (cholesky.info() == Eigen::Success) {
-    Eigen::MatrixXd inverse = Eigen::MatrixXd::Identity(p_, p_);
-    cholesky.matrixL().solveInPlace(inverse);
-    if (sum_.trace() * inverse.squaredNorm() * kRankCut < 1) {
-      solution_b_ = cholesky.solve(along_);
-      cholesky.compute(sum_);
-      solution_c_ = cholesky.solve(along_);
-      b_ = along_.dot(solution_b_);
-      c_ = along_.dot(solution_c_);
-      return;
+  const auto n = static_cast<Index>(kept_.size());
+  Eigen::MatrixXd gram(n, n), sum(n, n);
+  Vector along(n), solution_b, solution_c;
+  for (Index i = 0; i < n; ++i) {
+    along[i] = along_[kept_[i]];
+    for (Index j = 0; j < n; ++j) {
+      gram(i, j) = gram_(kept_[i], kept_[j]);
+      sum(i, j) = gram(i, j) + center_gram_(kept_[i], kept_[j]);
     }
   }
-  solution_b_ = cut_solution(gram_, along_);
-  solution_c_ = cut_solution(sum_, along_);
-  b_ = along_.dot(solution_b_);
-  c_ = along_.dot(solution_c_);
+  // The trace bounds the largest eigenvalue of both matrices, that of the inverse of the first the smallest
+  // of both: mostly they show that nothing is to be cut, and Cholesky factors will do.
+  bool cut = n > 0;
+  Eigen::LLT<Eigen::MatrixXd> cholesky(gram);
+  if (cut && cholesky.info() == Eigen::Success) {
+    Eigen::MatrixXd inverse = Eigen::MatrixXd::Identity(n, n);
+    cholesky.matrixL().solveInPlace(inverse);
+    cut = !(sum.trace() * inverse.squaredNorm() * kRankCut < 1);
+  }
+  if (cut) {
+    solution_b = cut_solution(gram, along);
+    solution_c = cut_solution(sum, along);
+  } else if (n > 0) {
+    solution_b = cholesky.solve(along);
+    cholesky.compute(sum);
+    solution_c = cholesky.solve(along);
+  }
+  b_ = along.dot(solution_b);
+  c_ = along.dot(solution_c);
+  solution_b_ = solution_c_ = Vector::Zero(p_);
+  for (Index i = 0; i < n; ++i) {
+    solution_b_[kept_[i]] = solution_b[i];
+    solution_c_[kept_[i]] = solution_c[i];
+  }
 }
 
 // db = -2 w_b (t - S1'w_b)' and dc = -2 w_c (t - S1'w_c + S0'w_c)', but for manifolds that take no part,
@@ -193,34 +217,58 @@ void JointMeasures::add_form_gradients(const AnchorPoints& points, Index sample,
   }
 }
 
+double JointMeasures::axis_weight(Index m, Index k) const {
+  return inactive_ == Inactive::exclude ? presence_.n_samples / presence_.both(m, k) : 1.0;
+}
+double JointMeasures::center_axis_weight(Index m, Index k) const {
+  // A center without a direction has no alignments.
+  if (!has_center_[m] || (inactive_ == Inactive::drop && !part_[m])) return 0.0;
+  return inactive_ == Inactive::exclude ? presence_.n_samples / presence_.single[k] : 1.0;
+}
+
 void JointMeasures::align(std::array<double, kSampleMeasures>& values, MeasureSums& sums) {
   std::fill(values.begin() + m_axis, values.end(), 0.0);
-  n_axis_ = n_center_axis_ = 0.0;
   for (Index m = 0; m < p_; ++m)
     for (Index k = 0; k < p_; ++k) {
-      if (m == k || !defined_[k]) continue;
-      if (has_center_[m]) {
+      if (!defined_[k]) continue;
+      if (const double weight = center_axis_weight(m, k); weight > 0) {
         const PairForms pair(cross_(m, k), inverse_center_[m], inverse_length_[k]);
+        const Index first = m == k ? m_own : m_center_axis;
         for (int f = 0; f < kForms; ++f) {
-          values[m_center_axis + f] += pair.value[f];
+          values[first + f] += weight * pair.value[f];
           sums.center_axis[f](m, k) += pair.value[f];
         }
-        n_center_axis_ += 1;
         sums.center_axis_count(m, k) += 1;
       }
-      if (!defined_[m] || k > m) continue;
+      if (!defined_[m] || k >= m) continue;
+      const double weight = 2 * axis_weight(m, k);
       const PairForms pair(gram_(m, k), inverse_length_[m], inverse_length_[k]);
       for (int f = 0; f < kForms; ++f) {
-        values[m_axis + f] += 2 * pair.value[f];
+        values[m_axis + f] += weight * pair.value[f];
         sums.axis[f](m, k) += pair.value[f];
       }
-      n_axis_ += 2;
       sums.axis_count(m, k) += 1;
     }
-  for (int f = 0; f < kForms; ++f) {
-    values[m_axis + f] = n_axis_ > 0 ? values[m_axis + f] / n_axis_ : kNaN;
-    values[m_center_axis + f] = n_center_axis_ > 0 ? values[m_center_axis + f] / n_center_axis_ : kNaN;
+}
+
+// Alignments of the centers of all samples but this one: S0_m - s1_m / (n_m - 1).
+void JointMeasures::leave_out(MeasureSums& sums) {
+  Vector step(p_), inverse(p_);
+  for (Index m = 0; m < p_; ++m) {
+    step[m] = part_[m] && presence_.single[m] > 1 ? 1 / (presence_.single[m] - 1) : 0.0;
+    inverse[m] =
+        1 / std::sqrt(center_gram_(m, m) - 2 * step[m] * cross_(m, m) + step[m] * step[m] * gram_(m, m));
   }
+  for (Index m = 0; m < p_; ++m)
+    for (Index k = 0; k < m; ++k) {
+      const double product = center_gram_(m, k) - step[k] * cross_(m, k) - step[m] * cross_(k, m) +
+                             step[m] * step[k] * gram_(m, k);
+      double share = 1.0;
+      if (inactive_ == Inactive::drop)
+        share = (presence_.both(m, k) - (part_[m] && part_[k])) / (presence_.n_samples - 1);
+      sums.center_cosine(m, k) += share * product * inverse[m] * inverse[k];
+      sums.center_product(m, k) += share * product;
+    }
 }
 
 // An axis s1 is s - s0: what the gradient by it is, that by s0 is with the opposite sign. coefficients_ are
@@ -228,66 +276,65 @@ void JointMeasures::align(std::array<double, kSampleMeasures>& values, MeasureSu
 void JointMeasures::add_alignment_gradients(GradientSums& gradient) {
   const Index first = m_axis * p_, rows = 2 * kForms * p_;
   coefficients_ = RowMatrix::Zero(rows, p_);
-  for (int f = 0; f < kForms; ++f) {
-    gradient.count[m_axis + f] += n_axis_ > 0 ? 1 : 0;
-    gradient.count[m_center_axis + f] += n_center_axis_ > 0 ? 1 : 0;
-  }
+  for (int q = m_axis; q < m_center; ++q) gradient.count[q] += 1;
   for (Index m = 0; m < p_; ++m)
     for (Index k = 0; k < p_; ++k) {
-      if (m == k || !defined_[k]) continue;
-      if (has_center_[m]) {
+      if (!defined_[k]) continue;
+      if (const double weight = center_axis_weight(m, k); weight > 0) {
         const PairForms pair(cross_(m, k), inverse_center_[m], inverse_length_[k]);
+        const double by_center = inverse_center_[m] * inverse_center_[m];
+        const double by_axis = inverse_length_[k] * inverse_length_[k];
         for (int f = 0; f < kForms; ++f) {
+          const double factor = weight * pair.factor[f];
+          const double value = f < kCosines ? weight * pair.value[f] : 0.0;
+          if (m == k) {
+            const Index row = (m_own + f) * p_ + m;
+            gradient.direct.row(row) += (factor + value * by_axis) * axes_.row(m);
+            gradient.coefficient(row - first, m) -= factor + value * by_center;
+            continue;
+          }
           const Index row = (m_center_axis + f) * p_;
-          coefficients_(row - first + m, k) += pair.factor[f] / n_center_axis_;
-          gradient.coefficient(row + k, m) -= pair.factor[f] / n_center_axis_;
-          if (f >= kCosines) continue;
-          const double value = pair.value[f] / n_center_axis_;
-          gradient.coefficient(row + m, m) -= value * inverse_center_[m] * inverse_center_[m];
-          coefficients_(row - first + k, k) += value * inverse_length_[k] * inverse_length_[k];
+          coefficients_(row - first + m, k) += factor;
+          gradient.coefficient(row - first + k, m) -= factor;
+          gradient.coefficient(row - first + m, m) -= value * by_center;
+          coefficients_(row - first + k, k) += value * by_axis;
         }
       }
-      if (!defined_[m]) continue;
+      if (!defined_[m] || m == k) continue;
+      const double weight = 2 * axis_weight(m, k);  // the pair counts in both orders
       const PairForms pair(gram_(m, k), inverse_length_[m], inverse_length_[k]);
-      for (int f = 0; f < kForms; ++f) {  // the pair counts in both orders
+      for (int f = 0; f < kForms; ++f) {
         const Index row = f * p_ + m;
-        coefficients_(row, k) -= 2 * pair.factor[f] / n_axis_;
+        coefficients_(row, k) -= weight * pair.factor[f];
         if (f < kCosines)
-          coefficients_(row, m) += 2 * pair.value[f] / n_axis_ * inverse_length_[m] * inverse_length_[m];
+          coefficients_(row, m) += weight * pair.value[f] * inverse_length_[m] * inverse_length_[m];
       }
     }
   gradient.direct.middleRows(first, rows).noalias() += coefficients_ * axes_;
 }
 
-void JointMeasures::align_centers(std::array<RowMatrix, kForms>& matrices, std::array<double, kForms>& means,
-                                  GradientSums& gradient) const {
-  double n_pairs = 0.0;
-  for (int f = 0; f < kForms; ++f) matrices[f] = RowMatrix::Constant(p_, p_, kNaN);
-  means.fill(0.0);
-  const auto pairs = [&](const auto& body) {  // a center of length zero has no direction
-    for (Index m = 0; m < p_; ++m)
-      for (Index k = 0; k < p_; ++k)
-        if (m != k && has_center_[m] && has_center_[k])
-          body(m, k, PairForms(center_gram_(m, k), inverse_center_[m], inverse_center_[k]));
-  };
-  pairs([&](Index m, Index k, const PairForms& pair) {
-    n_pairs += 1;
-    for (int f = 0; f < kForms; ++f) {
-      matrices[f](m, k) = pair.value[f];
-      means[f] += pair.value[f];
-    }
-  });
-  pairs([&](Index m, Index k, const PairForms& pair) {
-    for (int f = 0; f < kForms; ++f) {
-      const Index row = (m_center + f) * p_ + m;
-      gradient.coefficient(row, k) += 2 * pair.factor[f] / n_pairs;
-      if (f < kCosines) gradient.coefficient(row, m) -= 2 * pair.value[f] / n_pairs / center_gram_(m, m);
-    }
-  });
+void JointMeasures::align_centers(std::array<RowMatrix, kForms>& matrices, GradientSums& gradient) const {
+  const bool drop = inactive_ == Inactive::drop;
+  const auto n = static_cast<double>(drop ? p_ : std::count(has_center_.begin(), has_center_.end(), 1));
+  const double n_pairs = n * (n - 1);
   for (int f = 0; f < kForms; ++f) {
+    matrices[f] = RowMatrix::Constant(p_, p_, drop ? 0.0 : kNaN);
+    matrices[f].diagonal().setConstant(kNaN);
     gradient.count[m_center + f] = 1;
-    means[f] = n_pairs > 0 ? means[f] / n_pairs : kNaN;
   }
+  for (Index m = 0; m < p_; ++m)
+    for (Index k = 0; k < p_; ++k) {
+      if (m == k || !has_center_[m] || !has_center_[k]) continue;  // no direction
+      const PairForms pair(center_gram_(m, k), inverse_center_[m], inverse_center_[k]);
+      const double share = drop ? presence_.both(m, k) / presence_.n_samples : 1.0;
+      for (int f = 0; f < kForms; ++f) {
+        const Index row = (m_center - m_axis + f) * p_ + m;
+        const double weight = 2 * share / n_pairs;
+        matrices[f](m, k) = share * pair.value[f];
+        gradient.coefficient(row, k) += weight * pair.factor[f];
+        if (f < kCosines) gradient.coefficient(row, m) -= weight * pair.value[f] / center_gram_(m, m);
+      }
+    }
 }
 
 }  // namespace neurogeom

@@ -69,12 +69,14 @@ Index search(Index guess, Index step, Index most, const Question& separable) {
 }  // namespace
 
 void separability_thresholds(const Bodies& bodies, const std::int8_t* labels, Index n_trials,
-                             std::uint64_t key, int n_threads, const Monitor& monitor, double* threshold) {
+                             std::uint64_t key, int n_threads, const Monitor& monitor, double* threshold,
+                             bool* undecided) {
   const Index most = bodies.vectors.cols(), stride = whole_runs(bodies.vectors.rows());
   // In memory of our own: the sum order of products with foreign memory may depend on its address.
   RowMatrix vectors = RowMatrix::Zero(stride, most);
   vectors.topRows(bodies.vectors.rows()) = bodies.vectors;
   std::vector<Index> found(static_cast<std::size_t>(n_trials));
+  std::fill_n(undecided, n_trials, false);
 
   const auto run = [&](Index first, Index last, Index guess, Index step) {
     const Monitor partial = [&](Index done, Index) { return monitor && monitor(first + done, n_trials); };
@@ -86,7 +88,11 @@ void separability_thresholds(const Bodies& bodies, const std::int8_t* labels, In
           separator->forget();
           projected->begin(k);
           found[k] = search(guess, step, most, [&](Index n) {
-            return separator->decide(projected->coordinates(n), n, stride, labels + k * bodies.n_manifolds());
+            const Separability answer =
+                separator->decide(projected->coordinates(n), n, stride, labels + k * bodies.n_manifolds());
+            if (answer != Separability::undecided) return answer;
+            undecided[k] = true;
+            return bodies.n_axes > 0 ? Separability::inseparable : answer;
           });
         }
       };

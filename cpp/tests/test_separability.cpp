@@ -1,4 +1,5 @@
 #include <limits>
+#include <memory>
 
 #include "check.hpp"
 #include "neurogeom/separability.hpp"
@@ -37,8 +38,9 @@ std::vector<double> thresholds(const RowMatrix& vectors, Index n_manifolds, Inde
   for (Index g = 0; g <= n_manifolds; ++g) first[g] = g * n_points;
   const Signs labels = random_signs(70, n_trials * n_manifolds);
   std::vector<double> out(static_cast<std::size_t>(n_trials));
+  const auto undecided = std::make_unique<bool[]>(static_cast<std::size_t>(n_trials));
   separability_thresholds({view(vectors), 0, first, intercept}, labels.data(), n_trials, 7, n_threads,
-                          monitor, out.data());
+                          monitor, out.data(), undecided.get());
   return out;
 }
 

@@ -31,6 +31,7 @@ from ._cli_shared import (
 )
 from ._validate import AnyArray, as_labels
 from .dichotomies import RULES
+from .joint import INACTIVE
 
 _Results = Mapping[str, Any]
 _Nulls = Mapping[str, list[Any]]
@@ -145,7 +146,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     together.add_argument(
         "--inactive",
-        choices=("zero", "exclude", "maxproj"),
+        choices=INACTIVE,
         help="joint: anchor of a manifold that does not support the solution (default: zero)",
     )
     together.add_argument(

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ._joint import root_sum_square
+from ._joint import LEAST_FOR_ERRORS, root_sum_square
 from ._results import Result
 from ._validate import FloatArray
 
@@ -20,6 +20,7 @@ class EffectiveGeometry(Result):
 
     _headline: ClassVar[tuple[str, ...]] = (
         "n_manifolds",
+        "n_separable",
         "capacity",
         "effective_radius",
         "effective_dimension",
@@ -59,6 +60,13 @@ class EffectiveGeometry(Result):
     axis_alignment_raw_se: float
     center_axis_alignment_raw: float
     center_axis_alignment_raw_se: float
+    # Of 0.1.0 no result has these.
+    own_center_axis_alignment: float = math.nan
+    own_center_axis_alignment_se: float = math.nan
+    own_center_axis_alignment_abs: float = math.nan
+    own_center_axis_alignment_abs_se: float = math.nan
+    own_center_axis_alignment_raw: float = math.nan
+    own_center_axis_alignment_raw_se: float = math.nan
     center_alignment_matrix: FloatArray
     axis_alignment_matrix: FloatArray
     center_axis_alignment_matrix: FloatArray
@@ -91,13 +99,18 @@ class EffectiveGeometry(Result):
         return len(self.n_points)
 
     @property
+    def n_separable(self) -> int:
+        """Number of samples that all but the capacity rest on."""
+        return int(np.count_nonzero((self.status == 0) & ~self.inseparable))
+
+    @property
     def anchor_radius(self) -> FloatArray:
         """Root mean square length of each manifold's anchor axis, in units of its anchor centre's norm."""
         return np.asarray(self.anchor_axis_norm / self.anchor_center_norm)
 
 
 # Rows of what the core gives per sample (joint_measures.hpp, Measure).
-_B, _C, _RATIO, _AXIS, _CENTER_AXIS, _CENTER = 0, 1, 2, 3, 6, 9
+_B, _C, _RATIO, _AXIS, _CENTER_AXIS, _OWN, _CENTER = 0, 1, 2, 3, 6, 9, 12
 _FORMS = ("", "_abs", "_raw")
 
 
@@ -112,12 +125,16 @@ def _influence(values: FloatArray, shift: FloatArray) -> FloatArray:
 
 
 def estimates_from(
-    squared: FloatArray, anchors: dict[str, Any], used: NDArray[np.bool_], n_manifolds: int
+    squared: FloatArray,
+    anchors: dict[str, Any],
+    used: NDArray[np.bool_],
+    n_manifolds: int,
+    corrected: bool,
 ) -> dict[str, Any]:
     """Effective geometry from the squared projections and what the core says of the used samples.
 
-    Errors are by the infinitesimal jackknife: the influences of a function of means are its derivative times
-    those of the means.
+    `corrected`: alignments of centres without their bias of first order in 1 / n_samples. Errors are by the
+    infinitesimal jackknife: influences of a function of means are its derivative times those of the means.
     """
     estimates: dict[str, Any] = {}
     values, shifts = anchors["values"][:, used], anchors["shifts"][:, used]
@@ -125,7 +142,8 @@ def estimates_from(
 
     def put(name: str, value: float, influence: FloatArray) -> None:
         estimates[name] = float(value)
-        estimates[f"{name}_se"] = root_sum_square(influence) / math.sqrt(n * (n - 1)) if n > 1 else math.nan
+        enough = n >= LEAST_FOR_ERRORS
+        estimates[f"{name}_se"] = root_sum_square(influence) / math.sqrt(n * (n - 1)) if enough else math.nan
 
     with np.errstate(divide="ignore", invalid="ignore"):
         a, b, c = (_mean(x) for x in (squared[used], values[_B], values[_C]))
@@ -146,14 +164,27 @@ def estimates_from(
     if n > 1 and b == 0 and c == 0:  # no anchor ever moves: the limit of clouds that shrink to points
         for name in ("effective_radius", "effective_radius_mean_ratio"):
             estimates |= {name: 0.0, f"{name}_se": 0.0}
+    off = ~np.eye(n_manifolds, dtype=bool)
     for form, suffix in enumerate(_FORMS):
-        name = f"center_alignment{suffix}"
-        put(name, anchors["center_mean"][form] if n else math.nan, shifts[_CENTER + form])
-        estimates[f"{name}_matrix"] = anchors["center_matrix"][form]
-        for kind, first in (("axis", _AXIS), ("center_axis", _CENTER_AXIS)):
-            name, row = f"{kind}_alignment{suffix}", first + form
-            put(name, _mean(values[row]), _influence(values[row], shifts[row]))
-            estimates[f"{name}_matrix"] = anchors[f"{kind}_matrix"][form]
+        centers, axes, both = (
+            anchors[key][form]
+            for key in (
+                "center_corrected" if corrected else "center_matrix",
+                "axis_matrix",
+                "center_axis_matrix",
+            )
+        )
+        move = shifts[_CENTER + form]
+        put(f"center_alignment{suffix}", _mean(centers[off]), move - _mean(move))
+        for kind, entries, first in (
+            ("axis", axes[off], _AXIS),
+            ("center_axis", both[off], _CENTER_AXIS),
+            ("own_center_axis", both[~off], _OWN),
+        ):
+            row = first + form
+            put(f"{kind}_alignment{suffix}", _mean(entries), _influence(values[row], shifts[row]))
+        for kind, matrix in (("center", centers), ("axis", axes), ("center_axis", both)):
+            estimates[f"{kind}_alignment{suffix}_matrix"] = matrix
     return estimates
 
 

@@ -64,8 +64,13 @@ _JOINT = Columns(
             "effective_dimension",
             "utility",
             "approximate_capacity",
-            *(f"{name}{form}" for form in ("", "_abs", "_raw") for name in _ALIGNMENTS),
+            *(
+                f"{name}{form}"
+                for form in ("", "_abs", "_raw")
+                for name in (*_ALIGNMENTS, f"own_{_ALIGNMENTS[-1]}")
+            ),
         ),
+        "n_separable",
         "inseparable_fraction",
         "kkt_residual",
         "n_failed",

@@ -5,16 +5,29 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import warnings
 import zipfile
 from typing import Any, ClassVar
 
 import numpy as np
+
+from ._validate import user_level
 
 _CLASSES: dict[str, type[Result]] = {}
 
 
 class ConvergenceWarning(UserWarning):
     """Some part of a result could not be computed; it is NaN and its status says why."""
+
+
+def warn_of_one(count: int, name: str) -> None:
+    """Say that an estimate from one draw has no error."""
+    if count == 1:
+        warnings.warn(
+            f"{name} is 1, which leaves no standard errors: they are NaN",
+            ConvergenceWarning,
+            stacklevel=user_level(),
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)

@@ -13,6 +13,7 @@ from . import _validate
 from ._capacity_results import ManifoldCapacity, NullCapacity
 from ._mean_field import Analysis, Share
 from ._progress import Progress, as_progress
+from ._results import warn_of_one
 from ._rng import RandomSource, as_generator, draw_key
 from ._threads import resolve_threads, single_threaded_blas
 from ._validate import FloatArray
@@ -178,6 +179,7 @@ def manifold_capacity(
         fields = [field.name for field in dataclasses.fields(NullCapacity)]
         values = {name: np.array([getattr(item, name) for item in nulls]) for name in fields}
         result = dataclasses.replace(result, null=NullCapacity(**values))
+    warn_of_one(samples, "n_samples")
     if report is not None:
         report(total, total)
     return result

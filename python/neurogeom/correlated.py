@@ -13,9 +13,16 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from . import _validate
-from ._joint import JointCones, JointProjections, mean_and_error
+from ._joint import (
+    LEAST_FOR_ERRORS,
+    JointCones,
+    JointProjections,
+    mean_and_error,
+    warn_of_dead,
+    warn_of_few,
+)
 from ._progress import Progress, as_progress
-from ._results import ConvergenceWarning, Result
+from ._results import ConvergenceWarning, Result, warn_of_one
 from ._rng import RandomSource, as_generator
 from ._threads import resolve_threads, single_threaded_blas
 from ._validate import FloatArray, explain_keywords, user_level
@@ -32,7 +39,7 @@ _TERMS = ("center_center", "axis_axis", "center_axis", "individual")
 class CorrelatedCapacity(Result):
     """Capacity of correlated manifolds and its decomposition; see :func:`correlated_capacity`."""
 
-    _headline: ClassVar[tuple[str, ...]] = ("n_manifolds", "capacity", *_TERMS)
+    _headline: ClassVar[tuple[str, ...]] = ("n_manifolds", "n_separable", "capacity", *_TERMS)
 
     names: NDArray[Any]
     capacity: float
@@ -61,6 +68,11 @@ class CorrelatedCapacity(Result):
     def n_manifolds(self) -> int:
         """Number of manifolds."""
         return len(self.n_points)
+
+    @property
+    def n_separable(self) -> int:
+        """Number of samples that the parts rest on."""
+        return int(np.count_nonzero((self.status == 0) & ~self.inseparable))
 
 
 @explain_keywords
@@ -110,9 +122,9 @@ def correlated_capacity(
         parts; ``center_axis``, those of centre parts with other manifolds' axis parts (both orders);
         ``individual``, the squared lengths of q_c + q_a of each manifold. They are means over samples whose
         projection is not the draw itself, where the parts are not unique, and sum to P / capacity where there
-        are no others. ``inseparable_fraction``, ``infeasible_fraction`` (no v has the margin), and per sample
-        ``squared_projections``, ``inseparable``, ``status`` (0 fine, 1 not converged, 2 infeasible) and
-        ``dichotomies``.
+        are no others; ``n_separable`` is their number. ``inseparable_fraction``, ``infeasible_fraction`` (no
+        v has the margin), and per sample ``squared_projections``, ``inseparable``, ``status`` (0 fine, 1 not
+        converged, 2 infeasible, 3 dead data) and ``dichotomies``.
 
     Raises
     ------
@@ -122,8 +134,11 @@ def correlated_capacity(
     Warns
     -----
     ConvergenceWarning
-        If the margin is infeasible for a sample, or a projection did not converge; capacity and parts are
-        then NaN.
+        If the margin is infeasible for a sample, a projection did not converge, all projections are zero, or
+        the data are dead (all points of a manifold are zero, or all points of all manifolds are the same);
+        capacity and parts are then NaN. If more than 5 % of the samples are inseparable (where all are,
+        capacity is P over the dimension that the points span, whatever the manifolds), or fewer than 10
+        separable, which leaves the parts without standard errors (NaN), as one sample does for capacity.
 
     Notes
     -----
@@ -163,7 +178,10 @@ def correlated_capacity(
         )
         found = cones.project(kappa, threads, report)
         terms = decompose(cones, found)
+    warn_of_dead(cones, clouds, False, "capacity and its parts are")
     found.warn("capacity and its parts are")
+    warn_of_few(found, "its parts")
+    warn_of_one(samples, "n_samples")
     infeasible = float((found.status == 2).mean())
     if infeasible:
         warnings.warn(
@@ -177,6 +195,8 @@ def correlated_capacity(
     parts = {}
     for name in _TERMS:
         parts[name], parts[f"{name}_se"] = mean_and_error(terms[name] if good else terms[name][:0])
+        if found.n_separable < LEAST_FOR_ERRORS:
+            parts[f"{name}_se"] = math.nan
     if report is not None:
         report(samples, samples)
     return CorrelatedCapacity(
@@ -259,7 +279,9 @@ def correlated_sphere_capacity(
     Raises
     ------
     TypeError, ValueError
-        If an argument is out of its range.
+        If an argument is out of its range, or the saddle point is asked for where the theory has none: where
+        :math:`R' (\phi(\kappa') + \kappa' \Phi(\kappa'))` exceeds :math:`\sqrt K`, which is
+        :math:`R' > \sqrt{2\pi K}` without a margin. What its formulas give there rises with the radius.
 
     Notes
     -----
@@ -293,6 +315,11 @@ def correlated_sphere_capacity(
     def gap(root: float) -> float:
         return root - 1 + length / math.sqrt(size) * reach(length * math.sqrt(size) * root + kappa)
 
+    if length * reach(kappa) > math.sqrt(size):
+        raise ValueError(
+            f"form='saddle' has no solution for radius R' = {length:g}, margin kappa' = {kappa:g}, dimension "
+            f"{size:g}: R' (phi(kappa') + kappa' Phi(kappa')) exceeds sqrt(dimension); form='ball' has one"
+        )
     # gap rises with its argument and is not negative at 1, where reach is at its largest.
     lowest = 1 - length / math.sqrt(size) * reach(length * math.sqrt(size) + kappa)
     root = scipy.optimize.brentq(gap, lowest, 1.0, xtol=1e-14, rtol=1e-14) if length > 0 else 1.0

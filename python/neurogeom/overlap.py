@@ -19,6 +19,8 @@ from .cone import project_cone
 
 # Squared distances that agree to this are a tie.
 _TIE = 1e-12
+# Distances that are compared at a time.
+_BLOCK = 1 << 22
 # Two points of the hulls are one point if they agree to this in every feature, in units of its largest value,
 # and in every principal direction, in units of the root mean square coordinate in it.
 _COMMON = 1e-13
@@ -42,7 +44,8 @@ class Overlap(Result):
         Mean of the two ``nearest_center_errors``.
     nearest_center_errors : ndarray, shape (2,)
         Share of the points of a and of b that are nearer to the other cloud's centre than to the centre of
-        the rest of their own; a tie counts one half. NaN for a cloud of one point.
+        the rest of their own, both centres from equally many points (see Notes); a tie counts one half. NaN
+        for a cloud of one point.
     separable : bool or None
         Whether a hyperplane separates the clouds strictly; None if neither certificate could be verified.
     margin : float
@@ -95,7 +98,8 @@ def overlap(a: ArrayLike, b: ArrayLike) -> Overlap:
     -------
     Overlap
         ``center_distance``, ``radii``, ``relative_distance`` (in units of the sum of the radii),
-        ``nearest_center_error`` (leave-one-out; 0.5 is chance), ``separable`` with a certificate:
+        ``nearest_center_error`` (leave-one-out; its expectation is 0.5 where both clouds come from one
+        distribution, whatever that and the numbers of points), ``separable`` with a certificate:
         ``weights``, ``bias`` and ``margin`` of a separating hyperplane, or ``convex_weights`` and the
         ``common_point`` of the two convex hulls.
 
@@ -114,6 +118,13 @@ def overlap(a: ArrayLike, b: ArrayLike) -> Overlap:
     Notes
     -----
     The measures are our own choice; no published overlap measure is meant.
+
+    A point is compared with the mean of the n - 1 others of its own cloud, which is farther from it than a
+    mean of more points would be. To be fair, the centre of the other cloud is a mean of as many points: the
+    average goes over leaving out each point of a cloud of the same size, and over as many subsets as there
+    are points of a larger one (if the other cloud has fewer than n - 1 points, the subsets are of the point's
+    own). Which subsets depends on the order of the rows of the larger cloud, through a fixed permutation;
+    nothing does for equal sizes.
 
     With labels y = 1 (a) and -1 (b) and :math:`s_i = y_i (x_i, 1)`, the target e (1 in the last coordinate)
     is projected on the cone of the :math:`(s_i, 1)` by :func:`project_cone`. What remains is zero if and
@@ -191,18 +202,49 @@ def _relative(clouds: list[FloatArray]) -> tuple[FloatArray, float]:
 
 def _distances(a: FloatArray, b: FloatArray) -> tuple[float, FloatArray, FloatArray]:
     """Distance of the centres, radii, and leave-one-out errors of the nearest centre."""
-    firsts = a[0], b[0]
-    centers = [first + (cloud - first).mean(axis=0) for first, cloud in zip(firsts, (a, b), strict=True)]
-    radii, errors = np.empty(2), np.full(2, math.nan)
-    for k, cloud in enumerate((a, b)):
-        own, other = (((cloud - centers[j]) ** 2).sum(axis=1) for j in (k, 1 - k))
-        radii[k] = math.sqrt(own.mean())
-        n = len(cloud)
-        if n > 1:
-            own *= (n / (n - 1)) ** 2  # from the centre of the others
-            tied = np.abs(own - other) <= _TIE * (own + other)
-            errors[k] = np.where(tied, 0.5, own > other).mean()
-    return float(np.linalg.norm(centers[0] - centers[1])), radii, errors
+    centers = [cloud[0] + (cloud - cloud[0]).mean(axis=0) for cloud in (a, b)]
+    radii = [
+        math.sqrt(((x - center) ** 2).sum(axis=1).mean()) for x, center in zip((a, b), centers, strict=True)
+    ]
+    errors = _confusion(a, b, *centers), _confusion(b, a, *centers[::-1])
+    return float(np.linalg.norm(centers[0] - centers[1])), np.array(radii), np.array(errors)
+
+
+def _confusion(cloud: FloatArray, other: FloatArray, center: FloatArray, other_center: FloatArray) -> float:
+    """Share of the points of a cloud that are nearer to the other one's centre than to that of the rest.
+
+    Both centres are means of equally many points, or the one of more points would be nearer where there is
+    nothing to tell the clouds apart. One of them is the mean of all points there are, the other one runs over
+    subsets.
+    """
+    n = len(cloud)
+    size = min(n - 1, len(other))
+    if size == 0:
+        return math.nan
+    distances = [((cloud - c) ** 2).sum(axis=1) for c in (center, other_center)]
+    subsets_of = other if size == n - 1 else cloud
+    middle = other_center if size == n - 1 else center
+    # Neighbours in a random circle: of n - 1 points, these are all subsets there are.
+    order = np.random.default_rng(0).permutation(len(subsets_of))
+    offsets = np.concatenate([subsets_of[order], subsets_of[order[: size - 1]]]) - middle
+    sums = np.cumsum(np.concatenate([np.zeros((1, offsets.shape[1])), offsets]), axis=0)
+    moved = (sums[size:] - sums[:-size]) / size if size < len(subsets_of) else np.zeros_like(sums[:1])
+    place = np.argsort(order)
+    wrong = counted = 0.0
+    block = max(1, _BLOCK // len(moved))
+    for start in range(0, n, block):
+        rows = slice(start, start + block)
+        near = -2 * (cloud[rows] - middle) @ moved.T + (moved**2).sum(axis=1)
+        if size == n - 1:
+            own, others = (n / size) ** 2 * distances[0][rows, None], distances[1][rows, None] + near
+            free = np.ones(others.shape, dtype=bool)
+        else:
+            own, others = distances[0][rows, None] + near, distances[1][rows, None]
+            free = (place[rows, None] - np.arange(n)) % n >= size  # the point is not in the subset
+        tied = np.abs(own - others) <= _TIE * (own + others)
+        wrong += float(np.where(tied, 0.5, own > others)[free].sum())
+        counted += float(free.sum())
+    return wrong / counted
 
 
 class _Decision:

@@ -201,8 +201,9 @@ def geometry_table(
     Returns
     -------
     str
-        A table of the values ± their standard errors over samples. The column for shuffled data shows mean
-        ± standard deviation over shuffles.
+        A table of the values ± their standard errors over samples. Radius and dimension rest on the samples
+        that are separable, whose number and that of all samples are the last column. The column for shuffled
+        data shows mean ± standard deviation over shuffles.
 
     Examples
     --------
@@ -213,18 +214,19 @@ def geometry_table(
     >>> groups = ng.manifolds(data.layers["layer6"], data.labels)
     >>> result = ng.effective_geometry(groups, n_samples=50, rng=0)
     >>> print(geometry_table({"layer6": result}))
-                            effective    effective
-    layer      capacity        radius    dimension
+                            effective    effective  separable
+    layer      capacity        radius    dimension    samples
     ...
     """
     fields = {"capacity": "capacity", "effective\nradius": "effective_radius"}
     fields["effective\ndimension"] = "effective_dimension"
-    columns = [label, *fields]
+    columns = [label, *fields, "separable\nsamples"]
     if nulls:
         columns.insert(2, "capacity,\nshuffled")
     rows = []
     for key, result in results.items():
-        row = [key, *_estimates(result, fields.values())]
+        samples = f"{result.n_separable}/{result.n_samples}"
+        row = [key, *_estimates(result, fields.values()), samples]
         if nulls:
             dealt = null_values(result, "capacity", nulls.get(key))
             row.insert(2, format_estimate(*mean_and_deviation(dealt)) if len(dealt) else "")

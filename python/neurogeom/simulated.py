@@ -14,7 +14,7 @@ from . import _validate
 from ._coordinates import mean_point, power_of_two_above, span_coordinates
 from ._isa import core
 from ._progress import Progress, as_progress
-from ._results import ConvergenceWarning, Result
+from ._results import ConvergenceWarning, Result, warn_of_one
 from ._rng import RandomSource, as_generator, draw_key
 from ._threads import resolve_threads, single_threaded_blas
 from ._validate import FloatArray, explain_keywords, user_level
@@ -117,7 +117,8 @@ def simulated_capacity(
     Warns
     -----
     ConvergenceWarning
-        If status is not 0, or some trials are undecided and left out.
+        If status is not 0, or some trials are undecided and left out; if `n_trials` is 1, which leaves no
+        standard error.
 
     Notes
     -----
@@ -211,7 +212,9 @@ def simulated_ellipsoid_capacity(
     Warns
     -----
     ConvergenceWarning
-        If status is not 0, or some trials are undecided and left out.
+        If status is not 0, or some trials are undecided in some dimension (the margin, if there is any, is
+        rounding): they count as inseparable there, unlike those of :func:`simulated_capacity`; if `n_trials`
+        is 1, which leaves no standard error.
 
     Notes
     -----
@@ -283,7 +286,7 @@ class _Trials:
         fit_intercept: bool,
         n_features: int,
     ) -> SimulatedCapacity:
-        thresholds = core.separability_thresholds(
+        thresholds, undecided = core.separability_thresholds(
             np.ascontiguousarray(rows),
             first.tolist(),
             n_axes,
@@ -296,7 +299,7 @@ class _Trials:
         if self.report is not None:
             self.report(self.n_trials, self.n_trials)
         decided = thresholds[~np.isnan(thresholds)]
-        n_undecided = len(thresholds) - len(decided)
+        n_undecided = int(np.count_nonzero(undecided))
         dimensions = np.arange(1, rows.shape[1] + 1)
         fraction = np.searchsorted(np.sort(decided), dimensions, side="right") / max(1, len(decided))
         status = 0
@@ -307,7 +310,15 @@ class _Trials:
         elif fraction[0] >= 0.5:
             status = 3
         critical, error = critical_dimension(fraction, len(decided)) if status == 0 else (math.nan, math.nan)
-        _warn(status, n_undecided, len(thresholds), self.n_manifolds, rows.shape[1])
+        _warn(
+            status,
+            n_undecided,
+            len(thresholds) - len(decided),
+            len(thresholds),
+            self.n_manifolds,
+            rows.shape[1],
+        )
+        warn_of_one(self.n_trials, "n_trials")
         return SimulatedCapacity(
             capacity=self.n_manifolds / critical,
             capacity_se=self.n_manifolds / critical**2 * error,
@@ -348,9 +359,10 @@ def critical_dimension(fraction: FloatArray, n_trials: int) -> tuple[float, floa
     return middle, (upper - lower) / 2
 
 
-def _warn(status: int, n_undecided: int, n_trials: int, n_manifolds: int, most: int) -> None:
+def _warn(status: int, n_undecided: int, n_left_out: int, n_trials: int, n_manifolds: int, most: int) -> None:
     reason = {
-        0: "they are left out" if n_undecided else "",
+        0: ("they are left out" if n_left_out else "they count as inseparable where they are")
+        * bool(n_undecided),
         1: "too many for an estimate; capacity is NaN (status 1)",
         2: f"at least half of the trials are not separable in any dimension up to {most}; capacity, which is "
         f"below {n_manifolds / most:.4g}, is NaN (status 2)",

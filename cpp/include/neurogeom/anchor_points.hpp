@@ -9,8 +9,9 @@
 namespace neurogeom {
 
 // What stands for the anchor of a manifold without positive weights: the origin; nothing (the manifold takes
-// no part in that sample); or the point that comes closest to its constraint.
-enum class Inactive { zero, exclude, support };
+// no part in that sample, but its center stays in c); the point that comes closest to its constraint; or
+// nothing, and the manifold leaves the sample altogether.
+enum class Inactive { zero, exclude, support, drop };
 
 class AnchorPoints {
  public:
@@ -24,7 +25,9 @@ class AnchorPoints {
   void find(Index sample);
   const std::vector<Share>& shares() const { return shares_; }
   bool active(Index m) const { return total_[m] > 0; }
-  bool takes_part(Index m) const { return active(m) || inactive_ != Inactive::exclude; }
+  bool takes_part(Index m) const {
+    return active(m) || inactive_ == Inactive::zero || inactive_ == Inactive::support;
+  }
 
   // The anchors as rows; what takes no part gets its row of `centers`.
   void form(const RowMatrix& centers, RowMatrix& anchors) const;

@@ -17,10 +17,12 @@ struct JointAnchors {
 
   RowMatrix centers;    // S0
   Vector mean_weights;  // on the points: S0_m = sum over its points
-  std::array<double, kForms> center_mean{};
-  std::array<RowMatrix, kForms> center_matrix, axis_matrix, center_axis_matrix;  // means over samples
-  Vector active_fraction;                                                        // per manifold
-  Vector squared_axis;  // mean of |s1_m|^2 over the samples in which manifold m takes part
+  // Means over samples; the diagonal of the last is each manifold's own.
+  std::array<RowMatrix, kForms> center_matrix, axis_matrix, center_axis_matrix;
+  // That of centers without its bias of first order in 1 / n_samples (jackknife).
+  std::array<RowMatrix, kForms> center_corrected;
+  Vector active_fraction;  // per manifold
+  Vector squared_axis;     // mean of |s1_m|^2 over the samples in which manifold m takes part
 };
 
 // Uses the samples that converged and are not inseparable.

@@ -88,8 +88,11 @@ void decide_separability(const Bodies& bodies, const std::int8_t* labels, Index 
 
 // Trial k projects the vectors on Gaussian directions, which are standard_normals(key, 0, k 2^32 + d), d = 0,
 // 1, ..: threshold[k] is the least number of directions, from 1 to the vectors' dimension, in which the
-// labels of the trial are separable; infinity where they never are, NaN where a decision failed.
+// labels of the trial are separable; infinity where they never are. Where a decision failed, undecided[k] is
+// true and the threshold NaN for points. Of bodies with axes what cannot be decided has a margin of rounding
+// or none, and counts as inseparable.
 void separability_thresholds(const Bodies& bodies, const std::int8_t* labels, Index n_trials,
-                             std::uint64_t key, int n_threads, const Monitor& monitor, double* threshold);
+                             std::uint64_t key, int n_threads, const Monitor& monitor, double* threshold,
+                             bool* undecided);
 
 }  // namespace neurogeom

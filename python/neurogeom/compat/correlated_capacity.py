@@ -44,8 +44,9 @@ def manifold_analysis_corr(
     differ between manifolds (lists then stand for stacked arrays), and fewer features than points are no
     error. Statistics of a sample are NaN where they are not unique, because no hyperplane separates that
     dichotomy. If a sample fails, or no v has the margin, its exit is 0 and the capacity is NaN with a
-    ``ConvergenceWarning`` (the original takes what its solver returns, with exit 0 for a part of the good
-    ones too). Nothing is printed. :func:`neurogeom.correlated_capacity` has standard errors as well.
+    ``ConvergenceWarning``, as it is for points that are all zero (the original takes what its solver returns,
+    with exit 0 for a part of the good ones too). Nothing is printed. :func:`neurogeom.correlated_capacity`
+    has standard errors as well.
 
     Parameters
     ----------
@@ -127,7 +128,7 @@ def manifold_analysis_corr(
         "v": draws + moved,
     }
     cost = math.nan if found.status.any() else float(found.squared.mean()) / len(blocks)
-    alpha = 1 / cost if cost else math.inf
+    alpha = 1 / cost if cost else math.nan
     exits = [int(status == 0) for status in found.status]
     return alpha, found.squared.tolist(), exits, stats, _stacked(axes, 0)
 

@@ -1,16 +1,25 @@
 """Stands in for ``glue`` (formerly ``gcmc``): effective geometry as a dict or as rows of a table.
 
 ``glue.glue_analysis``, ``glue.contrib.glue_analysis_dataframe`` and ``glue.preprocess.downsample_manifolds``
-are all found here.
+are all found here, and so are ``gcmc.gcmc_analysis``, ``gcmc.simulation_analysis.simulation_capacity`` and
+``gcmc.preprocess``'s ``reallocate_origin`` and ``shuffle_manifolds``.
 
-That package is given out on request only, and we do not have it. Formulas are those of third-party
-transcriptions of the papers; names of arguments, columns and index levels, the orientation of the data and
-what ``shuffle`` and ``return_matrix`` do were read off public scripts that call it. No value was compared
-with one of the original. What nobody outside can know is said where it matters.
+That package is given out on request only. Its conventions were inferred from a public table of its output
+with the generator of the inputs (github.com/george-tog/sparse_inputs): 2,705 rows that satisfy capacity =
+utility (1 + radius^-2) / dimension to 1e-15, for two manifolds of about 200 points and one labelling. The
+defaults here have these conventions: a manifold that does not support a solution leaves that sample, its
+centre too; alignments are absolute cosines, counted as 0 in samples where a member is inactive; that of
+centres with axes is each manifold's own. Values agree with the table in distribution (ten cells of ten
+models; alignments of centres with axes to 15 %), except where manifolds are nearly points: there the
+original's dimension is 10 to 30 % higher and its alignments of centres and axes 2 to 3 times as large, for an
+activity threshold or solver that is not known. Names of arguments, columns and index levels, the orientation
+of the data and what ``return_matrix`` does were read off public scripts that call it.
 """
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +27,13 @@ import numpy as np
 
 from .. import _threads, _validate
 from .._joint_results import EffectiveGeometry
+from .._results import ConvergenceWarning
 from .._validate import FloatArray
 from ..dichotomies import Dichotomies, Signs
 from ..exemplars import downsample
-from ..joint import effective_geometry
+from ..joint import geometry_of
 from ..manifolds import Manifolds
+from ..simulated import simulated_capacity
 from .mftma._shared import read_clouds
 
 if TYPE_CHECKING:
@@ -49,8 +60,9 @@ def glue_analysis(
     bias: bool = False,
     gaussianize: bool = False,
     preprocess_type: str | None = "center",
-    alignment: str = "signed_cos",
-    inactive: str = "zero",
+    alignment: str = "abs_cos",
+    inactive: str = "drop",
+    center_axis: str = "own",
     return_matrix: bool = False,
     scale: float | None = None,
     backend: Any = None,
@@ -72,7 +84,8 @@ def glue_analysis(
     seed : int, optional
         Without it, one is drawn from ``numpy.random``, so that ``numpy.random.seed`` is honoured.
     shuffle : bool
-        Analyse data whose points have been dealt out to the manifolds at random.
+        Analyse data whose points have been dealt out to the manifolds at random: all are pooled, permuted,
+        and cut to the old numbers of points.
     bias : bool
         Append a feature that is 1 in all points, after centring, so that hyperplanes need not pass through
         the mean. (That it is 1, whatever the units of the data, is our assumption.)
@@ -80,12 +93,15 @@ def glue_analysis(
         Not available: what the original does is not published.
     preprocess_type : {"center", None}
         Subtract the mean of all points, or leave the origin where it is.
-    alignment : {"signed_cos", "abs_cos", "abs_raw"}
-        Form of the three alignments: mean cosine (Algorithm 2 of the ICML paper), mean absolute cosine, or
-        mean absolute inner product.
-    inactive : {"zero", "exclude", "maxproj"}
+    alignment : {"abs_cos", "signed_cos", "abs_raw"}
+        Form of the three alignments: mean absolute cosine (what the original gives), mean cosine (Algorithm
+        2 of the ICML paper), or mean absolute inner product.
+    inactive : {"drop", "zero", "exclude", "maxproj"}
         What stands for the anchor of a manifold that does not support the solution; see
-        :func:`neurogeom.effective_geometry`. The rule of the original is not known.
+        :func:`neurogeom.effective_geometry`. ``"drop"``, nothing, is what the original does.
+    center_axis : {"own", "other"}
+        Whether centres are aligned with the axes of their own manifolds (what the original does) or with
+        those of the others (Algorithm 2).
     return_matrix : bool
         Also give the P x P matrices of the alignments.
     scale : {None, 0, 1}
@@ -103,7 +119,7 @@ def glue_analysis(
         ratio), ``utility``, ``approx_capacity`` = (1 + radius^-2) / dimension, ``center_alignment``,
         ``axis_alignment`` = ``axes_alignment``, ``center_axis_alignment`` = ``center_axes_alignment``: later
         and earlier spelling. With `return_matrix` also ``center_alignment_matrix`` and so on, in both
-        spellings.
+        spellings; entry (m, n) of the third is that of centre m with axis n.
 
     Raises
     ------
@@ -120,11 +136,13 @@ def glue_analysis(
 
     Notes
     -----
-    Verified: the identity capacity = utility (1 + radius^-2) / dimension, and all numbers against an
-    independent NumPy and non-negative least squares evaluation of the published formulas. Not verified:
-    values of the original, its default `analysis_type`, its rule for inactive manifolds, which of the two
-    radii it reports, and its random streams. References: Chou et al., ICML 2025, Algorithm 2; Chou et al.,
-    bioRxiv 2024.02.26.582157.
+    Verified: the identity capacity = utility (1 + radius^-2) / dimension, which the table of the original
+    satisfies too; all numbers against an independent NumPy and non-negative least squares evaluation; and
+    agreement with that table in distribution (see the module). Unlike those of
+    :func:`neurogeom.effective_geometry`, alignments of centres are not corrected for the bias that centres
+    from few samples have. Not verified: the default `analysis_type` of the original, its alignments of more
+    than two manifolds, its random streams, and its threshold of activity. References: Chou et al., ICML 2025,
+    Algorithm 2; Chou et al., bioRxiv 2024.02.26.582157.
 
     Examples
     --------
@@ -142,6 +160,7 @@ def glue_analysis(
     del backend
     if scale is not None:
         _validate.as_choice(f"{scale:g}", "scale", ("0", "1"))
+    own = _validate.as_choice(center_axis, "center_axis", ("own", "other")) == "own"
     suffix = _FORMS[_validate.as_choice(alignment, "alignment", tuple(_FORMS))]
     n_samples = _validate.as_count(n_hyperplanes, "n_hyperplanes")
     centered = _validate.as_choice(str(preprocess_type), "preprocess_type", ("center", "None")) == "center"
@@ -151,16 +170,19 @@ def glue_analysis(
         clouds = _with_constant(clouds, centered)
     if shuffle:
         clouds = clouds.shuffled(generator)
-    found = effective_geometry(
+    found = geometry_of(
         clouds,
         dichotomies=_dichotomies(analysis_type, n_samples),
         n_samples=n_samples,
         center=centered and not bias,
         inactive=inactive,
+        gaussians=None,
         rng=generator,
         n_threads=n_threads,
+        progress=False,
+        corrected=False,
     )
-    return _report(found, suffix, return_matrix)
+    return _report(found, suffix, own, return_matrix)
 
 
 def glue_analysis_dataframe(
@@ -193,8 +215,8 @@ def glue_analysis_dataframe(
     return_matrix : bool
         Also give the matrices of the alignments.
     **options
-        ``alignment``, ``inactive``, ``n_threads`` and ``backend`` of :func:`glue_analysis`; ``geometry``
-        without effect (its meaning is not known to us).
+        ``alignment``, ``inactive``, ``center_axis``, ``n_threads`` and ``backend`` of
+        :func:`glue_analysis`; ``geometry`` without effect (its meaning is not known to us).
 
     Returns
     -------
@@ -265,6 +287,193 @@ def glue_analysis_dataframe(
     return table, {name: np.stack([result[name] for result in results]) for name in matrices}
 
 
+def gcmc_analysis(
+    manifolds: Any, dichotomies: Any, n_hyperplanes: int = 200, seed: int | None = None, **options: Any
+) -> dict[str, Any]:
+    """:func:`glue_analysis` under its former name, for given labellings and an origin that stays.
+
+    Parameters
+    ----------
+    manifolds : sequence of (N, M_i) arrays, or (P, N, M) array
+        One manifold each: N features, M_i points; see :func:`reallocate_origin`.
+    dichotomies : array_like (n, P)
+        Labellings +1 and -1; sample k has that in row k mod n.
+    n_hyperplanes, seed, **options
+        As for :func:`glue_analysis`.
+
+    Returns
+    -------
+    dict
+        As from :func:`glue_analysis`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type, shape or value.
+
+    Notes
+    -----
+    Verified against a public table of the original, as the module says. Not verified: `n_hyperplanes`, and
+    how the original deals out several labellings.
+
+    Examples
+    --------
+    >>> rs = np.random.RandomState(0)
+    >>> X = reallocate_origin([rs.randn(60, 1) + 0.5 * rs.randn(60, 40) for _ in range(2)], scale=0.0)
+    >>> result = gcmc_analysis(X, [[-1, 1]], seed=0)
+    >>> parts = result["utility"] * (1 + result["radius"] ** -2) / result["dimension"]
+    >>> bool(abs(parts / result["capacity"] - 1) < 1e-9)
+    True
+    """
+    n_samples = _validate.as_count(n_hyperplanes, "n_hyperplanes")
+    labels = _in_turn(dichotomies, n_samples)
+    return glue_analysis(manifolds, labels, n_samples, seed, **{"preprocess_type": None} | options)
+
+
+def simulation_capacity(
+    manifolds: Any, dichotomies: Any, n_trials: int = 100, seed: int | None = None
+) -> float:
+    """Manifolds per dimension by simulation: P / n for a whole number n of dimensions.
+
+    Of all n from 2 on, that in which the fraction of trials that a hyperplane through the origin separates is
+    nearest to one half; there is no interpolation.
+
+    Parameters
+    ----------
+    manifolds : sequence of (N, M_i) arrays, or (P, N, M) array
+        One manifold each: N features, M_i points; see :func:`reallocate_origin`.
+    dichotomies : array_like (n, P)
+        Labellings +1 and -1; trial k has that in row k mod n.
+    n_trials : int
+        Trials, each with its own random projections.
+    seed : int, optional
+        Without it, one is drawn from ``numpy.random``.
+
+    Returns
+    -------
+    float
+        P / n; NaN, with a warning, if the fraction never reaches one half.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type, shape or value.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If fewer than half of the trials are separable in all dimensions.
+
+    Notes
+    -----
+    Verified: in all rows of a public table of the original the value is P / n for a whole n from 2 on, and
+    ours agree with it in distribution, better than those of the first n with one half do. Not verified: its
+    number of trials, and what it does where no n is enough.
+    :func:`neurogeom.simulated_capacity` interpolates, and has a standard error.
+
+    Examples
+    --------
+    >>> rs = np.random.RandomState(0)
+    >>> X = reallocate_origin([rs.randn(60, 1) + rs.randn(60, 40) for _ in range(4)], scale=0.0)
+    >>> n = 4 / simulation_capacity(X, [[-1, 1, -1, 1]], seed=0)
+    >>> n == round(n)
+    True
+    """
+    trials = _validate.as_count(n_trials, "n_trials")
+    clouds = _as_rows(manifolds)
+    with warnings.catch_warnings():  # it speaks of an interpolation that is not asked for
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = simulated_capacity(
+            clouds,
+            n_trials=trials,
+            dichotomies=_in_turn(dichotomies, trials),
+            center=False,
+            rng=np.random.default_rng(_seed(seed)),
+        )
+    fraction = found.fraction_separable
+    if fraction[-1] < 0.5:
+        warnings.warn(
+            f"at least half of the trials are not separable in any dimension up to {found.dimensions[-1]}: "
+            "the capacity is NaN",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+        return math.nan
+    return len(clouds) / max(2, int(found.dimensions[np.argmin(np.abs(fraction - 0.5))]))
+
+
+def reallocate_origin(manifolds: Any, scale: float = 0.0) -> list[FloatArray]:
+    """Move the origin to the mean of all points.
+
+    Parameters
+    ----------
+    manifolds : sequence of (N, M_i) arrays, or (P, N, M) array
+        One manifold each: N features, M_i points.
+    scale : float
+        Only 0 is available: what other values do is not published.
+
+    Returns
+    -------
+    list of (N, M_i) arrays
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type, shape or value.
+    NotImplementedError
+        If `scale` is not 0.
+
+    Notes
+    -----
+    Verified against a public table of the original: with 0 the origin is the mean of all points, and no
+    feature is appended.
+
+    Examples
+    --------
+    >>> [X.tolist() for X in reallocate_origin([[[1.0, 3.0]], [[5.0, 7.0]]])]
+    [[[-3.0, -1.0]], [[1.0, 3.0]]]
+    """
+    if _validate.as_number(scale, "scale") != 0:
+        raise NotImplementedError(f"scale must be 0, not {scale}: what other values do is not published")
+    clouds = _as_rows(manifolds)
+    points = clouds.features(0, clouds.n_features)
+    points -= points.mean(axis=0)
+    return [part.T for part in np.split(points, np.cumsum(clouds.n_points)[:-1])]
+
+
+def shuffle_manifolds(manifolds: Any, seed: int | None = None) -> list[FloatArray]:
+    """Deal the points out to the manifolds at random: pool, permute, cut to the old numbers of points.
+
+    Parameters
+    ----------
+    manifolds : sequence of (N, M_i) arrays, or (P, N, M) array
+        One manifold each: N features, M_i points.
+    seed : int, optional
+        Without it, one is drawn from ``numpy.random``.
+
+    Returns
+    -------
+    list of (N, M_i) arrays
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type, shape or value.
+
+    Notes
+    -----
+    Verified against a public table of the original: capacity and geometry of shuffled data agree with its
+    own in distribution. Not verified: which points go where for a seed.
+
+    Examples
+    --------
+    >>> [X.shape for X in shuffle_manifolds([np.ones((60, 80)), np.zeros((60, 70))], seed=42)]
+    [(60, 80), (60, 70)]
+    """
+    dealt = _as_rows(manifolds).shuffled(np.random.default_rng(_seed(seed)))
+    return [np.asarray(cloud, dtype=np.float64).T for cloud in dealt]
+
+
 def downsample_manifolds(manifolds: Any, n_points: int, seed: int | None = None) -> list[FloatArray]:
     """Keep a random subset of the points of each manifold, without replacement.
 
@@ -318,6 +527,11 @@ def _each_in_turn(generator: np.random.Generator, n_samples: int, n_manifolds: i
     return (2 * np.eye(n_manifolds, dtype=np.int8) - 1)[np.arange(n_samples) % n_manifolds]
 
 
+def _in_turn(dichotomies: Any, n_samples: int) -> FloatArray:
+    labels = _validate.as_float_matrix(dichotomies, "dichotomies")
+    return labels[np.arange(n_samples) % len(labels)]
+
+
 def _dichotomies(analysis_type: Any, n_samples: int) -> Dichotomies:
     if isinstance(analysis_type, str):
         name = _validate.as_choice(analysis_type.upper(), "analysis_type", (*_RULES, _ALL))
@@ -337,7 +551,7 @@ def _with_constant(clouds: Manifolds, centered: bool) -> Manifolds:
     return Manifolds(np.split(points, np.cumsum(clouds.n_points)[:-1]), None, clouds.names)
 
 
-def _report(found: EffectiveGeometry, suffix: str, return_matrix: bool) -> dict[str, Any]:
+def _report(found: EffectiveGeometry, suffix: str, own: bool, return_matrix: bool) -> dict[str, Any]:
     """Pick the numbers by the names of the original, in both spellings."""
     result: dict[str, Any] = {
         "capacity": found.capacity,
@@ -349,6 +563,7 @@ def _report(found: EffectiveGeometry, suffix: str, return_matrix: bool) -> dict[
     }
     for end in ("", "_matrix") if return_matrix else ("",):
         for ours in ("center_alignment", "axis_alignment", "center_axis_alignment"):
-            value = getattr(found, f"{ours}{suffix}{end}")
+            kept = f"own_{ours}" if own and ours == "center_axis_alignment" and not end else ours
+            value = getattr(found, f"{kept}{suffix}{end}")
             result[f"{ours}{end}"] = result[f"{ours.replace('axis', 'axes')}{end}"] = value
     return result
