@@ -34,7 +34,7 @@ OPTIONS = {
     "margin": {"margin": 0.7},
     "kept": {"keep_anchors": True, "n_samples": 65},
     "null": {"null": 1, "n_restarts": 2},
-    "no removal": {"remove_center_correlations": False, "n_samples": 1},
+    "no removal": {"remove_center_correlations": False, "n_samples": 2},
 }
 
 

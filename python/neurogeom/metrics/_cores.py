@@ -13,7 +13,7 @@ from .. import _validate_pairwise as check
 from .._isa import core
 from .._validate import FloatArray
 from ._factors import Factor
-from .base import Product, Tile, map_pairs
+from .base import Product, Tile, inner_products, map_pairs
 
 # Whether a nuclear norm is wanted, and the weights of all rows and columns (empty ones stand for ones).
 CoreQuantity: TypeAlias = tuple[bool, list[FloatArray], list[FloatArray]]
@@ -144,7 +144,7 @@ def aligned_bases(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]
     Down to its numerical rank only, as others are arbitrary: where a singular value is at the rounding of the
     core, which is relative to the factors and not to the largest singular value, that decides which they are.
     """
-    u, s, vt = np.linalg.svd(x.T @ y, full_matrices=False)
+    u, s, vt = np.linalg.svd(inner_products(x, y), full_matrices=False)
     rounding = max(u.shape[0], vt.shape[1]) * np.finfo(np.float64).eps
     rank = int((s > rounding * np.linalg.norm(x) * np.linalg.norm(y)).sum())
     return u[:, :rank], vt[:rank].T
