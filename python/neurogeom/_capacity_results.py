@@ -78,7 +78,7 @@ class ManifoldCapacity(Result):
     null: NullCapacity | None
     squared_projections: FloatArray | None
     anchor_weights: tuple[FloatArray, ...] | None
-    # Since 0.2; results saved before have none.
+    # Results saved by 0.1.0 have none of these.
     rank_profile: FloatArray = dataclasses.field(default_factory=lambda: np.zeros(0))
     search_found: int = 0
     search_starts: int = 0
