@@ -149,7 +149,7 @@ def test_few_points_features_and_manifolds():
 
 
 def test_one_sample_has_no_error():
-    with pytest.warns(ng.ConvergenceWarning, match="n_samples is 1, which leaves no standard errors"):
+    with pytest.warns(ng.ConvergenceWarning, match="n_samples is 1, which leaves neither radii nor"):
         result = analyse(gaussian_clouds(), n_samples=1, keep_anchors=True, rng=3)
     assert (result.interior_fraction == 0).all()
     np.testing.assert_allclose(result.capacity * result.squared_projections[:, 0], 1)

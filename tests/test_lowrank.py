@@ -375,6 +375,8 @@ def test_given_rank():
         ng.manifold_capacity(clouds, n_samples=20, rng=0, rank=19)
     with pytest.raises(ValueError, match="rank"):
         ng.manifold_capacity(clouds, rank=-1)
+    with pytest.raises(ValueError, match="rank is 2, but remove_center_correlations is False"):
+        ng.manifold_capacity(clouds, rank=2, remove_center_correlations=False)
 
 
 def low_rank_clouds():

@@ -453,3 +453,20 @@ def test_a_store_of_0_1_0(tmp_path):
     (tmp_path / "s/items/0000.json").unlink()
     with pytest.raises(ng.sweep.SweepError, match=r"items/0000.json is missing"):
         ng.sweep.status(tmp_path / "s")
+
+
+@pytest.mark.parametrize("options", [{"metric": "r2"}, {"metric": "cka", "null": 2}, {"metric": "cka"}])
+def test_sweeps_of_0_1_0_go_on_where_the_numbers_are_the_same(options, tmp_path, monkeypatch):
+    monkeypatch.setattr("neurogeom.sweep._plan.VERSION", "0.1.0")
+    ng.sweep.plan(
+        [np.random.default_rng(k).normal(size=(9, 2)) for k in range(2)], store=tmp_path / "s", **options
+    )
+    monkeypatch.undo()
+    if options == {"metric": "cka"}:
+        assert ng.sweep.run(tmp_path / "s").is_complete
+    else:
+        assert not ng.sweep.status(tmp_path / "s").is_complete
+        with pytest.raises(
+            ng.sweep.SweepError, match=r"was begun by neurogeom 0\.1\.0, this is .*: results could differ"
+        ):
+            ng.sweep.run(tmp_path / "s")

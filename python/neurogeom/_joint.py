@@ -180,9 +180,10 @@ def warn_of_few(found: JointProjections, what: str) -> None:
     n_samples, n_used = len(found.status), found.n_separable
     share = 1 - n_used / n_samples
     if share > MANY_INSEPARABLE:
+        left = "rest on the others" if n_used else "are NaN"
         warnings.warn(
             f"{share:.0%} of the dichotomies cannot be separated by a hyperplane through the origin; they "
-            f"count in the capacity by the whole span of the points, while {what} rest on the others",
+            f"count in the capacity by the whole span of the points, while {what} {left}",
             ConvergenceWarning,
             stacklevel=user_level(),
         )

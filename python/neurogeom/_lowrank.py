@@ -3,11 +3,11 @@
 For each rank K in turn the K directions are sought whose removal leaves the centres least correlated
 (``lowrank.hpp``), then the rank is picked. Cohen, Chung, Lee and Sompolinsky, Nat. Commun. 11, 746 (2020).
 
-The native search (:func:`search`) is a function of the centres alone. Its starts belong to a rank and an
-index and not to the caller's seed; at the picked rank it goes on until the best directions have been found
-several times; and it ends where no further rank can be better, which Welch's bound tells: P unit vectors in
-r - K dimensions have squared cosines that sum to P^2 / (r - K) at least. From about that rank on the best
-directions are not unique, and which of them a descent finds would be chance. The original's search
+The native search (:func:`search`) is a function of the centres alone, in their order. Its starts belong to a
+rank and an index and not to the caller's seed; at the picked rank it goes on until the best directions have
+been found several times; and it ends where no further rank can be better, which Welch's bound tells: P unit
+vectors in r - K dimensions have squared cosines that sum to P^2 / (r - K) at least. From about that rank on
+the best directions are not unique, and which of them a descent finds would be chance. The original's search
 (:func:`search_as_original`) has none of this and serves the drop-in.
 """
 
@@ -158,33 +158,33 @@ def search(
         cost, basis = min(first_round[k], key=_cost)
         found.append(_record(rows, basis, cost, 1, n_restarts))
 
-    def search_well(k: int) -> RankRecord:
+    def search_well(k: int, most_starts: int) -> RankRecord:
         ends: list[tuple[float, FloatArray]] = []
         coarse, n_starts = first_round[k], n_restarts
         while True:
-            near = min(coarse + ends, key=_cost)[0] * (1 + _NEAR)
-            ends += descend([basis for cost, basis in coarse if cost <= near], _FINE)
+            bound = min(coarse + ends, key=_cost)[0] * (1 + _NEAR)
+            ends += descend([basis for cost, basis in coarse if cost <= bound], _FINE)
             cost, basis = min(ends, key=_cost)
             n_found = sum(other <= cost * (1 + _SAME) for other, _ in ends)
-            if n_starts >= (_LEAST_STARTS if n_found >= _TIMES_FOUND else _MOST_STARTS):
+            if n_starts >= (_LEAST_STARTS if n_found >= _TIMES_FOUND else most_starts):
                 return _record(rows, basis, cost, n_found, n_starts)
             coarse = round_of_starts(k, n_starts)
             n_starts += n_restarts
 
-    # To search a rank well can change its correlation, and so which rank is picked.
+    # To be searched well are the picked rank, smaller ones that are nearly as good, and the one of least
+    # correlation, with which they are compared. Each can change which these are.
     left = set(range(1, len(found)))
     while True:
         picked = pick_rank(found) if rank is None else rank
-        doubtful = (1 + 2 * RANK_TOLERANCE) * min(record.correlation for record in found)
-        now = {
-            k
-            for k in left
-            if k == picked or (rank is None and k < picked and found[k].correlation <= doubtful)
-        }
+        correlations = [record.correlation for record in found]
+        least = int(np.argmin(correlations)) if rank is None else rank
+        doubtful = (1 + 2 * RANK_TOLERANCE) * correlations[least]
+        near = {k for k in left if k < picked and correlations[k] <= doubtful} if rank is None else set()
+        now = left & (near | {picked, least})
         if not now:
             return found
         for k in sorted(now):
-            found[k] = search_well(k)
+            found[k] = search_well(k, _MOST_STARTS if k <= picked else _LEAST_STARTS)
         left -= now
 
 

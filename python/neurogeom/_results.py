@@ -20,11 +20,11 @@ class ConvergenceWarning(UserWarning):
     """Some part of a result could not be computed; it is NaN and its status says why."""
 
 
-def warn_of_one(count: int, name: str) -> None:
+def warn_of_one(count: int, name: str, missing: str = "no standard errors") -> None:
     """Say that an estimate from one draw has no error."""
     if count == 1:
         warnings.warn(
-            f"{name} is 1, which leaves no standard errors: they are NaN",
+            f"{name} is 1, which leaves {missing}: they are NaN",
             ConvergenceWarning,
             stacklevel=user_level(),
         )

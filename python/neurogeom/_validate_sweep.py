@@ -165,12 +165,12 @@ def require_tries_left(are_left: bool, name: str, errors: Sequence[str]) -> None
         raise RuntimeError(f"preparing item {name!r} failed {len(errors)} times, last: {errors[-1]}")
 
 
-def require_same_version(found: str, expected: str, path: Any) -> None:
-    """Refuse a sweep that another version of the package began."""
-    if found != expected:
+def require_same_numbers(found: str, expected: str, path: Any, same: bool) -> None:
+    """Refuse a sweep that another version of the package began, but where both give the same numbers."""
+    if found != expected and not same:
         raise SweepError(
-            f"{path} was begun by neurogeom {found}, this is {expected}: results could differ in their last "
-            "bits. Finish it with that version, or plan anew in another store"
+            f"{path} was begun by neurogeom {found}, this is {expected}: results could differ. Finish it "
+            "with that version, or plan anew in another store"
         )
 
 

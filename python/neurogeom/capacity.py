@@ -151,6 +151,9 @@ def manifold_capacity(
     kappa = _validate.as_margin(margin)
     samples = _validate.as_count(n_samples, "n_samples")
     shuffles = _validate.as_count(null, "null", minimum=0)
+    directions = None if rank is None else _validate.as_count(rank, "rank", minimum=0)
+    if directions and not remove_center_correlations:
+        raise ValueError(f"rank is {directions}, but remove_center_correlations is False: nothing is removed")
     draws, shared = None, False
     if gaussians is not None:
         draws, shared = _as_draws(gaussians, len(clouds), samples, clouds.n_features)
@@ -158,7 +161,7 @@ def manifold_capacity(
         margin=kappa,
         n_samples=samples,
         n_restarts=_validate.as_count(n_restarts, "n_restarts") if remove_center_correlations else 0,
-        rank=None if rank is None else _validate.as_count(rank, "rank", minimum=0),
+        rank=directions,
         n_threads=resolve_threads(n_threads),
         keep_anchors=bool(keep_anchors),
         shared_draws=shared,
@@ -179,7 +182,7 @@ def manifold_capacity(
         fields = [field.name for field in dataclasses.fields(NullCapacity)]
         values = {name: np.array([getattr(item, name) for item in nulls]) for name in fields}
         result = dataclasses.replace(result, null=NullCapacity(**values))
-    warn_of_one(samples, "n_samples")
+    warn_of_one(samples, "n_samples", "neither radii nor standard errors")
     if report is not None:
         report(total, total)
     return result

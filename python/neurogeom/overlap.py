@@ -18,6 +18,8 @@ from ._validate import FloatArray
 from .cone import project_cone
 
 # Squared distances that agree to this are a tie.
+# Subsets of points that a centre is the mean of, at most.
+_SUBSETS = 256
 _TIE = 1e-12
 # Distances that are compared at a time.
 _BLOCK = 1 << 22
@@ -215,7 +217,7 @@ def _confusion(cloud: FloatArray, other: FloatArray, center: FloatArray, other_c
 
     Both centres are means of equally many points, or the one of more points would be nearer where there is
     nothing to tell the clouds apart. One of them is the mean of all points there are, the other one runs over
-    subsets.
+    subsets, of which each is as good as any: a few hundred are enough.
     """
     n = len(cloud)
     size = min(n - 1, len(other))
@@ -229,6 +231,8 @@ def _confusion(cloud: FloatArray, other: FloatArray, center: FloatArray, other_c
     offsets = np.concatenate([subsets_of[order], subsets_of[order[: size - 1]]]) - middle
     sums = np.cumsum(np.concatenate([np.zeros((1, offsets.shape[1])), offsets]), axis=0)
     moved = (sums[size:] - sums[:-size]) / size if size < len(subsets_of) else np.zeros_like(sums[:1])
+    first = np.arange(0, len(moved), -(-len(moved) // _SUBSETS))
+    moved = moved[first]
     place = np.argsort(order)
     wrong = counted = 0.0
     block = max(1, _BLOCK // len(moved))
@@ -240,7 +244,7 @@ def _confusion(cloud: FloatArray, other: FloatArray, center: FloatArray, other_c
             free = np.ones(others.shape, dtype=bool)
         else:
             own, others = distances[0][rows, None] + near, distances[1][rows, None]
-            free = (place[rows, None] - np.arange(n)) % n >= size  # the point is not in the subset
+            free = (place[rows, None] - first) % n >= size  # the point is not in the subset
         tied = np.abs(own - others) <= _TIE * (own + others)
         wrong += float(np.where(tied, 0.5, own > others)[free].sum())
         counted += float(free.sum())

@@ -69,7 +69,6 @@ def extend(
     True
     """
     found = Store(store)
-    check.require_same_version(found.plan["version"], VERSION, found.path)
     with one_at_a_time(found.path / "items"):  # two at once would write the same list of items
         _append(found, items, names, test)
     return status_of(Store(found.path))
@@ -78,6 +77,8 @@ def extend(
 def _append(found: Store, items: Any, names: Sequence[str] | None, test: Any) -> None:
     """Check items and add them to an opened sweep."""
     sweep = load_sweep(found, is_extended=True)
+    begun = found.plan["version"]
+    check.require_same_numbers(begun, VERSION, found.path, sweep.has_numbers_of(begun))
     given = opened(items)
     known = [item["name"] for item in sweep.items if item["side"] == "rows"]
     count = len(known)

@@ -40,7 +40,8 @@ class Worker:
     def __init__(self, path: str | os.PathLike[str], n_threads: int) -> None:
         self.store = Store(path)
         self.sweep = load_sweep(self.store)
-        check.require_same_version(self.store.plan["version"], VERSION, self.store.path)
+        begun = self.store.plan["version"]
+        check.require_same_numbers(begun, VERSION, self.store.path, self.sweep.has_numbers_of(begun))
         if (
             self.store.shape != self.sweep.grid.shape
         ):  # an extension was interrupted after its list was written
