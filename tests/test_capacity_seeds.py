@@ -18,7 +18,7 @@ import pytest
 from neurogeom import _core as baseline
 from neurogeom import _lowrank
 
-N_SEEDS = 60
+N_SEEDS = 40
 LAYERS = ["layer0", "layer2", "layer4", "layer6", "fMRI"]
 
 
@@ -38,7 +38,7 @@ def test_spread_over_seeds_is_the_printed_error(name):
     for field in ("mean_capacity", "mean_radius", "mean_dimension"):
         values = np.array([getattr(result, field) for result in results])
         errors = np.array([getattr(result, f"{field}_se") for result in results])
-        # A standard deviation over N seeds has a relative standard error of 1/sqrt(2 (N - 1)), 9 %.
+        # A standard deviation over N seeds has a relative standard error of 1/sqrt(2 (N - 1)), 11 %.
         ratio = values.std(ddof=1) / math.sqrt((errors**2).mean())
         assert abs(ratio - 1) < 4 / math.sqrt(2 * (N_SEEDS - 1)), field
         covered = np.abs(values - values.mean()) < 1.96 * errors
@@ -61,7 +61,7 @@ def test_other_starts_find_the_same_directions(name):
 
 @pytest.mark.parametrize(
     "setting",
-    [{"NEUROGEOM_ISA": "baseline"}, {"OPENBLAS_CORETYPE": "Haswell"}, {"OPENBLAS_CORETYPE": "Nehalem"}],
+    [{"OPENBLAS_CORETYPE": "Haswell"}, {"OPENBLAS_CORETYPE": "Nehalem", "NEUROGEOM_ISA": "baseline"}],
 )
 def test_another_kernel_or_module_changes_nothing_but_rounding(setting):
     if setting.get("OPENBLAS_CORETYPE") == "Haswell" and not baseline.supports_v3():

@@ -103,8 +103,7 @@ def test_measured_dissimilarities_are_permuted_by_stimuli(tmp_path):
         np.testing.assert_allclose(mine, theirs, rtol=1e-9, err_msg=name)
 
 
-@pytest.mark.parametrize("tile", [1, 3, 5])
-@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize(("tile", "n_threads"), [(1, 2), (3, 1), (5, 2)])
 def test_any_tile_gives_the_same_bits(tile, n_threads, finished, tmp_path):
     options = {"null": N_NULL, "rng": 3, "tile": tile, "n_threads": n_threads}
     ss.assert_same_bits(ss.finished(tmp_path / "s", ITEMS, METRICS, **options), ng.sweep.open(finished))
@@ -285,7 +284,7 @@ def test_ranks_that_tie(tmp_path, monkeypatch):
     assert found.p_value[0, 1] == (1 + (sums >= sums[0]).sum()) / 721
 
 
-@pytest.mark.parametrize("scale", [1e-13, 1.0, 1e13])
+@pytest.mark.parametrize("scale", [1e-13, 1e13])
 @pytest.mark.parametrize(
     "metric",
     [ng.Procrustes(score="euclidean"), ng.metrics.Bures(), ng.metrics.Permutation(score="euclidean")],
