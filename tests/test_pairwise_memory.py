@@ -62,7 +62,7 @@ def peak(setup, metric):
     return int(done.stdout)
 
 
-K, TILE = 40, 8
+K, TILE = 60, 8
 
 # Metric, stimuli, units, floats that are kept of an item.
 PREPARED = [
