@@ -60,9 +60,19 @@ def _for_numpy(value: Any, name: str) -> Any:
         raise TypeError(f"{name} is a sparse matrix of shape {value.shape}: make it dense first (.toarray())")
     if hasattr(value, "iloc"):
         return _from_pandas(value, name)
+    require_own_order(value, name)
     if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
         return np.from_dlpack(value)
     return value
+
+
+def require_own_order(value: Any, name: str) -> None:
+    """Refuse a dataset of h5py whose axes are in reverse, as its attribute says."""
+    if hasattr(value, "attrs") and hasattr(value, "file") and "MATLAB_class" in value.attrs:
+        raise TypeError(  # turning it over here would be wrong for text and for what is empty
+            f"{name} is a dataset that MATLAB wrote, which stores the axes in reverse: open its file with "
+            "ng.io.open_items, or give its values turned over (dataset[...].T)"
+        )
 
 
 def _from_torch(tensor: Any, name: str) -> Any:
