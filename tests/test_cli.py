@@ -443,6 +443,29 @@ def test_what_is_printed_is_written_first(folder, tmp_path):
     assert shell("2>&1 | true", "d.csv")[0] == 0
 
 
+def test_a_file_that_fails_is_a_failure_also_without_a_reader(folder, tmp_path):
+    """Whatever becomes of stdout: the exit code is that of the file, a picture is drawn, no traceback."""
+    line = [sys.executable, "-m", "neurogeom", *CAPACITY, "good.npz", "--data", "late"]
+
+    def shell(options, command):
+        words = " ".join(map(shlex.quote, [*line, *options]))
+        done = subprocess.run(
+            ["bash", "-c", f"{words} {command}; exit ${{PIPESTATUS[0]}}"],
+            capture_output=True, cwd=folder, check=False, text=True,
+        )  # fmt: skip
+        return done.returncode, done.stderr
+
+    closed = "neurogeom: error: the output cannot be written: stdout is closed\n"
+    assert shell(["--out", "-"], ">&-") == (1, closed)
+    if os.path.exists("/dev/full"):
+        os.symlink("/dev/full", tmp_path / "full.csv")
+        full = f"neurogeom: error: {tmp_path / 'full.csv'}: No space left on device\n"
+        assert shell(["--out", str(tmp_path / "full.csv")], "| true") == (1, full)
+    picture = tmp_path / "a.png"
+    assert shell(["--out", "-", "--plot", str(picture)], "| true") == (0, "")
+    assert picture.stat().st_size > 1000
+
+
 def test_a_full_disk_is_a_failure_of_the_machine_and_loses_no_table(run):
     if not os.path.exists("/dev/full"):
         pytest.skip("there is no /dev/full")

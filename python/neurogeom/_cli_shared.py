@@ -7,7 +7,7 @@ import contextlib
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from . import _validate, _validate_pairwise, capacity, joint, plot, simulated
 from ._cli_files import InputError, check_output
@@ -53,12 +53,17 @@ def writing(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if path == "-":
-            raise
         text = f"{path}: {error.strerror or error}"
         if isinstance(error, BAD_PATH):
             raise InputError(text) from error
         raise Ending("error", text, FAILURE) from error
+
+
+def stdout() -> TextIO:
+    """Give stdout to write results to; refuse one that was closed before we began."""
+    if sys.stdout is None:
+        raise Ending("error", "the output cannot be written: stdout is closed", FAILURE)
+    return sys.stdout
 
 
 def deliver(table: str, files: Mapping[str, Callable[[Any], object]]) -> None:
@@ -74,12 +79,19 @@ def deliver(table: str, files: Mapping[str, Callable[[Any], object]]) -> None:
     failed: Exception | None = None
     for path, write in files.items():
         try:
-            with writing(path):
-                write(sys.stdout if path == "-" else path)
+            if path != "-":
+                with writing(path):
+                    write(path)
         except (InputError, Ending) as error:
             failed = failed or error
-    if "-" not in files:
-        print(table)
+    try:
+        if "-" not in files:
+            print(table)
+        else:
+            files["-"](stdout())
+    except OSError:
+        if failed is None:  # else that a file is missing is the news, even if the reader has gone
+            raise
     if failed is not None:
         raise failed
 
