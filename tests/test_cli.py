@@ -420,6 +420,19 @@ def test_other_endings_are_refused_before_the_work(run, monkeypatch, name):
     assert not os.path.exists(name)
 
 
+def test_devices_and_pipes_have_no_endings(run, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    line = (*CAPACITY, "good.npz", "--data", "late", "--out")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    for command in (line, ("compare", "good.npz", "--data", "late", "early", "--out")):
+        code, table, errors = run(*command, tmp_path / "pipe")
+        assert (code, errors, " ± " in table or "procrustes" in table) == (0, "", True)
+        text = os.read(reader, 1 << 16).decode()
+        assert len(next(csv.reader([text.splitlines()[0]]))) > 2
+    os.close(reader)
+    assert run(*line, os.devnull)[0] == 0
+
+
 def test_what_is_printed_is_written_first(folder, tmp_path):
     """A full or closed stdout, or a reader that goes away, loses no file."""
     line = [*CAPACITY, "good.npz", "--data", "late"]
