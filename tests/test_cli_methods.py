@@ -206,6 +206,19 @@ def test_simulated_numbers_are_those_of_the_api(run, arrays):
         assert format_estimate(result.capacity, result.capacity_se) in table
 
 
+@pytest.mark.parametrize("method", ["mean-field", "joint", "simulated"])
+def test_a_dead_layer_costs_no_other_its_numbers(run, arrays, tmp_path, method):
+    np.savez(tmp_path / "dead.npz", **arrays, dead=np.full((48, 60), 0.3))
+    line = ("--labels", "labels", "--method", method, "--out", "-")
+    code, table, errors = run("capacity", "dead.npz", *line)
+    assert code == 0
+    rows = {row["data"]: row for row in csv.DictReader(table.splitlines())}
+    assert rows["dead"]["mean_capacity" if method == "mean-field" else "capacity"] == "nan"
+    assert "neurogeom: warning: dead: " in errors
+    known = run("capacity", "good.npz", *line)[1]
+    assert [row for name, row in rows.items() if name != "dead"] == list(csv.DictReader(known.splitlines()))
+
+
 def test_simulated_defaults(run, calls):
     assert run(*SIMULATED)[0] == 0
     assert len(calls) == 2

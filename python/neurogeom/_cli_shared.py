@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TextIO, TypeVar
+
+import numpy as np
 
 from . import _validate, _validate_pairwise, capacity, joint, plot, simulated
 from ._cli_files import InputError, check_output
@@ -22,6 +25,7 @@ from .simulated import SimulatedCapacity
 
 _T = TypeVar("_T")
 FAILURE = 1
+_SIMULATED_NUMBERS = ("capacity", "capacity_se", "critical_dimension", "critical_dimension_se")
 
 
 class Ending(Exception):  # noqa: N818 - not all are errors
@@ -205,20 +209,36 @@ def joint_geometry(
 
 
 def simulated_capacity(name: str, X: Any, labels: Any, args: argparse.Namespace) -> SimulatedCapacity:
-    """Simulated capacity of one data set."""
-    return announced(
-        name,
-        lambda: simulated.simulated_capacity(
-            manifolds(X, labels),
-            n_trials=args.trials,
-            dichotomies=args.dichotomies,
-            fit_intercept=args.intercept,
-            center=not args.keep_origin,
-            rng=args.rng,
-            n_threads=args.threads,
-            progress=_bar(name) or False,
-        ),
-    )
+    """Simulated capacity of one data set; NaN of a dead one, which costs no other its numbers."""
+    clouds = announced(name, lambda: manifolds(X, labels))
+
+    def compute() -> SimulatedCapacity:
+        try:
+            return simulated.simulated_capacity(
+                clouds,
+                n_trials=args.trials,
+                dichotomies=args.dichotomies,
+                fit_intercept=args.intercept,
+                center=not args.keep_origin,
+                rng=args.rng,
+                n_threads=args.threads,
+                progress=_bar(name) or False,
+            )
+        except _validate.NoExtentError as error:
+            warnings.warn(f"{error}; capacity is NaN (status 2)", ConvergenceWarning, stacklevel=1)
+            return SimulatedCapacity(
+                **dict.fromkeys(_SIMULATED_NUMBERS, math.nan),
+                dimensions=np.zeros(0, dtype=np.intp),
+                fraction_separable=np.zeros(0),
+                thresholds=np.full(args.trials, np.inf),
+                dichotomies=np.zeros((args.trials, len(clouds)), dtype=np.int8),
+                n_features=clouds.n_features,
+                fit_intercept=args.intercept,
+                n_undecided=0,
+                status=2,
+            )
+
+    return announced(name, compute)
 
 
 def _bar(name: str) -> ProgressFunction | None:

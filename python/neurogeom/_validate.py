@@ -36,6 +36,10 @@ _MEANT = {
 _SCAN_BYTES = 1 << 24  # a large (perhaps memory-mapped) item is scanned for NaN in pieces of this size
 
 
+class NoExtentError(ValueError):
+    """Says that all points are the same, as those of a dead layer."""
+
+
 def as_array(value: Any, name: str) -> AnyArray:
     """Take anything that is an array of real numbers on the CPU, without converting its dtype."""
     value = _for_numpy(value, name)
@@ -602,7 +606,7 @@ def require_several(count: int, name: str) -> None:
 def require_extent(extent: float, name: str) -> None:
     """Refuse points that all lie in one place."""
     if extent == 0:
-        raise ValueError(f"{name} has no extent: all points are the same (or zero, without centring)")
+        raise NoExtentError(f"{name} has no extent: all points are the same (or zero, without centring)")
 
 
 def require_features(count: int, name: str, least: int) -> None:
