@@ -277,7 +277,7 @@ CAPACITY = ["capacity", "--labels", "labels", *FEW]
         (["capacity", "X.npy", "--labels", "short.npy"], "one label for each of the 48 rows"),
         (["capacity", "X.npy", "--labels", "labels"], "--labels must be a .npy file"),
         (["capacity", "X.npy", "--labels", "labels.npy", "--data", "X"], "X.npy is one array"),
-        (["capacity", "X.npy", "--labels", "object.npy"], "object.npy: a pickle, which is refused"),
+        (["capacity", "X.npy", "--labels", "object.npy"], "(labels of text: save labels.astype(str))"),
         (["capacity", "object.npy", "--labels", "labels.npy"], "rows and columns, not shape (48,)"),
         (["capacity", "cut.npy", "--labels", "labels.npy"], "cut.npy"),
     ],
