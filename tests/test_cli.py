@@ -277,7 +277,7 @@ CAPACITY = ["capacity", "--labels", "labels", *FEW]
         (["capacity", "X.npy", "--labels", "short.npy"], "one label for each of the 48 rows"),
         (["capacity", "X.npy", "--labels", "labels"], "--labels must be a .npy file"),
         (["capacity", "X.npy", "--labels", "labels.npy", "--data", "X"], "X.npy is one array"),
-        (["capacity", "X.npy", "--labels", "object.npy"], "object.npy: a pickle, which is refused"),
+        (["capacity", "X.npy", "--labels", "object.npy"], "(labels of text: save labels.astype(str))"),
         (["capacity", "object.npy", "--labels", "labels.npy"], "rows and columns, not shape (48,)"),
         (["capacity", "cut.npy", "--labels", "labels.npy"], "cut.npy"),
     ],
@@ -399,7 +399,8 @@ def test_tables_of_every_ending_and_stdout(run, tmp_path):
     with open(tmp_path / "x.TSV", newline="", encoding="utf-8") as file:
         assert list(csv.DictReader(file, delimiter="\t")) == known
     found = json.loads((tmp_path / "x.json").read_text())
-    assert [{key: str(value) for key, value in row.items()} for row in found] == known
+    shown = [{key: "" if value is None else str(value) for key, value in row.items()} for row in found]
+    assert shown == known
     code, out, errors = run(*line, "--out", "-")
     assert (code, errors) == (0, "")
     assert list(csv.DictReader(out.splitlines())) == known
@@ -418,6 +419,19 @@ def test_other_endings_are_refused_before_the_work(run, monkeypatch, name):
     assert (code, out) == (2, "")
     assert f"the output must end in .csv, .tsv, .json, or be - for stdout, not '{name}'" in errors
     assert not os.path.exists(name)
+
+
+def test_devices_and_pipes_have_no_endings(run, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    line = (*CAPACITY, "good.npz", "--data", "late", "--out")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    for command in (line, ("compare", "good.npz", "--data", "late", "early", "--out")):
+        code, table, errors = run(*command, tmp_path / "pipe")
+        assert (code, errors, " ± " in table or "procrustes" in table) == (0, "", True)
+        text = os.read(reader, 1 << 16).decode()
+        assert len(next(csv.reader([text.splitlines()[0]]))) > 2
+    os.close(reader)
+    assert run(*line, os.devnull)[0] == 0
 
 
 def test_what_is_printed_is_written_first(folder, tmp_path):
@@ -441,6 +455,29 @@ def test_what_is_printed_is_written_first(folder, tmp_path):
             1, "neurogeom: error: the output cannot be written: No space left on device\n",
         )  # fmt: skip
     assert shell("2>&1 | true", "d.csv")[0] == 0
+
+
+def test_a_file_that_fails_is_a_failure_also_without_a_reader(folder, tmp_path):
+    """Whatever becomes of stdout: the exit code is that of the file, a picture is drawn, no traceback."""
+    line = [sys.executable, "-m", "neurogeom", *CAPACITY, "good.npz", "--data", "late"]
+
+    def shell(options, command):
+        words = " ".join(map(shlex.quote, [*line, *options]))
+        done = subprocess.run(
+            ["bash", "-c", f"{words} {command}; exit ${{PIPESTATUS[0]}}"],
+            capture_output=True, cwd=folder, check=False, text=True,
+        )  # fmt: skip
+        return done.returncode, done.stderr
+
+    closed = "neurogeom: error: the output cannot be written: stdout is closed\n"
+    assert shell(["--out", "-"], ">&-") == (1, closed)
+    if os.path.exists("/dev/full"):
+        os.symlink("/dev/full", tmp_path / "full.csv")
+        full = f"neurogeom: error: {tmp_path / 'full.csv'}: No space left on device\n"
+        assert shell(["--out", str(tmp_path / "full.csv")], "| true") == (1, full)
+    picture = tmp_path / "a.png"
+    assert shell(["--out", "-", "--plot", str(picture)], "| true") == (0, "")
+    assert picture.stat().st_size > 1000
 
 
 def test_a_full_disk_is_a_failure_of_the_machine_and_loses_no_table(run):

@@ -330,6 +330,28 @@ def test_all_bad_files_are_named_or_left_out(run, folder):
     assert "there is none" in run("gone.npy", "--skip-bad")[2]
 
 
+def test_skip_bad_leaves_out_bad_arrays_too(run, arrays, tmp_path):
+    """What holds NaN, is dead or complex, whichever metric says so."""
+    late = arrays["late"]
+    bad = {"hole": np.where(late > 2, np.nan, late), "dead": np.ones((30, 4)), "c": late * 1j}
+    for name, array in {"a": arrays["early"], "b": late, **bad}.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    for metric in ("procrustes", "cka"):
+        code, table, errors = run(tmp_path, "--skip-bad", "--metric", metric)
+        assert code == 0
+        assert table == run(tmp_path / "a.npy", tmp_path / "b.npy", "--metric", metric)[1]
+        assert errors.startswith("neurogeom: note: left out: ")
+        assert errors.count("\n") == 1
+        for text in (
+            "hole.npy: hole[0, 2] is nan",
+            "dead does not vary over stimuli",
+            "c.npy: c must hold real",
+        ):
+            assert text in errors
+    assert "there is only a" in run(*(tmp_path / f"{name}.npy" for name in ("a", "hole")), "--skip-bad")[2]
+    assert run(tmp_path)[0] == 2
+
+
 def test_json_of_pairs(run, arrays, tmp_path):
     assert run("net.npz", "--metric", "cka", "--out", tmp_path / "d.json")[0] == 0
     found = json.loads((tmp_path / "d.json").read_text())

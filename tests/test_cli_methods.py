@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
 import types
 
@@ -204,6 +205,29 @@ def test_simulated_numbers_are_those_of_the_api(run, arrays):
             np.testing.assert_equal(float(row[name]), getattr(result, name))
         assert (row["n_trials"], row["status"]) == ("10", str(result.status))
         assert format_estimate(result.capacity, result.capacity_se) in table
+
+
+def test_json_has_null_where_nothing_was_shuffled(run):
+    for line in (JOINT, MEAN_FIELD):
+        assert run(*line, "--out", "x.json")[0] == 0
+        with open("x.json", encoding="utf-8") as file:
+            rows = json.load(file)
+        for row in rows:
+            assert {value for key, value in row.items() if key.startswith("null_")} == {None}
+            assert "" not in row.values()
+
+
+@pytest.mark.parametrize("method", ["mean-field", "joint", "simulated"])
+def test_a_dead_layer_costs_no_other_its_numbers(run, arrays, tmp_path, method):
+    np.savez(tmp_path / "dead.npz", **arrays, dead=np.full((48, 60), 0.3))
+    line = ("--labels", "labels", "--method", method, "--out", "-")
+    code, table, errors = run("capacity", "dead.npz", *line)
+    assert code == 0
+    rows = {row["data"]: row for row in csv.DictReader(table.splitlines())}
+    assert rows["dead"]["mean_capacity" if method == "mean-field" else "capacity"] == "nan"
+    assert "neurogeom: warning: dead: " in errors
+    known = run("capacity", "good.npz", *line)[1]
+    assert [row for name, row in rows.items() if name != "dead"] == list(csv.DictReader(known.splitlines()))
 
 
 def test_simulated_defaults(run, calls):

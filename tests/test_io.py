@@ -224,6 +224,31 @@ def test_zarr_and_hdf5_groups(tmp_path):
     assert all(item.ids.tolist() == list(range(13)) for item in found)
 
 
+def test_datasets_of_matlab_themselves_are_refused(tmp_path):
+    """A square one would else be compared transposed; its shape cannot tell."""
+    h5py = pytest.importorskip("h5py")
+    X = io_util.matrix("f8", (13, 13))
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        for name, data in {"x": X.T, "stack": np.stack([X.T, X]), "labels": np.arange(13)}.items():
+            file[name] = data
+            file[name].attrs["MATLAB_class"] = np.bytes_("double")
+        file["own"] = X
+        x, stack, own = (file[name] for name in ("x", "stack", "own"))
+        for use in (
+            lambda: ng.pairwise([own, x]),
+            lambda: ng.pairwise({"a": x, "b": own}),
+            lambda: ng.pairwise(stack),
+            lambda: ng.sweep.plan([x, own], store=tmp_path / "s"),
+            lambda: ng.Representation(x),
+            lambda: ng.Representation(own, ids=file["labels"]),
+            lambda: ng.manifold_capacity(stack, n_samples=2),
+        ):
+            with pytest.raises(TypeError, match=r"MATLAB wrote.*axes in reverse.*ng\.io\.open_items"):
+                use()
+        assert ng.pairwise([own, x[...].T]).square[0, 1] < 1e-7
+    assert not (tmp_path / "s").exists()
+
+
 def test_hdf5_of_matlab_is_read_in_its_order(tmp_path):
     """Of MATLAB's x(i, j, k) the file holds [k, j, i]; text, cells and empty matrices are no data."""
     h5py = pytest.importorskip("h5py")

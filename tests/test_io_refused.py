@@ -330,6 +330,11 @@ def test_all_bad_files_are_named_or_left_out(tmp_path):
         assert (item.name, len(seen)) == ("a", 1)
     with pytest.raises(ValueError, match=r"source: no matrices .*: .*b\.npy: no \.npy file"):
         ng.io.open_items([tmp_path / "b.npy"], skip_bad=True)
+    for source in ([DATA, DATA[:1]], {"0": DATA, "1": DATA[:1]}):  # no files, so that none is left out
+        with pytest.raises(ValueError, match=r"^source\[.?1.?\] has one stimulus"):
+            ng.io.open_items(source, skip_bad=True)
+    with pytest.warns(UserWarning, match=r"^files left out: .*b\.npy"):
+        ng.io.open_items({"x": DATA, "y": tmp_path / "b.npy"}, skip_bad=True)
     with pytest.raises(TypeError, match="skip_bad must be True or False"):
         ng.io.open_items(tmp_path, skip_bad="yes")
 

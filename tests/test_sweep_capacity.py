@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 import warnings
 
 import neurogeom as ng
@@ -391,3 +392,25 @@ def test_what_jobs_warn_of_is_kept_under_their_names(kind, value, tmp_path, monk
         assert dict(status.errors) == {1: {"name": "layer 1, seed 7", "error": "solved in part"}}
         assert not status.remarks
     assert ng.sweep.open(tmp_path / "s").values.tolist() == [[20.0, 21.0, 22.0, 23.0]]
+
+
+def test_what_jobs_warn_of_is_one_file_a_tile(tmp_path):
+    """As a plan bounds the number of files by the number of tiles; files of single jobs are read too."""
+    store = tmp_path / "s"
+    items = {**ITEMS, "dead": np.zeros((12, 25))}
+    ss.quick_plan(items, jobs_of(n_samples=1), store=store, tile=4)
+    with pytest.warns(UserWarning, match=r"2 of the jobs|7 more jobs") as caught:
+        status = ng.sweep.run(store)
+    assert len(caught) == 2
+    assert (list(status.remarks), list(status.errors)) == ([*range(8)], [8, 9])
+    files = {
+        path.relative_to(store).as_posix()
+        for kind in ("errors", "remarks")
+        for path in store.glob(f"{kind}/**/*.json")
+    }
+    assert files == {"remarks/tiles/0.json", "remarks/tiles/1.json", "errors/tiles/2.json"}
+    assert ng.sweep.verify(store).is_sound
+    for job, error in status.errors.items():  # as 0.1.0 wrote them
+        (store / f"errors/{job:06d}.json").write_text(json.dumps(error))
+    (store / "errors/tiles/2.json").unlink()
+    assert ng.sweep.status(store) == status

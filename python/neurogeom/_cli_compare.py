@@ -6,18 +6,29 @@ import argparse
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from ._cli_files import FORMATS, TABLES, DataFile, InputError, check_output, expanded, say_left_out
+from ._cli_files import (
+    FORMATS,
+    TABLES,
+    DataFile,
+    InputError,
+    check_output,
+    expanded,
+    say_left_out,
+    user_input,
+)
 from ._cli_shared import add_threads_and_plot, announced, check_plot, deliver, metric_name, say
+from ._threads import single_threaded_blas
 from ._validate import AnyArray
 from ._validate_io import MAX_BAD, cut
-from .metrics import METRICS
+from .metrics import METRICS, as_metrics
+from .metrics.base import prepare_item
 from .pairwise import pairwise
 from .plot_pairwise import plot_pairwise
 from .report_pairwise import pairwise_table, write_pairwise_csv
-from .representation import Representation
+from .representation import Representation, as_items
 
 _DEFAULT = "procrustes"
 _ENDINGS = (".npz", *TABLES)
@@ -51,7 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--flatten", action="store_true", help="also take arrays of more axes, as stimuli by all other axes"
     )
     parser.add_argument(
-        "--skip-bad", action="store_true", help="leave out files that cannot be used, and name them"
+        "--skip-bad",
+        action="store_true",
+        help="leave out files and arrays that cannot be used, and name them",
     )
     parser.add_argument(
         "--ids",
@@ -77,7 +90,7 @@ def run(args: argparse.Namespace) -> None:
         for output in outputs.values():
             check_output(output, path if os.path.exists(path) else None, _ENDINGS)
         check_plot(args.plot, path if os.path.exists(path) else None)
-    items = _read_items(paths, args, left_out)
+    items = _read_items(paths, args, names, left_out)
     found = announced(
         "",
         lambda: pairwise(
@@ -111,7 +124,9 @@ def _outputs(path: str | None, metrics: Sequence[str]) -> dict[str, str]:
     return {metric: f"{stem}.{metric}{ending}" for metric in metrics}
 
 
-def _read_items(paths: Sequence[str], args: argparse.Namespace, left_out: list[str]) -> dict[str, Any]:
+def _read_items(
+    paths: Sequence[str], args: argparse.Namespace, metrics: list[str], left_out: list[str]
+) -> dict[str, Any]:
     """Read the representations of all files, by name; all headers are looked at before any data."""
     keys, ids_key = args.data, args.ids
     repeated = [path for path, count in Counter(map(os.path.realpath, paths)).items() if count > 1]
@@ -139,24 +154,47 @@ def _read_items(paths: Sequence[str], args: argparse.Namespace, left_out: list[s
     if bad and not args.skip_bad:
         texts = cut(bad, MAX_BAD)
         raise InputError(f"{len(bad)} files cannot be used (--skip-bad leaves them out): {texts}")
-    if bad:
-        say("note", f"left out: {cut(bad, MAX_BAD)}")
     if left_out:
         say("note", say_left_out(left_out))
     if keys and not any(source.is_archive for source, _ in chosen):
         raise InputError("--data names arrays of a .npz file, but none is given")
-    if len(rows) < 2:
-        found = f"there is only {', '.join(rows)}" if rows else "there is none"
-        raise InputError(f"comparing needs at least two representations, but {found}")
+    if not args.skip_bad:
+        _require_two(rows)
     _require_equal_rows(rows)
     items: dict[str, Any] = {}
     for source, pairs in chosen:
         ids = None if ids_key is None else source.read_vector(ids_key, "ids")
         for name, key in pairs:
-            items[name] = _with_ids(source.rows(key), ids, f"{source.path}: {ids_key}")
+            try:
+                data = source.rows(key)
+                if args.skip_bad:
+                    _require_usable(data, name, metrics)
+            except InputError as error:
+                if not args.skip_bad:
+                    raise
+                bad.append(str(error))
+                continue
+            items[name] = _with_ids(data, ids, f"{source.path}: {ids_key}")
         for note in source.notes:
             say("note", note)
+    if bad:
+        say("note", f"left out: {cut(bad, MAX_BAD)}")
+    _require_two(items)
     return items
+
+
+def _require_two(names: Collection[str]) -> None:
+    """Refuse fewer items than one pair has."""
+    if len(names) < 2:
+        found = f"there is only {', '.join(names)}" if names else "there is none"
+        raise InputError(f"comparing needs at least two representations, but {found}")
+
+
+def _require_usable(data: AnyArray, name: str, metrics: list[str]) -> None:
+    """Refuse an item for which a metric is not defined, such as a dead layer."""
+    (item,) = as_items([data], "data", [name], [name])
+    with user_input(), single_threaded_blas():
+        prepare_item(as_metrics(metrics), item)
 
 
 def _stems(paths: Sequence[str]) -> list[str]:
@@ -201,7 +239,7 @@ def _choose(
 
 def _require_equal_rows(rows: Mapping[str, int]) -> None:
     """Refuse items whose numbers of stimuli differ, and say which."""
-    (usual, _), *others = Counter(rows.values()).most_common()
+    (usual, _), *others = Counter(rows.values()).most_common() or [(0, 0)]
     if not others:
         return
     typical = next(name for name, count in rows.items() if count == usual)

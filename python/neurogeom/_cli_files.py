@@ -179,5 +179,7 @@ def check_output(path: str | None, source: str | None = None, endings: Sequence[
         raise InputError(f"{path}: not allowed to write there")
     if source is not None and os.path.exists(path) and os.path.samefile(path, source):
         raise InputError(f"{path}: would overwrite the data")
+    if os.path.exists(path) and not os.path.isfile(path):
+        return  # /dev/null, /dev/stdout, a pipe: CSV
     if endings and os.path.splitext(path)[1].lower() not in endings:
         raise InputError(f"the output must end in {', '.join(endings)}, or be - for stdout, not {path!r}")

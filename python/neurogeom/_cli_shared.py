@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
+
+import numpy as np
 
 from . import _validate, _validate_pairwise, capacity, joint, plot, simulated
 from ._cli_files import InputError, check_output
@@ -22,6 +25,7 @@ from .simulated import SimulatedCapacity
 
 _T = TypeVar("_T")
 FAILURE = 1
+_SIMULATED_NUMBERS = ("capacity", "capacity_se", "critical_dimension", "critical_dimension_se")
 
 
 class Ending(Exception):  # noqa: N818 - not all are errors
@@ -53,12 +57,17 @@ def writing(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if path == "-":
-            raise
         text = f"{path}: {error.strerror or error}"
         if isinstance(error, BAD_PATH):
             raise InputError(text) from error
         raise Ending("error", text, FAILURE) from error
+
+
+def stdout() -> TextIO:
+    """Give stdout to write results to; refuse one that was closed before we began."""
+    if sys.stdout is None:
+        raise Ending("error", "the output cannot be written: stdout is closed", FAILURE)
+    return sys.stdout
 
 
 def deliver(table: str, files: Mapping[str, Callable[[Any], object]]) -> None:
@@ -74,12 +83,19 @@ def deliver(table: str, files: Mapping[str, Callable[[Any], object]]) -> None:
     failed: Exception | None = None
     for path, write in files.items():
         try:
-            with writing(path):
-                write(sys.stdout if path == "-" else path)
+            if path != "-":
+                with writing(path):
+                    write(path)
         except (InputError, Ending) as error:
             failed = failed or error
-    if "-" not in files:
-        print(table)
+    try:
+        if "-" not in files:
+            print(table)
+        else:
+            files["-"](stdout())
+    except OSError:
+        if failed is None:  # else that a file is missing is the news, even if the reader has gone
+            raise
     if failed is not None:
         raise failed
 
@@ -193,20 +209,36 @@ def joint_geometry(
 
 
 def simulated_capacity(name: str, X: Any, labels: Any, args: argparse.Namespace) -> SimulatedCapacity:
-    """Simulated capacity of one data set."""
-    return announced(
-        name,
-        lambda: simulated.simulated_capacity(
-            manifolds(X, labels),
-            n_trials=args.trials,
-            dichotomies=args.dichotomies,
-            fit_intercept=args.intercept,
-            center=not args.keep_origin,
-            rng=args.rng,
-            n_threads=args.threads,
-            progress=_bar(name) or False,
-        ),
-    )
+    """Simulated capacity of one data set; NaN of a dead one, which costs no other its numbers."""
+    clouds = announced(name, lambda: manifolds(X, labels))
+
+    def compute() -> SimulatedCapacity:
+        try:
+            return simulated.simulated_capacity(
+                clouds,
+                n_trials=args.trials,
+                dichotomies=args.dichotomies,
+                fit_intercept=args.intercept,
+                center=not args.keep_origin,
+                rng=args.rng,
+                n_threads=args.threads,
+                progress=_bar(name) or False,
+            )
+        except _validate.NoExtentError as error:
+            warnings.warn(f"{error}; capacity is NaN (status 2)", ConvergenceWarning, stacklevel=1)
+            return SimulatedCapacity(
+                **dict.fromkeys(_SIMULATED_NUMBERS, math.nan),
+                dimensions=np.zeros(0, dtype=np.intp),
+                fraction_separable=np.zeros(0),
+                thresholds=np.full(args.trials, np.inf),
+                dichotomies=np.zeros((args.trials, len(clouds)), dtype=np.int8),
+                n_features=clouds.n_features,
+                fit_intercept=args.intercept,
+                n_undecided=0,
+                status=2,
+            )
+
+    return announced(name, compute)
 
 
 def _bar(name: str) -> ProgressFunction | None:

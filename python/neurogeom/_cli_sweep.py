@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,7 +14,7 @@ from . import _cli_sweep_run as running
 from . import _cli_sweep_status as statuses
 from . import sweep
 from ._cli_files import check_output
-from ._cli_shared import FAILURE, Ending, announced, count, say
+from ._cli_shared import FAILURE, Ending, announced, count, say, stdout
 from ._cli_sweep_ends import plain_errors, stoppable
 
 _EXPORTS = (".csv", ".npy", ".npz")
@@ -144,7 +143,7 @@ def _run_export(args: argparse.Namespace) -> None:
         sweep.export(args.store, out)
         if args.out == "-":
             with open(out, encoding="utf-8", newline="") as file:
-                shutil.copyfileobj(file, sys.stdout)
+                shutil.copyfileobj(file, stdout())
     if not found.is_complete:
         say("warning", f"the sweep is not finished ({found}): what is missing is NaN")
 

@@ -126,7 +126,7 @@ def read_labels(kind: str, path: str, key: str, what: str = "ids") -> AnyArray:
                 header = read_npy_header(stream)
             check.require_ids_vector(header.shape, path, key, what)
             if header.dtype.hasobject:
-                check.refuse_pickle(path, key)
+                check.refuse_object_labels(path, key, what)
             with member(archive, path, key) as stream:
                 return np.lib.format.read_array(stream, allow_pickle=False)
     with open_source(kind, path, key) as source, check.readable(path, key):
@@ -135,7 +135,7 @@ def read_labels(kind: str, path: str, key: str, what: str = "ids") -> AnyArray:
         shape = shape if not of_matlab or 1 not in shape else (max(shape),)
         check.require_ids_vector(shape, path, key, what)
         if kind == "npy" and source.header.dtype.hasobject:
-            check.refuse_pickle(path)
+            check.refuse_object_labels(path, key, what)
         if not isinstance(source, DatasetSource):
             return source.whole()[:, 0]
         dataset = source.dataset

@@ -74,8 +74,10 @@ class Search:
             found = []
             for key, value in source.items():
                 label = f"source[{shown(key)}]"
-                with self._noting():
-                    found += self._of_entry(value, label, as_text(key, f"the name of {label}"))
+                name = as_text(key, f"the name of {label}")
+                of_file = isinstance(value, (str, os.PathLike))
+                with self._noting() if of_file else contextlib.nullcontext():
+                    found += self._of_entry(value, label, name)
             return found
         if isinstance(source, (bytes, np.ndarray, StoredItem, Representation)) or not hasattr(
             source, "__len__"

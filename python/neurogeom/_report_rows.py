@@ -117,7 +117,7 @@ def population_rows(
             n_null = len(found[columns.null[0]])
             row.append(n_null)
             for values in found.values():
-                row += mean_and_deviation(values) if n_null else ("", "")
+                row += mean_and_deviation(values) if n_null else (None, None)
         rows.append(row)
     return rows
 

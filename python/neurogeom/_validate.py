@@ -36,6 +36,10 @@ _MEANT = {
 _SCAN_BYTES = 1 << 24  # a large (perhaps memory-mapped) item is scanned for NaN in pieces of this size
 
 
+class NoExtentError(ValueError):
+    """Says that all points are the same, as those of a dead layer."""
+
+
 def as_array(value: Any, name: str) -> AnyArray:
     """Take anything that is an array of real numbers on the CPU, without converting its dtype."""
     value = _for_numpy(value, name)
@@ -60,9 +64,19 @@ def _for_numpy(value: Any, name: str) -> Any:
         raise TypeError(f"{name} is a sparse matrix of shape {value.shape}: make it dense first (.toarray())")
     if hasattr(value, "iloc"):
         return _from_pandas(value, name)
+    require_own_order(value, name)
     if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
         return np.from_dlpack(value)
     return value
+
+
+def require_own_order(value: Any, name: str) -> None:
+    """Refuse a dataset of h5py whose axes are in reverse, as its attribute says."""
+    if hasattr(value, "attrs") and hasattr(value, "file") and "MATLAB_class" in value.attrs:
+        raise TypeError(  # turning it over here would be wrong for text and for what is empty
+            f"{name} is a dataset that MATLAB wrote, which stores the axes in reverse: open its file with "
+            "ng.io.open_items, or give its values turned over (dataset[...].T)"
+        )
 
 
 def _from_torch(tensor: Any, name: str) -> Any:
@@ -592,7 +606,7 @@ def require_several(count: int, name: str) -> None:
 def require_extent(extent: float, name: str) -> None:
     """Refuse points that all lie in one place."""
     if extent == 0:
-        raise ValueError(f"{name} has no extent: all points are the same (or zero, without centring)")
+        raise NoExtentError(f"{name} has no extent: all points are the same (or zero, without centring)")
 
 
 def require_features(count: int, name: str, least: int) -> None:

@@ -98,6 +98,14 @@ def refuse_pickle(path: str, key: str = "", *, of_torch: bool = False) -> NoRetu
     raise ValueError(f"{place(path, key)}: {why_pickle(path, of_torch=of_torch)}")
 
 
+def refuse_object_labels(path: str, key: str, what: str) -> NoReturn:
+    """Refuse labels that are stored as Python objects, as those of a column of pandas are."""
+    raise ValueError(
+        f"{place(path, key)}: a pickle, which is refused: reading it can run code ({what} of text: save "
+        f"{what}.astype(str))"
+    )
+
+
 def refuse_old_matlab(path: str) -> NoReturn:
     """Refuse a file of MATLAB that is no HDF5."""
     raise ValueError(f"{path}: {OLD_MATLAB}")

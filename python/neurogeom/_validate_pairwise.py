@@ -19,6 +19,7 @@ from ._validate import (
     as_number,
     as_text,
     require_finite,
+    require_own_order,
     require_symmetric_values,
     rounding_of,
     row_ids,
@@ -263,6 +264,7 @@ def as_tests(value: Any, names: Sequence[str], argument: str) -> list[Any]:
     """Take test data of each item, in the order of the items."""
     if isinstance(value, (str, bytes)) or not hasattr(value, "__len__"):
         raise TypeError(f"{argument} must be a list of representations, not {type(value).__name__}")
+    require_own_order(value, argument)
     if len(value) != len(names):
         raise ValueError(
             f"{argument} must hold test data for each of the {len(names)} items, not {len(value)}"
@@ -474,6 +476,7 @@ def as_blocks(value: Any, widths: Sequence[int] | None, name: str) -> list[Float
     """Take responses of several items to the same stimuli, of the widths of earlier blocks."""
     if isinstance(value, (str, bytes)) or not hasattr(value, "__len__"):
         raise TypeError(f"{name} must be a list with an array for each item, not {type(value).__name__}")
+    require_own_order(value, name)
     arrays = [as_float_matrix(entry, f"{name}[{i}]") for i, entry in enumerate(value)]
     require_items(len(arrays), name, 2)
     require_same_indices([(f"{name}[{i}]", row_ids(entry, f"{name}[{i}]")) for i, entry in enumerate(value)])

@@ -64,11 +64,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # an ASCII terminal shows "?" for ±
             stream.reconfigure(errors="replace")
+    code = _code_of(lambda: _run(argv))
+    flushed = _code_of(_flush)  # also after an error, or Python would complain of it at exit
+    return code or flushed
+
+
+def _run(argv: Sequence[str] | None) -> None:
+    args = _build_parser().parse_args(argv)
+    args.run(args)
+
+
+def _flush() -> None:
+    if sys.stdout is not None:  # as it is if it was closed before we began
+        sys.stdout.flush()
+
+
+def _code_of(step: Callable[[], None]) -> int:
+    """Do something; what goes wrong is said in one line, and gives the exit code."""
     try:
-        args = _build_parser().parse_args(argv)
-        args.run(args)
-        if sys.stdout is not None:  # as it is if it was closed before we began
-            sys.stdout.flush()
+        step()
     except InputError as error:
         say("error", error)
         return _USER_ERROR

@@ -57,7 +57,8 @@ def open_items(
         Take arrays of more axes as (n_stimuli, product of the others); without it they are left out, or
         refused if they were asked for.
     skip_bad : bool, default False
-        Leave out files that cannot be used, with a warning that names them, instead of refusing all.
+        Leave out files that cannot be used, with a warning that names them, instead of refusing all
+        (arrays in memory are refused).
 
     Returns
     -------

@@ -27,13 +27,16 @@ __all__ = [
 
 # The ± of a column stands in one line, so a cell that has one is two cells to the aligner.
 _PLUS_MINUS = " ± "
+# An error of so small a part of its value is rounding: of draws that are all the same.
+_ROUNDING = 1e-12
 
 
 def format_estimate(value: float, error: float) -> str:
     """Write an estimate with its standard error, both to the place the error allows.
 
     The error has two significant digits and the value ends at the same decimal place. Without a
-    usable error (NaN, infinite or 0) the value stands alone with four significant digits.
+    usable error (NaN, infinite or 0) the value stands alone with four significant digits; an error below
+    1e-12 of the value is rounding and is written as 0.
 
     Parameters
     ----------
@@ -57,6 +60,8 @@ def format_estimate(value: float, error: float) -> str:
     value, error = float(value), float(error)  # NumPy rounds ties in another way
     if not math.isfinite(value) or not math.isfinite(error) or error <= 0:
         return f"{value:.4g}"
+    if error < _ROUNDING * abs(value):
+        return f"{value:.4g}{_PLUS_MINUS}0"
     # Of the *rounded* error, so that 0.0996 counts as 0.10 and not as three digits.
     place = int(f"{error:.1e}".partition("e")[2]) - 1
     size = max(place + 1, int(f"{value:.0e}".partition("e")[2]) if value else place + 1)

@@ -20,6 +20,7 @@ from ._validate import (
     column_ids,
     refuse_not_finite,
     require_finite,
+    require_own_order,
     row_ids,
 )
 
@@ -331,6 +332,7 @@ def as_items(
         )
     elif names is None and (coordinate := row_ids(value, argument)) is not None:
         names = coordinate.tolist()
+    require_own_order(value, argument)
     entries = list(value)
     given = check.as_names(names, len(entries), "names")
     items = []

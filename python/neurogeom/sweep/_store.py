@@ -5,7 +5,7 @@
     zarr.json             group; attributes: the plan, its hash, what it will cost
     arguments.npz         arrays among the arguments of the metrics, if there are any
     items/0000.json       the items of the plan and, one file each, of extensions
-    errors/  remarks/     what users should know about single items or jobs
+    errors/  remarks/     what users should know about single items; of jobs in tiles/, a file each tile
     inputs/000012.npy     items that were given as arrays in memory
     prepared/000012.npz   what the metrics need of an item (pairs only), and the hash of its content
     contents/             the same hash, for capacity jobs
@@ -230,10 +230,16 @@ class Store:
         """Keep an error ("errors"), a remark ("remarks") or the content ("contents") of an item or job."""
         write_json(self.path / kind / f"{number:06d}.json", dict(content))
 
+    def write_tile_notes(self, kind: str, key: TileKey, notes: Mapping[int, Mapping[str, Any]]) -> None:
+        """Keep the errors or remarks of the jobs of a tile."""
+        write_json(self.path / kind / "tiles" / f"{name_of(key)}.json", dict(notes))
+
     def notes(self, kind: str) -> dict[int, dict[str, Any]]:
-        """Read all errors or remarks."""
-        names = sorted(name for name in names_in(self.path / kind) if name.endswith(".json"))
-        return {int(name.removesuffix(".json")): read_json(self.path / kind / name) for name in names}
+        """Read all errors or remarks: files of single items or jobs (as 0.1.0 wrote them), and of tiles."""
+        found = {int(path.stem): read_json(path) for path in _json_in(self.path / kind)}
+        for path in _json_in(self.path / kind / "tiles"):
+            found |= {int(job): content for job, content in read_json(path).items()}
+        return dict(sorted(found.items()))
 
     # ---- tiles
 
@@ -295,6 +301,10 @@ class Store:
             *(top / name for name in names_in(top) if name.isdigit() and len(self.chunk_shape) == 3),
         ]
         remove_stale_partials([*folders, self.path / "prepared", self.path / "failures"])
+
+
+def _json_in(folder: Path) -> list[Path]:
+    return [folder / name for name in sorted(names_in(folder)) if name.endswith(".json")]
 
 
 class _Encoder:

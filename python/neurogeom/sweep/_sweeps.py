@@ -67,12 +67,13 @@ class CapacitySweep:
         self,
         key: TileKey,
         read: Callable[[int], Item],
-        report: Callable[[str, int, dict[str, str]], None],
+        report: Callable[[str, TileKey, dict[int, dict[str, str]]], None],
         n_threads: int,
     ) -> FloatArray:
         """Compute the jobs of a tile, (field, job); reports errors and remarks by number of job."""
         start, stop = self.grid.rows[key[0]]
         values = np.full((len(self.fields), stop - start), np.nan)
+        notes: dict[str, dict[int, dict[str, str]]] = {"errors": {}, "remarks": {}}
         item: tuple[int, Any] = (-1, None)
         for column, job in enumerate(range(start, stop)):
             number, place = divmod(job, len(self.jobs.seeds))
@@ -85,9 +86,12 @@ class CapacitySweep:
             except (TypeError, ValueError) as error:
                 reason, remark = str(error), ""
             if reason:
-                report("errors", job, {"name": name, "error": reason})
+                notes["errors"][job] = {"name": name, "error": reason}
             if remark:
-                report("remarks", job, {self.jobs.name: f"{name}: {remark}"})
+                notes["remarks"][job] = {self.jobs.name: f"{name}: {remark}"}
+        for kind, by_job in notes.items():
+            if by_job:  # one file a tile: a plan that bounds the number of files bounds these too
+                report(kind, key, by_job)
         return values
 
 

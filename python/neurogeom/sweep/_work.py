@@ -203,7 +203,7 @@ class Worker:
             return self.sweep.compute(
                 key,
                 lambda number: self._open(number)[0],
-                (lambda *_: None) if from_inputs else self.store.write_note,
+                (lambda *_: None) if from_inputs else self.store.write_tile_notes,
                 self.n_threads,
             )
         sweep = self.sweep
