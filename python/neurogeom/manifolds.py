@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _validate
 from ._validate import AnyArray, FloatArray
-from ._validate_pairwise import require_same_index
+from ._validate_pairwise import require_same_indices
 
 
 class Manifolds(Sequence[AnyArray]):
@@ -159,7 +159,9 @@ def manifolds(X: ArrayLike, labels: Any) -> Manifolds:
     """
     matrix = _validate.as_matrix(X, "X")
     names, group = np.unique(_validate.as_labels(labels, len(matrix)), return_inverse=True)
-    require_same_index(("X", _validate.row_ids(X, "X")), ("labels", _validate.row_ids(labels, "labels")))
+    require_same_indices(
+        [("X", _validate.row_index(X, "X")), ("labels", _validate.row_index(labels, "labels"))]
+    )
     order = np.argsort(group, kind="stable")
     rows = np.split(order, np.cumsum(np.bincount(group))[:-1])
     return Manifolds([matrix], rows, names, "X")
