@@ -239,10 +239,10 @@ def refuse_rdm(label: str, metric: str) -> None:
     raise TypeError(f"{label} is an RDM, but {metric} needs responses (n_stimuli, n_units)")
 
 
-def require_held_out(has: bool, metric: str) -> None:
-    """Refuse test data for a measure that fits nothing."""
+def require_held_out(has: bool, metric: str, reason: str) -> None:
+    """Refuse test data for a measure that has no use for them."""
     if not has:
-        raise ValueError(f"{metric} fits nothing, so it has no held-out form: leave out test")
+        raise ValueError(f"{metric} {reason}, so it has no held-out form: leave out test")
 
 
 def require_same_units(units: int, test_units: int, label: str) -> None:

@@ -140,7 +140,7 @@ def as_tests(
     if test is None:
         return None, None
     for metric in metrics:
-        _validate_pairwise.require_held_out(metric.has_held_out, metric.name)
+        _validate_pairwise.require_held_out(metric.has_held_out, metric.name, metric.no_held_out)
     pair = (test, None) if columns is None else _validate_pairwise.require_pair_of_tests(test)
     found: list[list[Item] | None] = []
     for value, items, argument in zip(pair, (rows, columns), ("test", "test[1]"), strict=True):
