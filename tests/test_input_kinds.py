@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import inspect
 import pickle
 import warnings
@@ -125,6 +126,21 @@ def test_missing_labels(missing, form):
 def test_missing_numbers_and_dates(values):
     with pytest.raises(ValueError, match=r"labels has missing values .* at position 3: "):
         ng.manifolds(X, values)
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        (pd.cut(pd.Series([1, 9, 2, 8, 3, 7]), [0, 5, 10]), ["(0, 5]", "(5, 10]"]),
+        (pd.cut([1, 9, 2, 8, 3, 7], [0, 5, 10]), ["(0, 5]", "(5, 10]"]),
+        (pd.PeriodIndex(["2025-01", "2026-01"] * 3, freq="D"), ["2025-01-01", "2026-01-01"]),
+        ([datetime.date(2025, 1, 1), datetime.date(2026, 1, 1)] * 3, ["2025-01-01", "2026-01-01"]),
+    ],
+)
+def test_intervals_periods_and_dates_are_their_text(values, names):
+    clouds = ng.manifolds(X, values)
+    assert clouds.names.tolist() == names
+    np.testing.assert_array_equal(clouds[1], X[1::2])
 
 
 @pytest.mark.skipif("T" not in KINDS, reason="needs NumPy 2")

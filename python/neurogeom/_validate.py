@@ -284,10 +284,13 @@ def _from_objects(entries: list[Any], name: str) -> AnyArray:
         return np.array([as_text(entry, f"{name}[{i}]") for i, entry in enumerate(entries)], dtype=np.str_)
     if kind is str:
         return np.array(entries, dtype=np.str_)
+    if kind.__module__.partition(".")[0] in ("pandas", "datetime"):  # intervals of pandas.cut, periods, dates
+        return np.array([str(entry) for entry in entries], dtype=np.str_)
     array = np.array(entries)
     if kind is not numbers.Real or array.dtype.kind not in "biuf":
         raise TypeError(
-            f"{name}[0] is {shown(entries[0])} of type {type(entries[0]).__name__}; give integers or strings"
+            f"{name}[0] is {shown(entries[0])} of type {type(entries[0]).__name__}; give integers or strings "
+            "(of pandas: .astype(str))"
         )
     return array
 

@@ -131,8 +131,9 @@ def manifolds(X: ArrayLike, labels: Any) -> Manifolds:
         Responses, one row a sample. Memory maps are not read here, and nothing is copied.
     labels : array_like of shape (n_samples,)
         Integers or strings; rows with one label make a manifold. Strings may be of any kind (NumPy, pandas,
-        HDF5; bytes are read as UTF-8). Where X and labels both have an index (pandas) or a coordinate
-        (xarray) that says more than the number of the row, these must agree.
+        HDF5; bytes are read as UTF-8); intervals (``pandas.cut``), periods and dates are taken as their text.
+        Where X and labels both have an index (pandas) or a coordinate (xarray) that says more than the number
+        of the row, these must agree.
 
     Returns
     -------
