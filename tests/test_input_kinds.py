@@ -507,6 +507,7 @@ def test_symmetric_to_the_rounding_of_the_dtype():
         (lambda: ng.effective_geometry([X, X], seed=4), r"'seed': give rng=4$"),
         (lambda: ng.pairwise([X, Y], n_jobs=2), r"^pairwise\(\) has no keyword 'n_jobs': give n_threads=2$"),
         (lambda: ng.sweep.run("x", n_jobs=2), r"^run\(\) has no keyword 'n_jobs': give n_threads=2$"),
+        (lambda: ng.pairwise([X, Y], n_jobs=-1), r"has no keyword 'n_jobs': give n_threads=None$"),
         (lambda: ng.alignment([X, X], n_jobs=2), r"unexpected keyword argument 'n_jobs'"),
     ],
 )  # fmt: skip

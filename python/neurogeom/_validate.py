@@ -456,11 +456,15 @@ def require_same_columns(entries: Iterable[tuple[str, Index | None]]) -> None:
 
 def as_manifold_blocks(manifolds: Any, name: str = "manifolds") -> list[AnyArray]:
     """Take a list of (n_points, n_features) arrays or one (P, M, N) array; no copies are made."""
-    if isinstance(manifolds, (str, bytes, dict)):
-        raise TypeError(f"{name} must be a list of arrays or a 3-d array, not {type(manifolds).__name__}")
+    if isinstance(manifolds, (str, bytes)):
+        raise TypeError(
+            f"{name} must be a list or mapping of arrays or a 3-d array, not {type(manifolds).__name__}"
+        )
     if not isinstance(manifolds, (list, tuple)):
         if not isinstance(manifolds, Iterable) and not hasattr(manifolds, "__dlpack__"):
-            raise TypeError(f"{name} must be a list of arrays or a 3-d array, not {type(manifolds).__name__}")
+            raise TypeError(
+                f"{name} must be a list or mapping of arrays or a 3-d array, not {type(manifolds).__name__}"
+            )
         if hasattr(manifolds, "__array__") or hasattr(manifolds, "__dlpack__"):
             manifolds = as_array(manifolds, name)
             if manifolds.ndim != 3:
@@ -474,6 +478,7 @@ def as_manifold_blocks(manifolds: Any, name: str = "manifolds") -> list[AnyArray
         manifolds = list(manifolds)
     if len(manifolds) == 0:
         raise ValueError(f"{name} is empty")
+    _refuse_pairs(manifolds, name)
     blocks = [as_matrix(block, f"{name}[{i}]") for i, block in enumerate(manifolds)]
     places = [f"{name}[{i}]" for i in range(len(blocks))]
     require_same_columns((place, column_index(m, place)) for place, m in zip(places, manifolds, strict=True))
@@ -484,6 +489,18 @@ def as_manifold_blocks(manifolds: Any, name: str = "manifolds") -> list[AnyArray
             hint = "; the first axes agree, so the arrays look transposed: rows must be points"
         raise ValueError(f"{name} must agree in the number of features, not have {sorted(widths)}{hint}")
     return blocks
+
+
+def _refuse_pairs(manifolds: Sequence[Any], name: str) -> None:
+    """Refuse pairs of a key and points, which is what groups of pandas and items of a dict are."""
+    first = manifolds[0]
+    if isinstance(first, tuple) and len(first) == 2:
+        key, points = (getattr(entry, "shape", ()) for entry in first)
+        if key == () and len(points) == 2:
+            raise TypeError(
+                f"{name}[0] is a pair of {shown(first[0])} and a {type(first[1]).__name__}: for a table with "
+                f"labels give neurogeom.manifolds(X, labels), else a dict {{key: points}} or the points alone"
+            )
 
 
 def looks_transposed(blocks: Sequence[AnyArray]) -> bool:
@@ -687,15 +704,21 @@ def require_extra(module: str, extra: str, what: str) -> Any:
 def explain_keywords(function: _Function) -> _Function:
     """Make a public function say what to write where a keyword of another package is given."""
     known = inspect.signature(function).parameters
+    takes = [name for name, one in known.items() if one.kind is one.POSITIONAL_OR_KEYWORD]
 
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
         for name in kwargs.keys() - known.keys():
-            if _MEANT.get(name) in known:
-                raise TypeError(
-                    f"{function.__name__}() has no keyword {name!r}: give "
-                    f"{_MEANT[name]}={shown(kwargs[name])}"
-                )
+            if (meant := _MEANT.get(name)) in known:
+                value = kwargs[name]
+                if meant == "n_threads" and isinstance(value, int) and value < 1:
+                    value = None  # all cores, as -1 says elsewhere
+                raise TypeError(f"{function.__name__}() has no keyword {name!r}: give {meant}={shown(value)}")
+        if takes == ["manifolds"] and len(args) > 1:
+            raise TypeError(
+                f"{function.__name__}() takes one positional argument: for data with labels give "
+                f"{function.__name__}(neurogeom.manifolds(X, labels))"
+            )
         return function(*args, **kwargs)
 
     return cast(_Function, checked)

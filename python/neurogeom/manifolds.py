@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias, overload
 
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _validate
 from ._validate import AnyArray, FloatArray
-from ._validate_pairwise import require_same_indices
+from ._validate_pairwise import as_names, require_same_indices
 
 
 class Manifolds(Sequence[AnyArray]):
@@ -119,7 +119,7 @@ class Manifolds(Sequence[AnyArray]):
         return Manifolds(self._blocks, [np.sort(part) for part in parts], self.names, self._matrix)
 
 
-ManifoldsLike: TypeAlias = Manifolds | Sequence[ArrayLike] | NDArray[Any]
+ManifoldsLike: TypeAlias = Manifolds | Mapping[Any, ArrayLike] | Sequence[ArrayLike] | NDArray[Any]
 
 
 def manifolds(X: ArrayLike, labels: Any) -> Manifolds:
@@ -169,9 +169,12 @@ def manifolds(X: ArrayLike, labels: Any) -> Manifolds:
 
 
 def as_manifolds(value: Any, name: str = "manifolds") -> Manifolds:
-    """Take what functions accept as manifolds: a Manifolds, a list of arrays, or a (P, M, N) array."""
+    """Take what functions accept as manifolds: a Manifolds, a list or mapping of arrays, or (P, M, N)."""
     if isinstance(value, Manifolds):
         return value
+    names: Any = None
+    if isinstance(value, Mapping):
+        names, value = as_names(list(value), len(value), f"the keys of {name}"), list(value.values())
     blocks = _validate.as_manifold_blocks(value, name)
     if _validate.looks_transposed(blocks):
         rows, columns = blocks[0].shape
@@ -181,4 +184,4 @@ def as_manifolds(value: Any, name: str = "manifolds") -> Manifolds:
             UserWarning,
             stacklevel=_validate.user_level(),
         )
-    return Manifolds(blocks, None, np.arange(len(blocks)))
+    return Manifolds(blocks, None, np.arange(len(blocks)) if names is None else np.array(names))
