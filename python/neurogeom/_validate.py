@@ -352,6 +352,7 @@ class Index:
 
     ids: AnyArray
     counts: bool = False  # whether they only count rows, as where nobody has said anything
+    is_shuffled: bool = False  # whether they would, were their order not another one
 
     @property
     def position_missing(self) -> int | None:
@@ -413,9 +414,12 @@ def _axis_index(value: Any, axis: int, name: str) -> Index | None:
     if Index(labels).position_missing is not None:
         return Index(labels)  # which is no matter unless it is compared
     labels = as_label_array(labels, len(labels), name)
+    if labels.dtype.kind not in "iu" or not len(labels):
+        return Index(labels)
     # A slice of a table counts on from where it starts.
-    start = labels[0] if unnamed and len(labels) and labels.dtype.kind in "iu" else 0
-    return Index(labels, labels.dtype.kind in "iu" and np.array_equal(labels - start, np.arange(len(labels))))
+    count = np.arange(len(labels)) + (labels.min() if unnamed else 0)
+    counts = np.array_equal(labels, count)
+    return Index(labels, counts, unnamed and not counts and np.array_equal(np.sort(labels), count))
 
 
 def require_no_gaps(index: Index, name: str) -> None:
@@ -458,12 +462,12 @@ def as_manifold_blocks(manifolds: Any, name: str = "manifolds") -> list[AnyArray
     """Take a list of (n_points, n_features) arrays or one (P, M, N) array; no copies are made."""
     if isinstance(manifolds, (str, bytes)):
         raise TypeError(
-            f"{name} must be a list or mapping of arrays or a 3-d array, not {type(manifolds).__name__}"
+            f"{name} must be a list of arrays, a mapping of them or a 3-d array, not {type(manifolds).__name__}"
         )
     if not isinstance(manifolds, (list, tuple)):
         if not isinstance(manifolds, Iterable) and not hasattr(manifolds, "__dlpack__"):
             raise TypeError(
-                f"{name} must be a list or mapping of arrays or a 3-d array, not {type(manifolds).__name__}"
+                f"{name} must be a list of arrays, a mapping of them or a 3-d array, not {type(manifolds).__name__}"
             )
         if hasattr(manifolds, "__array__") or hasattr(manifolds, "__dlpack__"):
             manifolds = as_array(manifolds, name)

@@ -110,10 +110,11 @@ def _require_same_index(first: tuple[str, Index], second: tuple[str, Index]) -> 
     if index.counts:
         label, index, other_label, other = other_label, other, label, index
     ids = index.ids
-    if not index.counts and ids.dtype.kind in "iu" and np.array_equal(np.sort(ids), other.ids):
+    same = not index.counts and ids.dtype.kind in "iu" and np.array_equal(np.sort(ids), other.ids)
+    if same or index.is_shuffled:
         raise ValueError(
             f"the rows of {label} are in another order than those of {other_label}: the numbers of its index "
-            f"are those of the other, but {', '.join(map(str, ids[:3]))}, ...; sort_index() puts them "
+            f"count rows in another order: {', '.join(map(str, ids[:3]))}, ...; sort_index() puts them "
             "back, and to_numpy() gives the rows as they stand"
         )
 
@@ -121,8 +122,8 @@ def _require_same_index(first: tuple[str, Index], second: tuple[str, Index]) -> 
 def require_same_indices(entries: Iterable[tuple[str, Index | None]]) -> None:
     """Refuse objects (label, index) of pandas or xarray whose rows are not in the same order.
 
-    One that only counts its rows says nothing, unless another has these very numbers in another order. Those
-    of either kind are compared with the first of both.
+    One that only counts its rows says nothing, unless another counts them in another order. Those of either
+    kind are compared with the first of both.
     """
     known: dict[bool, tuple[str, Index]] = {}
     n_named = 0
