@@ -462,12 +462,12 @@ def as_manifold_blocks(manifolds: Any, name: str = "manifolds") -> list[AnyArray
     """Take a list of (n_points, n_features) arrays or one (P, M, N) array; no copies are made."""
     if isinstance(manifolds, (str, bytes)):
         raise TypeError(
-            f"{name} must be a list of arrays, a mapping of them or a 3-d array, not {type(manifolds).__name__}"
+            f"{name} must be a list of arrays, a mapping or a 3-d array, not {type(manifolds).__name__}"
         )
     if not isinstance(manifolds, (list, tuple)):
         if not isinstance(manifolds, Iterable) and not hasattr(manifolds, "__dlpack__"):
             raise TypeError(
-                f"{name} must be a list of arrays, a mapping of them or a 3-d array, not {type(manifolds).__name__}"
+                f"{name} must be a list of arrays, a mapping or a 3-d array, not {type(manifolds).__name__}"
             )
         if hasattr(manifolds, "__array__") or hasattr(manifolds, "__dlpack__"):
             manifolds = as_array(manifolds, name)
