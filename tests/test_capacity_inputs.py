@@ -271,7 +271,7 @@ BAD_DATA = [
     (np.zeros((2, 3, 2), dtype="M8[s]"), TypeError, "manifolds.*datetime64"),
     ([np.ma.masked_less(gaussian_clouds()[0], 0)] * 2, TypeError, r"manifolds\[0\] is a masked array"),
     ("abc", TypeError, "manifolds must be a list.*str"),
-    ({"a": gaussian_clouds()[0]}, TypeError, "manifolds must be a list.*dict"),
+    ({}, ValueError, "manifolds is empty"),
     (None, TypeError, "manifolds must be a list.*NoneType"),
     (3.0, TypeError, "manifolds must be a list.*float"),
     (changed((2, 4, 7), np.nan), ValueError, r"manifolds\[2\]\[4, 7\] is nan"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import inspect
 import pickle
 import warnings
@@ -127,6 +128,21 @@ def test_missing_numbers_and_dates(values):
         ng.manifolds(X, values)
 
 
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        (pd.cut(pd.Series([1, 9, 2, 8, 3, 7]), [0, 5, 10]), ["(0, 5]", "(5, 10]"]),
+        (pd.cut([1, 9, 2, 8, 3, 7], [0, 5, 10]), ["(0, 5]", "(5, 10]"]),
+        (pd.PeriodIndex(["2025-01", "2026-01"] * 3, freq="D"), ["2025-01-01", "2026-01-01"]),
+        ([datetime.date(2025, 1, 1), datetime.date(2026, 1, 1)] * 3, ["2025-01-01", "2026-01-01"]),
+    ],
+)
+def test_intervals_periods_and_dates_are_their_text(values, names):
+    clouds = ng.manifolds(X, values)
+    assert clouds.names.tolist() == names
+    np.testing.assert_array_equal(clouds[1], X[1::2])
+
+
 @pytest.mark.skipif("T" not in KINDS, reason="needs NumPy 2")
 def test_missing_in_string_dtype():
     values = np.array(["a", None, "a", "b", "a", "b"], dtype=np.dtypes.StringDType(na_object=None))
@@ -226,20 +242,41 @@ def test_identity_in_a_representation():
     assert ng.rdm(framed(X, IDS)).ids.tolist() == IDS
     stacked = xr.DataArray(np.stack([X, X**2]), dims=("area", "image", "unit"), coords={"area": ["V1", "IT"]})
     assert ng.pairwise(stacked, "cka").names.tolist() == ["V1", "IT"]
-    with pytest.raises(ValueError, match=r"the index of X has missing values \(nan\) at position 1"):
-        ng.cka(framed(X, ["a", None, *"cdef"]), Y)
+
+
+def test_missing_values_of_an_index_matter_where_it_is_compared():
+    gap, known = ["a", None, *"cdef"], ng.cka(X, Y)
+    assert len(ng.manifolds(framed(X, gap), WORDS)) == len(ng.manifolds(X, WORDS))
+    for other in (Y, framed(Y)):
+        assert ng.cka(framed(X, gap), other) == ng.cka(framed(X, [0.0, np.nan, 2, 3, 4, 5]), other) == known
+    for other in (framed(Y, IDS), ng.Representation(Y, IDS)):
+        with pytest.raises(ValueError, match=r"the index of X has missing values \(nan\) at position 1"):
+            ng.cka(framed(X, gap), other)
+    with pytest.raises(ValueError, match=r"the index of data has missing values"):
+        ng.Representation(framed(X, gap))
+    assert ng.Representation(framed(X, gap, [None, *"xyz"]), IDS).units is None
 
 
 def test_an_index_that_only_counts_says_nothing():
     known = ng.cka(X, Y)
     others = [range(10, 16), IDS, [0, 1, 2, 3, 4, 4]]
+    for start in (0, 10):  # slices of one table, whichever comes first
+        first, second = framed(X, range(start, start + 6)), framed(Y, range(10 - start, 16 - start))
+        assert ng.cka(first, second) == known
+        assert ng.Representation(first).ids is None
+        with pytest.raises(ValueError, match="rows of Y are in another order than those of X"):
+            ng.cka(first, framed(Y, first.index[::-1]))
+        with pytest.raises(ValueError, match="rows of Y are in another order than those of X"):
+            ng.cka(first, second.iloc[::-1])
+    with pytest.raises(ValueError, match="the stimulus ids differ: row 0 is 10 in X but 20 in Y"):
+        ng.cka(*(framed(X, pd.RangeIndex(start, start + 6, name="image")) for start in (10, 20)))
     for x in (framed(X), arrayed(X, np.arange(6)), framed(X, pd.Index(np.arange(6)))):
         assert ng.cka(x, framed(Y)) == known
         for index in others:
             assert ng.cka(x, framed(Y, index)) == known
         # but the same numbers in another order are rows of the same table, shuffled
         with pytest.raises(
-            ValueError, match=r"rows of Y are in another order than those of X.*but 5, 4, 3, \.\.\."
+            ValueError, match=r"rows of Y are in another order than those of X.* order: 5, 4, 3, \.\.\."
         ):
             ng.cka(x, framed(Y).iloc[::-1])
         with pytest.raises(ValueError, match=r"rows of X are in another order than those of Y"):
@@ -247,7 +284,9 @@ def test_an_index_that_only_counts_says_nothing():
     assert ng.cka(X, framed(Y).iloc[::-1]) == ng.cka(X, Y[::-1])
     # a category for each row: compared, but no ids of an RDM
     repeated = framed(X, list("aabbcc"))
-    assert ng.cka(repeated, framed(Y, list("aabbcc"))) == known
+    for other in (framed(Y, list("aabbcc")), ng.Representation(framed(Y, list("aabbcc")))):
+        with pytest.warns(UserWarning, match=r"^the index of X has repeated values \(such as 'a'\)"):
+            assert ng.cka(repeated, other) == known
     with pytest.raises(ValueError, match="order of the stimulus ids differs"):
         ng.cka(repeated, framed(Y, list("ababcc")))
     assert ng.rdm(repeated).ids is None
@@ -265,6 +304,59 @@ def test_index_of_data_and_labels():
         ng.manifolds(frame, labels.rename({"a": "z"}))
     with pytest.raises(ValueError, match=r"rows of X are in another order than those of labels"):
         ng.manifolds(framed(X).iloc[::-1], pd.Series(WORDS))
+
+
+def test_index_of_what_is_given_beside_items():
+    labels = pd.Series(WORDS, IDS)
+    jobs = ng.sweep.CapacityJobs(labels, n_samples=5)
+    for item in (framed(X, IDS), X, framed(X)):
+        assert ng.sweep.plan([item], metric=jobs).n_items == 1
+    (stored,) = ng.io.open_items({"x": ng.Representation(X, IDS[::-1])})
+    for item in (framed(X, IDS[::-1]), ng.Representation(X, IDS[::-1]), stored):
+        with pytest.raises(ValueError, match="row 0 is 'a' in labels but 'f' in items"):
+            ng.sweep.plan([item], metric=jobs)
+    with pytest.raises(ValueError, match=r"rows of items\[0\] are in another order than those of labels"):
+        ng.sweep.plan([framed(X).iloc[::-1]], metric=ng.sweep.CapacityJobs(pd.Series(WORDS)))
+    again = ng.sweep.CapacityJobs.made_from(jobs.arguments())
+    assert (again.index, again.labels.tolist()) == (None, WORDS)
+    folds, stimuli = pd.Series([0, 0, 0, 1, 1, 1]), pd.Series(list("abcabc"))
+    known = ng.rdm(X, "crossnobis", folds=folds, stimuli=stimuli).condensed
+    for x, f, s in (
+        (framed(X), folds, stimuli),
+        (framed(X).iloc[::-1], folds.iloc[::-1], stimuli.iloc[::-1]),
+    ):
+        found = ng.rdm(x, "crossnobis", folds=f, stimuli=s).condensed
+        np.testing.assert_allclose(np.sort(found), np.sort(known), rtol=0, atol=1e-12)  # of a few sums
+    for x, s in ((framed(X).iloc[::-1], None), (framed(X).iloc[::-1], stimuli), (X, stimuli.iloc[::-1])):
+        with pytest.raises(ValueError, match=r"are in another order than those of (folds|stimuli)"):
+            ng.rdm(x, "crossnobis", folds=folds, stimuli=s)
+    with pytest.raises(ValueError, match="rows of Y are in another order than those of stimuli"):
+        ng.rsa(X, framed(Y).iloc[::-1], rdm="crossnobis", compare="cosine", folds=folds, stimuli=stimuli)
+    for metric in (ng.Procrustes(), ng.Permutation()):
+        with pytest.raises(ValueError, match="rows of Y are in another order than those of X"):
+            metric.transform(metric.fit(X, Y), framed(X), framed(Y).iloc[::-1])
+
+
+def test_columns_of_what_shares_units():
+    train, test = framed(X, None, list("wxyz")), framed(X[::-1], None, list("wxyz"))
+    known = ng.pairwise([X, Y], "procrustes", test=[X[::-1], Y[::-1]]).held_out
+    for other in (test, X[::-1], framed(X[::-1]), framed(X[::-1], None, ["w", "w", "x", "y"])):
+        assert (ng.pairwise([train, Y], "procrustes", test=[other, Y[::-1]]).held_out == known).all()
+    for first in (train, ng.Representation(X, units=list("wxyz"))):
+        text = r"columns of test\[0\] are in another order .* column 0 is 'z', not 'w'; reorder .*\.columns\]"
+        with pytest.raises(ValueError, match=text):
+            ng.pairwise([first, Y], "procrustes", test=[test[list("zyxw")], Y])
+        with pytest.raises(ValueError, match=r"columns of test\[0\] are other units than those of rep"):
+            ng.pairwise([first, Y], "procrustes", test=[test.rename(columns={"z": "v"}), Y])
+    text = r"columns of manifolds\[1\] are in another order than those of manifolds\[0\]"
+    for compute in (ng.manifold_capacity, ng.effective_geometry):
+        with pytest.raises(ValueError, match=text):
+            compute([train, test[list("zyxw")]], n_samples=5)
+    with pytest.raises(ValueError, match=r"columns of b are in another .* reorder them \(b\[a\.columns\]\)"):
+        ng.overlap(train, test[list("zyxw")])
+    with pytest.raises(ValueError, match="columns of b are in another order"):
+        ng.overlap(framed(X), framed(X)[[1, 0, 2, 3]])
+    assert ng.overlap(train, framed(X**2)).center_distance == ng.overlap(X, X**2).center_distance
 
 
 def test_frames_of_any_dtypes():
@@ -417,6 +509,7 @@ def test_symmetric_to_the_rounding_of_the_dtype():
         (lambda: ng.effective_geometry([X, X], seed=4), r"'seed': give rng=4$"),
         (lambda: ng.pairwise([X, Y], n_jobs=2), r"^pairwise\(\) has no keyword 'n_jobs': give n_threads=2$"),
         (lambda: ng.sweep.run("x", n_jobs=2), r"^run\(\) has no keyword 'n_jobs': give n_threads=2$"),
+        (lambda: ng.pairwise([X, Y], n_jobs=-1), r"has no keyword 'n_jobs': give n_threads=None$"),
         (lambda: ng.alignment([X, X], n_jobs=2), r"unexpected keyword argument 'n_jobs'"),
     ],
 )  # fmt: skip

@@ -286,7 +286,7 @@ BAD_MANIFOLDS = {
     "widths": ([np.ones((3, 4)), np.ones((2, 5))], ValueError, r"number of features, not have \[4, 5\]"),
     "transposed": ([np.ones((4, 3)), np.ones((4, 2))], ValueError, "look transposed"),
     "a number": (3.0, TypeError, "manifolds must be a list"),
-    "a dictionary": ({"a": np.ones((3, 4))}, TypeError, "not dict"),
+    "a dictionary": ({}, ValueError, "manifolds is empty"),
     "None": (None, TypeError, "not NoneType"),
 }
 

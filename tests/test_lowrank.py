@@ -121,7 +121,7 @@ def test_descent_ends_at_a_stationary_point(shape):
     sound = 0
     for start, (basis, cost, norm, n_iterations) in zip(starts, descend(rows, starts), strict=True):
         np.testing.assert_allclose(basis.T @ basis, np.eye(shape[2]), atol=1e-13)
-        # Where a descent takes a share 1 - s of a centre's square away the cost has a rounding error of 1e-16 / s.
+        # Where a share s of a centre's square is left the cost has a rounding error of 1e-16 / s.
         if stability(rows, basis) < 1e-3:
             continue
         sound += 1

@@ -355,7 +355,7 @@ def test_lists_stacks_and_labels_give_the_same_result():
         ([CLOUDS[0], CLOUDS[1][0]], ValueError, r"manifolds\[1\] must be two-dimensional"),
         ([CLOUDS[0], None], TypeError, r"manifolds\[1\].*object"),
         ("clouds", TypeError, "not str"),
-        ({"a": CLOUDS[0]}, TypeError, "not dict"),
+        ({}, ValueError, "manifolds is empty"),
         (3, TypeError, "not int"),
         (None, TypeError, "not NoneType"),
     ],
@@ -363,6 +363,30 @@ def test_lists_stacks_and_labels_give_the_same_result():
 def test_what_is_no_set_of_manifolds(given, error, text):
     with pytest.raises(error, match=text):
         ng.manifold_capacity(given)
+
+
+def test_a_mapping_names_its_manifolds():
+    named = {b"cat": CLOUDS[0], "dog": CLOUDS[1], 3: CLOUDS[2]}
+    result = ng.manifold_capacity(named, n_samples=5, rng=0)
+    assert result.names.tolist() == ["cat", "dog", "3"]
+    known = ng.manifold_capacity(list(named.values()), n_samples=5, rng=0)
+    assert result.mean_capacity == known.mean_capacity
+    assert ng.alignment(named).names.tolist() == ["cat", "dog", "3"]
+    with pytest.raises(ValueError, match="the keys of manifolds"):
+        ng.manifold_capacity({"1": CLOUDS[0], 1: CLOUDS[1]})
+
+
+def test_groups_of_a_table_get_advice():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"kind": [0, 0, 1, 1], "x": [1.0, 2, 3, 5], "y": [0.0, 1, 1, 3]})
+    text = r"manifolds\[0\] is a pair of 0 and a DataFrame: .* neurogeom\.manifolds\(X, labels\), else a dict"
+    for groups in (table.groupby("kind"), list(table.groupby("kind"))):
+        with pytest.raises(TypeError, match=text):
+            ng.manifold_capacity(groups)
+    for compute in (ng.manifold_capacity, ng.effective_geometry, ng.correlated_capacity, ng.alignment):
+        text = rf"^{compute.__name__}\(\) takes one positional .* {compute.__name__}\(neurogeom\.manifolds\(X"
+        with pytest.raises(TypeError, match=text):
+            compute(table[["x", "y"]], table["kind"])
 
 
 def test_transposed_input_is_suspected():

@@ -14,7 +14,7 @@ from . import _validate_io as check
 from ._io_headers import ENDINGS, PICKLE_ENDINGS, Header, is_old_matlab, is_sweep, is_zarr, kind_of
 from ._io_item import StoredItem
 from ._io_kinds import headers_of, read_labels
-from ._validate import AnyArray, are_counted, as_text, row_ids, shown
+from ._validate import AnyArray, as_text, require_no_gaps, row_index, shown
 from ._validate_pairwise import as_flag, as_ids, as_names, require_same_stimuli
 from .representation import Representation
 
@@ -124,8 +124,10 @@ class Search:
             item = in_memory(value.data, label, value.name if own and value.name is not None else name)
             ids = value.ids
         else:
-            item, ids = in_memory(value, label, name, self.flatten), row_ids(value, label)
-            ids = None if ids is None or are_counted(ids) else ids
+            item, index, ids = in_memory(value, label, name, self.flatten), row_index(value, label), None
+            if index is not None:
+                require_no_gaps(index, label)
+                ids = index.names
         if self.ids.common is not None:
             ids = self._fitting(self.ids.common, item, label, ids)
         item.ids = ids

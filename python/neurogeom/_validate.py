@@ -6,6 +6,7 @@ name and what was received. Nothing is repaired and nothing is written to.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import inspect
@@ -297,10 +298,13 @@ def _from_objects(entries: list[Any], name: str) -> AnyArray:
         return np.array([as_text(entry, f"{name}[{i}]") for i, entry in enumerate(entries)], dtype=np.str_)
     if kind is str:
         return np.array(entries, dtype=np.str_)
+    if kind.__module__.partition(".")[0] in ("pandas", "datetime"):  # intervals of pandas.cut, periods, dates
+        return np.array([str(entry) for entry in entries], dtype=np.str_)
     array = np.array(entries)
     if kind is not numbers.Real or array.dtype.kind not in "biuf":
         raise TypeError(
-            f"{name}[0] is {shown(entries[0])} of type {type(entries[0]).__name__}; give integers or strings"
+            f"{name}[0] is {shown(entries[0])} of type {type(entries[0]).__name__}; give integers or strings "
+            "(of pandas: .astype(str))"
         )
     return array
 
@@ -356,21 +360,52 @@ def as_size(n_bytes: float) -> str:
     return f"{n_bytes:.0f} bytes"
 
 
-def row_ids(value: Any, name: str) -> AnyArray | None:
+@dataclasses.dataclass(frozen=True, eq=False)
+class Index:
+    """What an index of pandas, a coordinate of xarray or the user's ids call rows (or columns)."""
+
+    ids: AnyArray
+    counts: bool = False  # whether they only count rows, as where nobody has said anything
+    is_shuffled: bool = False  # whether they would, were their order not another one
+
+    @property
+    def position_missing(self) -> int | None:
+        """Where the first missing value is."""
+        if self.ids.dtype.kind == "O":
+            return next((i for i, entry in enumerate(self.ids.tolist()) if is_missing(entry)), None)
+        missing = np.flatnonzero(self.ids != self.ids)
+        return int(missing[0]) if missing.size else None
+
+    @property
+    def names(self) -> AnyArray | None:
+        """What tells rows apart from others: None where they are but counted or some are missing."""
+        return None if self.counts or self.position_missing is not None else self.ids
+
+    @property
+    def has_repeats(self) -> bool:
+        """Whether a value occurs more than once."""
+        return len(np.unique(self.ids)) < len(self.ids)
+
+
+def row_index(value: Any, name: str) -> Index | None:
     """Give what an index of pandas or a coordinate of xarray calls the rows, None where there is none."""
-    return _axis_ids(value, 0, name)
+    return _axis_index(value, 0, name)
 
 
-def column_ids(value: Any, name: str) -> AnyArray | None:
-    """Give what pandas or xarray call the columns, None where these are but counted, or not told apart."""
-    found = _axis_ids(value, 1, name)
-    return None if found is None or are_counted(found) or len(np.unique(found)) < len(found) else found
+def column_index(value: Any, name: str) -> Index | None:
+    """Give what pandas or xarray call the columns, None where some are not named, or not told apart."""
+    found = _axis_index(value, 1, name)
+    return None if found is None or found.position_missing is not None or found.has_repeats else found
 
 
-def _axis_ids(value: Any, axis: int, name: str) -> AnyArray | None:
+def _axis_index(value: Any, axis: int, name: str) -> Index | None:
+    unnamed = False
     if hasattr(value, "iloc"):
+        if axis == value.ndim:
+            return None
         index = value.index if axis == 0 else value.columns
         name = f"the {('index', 'columns')[axis]} of {name}"
+        unnamed = axis == 0 and index.name is None
     elif hasattr(value, "coords") and axis < len(getattr(value, "dims", ())):
         along = {str(key): one for key, one in value.coords.items() if one.dims == (value.dims[axis],)}
         # The coordinate of the dimension itself, else the only one along it.
@@ -390,21 +425,64 @@ def _axis_ids(value: Any, axis: int, name: str) -> AnyArray | None:
             # Tuples of levels, periods, times with a zone, a mixture: known by how they are shown.
             for i, entry in enumerate(entries):
                 labels[i] = entry if is_missing(entry) else str(entry)
-    return as_label_array(labels, len(labels), name)
+    if Index(labels).position_missing is not None:
+        return Index(labels)  # which is no matter unless it is compared
+    labels = as_label_array(labels, len(labels), name)
+    if labels.dtype.kind not in "iu" or not len(labels):
+        return Index(labels)
+    # A slice of a table counts on from where it starts.
+    count = np.arange(len(labels)) + (labels.min() if unnamed else 0)
+    counts = np.array_equal(labels, count)
+    return Index(labels, counts, unnamed and not counts and np.array_equal(np.sort(labels), count))
 
 
-def are_counted(ids: AnyArray) -> bool:
-    """Say whether ids are 0, 1, 2, ..., which is what pandas writes where nobody has said anything."""
-    return ids.dtype.kind in "iu" and np.array_equal(ids, np.arange(len(ids)))
+def require_no_gaps(index: Index, name: str) -> None:
+    """Refuse an index with missing values where it is to identify rows."""
+    if index.position_missing is not None:
+        entries = index.ids.tolist()
+        missing = [i for i, entry in enumerate(entries) if is_missing(entry)]
+        _require_none_missing(missing or [index.position_missing], entries, f"the index of {name}")
+
+
+def require_same_columns(entries: Iterable[tuple[str, Index | None]]) -> None:
+    """Refuse objects (label, columns) of pandas or xarray whose columns are not the same units in order.
+
+    Columns that are only counted say nothing, unless others have these very numbers in another order.
+    """
+    known: dict[bool, tuple[str, Index]] = {}
+    for other_label, other in entries:
+        if other is None:
+            continue
+        for label, first in known.values():
+            if len(first.ids) != len(other.ids):  # which has an error of its own
+                continue
+            mine, theirs = first.ids.tolist(), other.ids.tolist()
+            same_set = set(mine) == set(theirs)
+            at = next(
+                (i for i, pair in enumerate(zip(mine, theirs, strict=True)) if pair[0] != pair[1]), None
+            )
+            if at is not None and (same_set or not (first.counts or other.counts)):
+                what = "are in another order than" if same_set else "are other units than"
+                advice = f"reorder them ({other_label}[{label}.columns])" if same_set else "take the same"
+                raise ValueError(
+                    f"the columns of {other_label} {what} those of {label}: column {at} is {theirs[at]!r}, "
+                    f"not {mine[at]!r}; {advice}, or leave names out (to_numpy()) if units correspond as "
+                    "they stand"
+                )
+        known.setdefault(other.counts, (other_label, other))
 
 
 def as_manifold_blocks(manifolds: Any, name: str = "manifolds") -> list[AnyArray]:
     """Take a list of (n_points, n_features) arrays or one (P, M, N) array; no copies are made."""
-    if isinstance(manifolds, (str, bytes, dict)):
-        raise TypeError(f"{name} must be a list of arrays or a 3-d array, not {type(manifolds).__name__}")
+    if isinstance(manifolds, (str, bytes)):
+        raise TypeError(
+            f"{name} must be a list of arrays, a mapping or a 3-d array, not {type(manifolds).__name__}"
+        )
     if not isinstance(manifolds, (list, tuple)):
         if not isinstance(manifolds, Iterable) and not hasattr(manifolds, "__dlpack__"):
-            raise TypeError(f"{name} must be a list of arrays or a 3-d array, not {type(manifolds).__name__}")
+            raise TypeError(
+                f"{name} must be a list of arrays, a mapping or a 3-d array, not {type(manifolds).__name__}"
+            )
         if hasattr(manifolds, "__array__") or hasattr(manifolds, "__dlpack__"):
             manifolds = as_array(manifolds, name)
             if manifolds.ndim != 3:
@@ -418,7 +496,10 @@ def as_manifold_blocks(manifolds: Any, name: str = "manifolds") -> list[AnyArray
         manifolds = list(manifolds)
     if len(manifolds) == 0:
         raise ValueError(f"{name} is empty")
+    _refuse_pairs(manifolds, name)
     blocks = [as_matrix(block, f"{name}[{i}]") for i, block in enumerate(manifolds)]
+    places = [f"{name}[{i}]" for i in range(len(blocks))]
+    require_same_columns((place, column_index(m, place)) for place, m in zip(places, manifolds, strict=True))
     widths = {block.shape[1] for block in blocks}
     if len(widths) > 1:
         hint = ""
@@ -426,6 +507,18 @@ def as_manifold_blocks(manifolds: Any, name: str = "manifolds") -> list[AnyArray
             hint = "; the first axes agree, so the arrays look transposed: rows must be points"
         raise ValueError(f"{name} must agree in the number of features, not have {sorted(widths)}{hint}")
     return blocks
+
+
+def _refuse_pairs(manifolds: Sequence[Any], name: str) -> None:
+    """Refuse pairs of a key and points, which is what groups of pandas and items of a dict are."""
+    first = manifolds[0]
+    if isinstance(first, tuple) and len(first) == 2:
+        key, points = (getattr(entry, "shape", ()) for entry in first)
+        if key == () and len(points) == 2:
+            raise TypeError(
+                f"{name}[0] is a pair of {shown(first[0])} and a {type(first[1]).__name__}: for a table with "
+                f"labels give neurogeom.manifolds(X, labels), else a dict {{key: points}} or the points alone"
+            )
 
 
 def looks_transposed(blocks: Sequence[AnyArray]) -> bool:
@@ -629,15 +722,21 @@ def require_extra(module: str, extra: str, what: str) -> Any:
 def explain_keywords(function: _Function) -> _Function:
     """Make a public function say what to write where a keyword of another package is given."""
     known = inspect.signature(function).parameters
+    takes = [name for name, one in known.items() if one.kind is one.POSITIONAL_OR_KEYWORD]
 
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
         for name in kwargs.keys() - known.keys():
-            if _MEANT.get(name) in known:
-                raise TypeError(
-                    f"{function.__name__}() has no keyword {name!r}: give "
-                    f"{_MEANT[name]}={shown(kwargs[name])}"
-                )
+            if (meant := _MEANT.get(name)) in known:
+                value = kwargs[name]
+                if meant == "n_threads" and isinstance(value, int) and value < 1:
+                    value = None  # all cores, as -1 says elsewhere
+                raise TypeError(f"{function.__name__}() has no keyword {name!r}: give {meant}={shown(value)}")
+        if takes == ["manifolds"] and len(args) > 1:
+            raise TypeError(
+                f"{function.__name__}() takes one positional argument: for data with labels give "
+                f"{function.__name__}(neurogeom.manifolds(X, labels))"
+            )
         return function(*args, **kwargs)
 
     return cast(_Function, checked)

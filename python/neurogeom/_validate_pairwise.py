@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,18 +13,20 @@ from numpy.typing import ArrayLike, NDArray
 from ._validate import (
     AnyArray,
     FloatArray,
-    are_counted,
+    Index,
     as_array,
     as_float_matrix,
     as_label_array,
     as_number,
     as_text,
     require_finite,
+    require_no_gaps,
     require_own_order,
     require_symmetric_values,
     rounding_of,
-    row_ids,
+    row_index,
     shown,
+    user_level,
 )
 
 # Data whose squares leave the range of float64 in sums.
@@ -81,6 +84,8 @@ def require_same_stimuli(
         )
     if ids is None or other_ids is None:
         return
+    if ids.dtype == other_ids.dtype and np.array_equal(ids, other_ids):
+        return
     mine, theirs = ids.tolist(), other_ids.tolist()
     at = next((i for i in range(count) if mine[i] != theirs[i]), None)
     if at is not None:
@@ -96,40 +101,53 @@ def require_same_stimuli(
         )
 
 
-def require_same_index(first: tuple[str, AnyArray | None], second: tuple[str, AnyArray | None]) -> None:
-    """Refuse objects (label, ids) of pandas or xarray whose rows are not in the same order.
-
-    One that only counts its rows says nothing, unless the other has these very numbers in another order.
-    """
-    (label, ids), (other_label, other_ids) = first, second
-    if ids is None or other_ids is None or (are_counted(ids) and are_counted(other_ids)):
+def _require_same_index(first: tuple[str, Index], second: tuple[str, Index]) -> None:
+    (label, index), (other_label, other) = first, second
+    if not index.counts and not other.counts:
+        for each, name in ((index, label), (other, other_label)):
+            require_no_gaps(each, name)
+        require_same_stimuli((label, len(index.ids), index.ids), (other_label, len(other.ids), other.ids))
         return
-    if not are_counted(ids) and not are_counted(other_ids):
-        require_same_stimuli((label, len(ids), ids), (other_label, len(other_ids), other_ids))
-        return
-    if are_counted(ids):
-        label, ids, other_label = other_label, other_ids, label
-    if len(ids) == len(other_ids) and are_counted(np.sort(ids)):
+    if index.counts:
+        label, index, other_label, other = other_label, other, label, index
+    ids = index.ids
+    same = not index.counts and ids.dtype.kind in "iu" and np.array_equal(np.sort(ids), other.ids)
+    if same or index.is_shuffled:
         raise ValueError(
             f"the rows of {label} are in another order than those of {other_label}: the numbers of its index "
-            f"are those of the other, but {', '.join(map(str, ids[:3]))}, ...; sort_index() puts them "
+            f"count rows in another order: {', '.join(map(str, ids[:3]))}, ...; sort_index() puts them "
             "back, and to_numpy() gives the rows as they stand"
         )
 
 
-def require_same_indices(entries: Iterable[tuple[str, AnyArray | None]]) -> None:
-    """Refuse several objects as above; those that count their rows are compared with one of either kind."""
-    known: dict[bool, tuple[str, AnyArray]] = {}
-    for label, ids in entries:
-        if ids is not None:
+def require_same_indices(entries: Iterable[tuple[str, Index | None]]) -> None:
+    """Refuse objects (label, index) of pandas or xarray whose rows are not in the same order.
+
+    One that only counts its rows says nothing, unless another counts them in another order. Those of either
+    kind are compared with the first of both.
+    """
+    known: dict[bool, tuple[str, Index]] = {}
+    n_named = 0
+    for label, index in entries:
+        if index is not None:
             for other in known.values():
-                require_same_index(other, (label, ids))
-            known.setdefault(are_counted(ids), (label, ids))
+                _require_same_index(other, (label, index))
+            known.setdefault(index.counts, (label, index))
+            n_named += not index.counts
+    if n_named > 1 and known[False][1].has_repeats:
+        label, index = known[False]
+        values, counts = np.unique(index.ids, return_counts=True)
+        warnings.warn(
+            f"the index of {label} has repeated values (such as {shown(values[np.argmax(counts)])}), which "
+            "cannot tell whether rows that share one are in the same order; an index of distinct values can",
+            UserWarning,
+            stacklevel=user_level(),
+        )
 
 
 def require_same_order(X: Any, Y: Any) -> None:
     """Refuse two objects of pandas or xarray whose rows are not in the same order."""
-    require_same_indices((name, row_ids(value, name)) for name, value in (("X", X), ("Y", Y)))
+    require_same_indices((name, row_index(value, name)) for name, value in (("X", X), ("Y", Y)))
 
 
 def require_normal_range(array: FloatArray, name: str) -> None:
@@ -223,10 +241,10 @@ def refuse_rdm(label: str, metric: str) -> None:
     raise TypeError(f"{label} is an RDM, but {metric} needs responses (n_stimuli, n_units)")
 
 
-def require_held_out(has: bool, metric: str) -> None:
-    """Refuse test data for a measure that fits nothing."""
+def require_held_out(has: bool, metric: str, reason: str) -> None:
+    """Refuse test data for a measure that has no use for them."""
     if not has:
-        raise ValueError(f"{metric} fits nothing, so it has no held-out form: leave out test")
+        raise ValueError(f"{metric} {reason}, so it has no held-out form: leave out test")
 
 
 def require_same_units(units: int, test_units: int, label: str) -> None:
@@ -479,7 +497,9 @@ def as_blocks(value: Any, widths: Sequence[int] | None, name: str) -> list[Float
     require_own_order(value, name)
     arrays = [as_float_matrix(entry, f"{name}[{i}]") for i, entry in enumerate(value)]
     require_items(len(arrays), name, 2)
-    require_same_indices([(f"{name}[{i}]", row_ids(entry, f"{name}[{i}]")) for i, entry in enumerate(value)])
+    require_same_indices(
+        [(f"{name}[{i}]", row_index(entry, f"{name}[{i}]")) for i, entry in enumerate(value)]
+    )
     if widths is not None and len(arrays) != len(widths):
         raise ValueError(f"{name} must hold the {len(widths)} items of earlier blocks, not {len(arrays)}")
     for i, array in enumerate(arrays):

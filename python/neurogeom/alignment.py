@@ -126,7 +126,7 @@ def alignment(manifolds: ManifoldsLike, *, null: int = 0, rng: RandomSource = No
 
     Parameters
     ----------
-    manifolds : Manifolds, sequence of array_like (n_points, n_features), or array_like (P, M, N)
+    manifolds : Manifolds, sequence or mapping of array_like (n_points, n_features), or array_like (P, M, N)
         One point cloud a manifold, points first; numbers of points may differ. At least two. Features are
         read in blocks, so that memory maps and float16 data are never converted as a whole.
     null : int, default 0

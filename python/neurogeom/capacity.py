@@ -45,7 +45,7 @@ def manifold_capacity(
 
     Parameters
     ----------
-    manifolds : Manifolds, sequence of array_like (n_points, n_features), or array_like (P, M, N)
+    manifolds : Manifolds, sequence or mapping of array_like (n_points, n_features), or array_like (P, M, N)
         One point cloud a manifold, points first; numbers of points may differ. For a matrix with labels use
         :func:`neurogeom.manifolds`. At least two; memory maps, float16 and float32 are read in pieces.
     margin : float, default 0

@@ -95,7 +95,7 @@ def correlated_capacity(
 
     Parameters
     ----------
-    manifolds : Manifolds, sequence of array_like (n_points, n_features), or array_like (P, M, N)
+    manifolds : Manifolds, sequence or mapping of array_like (n_points, n_features), or array_like (P, M, N)
         One point cloud a manifold, points first; numbers of points may differ.
     margin : float, default 0
         Margin kappa >= 0, in the units of the data: points lie at inner products of at least kappa.

@@ -186,7 +186,7 @@ def random_projection(manifolds: ManifoldsLike, n_dims: int, rng: RandomSource =
 
     Parameters
     ----------
-    manifolds : Manifolds, sequence of array_like (n_points, n_features), or array_like (P, M, N)
+    manifolds : Manifolds, sequence or mapping of array_like (n_points, n_features), or array_like (P, M, N)
         One point cloud a manifold, points first. Features are read in blocks.
     n_dims : int
         Number of directions, at most n_features.
@@ -247,7 +247,7 @@ def downsample(manifolds: ManifoldsLike, n_points: int, rng: RandomSource = None
 
     Parameters
     ----------
-    manifolds : Manifolds, sequence of array_like (n_points, n_features), or array_like (P, M, N)
+    manifolds : Manifolds, sequence or mapping of array_like (n_points, n_features), or array_like (P, M, N)
         One point cloud a manifold, points first.
     n_points : int
         Number of points to keep of each, drawn without replacement.

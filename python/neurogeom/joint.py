@@ -42,7 +42,7 @@ def effective_geometry(
 
     Parameters
     ----------
-    manifolds : Manifolds, sequence of array_like (n_points, n_features), or array_like (P, M, N)
+    manifolds : Manifolds, sequence or mapping of array_like (n_points, n_features), or array_like (P, M, N)
         One point cloud a manifold, points first; numbers of points may differ.
     dichotomies : str, array_like (n_samples, P), or callable, default "balanced"
         Labels +1 and -1 of the manifolds in each sample. ``"balanced"``: P // 2 positive; ``"iid"``:

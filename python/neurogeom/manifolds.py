@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias, overload
 
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _validate
 from ._validate import AnyArray, FloatArray
-from ._validate_pairwise import require_same_index
+from ._validate_pairwise import as_names, require_same_indices
 
 
 class Manifolds(Sequence[AnyArray]):
@@ -119,7 +119,7 @@ class Manifolds(Sequence[AnyArray]):
         return Manifolds(self._blocks, [np.sort(part) for part in parts], self.names, self._matrix)
 
 
-ManifoldsLike: TypeAlias = Manifolds | Sequence[ArrayLike] | NDArray[Any]
+ManifoldsLike: TypeAlias = Manifolds | Mapping[Any, ArrayLike] | Sequence[ArrayLike] | NDArray[Any]
 
 
 def manifolds(X: ArrayLike, labels: Any) -> Manifolds:
@@ -131,8 +131,9 @@ def manifolds(X: ArrayLike, labels: Any) -> Manifolds:
         Responses, one row a sample. Memory maps are not read here, and nothing is copied.
     labels : array_like of shape (n_samples,)
         Integers or strings; rows with one label make a manifold. Strings may be of any kind (NumPy, pandas,
-        HDF5; bytes are read as UTF-8). Where X and labels both have an index (pandas) or a coordinate
-        (xarray) that says more than the number of the row, these must agree.
+        HDF5; bytes are read as UTF-8); intervals (``pandas.cut``), periods and dates are taken as their text.
+        Where X and labels both have an index (pandas) or a coordinate (xarray) that says more than the number
+        of the row, these must agree.
 
     Returns
     -------
@@ -159,16 +160,21 @@ def manifolds(X: ArrayLike, labels: Any) -> Manifolds:
     """
     matrix = _validate.as_matrix(X, "X")
     names, group = np.unique(_validate.as_labels(labels, len(matrix)), return_inverse=True)
-    require_same_index(("X", _validate.row_ids(X, "X")), ("labels", _validate.row_ids(labels, "labels")))
+    require_same_indices(
+        [("X", _validate.row_index(X, "X")), ("labels", _validate.row_index(labels, "labels"))]
+    )
     order = np.argsort(group, kind="stable")
     rows = np.split(order, np.cumsum(np.bincount(group))[:-1])
     return Manifolds([matrix], rows, names, "X")
 
 
 def as_manifolds(value: Any, name: str = "manifolds") -> Manifolds:
-    """Take what functions accept as manifolds: a Manifolds, a list of arrays, or a (P, M, N) array."""
+    """Take what functions accept as manifolds: a Manifolds, a list or mapping of arrays, or (P, M, N)."""
     if isinstance(value, Manifolds):
         return value
+    names: Any = None
+    if isinstance(value, Mapping):
+        names, value = as_names(list(value), len(value), f"the keys of {name}"), list(value.values())
     blocks = _validate.as_manifold_blocks(value, name)
     if _validate.looks_transposed(blocks):
         rows, columns = blocks[0].shape
@@ -178,4 +184,4 @@ def as_manifolds(value: Any, name: str = "manifolds") -> Manifolds:
             UserWarning,
             stacklevel=_validate.user_level(),
         )
-    return Manifolds(blocks, None, np.arange(len(blocks)))
+    return Manifolds(blocks, None, np.arange(len(blocks)) if names is None else np.array(names))

@@ -148,6 +148,9 @@ def overlap(a: ArrayLike, b: ArrayLike) -> Overlap:
     """
     clouds = [_validate.as_float_matrix(x, name) for x, name in ((a, "a"), (b, "b"))]
     _validate.require_same_width(clouds[0], "a", clouds[1], "b")
+    _validate.require_same_columns(
+        (name, _validate.column_index(x, name)) for x, name in ((a, "a"), (b, "b"))
+    )
     for cloud, name in zip(clouds, "ab", strict=True):
         _validate.require_magnitude(max(float(cloud.max()), -float(cloud.min())), name)
     counts = np.array([len(cloud) for cloud in clouds])

@@ -13,7 +13,7 @@ from . import _validate, _validate_pairwise
 from ._pairwise_result import Pairwise
 from ._progress import Progress, ProgressFunction, as_progress
 from ._threads import resolve_threads, single_threaded_blas
-from ._validate import FloatArray, explain_keywords
+from ._validate import FloatArray, explain_keywords, require_same_columns
 from .metrics import as_metrics
 from .metrics.base import Mask, Metric, Prepared, Tile, evaluate, map_threads, prepare_item, warn_of
 from .representation import RDM, Item, as_items, require_same_stimuli
@@ -140,7 +140,7 @@ def as_tests(
     if test is None:
         return None, None
     for metric in metrics:
-        _validate_pairwise.require_held_out(metric.has_held_out, metric.name)
+        _validate_pairwise.require_held_out(metric.has_held_out, metric.name, metric.no_held_out)
     pair = (test, None) if columns is None else _validate_pairwise.require_pair_of_tests(test)
     found: list[list[Item] | None] = []
     for value, items, argument in zip(pair, (rows, columns), ("test", "test[1]"), strict=True):
@@ -151,6 +151,7 @@ def as_tests(
         tests = as_items(_validate_pairwise.as_tests(value, names, argument), argument, names)
         for item, other in zip(items, tests, strict=True):
             _validate_pairwise.require_same_units(item.n_units, other.n_units, other.label)
+            require_same_columns([(item.label, item.units), (other.label, other.units)])
         for other in tests:  # of as many stimuli as there are units
             if isinstance(other.source, RDM):
                 _validate_pairwise.refuse_rdm(other.label, "a held-out form")

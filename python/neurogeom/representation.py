@@ -15,13 +15,14 @@ from ._io_item import StoredItem
 from ._validate import (
     AnyArray,
     FloatArray,
-    are_counted,
+    Index,
     as_text,
-    column_ids,
+    column_index,
     refuse_not_finite,
     require_finite,
+    require_no_gaps,
     require_own_order,
-    row_ids,
+    row_index,
 )
 
 # Items of more bytes as float64, and of more than twice as many units as stimuli, are prepared from blocks of
@@ -46,8 +47,9 @@ class Representation:
         ids, these must agree in content and order. By default the index of a DataFrame, or the coordinate of
         the first dimension of a DataArray, where these say more than the number of the row.
     units : array-like of shape (n_units,), optional
-        Labels of the units; kept for the user, not used. By default the columns of a DataFrame, or the
-        coordinate of the second dimension of a DataArray.
+        Labels of the units, distinct. Where held-out data (`test` of :func:`pairwise`) have them too, these
+        must agree in content and order. By default the columns of a DataFrame, or the coordinate of the
+        second dimension of a DataArray.
     name : str, optional
         How results call this representation.
 
@@ -77,14 +79,14 @@ class Representation:
     ) -> None:
         array = check.as_responses(data, "data")
         object.__setattr__(self, "data", array)
-        index = row_ids(data, "data")
-        if ids is not None:
-            index = check.as_ids(ids, len(array), "ids")
-        elif index is not None and are_counted(index):
-            index = None
-        object.__setattr__(self, "ids", index)
-        columns = column_ids(data, "data") if units is None else units
-        labels = None if columns is None else check.as_ids(columns, array.shape[1], "units")
+        found = None if ids is None else check.as_ids(ids, len(array), "ids")
+        if ids is None and (index := row_index(data, "data")) is not None:
+            require_no_gaps(index, "data")
+            found = index.names
+        object.__setattr__(self, "ids", found)
+        labels = None if units is None else check.as_ids(units, array.shape[1], "units")
+        if units is None and (columns := column_index(data, "data")) is not None:
+            labels = columns.names
         object.__setattr__(self, "units", labels)
         object.__setattr__(self, "name", None if name is None else as_text(name, "name"))
 
@@ -166,7 +168,13 @@ class Item:
     name: str
     source: AnyArray | RDM | StoredItem
     ids: AnyArray | None
-    index: AnyArray | None = None  # of pandas or xarray, also where it only counts rows, so that it is no ids
+    index: Index | None = None  # of pandas or xarray, also where it only counts rows, so that it is no ids
+    units: Index | None = None  # what the user calls the units
+
+    @property
+    def identity(self) -> Index | None:
+        """What identifies its stimuli, or may do so beside others."""
+        return self.index if self.index is not None or self.ids is None else Index(self.ids)
 
     @property
     def n_stimuli(self) -> int:
@@ -330,8 +338,8 @@ def as_items(
             f"{argument} as one array must have shape (representation, stimulus, unit), not "
             f"{tuple(value.shape)}: put matrices into a list"
         )
-    elif names is None and (coordinate := row_ids(value, argument)) is not None:
-        names = coordinate.tolist()
+    elif names is None and (coordinate := row_index(value, argument)) is not None:
+        names = coordinate.ids.tolist()
     require_own_order(value, argument)
     entries = list(value)
     given = check.as_names(names, len(entries), "names")
@@ -342,13 +350,14 @@ def as_items(
         name = given[i] if given else (own if own is not None else str(i))
         label = labels[i] if labels else place if name == str(i) else f"{place} ({name!r})"
         if isinstance(entry, Representation):
-            items.append(Item(label, name, entry.data, entry.ids))
+            units = None if entry.units is None else Index(entry.units)
+            items.append(Item(label, name, entry.data, entry.ids, units=units))
         elif isinstance(entry, (RDM, StoredItem)):
             items.append(Item(label, name, entry, entry.ids))
         else:
-            index = row_ids(entry, label)
-            ids = None if index is None or are_counted(index) else index
-            items.append(Item(label, name, check.as_responses(entry, label), ids, index))
+            data, index = check.as_responses(entry, label), row_index(entry, label)
+            ids = None if index is None else index.names
+            items.append(Item(label, name, data, ids, index, column_index(entry, label)))
     check.require_distinct([item.name for item in items], "names")
     return items
 
@@ -364,4 +373,4 @@ def require_same_stimuli(items: Sequence[Item]) -> None:
             (item.label, item.n_stimuli, item.ids),
             (other.n_units for other in items),
         )
-    check.require_same_indices((item.label, item.index) for item in items)
+    check.require_same_indices((item.label, item.identity) for item in items)

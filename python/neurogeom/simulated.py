@@ -77,7 +77,7 @@ def simulated_capacity(
 
     Parameters
     ----------
-    manifolds : Manifolds, sequence of array_like (n_points, n_features), or array_like (P, M, N)
+    manifolds : Manifolds, sequence or mapping of array_like (n_points, n_features), or array_like (P, M, N)
         One point cloud a manifold, points first; numbers of points may differ. At least two.
     n_trials : int, default 100
         Trials, each with its own labels and random directions.

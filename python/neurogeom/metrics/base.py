@@ -133,6 +133,7 @@ class Metric:
     diagonal: float | None = 0.0
     # Whether it can be fitted to some stimuli and evaluated on others.
     has_held_out: bool = False
+    no_held_out: str = "fits nothing"  # why, if not
 
     # Whether a row of an item is a stimulus, so that rows may be permuted; otherwise it is one observation.
     rows_are_stimuli: bool = True

@@ -21,6 +21,9 @@ _TIE = 1e-12
 _NO_NEWS = "its canonical correlations with others are 1"
 
 
+_IN_SAMPLE = "correlates the stimuli that its directions are fitted to"
+
+
 class MeanCCA(Similarity):
     """Mean of the canonical correlations rho: ``sum(rho) / min(rank_x, rank_y)``.
 
@@ -47,6 +50,8 @@ class MeanCCA(Similarity):
     >>> round(ng.MeanCCA().similarity(X, X[:, :2] @ [[1.0, 2.0], [0.0, 1.0]]), 6)
     1.0
     """
+
+    no_held_out = _IN_SAMPLE
 
     def __init__(self, *, squared: bool = False, center: bool = True) -> None:
         self.squared = check.as_flag(squared, "squared")
@@ -102,6 +107,8 @@ class SVCCA(Similarity):
     >>> round(ng.SVCCA(n_components=2).similarity(X, 3 * X + 1), 6)
     1.0
     """
+
+    no_held_out = _IN_SAMPLE
 
     def __init__(
         self, variance: float = 0.99, *, n_components: int | None = None, center: bool = True
@@ -189,6 +196,7 @@ class PWCCA(Similarity):
     """
 
     symmetric = False
+    no_held_out = _IN_SAMPLE
 
     def __init__(self, *, center: bool = True) -> None:
         self.center = check.as_flag(center, "center")

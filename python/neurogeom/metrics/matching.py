@@ -283,6 +283,7 @@ class Permutation(Distance):
         X_matched, Y_matched : ndarray of shape (n_stimuli, max(n_units))
             Responses about the fitted means; matched units are in the same column, silent ones are zero.
         """
+        check.require_same_order(X, Y)
         matched = []
         for name, data, mean, units in (
             ("X", X, matching.x_mean, matching.x_units),

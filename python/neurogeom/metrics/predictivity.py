@@ -49,6 +49,7 @@ class LinearR2(Similarity):
     """
 
     symmetric = False
+    no_held_out = "measures how well the data at hand are fitted ('ridge' predicts stimuli left out)"
 
     def __init__(self, *, center: bool = True) -> None:
         self.center = check.as_flag(center, "center")
@@ -213,6 +214,7 @@ class Ridge(Similarity):
     """
 
     symmetric = False
+    no_held_out = "predicts folds of the stimuli from the others itself"
     diagonal = None
 
     def __init__(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from .. import _validate, _validate_pairwise, _validate_rdm
 from .._threads import single_threaded_blas
 from .._validate import FloatArray
-from ..representation import RDM, Representation, as_items
+from ..representation import RDM, Item, Representation, as_items
 from ._covariance import Covariance
 from ._rdm import RDMRule
 from ._rdm_comparisons import (
@@ -257,7 +258,21 @@ def rsa(
         prior_weight=prior_weight,
         stimulus_covariance=stimulus_covariance,
     )
+    _require_same_rows(as_items([X, Y], "representations", ["X", "Y"], labels=["X", "Y"]), folds, stimuli)
     return metric.similarity(X, Y)
+
+
+def _require_same_rows(items: Sequence[Item], folds: Any, stimuli: Any) -> None:
+    """Refuse labels of observations whose index is in another order than that of the items."""
+    if folds is None and stimuli is None:
+        return
+    _validate_pairwise.require_same_indices(
+        [
+            *((item.label, item.identity) for item in items if not isinstance(item.source, RDM)),
+            ("stimuli", _validate.row_index(stimuli, "stimuli")),
+            ("folds", _validate.row_index(folds, "folds")),
+        ]
+    )
 
 
 def rdm(
@@ -328,6 +343,7 @@ def rdm(
     """
     rule = RDMRule.from_user(kind, "kind", noise_covariance, folds, stimuli, prior_lambda, prior_weight)
     (item,) = as_items([X], "X", labels=["X"])
+    _require_same_rows([item], folds, stimuli)
     if isinstance(X, RDM):
         _validate_pairwise.refuse_rdm("X", "rdm")
     with single_threaded_blas():

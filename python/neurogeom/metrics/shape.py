@@ -289,6 +289,7 @@ class ShapeMetric(Distance):
             data fitted to do not have, what lies there follows, one column for each of its units, as it
             counts in the norm; the other representation has zeros there.
         """
+        check.require_same_order(X, Y)
         rows = []
         for name, data, mean in (("X", X, alignment.x_mean), ("Y", Y, alignment.y_mean)):
             array = _validate.as_float_matrix(data, name)

@@ -37,7 +37,8 @@ class CapacityJobs:
     Parameters
     ----------
     labels : array-like of shape (n_stimuli,)
-        The manifold that each stimulus (row of the items) belongs to.
+        The manifold that each stimulus (row of the items) belongs to. An index (pandas) or a coordinate
+        (xarray) must agree with those, or the ids, of the items where these have some.
     kind : {"mean_field", "joint"}, default "mean_field"
         :func:`neurogeom.manifold_capacity` or :func:`neurogeom.effective_geometry`.
     seeds : sequence of int, default (0,)
@@ -57,6 +58,9 @@ class CapacityJobs:
     CapacityJobs(kind='mean_field', 2 manifolds, 2 seeds, n_samples=100)
     """
 
+    # Of pandas or xarray; for plan only, as what is saved has no index.
+    index: _validate.Index | None = None
+
     def __init__(
         self,
         labels: ArrayLike,
@@ -67,6 +71,7 @@ class CapacityJobs:
     ) -> None:
         self.kind = _validate.as_choice(kind, "kind", tuple(_KINDS))
         self.labels: AnyArray = _validate.as_labels(labels, None)
+        self.index = _validate.row_index(labels, "labels")
         self.seeds = check.as_seeds(seeds, "seeds")
         known = [name for name in inspect.signature(self._function).parameters if name not in _OURS]
         check.require_known_options(options, known, self._function.__name__)

@@ -185,6 +185,8 @@ def plan(
         for item in rows:
             check.require_responses(not isinstance(item.source, RDM), item.label)
             check.require_rows(item.n_stimuli, len(metric.labels), item.label)
+        identities = [(item.label, item.identity) for item in rows]
+        _validate_pairwise.require_same_indices([("labels", metric.index), *identities])
         described = describe_items(rows, "rows", None, inputs)
     else:
         check.refuse_fields(fields)
