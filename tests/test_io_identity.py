@@ -41,7 +41,7 @@ def test_hash_is_of_the_content(stored, kind, piece, monkeypatch):
 def test_hash_depends_on_dtype_shape_and_every_value():
     data = io_util.matrix()
     changed = data.copy()
-    changed[12, 9] = np.nextafter(data[12, 9], np.inf)
+    changed[12, 9] = np.nextafter(data[12, 9], data.dtype.type(np.inf))
     others = [data.astype("f8"), data.reshape(10, 13), data[::-1], data[:12], changed, data.view("i4")]
     hashes = {ng.io.content_hash(array) for array in [data, *others]}
     assert len(hashes) == 7

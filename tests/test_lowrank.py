@@ -229,7 +229,7 @@ def planted(n_centers=40, n_dims=30, rank=2, strength=8.0, seed=0):
     return rows + strength * rng.standard_normal((n_centers, rank)) @ shared.T / np.sqrt(rank), shared
 
 
-@pytest.mark.parametrize("rank", [1, 2, 4])
+@pytest.mark.parametrize("rank", [1, 4])
 @pytest.mark.parametrize("original", [False, True])
 def test_planted_structure_is_found(rank, original):
     rows, shared = planted(rank=rank)
@@ -325,7 +325,7 @@ def test_no_start_finds_better_directions_at_the_picked_rank():
 
 
 def test_bits_do_not_depend_on_threads():
-    rows, _ = planted()
+    rows, _ = planted(n_centers=15, n_dims=14)
     runs = [_lowrank.search(rows, 5, n_threads=n) for n in (1, 2, 7)]
     for run in runs[1:]:
         assert len(run) == len(runs[0])

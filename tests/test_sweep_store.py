@@ -455,7 +455,7 @@ def test_a_store_of_0_1_0(tmp_path):
         ng.sweep.status(tmp_path / "s")
 
 
-@pytest.mark.parametrize("options", [{"metric": "r2"}, {"metric": "cka", "null": 2}, {"metric": "cka"}])
+@pytest.mark.parametrize("options", [{"metric": "r2"}, {"metric": "cka"}])
 def test_sweeps_of_0_1_0_go_on_where_the_numbers_are_the_same(options, tmp_path, monkeypatch):
     monkeypatch.setattr("neurogeom.sweep._plan.VERSION", "0.1.0")
     ng.sweep.plan(

@@ -239,6 +239,8 @@ def shortest_map(coordinates: FloatArray) -> FloatArray:
     With the largest columns first, the QR decomposition is accurate relative to each column (Cox & Higham,
     Stability of Householder QR factorization for weighted least squares problems, 1998).
     """
+    if not len(coordinates):  # which SciPy takes from 1.14 on
+        return np.zeros(coordinates.T.shape)
     order = np.argsort(-np.linalg.norm(coordinates, axis=0), kind="stable")
     rotation, upper, pivots = scipy.linalg.qr(coordinates.T[order], mode="economic", pivoting=True)
     found = np.empty(coordinates.T.shape)
