@@ -56,6 +56,6 @@ def capacity(manifolds: Array | list[Array], n_samples: int, rng: int = 0) -> ng
 
 
 def estimates_for(points: Array, draws: Array, margin: float = 0.0) -> tuple[float, float, float]:
-    """Capacity, radius and dimension by the core; the radius divides by the number of draws, as the peers do."""
+    """Capacity, radius (over the number of draws, as the peers have it) and dimension by the core."""
     summary = _isa.core.anchor_statistics([points], [0], [draws], margin, len(draws), 0, False, 1, None)[0][0]
     return float(summary[0]), float(summary[2]) * math.sqrt(1 - 1 / len(draws)), float(summary[6])
