@@ -1,6 +1,6 @@
 #include "arrays.hpp"
 #include "bindings.hpp"
-#include "neurogeom/random.hpp"
+#include "neurogeom/base/random.hpp"
 
 namespace neurogeom {
 

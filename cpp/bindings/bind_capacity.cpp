@@ -2,9 +2,9 @@
 #include "arrays.hpp"
 #include "bindings.hpp"
 #include "monitor.hpp"
-#include "neurogeom/anchors.hpp"
-#include "neurogeom/lowrank.hpp"
-#include "neurogeom/reduction.hpp"
+#include "neurogeom/capacity/anchors.hpp"
+#include "neurogeom/capacity/center_correlations.hpp"
+#include "neurogeom/capacity/reduction.hpp"
 
 namespace neurogeom {
 

@@ -2,8 +2,8 @@
 #include "arrays.hpp"
 #include "bindings.hpp"
 #include "monitor.hpp"
-#include "neurogeom/joint.hpp"
-#include "neurogeom/joint_anchors.hpp"
+#include "neurogeom/capacity/joint.hpp"
+#include "neurogeom/capacity/joint_anchors.hpp"
 
 namespace neurogeom {
 

@@ -8,9 +8,9 @@
 #include "arrays.hpp"
 #include "bindings.hpp"
 #include "monitor.hpp"
-#include "neurogeom/blas.hpp"
-#include "neurogeom/inner_products.hpp"
-#include "neurogeom/pairs.hpp"
+#include "neurogeom/base/lapack.hpp"
+#include "neurogeom/dense/inner_products.hpp"
+#include "neurogeom/pairs/cores.hpp"
 
 namespace neurogeom {
 

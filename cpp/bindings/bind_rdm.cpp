@@ -2,8 +2,8 @@
 #include "arrays.hpp"
 #include "bindings.hpp"
 #include "monitor.hpp"
-#include "neurogeom/kendall.hpp"
-#include "neurogeom/sorting.hpp"
+#include "neurogeom/pairs/kendall.hpp"
+#include "neurogeom/pairs/sorting.hpp"
 
 namespace neurogeom {
 

@@ -2,7 +2,7 @@
 #include "arrays.hpp"
 #include "bindings.hpp"
 #include "monitor.hpp"
-#include "neurogeom/separability.hpp"
+#include "neurogeom/capacity/separability.hpp"
 
 namespace neurogeom {
 

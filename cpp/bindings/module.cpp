@@ -4,8 +4,8 @@
 #include <Eigen/Core>
 
 #include "bindings.hpp"
-#include "neurogeom/blas.hpp"
-#include "neurogeom/parallel.hpp"
+#include "neurogeom/base/lapack.hpp"
+#include "neurogeom/base/parallel.hpp"
 
 namespace py = pybind11;
 

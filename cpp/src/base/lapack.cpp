@@ -1,4 +1,4 @@
-#include "neurogeom/blas.hpp"
+#include "neurogeom/base/lapack.hpp"
 
 #include <Eigen/Eigenvalues>
 #include <algorithm>
@@ -6,7 +6,7 @@
 #include <numeric>
 #include <stdexcept>
 
-#include "neurogeom/kernels.hpp"
+#include "neurogeom/base/lanes.hpp"
 
 namespace neurogeom {
 namespace {

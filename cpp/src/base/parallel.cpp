@@ -1,4 +1,4 @@
-#include "neurogeom/parallel.hpp"
+#include "neurogeom/base/parallel.hpp"
 
 #include <algorithm>
 #include <chrono>

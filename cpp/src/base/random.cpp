@@ -1,4 +1,4 @@
-#include "neurogeom/random.hpp"
+#include "neurogeom/base/random.hpp"
 
 #include <algorithm>
 #include <cmath>

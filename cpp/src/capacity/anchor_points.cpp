@@ -1,9 +1,9 @@
-#include "neurogeom/anchor_points.hpp"
+#include "neurogeom/capacity/anchor_points.hpp"
 
 #include <algorithm>
 #include <limits>
 
-#include "neurogeom/kernels.hpp"
+#include "neurogeom/base/lanes.hpp"
 
 namespace neurogeom {
 

@@ -1,13 +1,13 @@
-#include "neurogeom/anchors.hpp"
+#include "neurogeom/capacity/anchors.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
 
-#include "neurogeom/cone.hpp"
-#include "neurogeom/kernels.hpp"
-#include "neurogeom/random.hpp"
+#include "neurogeom/base/lanes.hpp"
+#include "neurogeom/base/random.hpp"
+#include "neurogeom/cone/cone.hpp"
 
 namespace neurogeom {
 namespace {

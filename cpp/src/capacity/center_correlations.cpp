@@ -1,4 +1,4 @@
-#include "neurogeom/lowrank.hpp"
+#include "neurogeom/capacity/center_correlations.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "neurogeom/kernels.hpp"
+#include "neurogeom/base/lanes.hpp"
 
 namespace neurogeom {
 namespace {

@@ -1,14 +1,14 @@
-#include "neurogeom/joint.hpp"
+#include "neurogeom/capacity/joint.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
 
-#include "neurogeom/active_set.hpp"
-#include "neurogeom/block_set.hpp"
-#include "neurogeom/cone.hpp"
-#include "neurogeom/kernels.hpp"
+#include "neurogeom/base/lanes.hpp"
+#include "neurogeom/cone/active_set.hpp"
+#include "neurogeom/cone/block_set.hpp"
+#include "neurogeom/cone/cone.hpp"
 
 namespace neurogeom {
 namespace {

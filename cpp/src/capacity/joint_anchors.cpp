@@ -1,4 +1,4 @@
-#include "neurogeom/joint_anchors.hpp"
+#include "neurogeom/capacity/joint_anchors.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +7,7 @@
 #include <optional>
 #include <utility>
 
-#include "neurogeom/kernels.hpp"
+#include "neurogeom/base/lanes.hpp"
 
 namespace neurogeom {
 namespace {

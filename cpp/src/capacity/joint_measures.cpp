@@ -1,4 +1,4 @@
-#include "neurogeom/joint_measures.hpp"
+#include "neurogeom/capacity/joint_measures.hpp"
 
 #include <Eigen/Cholesky>
 #include <Eigen/Eigenvalues>
@@ -6,8 +6,8 @@
 #include <cmath>
 #include <limits>
 
-#include "neurogeom/kernels.hpp"
-#include "neurogeom/products.hpp"
+#include "neurogeom/base/lanes.hpp"
+#include "neurogeom/dense/products.hpp"
 
 namespace neurogeom {
 namespace {

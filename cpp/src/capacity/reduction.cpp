@@ -1,9 +1,9 @@
-#include "neurogeom/reduction.hpp"
+#include "neurogeom/capacity/reduction.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-#include "neurogeom/kernels.hpp"
+#include "neurogeom/base/lanes.hpp"
 
 namespace neurogeom {
 namespace {

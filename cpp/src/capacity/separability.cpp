@@ -1,4 +1,4 @@
-#include "neurogeom/separability.hpp"
+#include "neurogeom/capacity/separability.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <memory>
 #include <numeric>
 
-#include "neurogeom/kernels.hpp"
+#include "neurogeom/base/lanes.hpp"
 
 namespace neurogeom {
 namespace {

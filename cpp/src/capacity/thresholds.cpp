@@ -3,9 +3,9 @@
 #include <limits>
 #include <memory>
 
-#include "neurogeom/kernels.hpp"
-#include "neurogeom/random.hpp"
-#include "neurogeom/separability.hpp"
+#include "neurogeom/base/lanes.hpp"
+#include "neurogeom/base/random.hpp"
+#include "neurogeom/capacity/separability.hpp"
 
 namespace neurogeom {
 namespace {

@@ -1,10 +1,10 @@
-#include "neurogeom/active_set.hpp"
+#include "neurogeom/cone/active_set.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "neurogeom/kernels.hpp"
+#include "neurogeom/base/lanes.hpp"
 
 namespace neurogeom {
 namespace {

@@ -1,11 +1,11 @@
-#include "neurogeom/block_set.hpp"
+#include "neurogeom/cone/block_set.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "neurogeom/cone.hpp"
-#include "neurogeom/kernels.hpp"
+#include "neurogeom/base/lanes.hpp"
+#include "neurogeom/cone/cone.hpp"
 
 namespace neurogeom {
 namespace {

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <limits>
 
-#include "neurogeom/block_set.hpp"
-#include "neurogeom/kernels.hpp"
+#include "neurogeom/base/lanes.hpp"
+#include "neurogeom/cone/block_set.hpp"
 
 namespace neurogeom {
 namespace {

@@ -1,11 +1,11 @@
-#include "neurogeom/cone.hpp"
+#include "neurogeom/cone/cone.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
 
-#include "neurogeom/kernels.hpp"
+#include "neurogeom/base/lanes.hpp"
 
 namespace neurogeom {
 namespace {

@@ -1,8 +1,8 @@
-#include "neurogeom/generators.hpp"
+#include "neurogeom/cone/generators.hpp"
 
 #include <algorithm>
 
-#include "neurogeom/kernels.hpp"
+#include "neurogeom/base/lanes.hpp"
 
 namespace neurogeom {
 namespace {

@@ -1,8 +1,8 @@
-#include "neurogeom/inner_products.hpp"
+#include "neurogeom/dense/inner_products.hpp"
 
 #include <algorithm>
 
-#include "neurogeom/panels.hpp"
+#include "neurogeom/dense/panels.hpp"
 
 namespace neurogeom {
 namespace {

@@ -1,8 +1,8 @@
-#include "neurogeom/panels.hpp"
+#include "neurogeom/dense/panels.hpp"
 
 #include <algorithm>
 
-#include "neurogeom/kernels.hpp"
+#include "neurogeom/base/lanes.hpp"
 
 namespace neurogeom {
 namespace {

@@ -1,8 +1,8 @@
-#include "neurogeom/products.hpp"
+#include "neurogeom/dense/products.hpp"
 
 #include <algorithm>
 
-#include "neurogeom/kernels.hpp"
+#include "neurogeom/base/lanes.hpp"
 
 namespace neurogeom {
 namespace {

@@ -1,4 +1,4 @@
-#include "neurogeom/spectrum.hpp"
+#include "neurogeom/dense/spectrum.hpp"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "neurogeom/kernels.hpp"
+#include "neurogeom/base/lanes.hpp"
 
 namespace neurogeom {
 namespace {

@@ -1,15 +1,15 @@
-#include "neurogeom/pairs.hpp"
+#include "neurogeom/pairs/cores.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
 
-#include "neurogeom/blas.hpp"
-#include "neurogeom/kernels.hpp"
-#include "neurogeom/panels.hpp"
-#include "neurogeom/products.hpp"
-#include "neurogeom/spectrum.hpp"
+#include "neurogeom/base/lanes.hpp"
+#include "neurogeom/base/lapack.hpp"
+#include "neurogeom/dense/panels.hpp"
+#include "neurogeom/dense/products.hpp"
+#include "neurogeom/dense/spectrum.hpp"
 
 namespace neurogeom {
 namespace {

@@ -1,4 +1,4 @@
-#include "neurogeom/kendall.hpp"
+#include "neurogeom/pairs/kendall.hpp"
 
 #include <algorithm>
 #include <memory>

@@ -1,4 +1,4 @@
-#include "neurogeom/sorting.hpp"
+#include "neurogeom/pairs/sorting.hpp"
 
 #include <array>
 #include <cstring>

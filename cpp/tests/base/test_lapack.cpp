@@ -4,7 +4,7 @@
 #include <string>
 
 #include "check.hpp"
-#include "neurogeom/blas.hpp"
+#include "neurogeom/base/lapack.hpp"
 
 using namespace neurogeom;
 using check::normals;

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "check.hpp"
-#include "neurogeom/parallel.hpp"
+#include "neurogeom/base/parallel.hpp"
 
 using namespace neurogeom;
 

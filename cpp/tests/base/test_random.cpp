@@ -2,7 +2,7 @@
 #include <cstring>
 
 #include "check.hpp"
-#include "neurogeom/random.hpp"
+#include "neurogeom/base/random.hpp"
 
 using namespace neurogeom;
 

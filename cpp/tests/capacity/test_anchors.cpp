@@ -1,5 +1,5 @@
 #include "check.hpp"
-#include "neurogeom/anchors.hpp"
+#include "neurogeom/capacity/anchors.hpp"
 
 using namespace neurogeom;
 using check::normals;

@@ -1,7 +1,7 @@
 #include <Eigen/QR>
 
 #include "check.hpp"
-#include "neurogeom/lowrank.hpp"
+#include "neurogeom/capacity/center_correlations.hpp"
 
 using namespace neurogeom;
 using check::normals;

@@ -1,7 +1,7 @@
 #include <Eigen/QR>
 
 #include "check.hpp"
-#include "neurogeom/reduction.hpp"
+#include "neurogeom/capacity/reduction.hpp"
 
 using namespace neurogeom;
 using check::normals;

@@ -2,7 +2,7 @@
 #include <memory>
 
 #include "check.hpp"
-#include "neurogeom/separability.hpp"
+#include "neurogeom/capacity/separability.hpp"
 
 using namespace neurogeom;
 using check::normals;

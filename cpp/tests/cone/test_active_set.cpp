@@ -2,8 +2,8 @@
 #include <limits>
 
 #include "check.hpp"
-#include "neurogeom/active_set.hpp"
-#include "neurogeom/cone.hpp"
+#include "neurogeom/cone/active_set.hpp"
+#include "neurogeom/cone/cone.hpp"
 
 using namespace neurogeom;
 using check::normals;

@@ -2,9 +2,9 @@
 #include <limits>
 
 #include "check.hpp"
-#include "neurogeom/active_set.hpp"
-#include "neurogeom/block_set.hpp"
-#include "neurogeom/cone.hpp"
+#include "neurogeom/cone/active_set.hpp"
+#include "neurogeom/cone/block_set.hpp"
+#include "neurogeom/cone/cone.hpp"
 
 using namespace neurogeom;
 using check::normals;

@@ -1,7 +1,7 @@
 #include <limits>
 
 #include "check.hpp"
-#include "neurogeom/cone.hpp"
+#include "neurogeom/cone/cone.hpp"
 
 using namespace neurogeom;
 using check::normals;

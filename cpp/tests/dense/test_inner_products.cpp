@@ -1,5 +1,5 @@
 #include "check.hpp"
-#include "neurogeom/inner_products.hpp"
+#include "neurogeom/dense/inner_products.hpp"
 #include "sums.hpp"
 
 using namespace neurogeom;

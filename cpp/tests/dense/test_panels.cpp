@@ -1,5 +1,5 @@
 #include "check.hpp"
-#include "neurogeom/panels.hpp"
+#include "neurogeom/dense/panels.hpp"
 #include "sums.hpp"
 
 using namespace neurogeom;

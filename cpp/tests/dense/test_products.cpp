@@ -2,8 +2,8 @@
 #include <limits>
 
 #include "check.hpp"
-#include "neurogeom/kernels.hpp"
-#include "neurogeom/products.hpp"
+#include "neurogeom/base/lanes.hpp"
+#include "neurogeom/dense/products.hpp"
 
 using namespace neurogeom;
 using check::normals;

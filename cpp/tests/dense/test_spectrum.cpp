@@ -2,7 +2,7 @@
 #include <limits>
 
 #include "check.hpp"
-#include "neurogeom/spectrum.hpp"
+#include "neurogeom/dense/spectrum.hpp"
 
 using namespace neurogeom;
 using check::normals;

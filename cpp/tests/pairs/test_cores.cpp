@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "check.hpp"
-#include "neurogeom/pairs.hpp"
+#include "neurogeom/pairs/cores.hpp"
 
 using namespace neurogeom;
 using check::normals;

@@ -3,7 +3,7 @@
 #include <numeric>
 
 #include "check.hpp"
-#include "neurogeom/kendall.hpp"
+#include "neurogeom/pairs/kendall.hpp"
 
 using namespace neurogeom;
 using check::normals;

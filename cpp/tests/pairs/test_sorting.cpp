@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "check.hpp"
-#include "neurogeom/sorting.hpp"
+#include "neurogeom/pairs/sorting.hpp"
 
 using namespace neurogeom;
 using check::normals;

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "neurogeom/types.hpp"
+#include "neurogeom/base/types.hpp"
 
 namespace neurogeom {
 

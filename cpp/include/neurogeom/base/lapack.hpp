@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "neurogeom/types.hpp"
+#include "neurogeom/base/types.hpp"
 
 namespace neurogeom {
 

@@ -14,7 +14,7 @@
 #include <functional>
 #include <stdexcept>
 
-#include "neurogeom/types.hpp"
+#include "neurogeom/base/types.hpp"
 
 namespace neurogeom {
 

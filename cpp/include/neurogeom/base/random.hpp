@@ -21,7 +21,7 @@
 // bits.
 #pragma once
 
-#include "neurogeom/types.hpp"
+#include "neurogeom/base/types.hpp"
 
 namespace neurogeom {
 

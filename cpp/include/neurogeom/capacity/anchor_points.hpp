@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "neurogeom/joint.hpp"
+#include "neurogeom/capacity/joint.hpp"
 
 namespace neurogeom {
 

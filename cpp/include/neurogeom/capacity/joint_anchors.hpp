@@ -5,7 +5,7 @@
 #include <array>
 #include <vector>
 
-#include "neurogeom/joint_measures.hpp"
+#include "neurogeom/capacity/joint_measures.hpp"
 
 namespace neurogeom {
 

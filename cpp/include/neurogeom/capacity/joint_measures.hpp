@@ -17,7 +17,7 @@
 #include <array>
 #include <vector>
 
-#include "neurogeom/anchor_points.hpp"
+#include "neurogeom/capacity/anchor_points.hpp"
 
 namespace neurogeom {
 

@@ -20,9 +20,9 @@
 
 #include <vector>
 
-#include "neurogeom/active_set.hpp"
-#include "neurogeom/parallel.hpp"
-#include "neurogeom/types.hpp"
+#include "neurogeom/base/parallel.hpp"
+#include "neurogeom/base/types.hpp"
+#include "neurogeom/cone/active_set.hpp"
 
 namespace neurogeom {
 

@@ -24,9 +24,9 @@
 
 #include <vector>
 
-#include "neurogeom/generators.hpp"
-#include "neurogeom/parallel.hpp"
-#include "neurogeom/types.hpp"
+#include "neurogeom/base/parallel.hpp"
+#include "neurogeom/base/types.hpp"
+#include "neurogeom/cone/generators.hpp"
 
 namespace neurogeom {
 

@@ -25,10 +25,10 @@
 
 #include <vector>
 
-#include "neurogeom/generators.hpp"
-#include "neurogeom/parallel.hpp"
-#include "neurogeom/products.hpp"
-#include "neurogeom/types.hpp"
+#include "neurogeom/base/parallel.hpp"
+#include "neurogeom/base/types.hpp"
+#include "neurogeom/cone/generators.hpp"
+#include "neurogeom/dense/products.hpp"
 
 namespace neurogeom {
 

@@ -9,9 +9,9 @@
 // where, with a margin, |t| stands for |t| + max_i margin/|s_i|.
 #pragma once
 
-#include "neurogeom/active_set.hpp"
-#include "neurogeom/parallel.hpp"
-#include "neurogeom/types.hpp"
+#include "neurogeom/base/parallel.hpp"
+#include "neurogeom/base/types.hpp"
+#include "neurogeom/cone/active_set.hpp"
 
 namespace neurogeom {
 

@@ -1,7 +1,7 @@
 // The generators of a cone, made ready for many targets.
 #pragma once
 
-#include "neurogeom/types.hpp"
+#include "neurogeom/base/types.hpp"
 
 namespace neurogeom {
 

@@ -3,7 +3,7 @@
 // not depend on what is computed beside it.
 #pragma once
 
-#include "neurogeom/types.hpp"
+#include "neurogeom/base/types.hpp"
 
 namespace neurogeom {
 

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "neurogeom/types.hpp"
+#include "neurogeom/base/types.hpp"
 
 namespace neurogeom {
 

@@ -2,7 +2,7 @@
 // made tridiagonal and the trace of its square root is found by quadrature.
 #pragma once
 
-#include "neurogeom/types.hpp"
+#include "neurogeom/base/types.hpp"
 
 namespace neurogeom {
 

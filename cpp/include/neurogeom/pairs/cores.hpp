@@ -4,8 +4,8 @@
 
 #include <vector>
 
-#include "neurogeom/parallel.hpp"
-#include "neurogeom/types.hpp"
+#include "neurogeom/base/parallel.hpp"
+#include "neurogeom/base/types.hpp"
 
 namespace neurogeom {
 

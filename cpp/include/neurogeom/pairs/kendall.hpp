@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "neurogeom/parallel.hpp"
-#include "neurogeom/types.hpp"
+#include "neurogeom/base/parallel.hpp"
+#include "neurogeom/base/types.hpp"
 
 namespace neurogeom {
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "neurogeom/types.hpp"
+#include "neurogeom/base/types.hpp"
 
 namespace neurogeom {
 
