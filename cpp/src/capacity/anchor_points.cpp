@@ -1,7 +1,6 @@
 #include "neurogeom/capacity/anchor_points.hpp"
 
 #include <algorithm>
-#include <limits>
 
 #include "neurogeom/base/lanes.hpp"
 
@@ -40,7 +39,7 @@ void AnchorPoints::find(Index sample) {
 
 Index AnchorPoints::closest_point(Index sample, Index m) const {
   Index best = cones_.starts[m];
-  double most = -std::numeric_limits<double>::infinity();
+  double most = -kInfinity;
   for (Index i = best; i < cones_.starts[m + 1]; ++i) {
     const double value =
         label(sample, m) * dot(cones_.points.row(i).data(), remainder_.data(), cones_.points.cols());

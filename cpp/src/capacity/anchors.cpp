@@ -2,17 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <memory>
 
 #include "neurogeom/base/lanes.hpp"
 #include "neurogeom/base/random.hpp"
-#include "neurogeom/cone/cone.hpp"
+#include "neurogeom/cone/active_set.hpp"
+#include "neurogeom/cone/problem.hpp"
 
 namespace neurogeom {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 // Projections shorter than this count as none: the anchor is then the support point, as in the
 // original.
 constexpr double kInterior = 1e-8;
@@ -25,31 +24,27 @@ constexpr Index kManyPoints = 200;
 struct Manifold {
   void prepare(const AnchorJob& job, double margin, Index n_samples, const Checkpoint& checkpoint) {
     n_dims = job.points.cols();
-    generators = std::make_unique<Generators>(lift(job.points));
-    for (Index begin = 0; begin < generators->gram_rows(); begin += Generators::gram_block) {
+    problem = std::make_unique<ConeProblem>(lift(job.points, margin));
+    Generators& generators = problem->generators;
+    for (Index begin = 0; begin < generators.gram_rows(); begin += Generators::gram_block) {
       checkpoint();
-      generators->form_gram(begin, std::min(begin + Generators::gram_block, generators->gram_rows()));
+      generators.form_gram(begin, std::min(begin + Generators::gram_block, generators.gram_rows()));
     }
-    if (margin != 0)
-      shift = margin * generators->scale.cwiseInverse();
-    else
-      shift.resize(0);
     anchors.resize(n_samples, n_dims);
     const auto n = static_cast<std::size_t>(n_samples);
     for (auto* values : {&squared_projection, &along, &cosine, &residual}) values->resize(n);
     interior.resize(n);
   }
 
-  static Generators lift(const MatrixView& points) {
+  static ConeProblem lift(const MatrixView& points, double margin) {
     RowMatrix lifted(points.rows(), points.cols() + 1);
     lifted.leftCols(points.cols()) = points;
     lifted.col(points.cols()).setOnes();
-    return Generators(MatrixView(lifted.data(), lifted.rows(), lifted.cols()));
+    return ConeProblem(MatrixView(lifted.data(), lifted.rows(), lifted.cols()), margin);
   }
 
   Index n_dims = 0;
-  std::unique_ptr<Generators> generators;
-  Vector shift;       // empty without a margin
+  std::unique_ptr<ConeProblem> problem;
   RowMatrix anchors;  // n_samples x n_dims
   // For each sample: |q|^2, t.u, t^.u, residual (NaN where the solver failed), whether no point was
   // active.
@@ -65,12 +60,12 @@ struct Scratch {
 
 // The point furthest along t, first among equals.
 Index support_point(const Manifold& manifold, const double* values) {
-  const Generators& g = *manifold.generators;
+  const ConeProblem& problem = *manifold.problem;
   Index best = 0;
-  double best_value = -std::numeric_limits<double>::infinity();
-  for (Index i = 0; i < g.n_points; ++i) {
-    const double shift = manifold.shift.size() > 0 ? manifold.shift[i] : 0.0;
-    const double value = (values[i] - shift) * g.scale[i];
+  double best_value = -kInfinity;
+  for (Index i = 0; i < problem.generators.n_points; ++i) {
+    const double shift = problem.shifts() == nullptr ? 0.0 : problem.shift[i];
+    const double value = (values[i] - shift) * problem.generators.scale[i];
     if (value > best_value) {
       best_value = value;
       best = i;
@@ -81,13 +76,9 @@ Index support_point(const Manifold& manifold, const double* values) {
 
 void solve_sample(const AnchorJob& job, Manifold& manifold, ActiveSet& solver, const double* t,
                   const double* values, Index sample) {
-  const Generators& g = *manifold.generators;
+  const Generators& g = manifold.problem->generators;
   const Index n_dims = manifold.n_dims;
-  const bool with_margin = manifold.shift.size() > 0;
-  double scale = std::sqrt(squared_norm(t, n_dims + 1));
-  if (with_margin) scale += 2 * manifold.shift.maxCoeff();
-  if (scale == 0) scale = 1.0;
-  const Status status = solver.solve(values, with_margin ? manifold.shift.data() : nullptr, t, scale);
+  const Status status = solver.solve(values, manifold.problem->shifts(), t, manifold.problem->size(t));
   const bool failed = status != Status::converged;
   manifold.residual[sample] = failed ? kNaN : solver.residual();
 
@@ -191,7 +182,7 @@ void anchor_statistics(const std::vector<AnchorJob>& jobs, double margin, Index 
 
   const auto solve_block = [&](Scratch& scratch, const AnchorJob& job, Manifold& manifold, Index block,
                                const Checkpoint& checkpoint) {
-    const Generators& generators = *manifold.generators;
+    const Generators& generators = manifold.problem->generators;
     const Index width = manifold.n_dims + 1;
     if (scratch.generators != &generators) {
       scratch.generators = &generators;
@@ -209,9 +200,9 @@ void anchor_statistics(const std::vector<AnchorJob>& jobs, double margin, Index 
       std::copy_n(job.draws + begin * width, count * width, scratch.draws.data());
     }
     if (count < kTargetBlock) scratch.draws.bottomRows(kTargetBlock - count).setZero();
-    constraint_values(generators, scratch.draws, manifold.shift.size() > 0 ? manifold.shift.data() : nullptr,
-                      scratch.values);
+    manifold.problem->multiply(scratch.draws, scratch.values);
     for (Index k = 0; k < count; ++k) {
+      manifold.problem->constrain(scratch.values.row(k).data());
       solve_sample(job, manifold, *scratch.solver, scratch.draws.row(k).data(), scratch.values.row(k).data(),
                    begin + k);
     }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
-#include <limits>
 #include <vector>
 
 #include "neurogeom/base/lanes.hpp"
@@ -136,8 +135,7 @@ class Problem {
     multiply(along_, along_transposed_, left_);
     for (Index i = 0; i < left_.size(); ++i) left_.data()[i] = products_.data()[i] - left_.data()[i];
     for (Index m = 0; m < n_; ++m) {
-      if (!(left_.row(m)[m] > kVanished * products_.row(m)[m]))
-        return std::numeric_limits<double>::infinity();
+      if (!(left_.row(m)[m] > kVanished * products_.row(m)[m])) return kInfinity;
       inverse_[m] = 1.0 / left_.row(m)[m];
     }
     double cost = 0.0, penalty = 0.0;
@@ -242,7 +240,7 @@ DescentResult descend(const MatrixView& centers, const MatrixView& start, const 
   Small gradient(problem.dims(), problem.rank()), next(problem.dims(), problem.rank());
   Small next_gradient = gradient, direction = gradient;
   double cost = problem.cost(basis, gradient);
-  DescentResult result{start, cost, std::numeric_limits<double>::infinity(), 0};
+  DescentResult result{start, cost, kInfinity, 0};
   if (!std::isfinite(cost)) return result;
   problem.make_tangent(basis, gradient);
   std::deque<Step> steps;

@@ -2,50 +2,40 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <memory>
 
 #include "neurogeom/base/lanes.hpp"
 #include "neurogeom/cone/active_set.hpp"
 #include "neurogeom/cone/block_set.hpp"
-#include "neurogeom/cone/cone.hpp"
+#include "neurogeom/cone/problem.hpp"
 
 namespace neurogeom {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 // Where no point has a constraint value beyond this, relative to the target, nothing of the target is left in
 // the span of the points.
 constexpr double kNothingLeft = 1e-8;
 
 // What all samples share.
 struct Shared {
-  explicit Shared(const JointCones& cones, double margin)
-      : generators(cones.points, false), packed(generators.rows), starts(cones.starts) {
-    if (margin == 0) return;
-    shift = Vector::Zero(generators.stride);
-    for (Index i = 0; i < generators.n_points; ++i)
-      if (generators.scale[i] > 0) shift[i] = margin / generators.scale[i];
-  }
-  const double* shifts() const { return shift.size() > 0 ? shift.data() : nullptr; }
+  Shared(const JointCones& cones, double margin)
+      : problem(cones.points, margin, false), packed(problem.generators.rows), starts(cones.starts) {}
   // Where every point has a weight, which makes them linearly independent, the weights are unique.
   bool may_be_inseparable(const JointProjection& p) const {
-    return static_cast<Index>(p.weights.point.size()) < (generators.scale.array() > 0).count();
+    return static_cast<Index>(p.weights.point.size()) < (problem.generators.scale.array() > 0).count();
   }
 
-  Generators generators;
+  ConeProblem problem;
   PackedRows packed;
   std::vector<Index> starts;
-  Vector shift;  // empty without a margin
 };
 
 // What a worker keeps from block to block.
 struct Scratch {
   Scratch(const Shared& shared, const Checkpoint& stop)
-      : block(shared.generators, shared.packed, shared.starts, stop),
+      : block(shared.problem.generators, shared.packed, shared.starts, stop),
         checkpoint(stop),
-        targets(kTargetBlock, shared.generators.n_dims),
+        targets(kTargetBlock, shared.problem.generators.n_dims),
         scale(static_cast<std::size_t>(kTargetBlock)) {}
   BlockSet block;
   Checkpoint checkpoint;
@@ -57,30 +47,27 @@ struct Scratch {
 
 void keep(const Shared& shared, const std::vector<Index>& active, const double* weights,
           const double* projection, JointProjection& out) {
-  out.squared = squared_norm(projection, shared.generators.n_dims);
+  out.squared = squared_norm(projection, shared.problem.generators.n_dims);
   for (std::size_t i = 0; i < active.size(); ++i) {
     if (!(weights[i] > 0)) continue;
     out.weights.point.push_back(active[i]);
-    out.weights.weight.push_back(weights[i] / shared.generators.scale[active[i]]);
+    out.weights.weight.push_back(weights[i] / shared.problem.generators.scale[active[i]]);
   }
 }
 
 // What BlockSet handed back.
 void solve_alone(const Shared& shared, Scratch& scratch, const double* target, const std::int8_t* labels,
                  double scale, JointProjection& out) {
-  const Generators& g = shared.generators;
+  const Generators& g = shared.problem.generators;
   if (!scratch.single) scratch.single = std::make_unique<ActiveSet>(g, scratch.checkpoint);
   scratch.signs = Vector::Ones(g.stride);
   for (std::size_t m = 0; m + 1 < shared.starts.size(); ++m)
     scratch.signs.segment(shared.starts[m], shared.starts[m + 1] - shared.starts[m]).setConstant(labels[m]);
   scratch.values.noalias() = g.rows * VectorView(target, g.n_dims);
-  for (Index i = 0; i < g.stride; ++i) {
-    const bool point = i < g.n_points && g.scale[i] > 0;
-    const double shift = shared.shift.size() > 0 ? shared.shift[i] : 0.0;
-    scratch.values[i] = point ? scratch.signs[i] * scratch.values[i] + shift : -kInfinity;
-  }
+  shared.problem.constrain(scratch.values.data(), 1.0, scratch.signs.data());
   ActiveSet& single = *scratch.single;
-  out.status = single.solve(scratch.values.data(), shared.shifts(), target, scale, scratch.signs.data());
+  out.status =
+      single.solve(scratch.values.data(), shared.problem.shifts(), target, scale, scratch.signs.data());
   if (out.status != Status::converged) return;
   out.residual = single.residual();
   keep(shared, single.active(), single.weights(), single.projection(), out);
@@ -91,15 +78,13 @@ void solve_alone(const Shared& shared, Scratch& scratch, const double* target, c
 
 void solve_block(const JointCones& cones, const Shared& shared, Scratch& scratch, Index begin, Index count,
                  JointProjection* out) {
-  const Index n = shared.generators.n_dims;
-  const double largest_shift = shared.shift.size() > 0 ? std::max(0.0, shared.shift.maxCoeff()) : 0.0;
+  const Index n = shared.problem.generators.n_dims;
   for (Index s = 0; s < count; ++s) {
     std::copy_n(cones.draws.row(begin + s).data(), n, scratch.targets.row(s).data());
-    scratch.scale[s] = std::sqrt(squared_norm(scratch.targets.row(s).data(), n)) + 2 * largest_shift;
-    if (scratch.scale[s] == 0) scratch.scale[s] = 1.0;
+    scratch.scale[s] = shared.problem.size(scratch.targets.row(s).data());
   }
   const std::int8_t* labels = cones.labels + begin * cones.n_manifolds();
-  scratch.block.solve(scratch.targets, labels, count, shared.shifts(), scratch.scale.data());
+  scratch.block.solve(scratch.targets, labels, count, shared.problem.shifts(), scratch.scale.data());
   for (Index s = 0; s < count; ++s) {
     const BlockSet::Problem& problem = scratch.block.problem(s);
     JointProjection& result = out[begin + s];
@@ -114,7 +99,7 @@ void solve_block(const JointCones& cones, const Shared& shared, Scratch& scratch
     }
     if (result.status != Status::converged) result.squared = result.residual = kNaN;
     // With a margin weights are unique where there is a solution at all.
-    if (shared.shift.size() > 0) result.inseparable = false;
+    if (shared.problem.shifts() != nullptr) result.inseparable = false;
   }
 }
 
@@ -124,8 +109,7 @@ std::vector<JointProjection> project_joint(const JointCones& cones, double margi
                                            const Monitor& monitor) {
   std::vector<JointProjection> out(static_cast<std::size_t>(cones.n_samples()));
   const Shared shared(cones, margin);
-  // A zero point asks for 0 <= -margin.
-  if (margin > 0 && (shared.generators.scale.array() == 0).any()) {
+  if (shared.problem.contradictory()) {
     for (JointProjection& p : out) {
       p.status = Status::infeasible;
       p.squared = p.residual = kNaN;

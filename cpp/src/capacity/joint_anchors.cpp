@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -12,7 +11,6 @@
 namespace neurogeom {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr Index kSamplesAtOnce = 16;
 // The gradients by S0 are means over about this many samples at most: they need not be known better than
 // that.

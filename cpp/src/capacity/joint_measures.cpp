@@ -4,7 +4,6 @@
 #include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "neurogeom/base/lanes.hpp"
 #include "neurogeom/dense/products.hpp"
@@ -12,7 +11,6 @@
 namespace neurogeom {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 // Eigenvalues below this share of the largest count as zero in b and c.
 constexpr double kRankCut = 1e-10;
 // An axis shorter than this, relative to its anchor and centre, is rounding and has no direction.

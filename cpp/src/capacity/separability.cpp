@@ -2,16 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <memory>
 #include <numeric>
 
 #include "neurogeom/base/lanes.hpp"
+#include "neurogeom/base/tolerances.hpp"
+#include "neurogeom/cone/active_set.hpp"
 
 namespace neurogeom {
 namespace {
 
-constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 // Largest |sum a_i s_i| / sum a_i |s_i| of a certificate of inseparability.
 constexpr double kZero = 1e-12;
 // Last coordinates of the rows: 1, then less and less.
@@ -133,13 +133,15 @@ void Separator::realise() {
 // Projects the target on the cone of the rows: weights (of the rows themselves) and remainder.
 void Separator::project(const double* target) {
   const Index n_rows = rows_.rows(), n = n_columns_ + 1;
-  Generators generators(MatrixView(rows_.data(), n_rows, n));
+  ConeProblem problem(MatrixView(rows_.data(), n_rows, n), 0.0);
+  Generators& generators = problem.generators;
   generators.form_gram(0, generators.gram_rows());
   Vector values(generators.stride);
-  values.setConstant(-std::numeric_limits<double>::infinity());
   for (Index i = 0; i < n_rows; ++i) values[i] = dot(generators.rows.row(i).data(), target, n);
+  problem.constrain(values.data());
   ActiveSet solver(generators, checkpoint_);
-  solver.solve(values.data(), nullptr, target, length(target, n));
+  // Whatever the status: certificates decide, for which any weights and any direction will do.
+  solver.solve(values.data(), problem.shifts(), target, problem.size(target));
   weight_.assign(static_cast<std::size_t>(n_rows), 0.0);
   for (std::size_t i = 0; i < solver.active().size(); ++i) {
     const Index point = solver.active()[i];

@@ -1,6 +1,5 @@
 // Simulated capacity: from how many random dimensions on a labelling is separable.
 #include <algorithm>
-#include <limits>
 #include <memory>
 
 #include "neurogeom/base/lanes.hpp"
@@ -106,9 +105,7 @@ void separability_thresholds(const Bodies& bodies, const std::int8_t* labels, In
     run(n_pilots, n_trials, pilots[static_cast<std::size_t>(n_pilots / 2)], 1);
   }
   for (Index k = 0; k < n_trials; ++k)
-    threshold[k] = found[k] == 0     ? std::numeric_limits<double>::quiet_NaN()
-                   : found[k] > most ? std::numeric_limits<double>::infinity()
-                                     : static_cast<double>(found[k]);
+    threshold[k] = found[k] == 0 ? kNaN : found[k] > most ? kInfinity : static_cast<double>(found[k]);
 }
 
 }  // namespace neurogeom

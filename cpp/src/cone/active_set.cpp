@@ -2,17 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "neurogeom/base/lanes.hpp"
+#include "neurogeom/base/tolerances.hpp"
 
 namespace neurogeom {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
-// A constraint counts as violated beyond this, relative to the target (a product rounds to ~1e-15).
-constexpr double kViolation = 1e-14;
 // Share of an active point in a dependent one below which it is none.
 constexpr double kNoCoefficient = 1e-10;
 // Sum of weights, relative to the target, from which prices are recomputed from the points themselves.
@@ -25,8 +21,6 @@ constexpr double kDivergedWeights = 1e6;
 // Small active sets and few points grow one by one: there a wrong addition costs more than a pass.
 constexpr Index kBlockFrom = 6;
 constexpr Index kBlockFromPoints = 128;
-// Optimality residual above which a solution is not called one.
-constexpr double kAcceptedResidual = 1e-10;
 
 }  // namespace
 

@@ -1,22 +1,13 @@
 // The factor of ActiveSet: making its rows, from the Gram matrix or in the primal space, and taking them out.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "neurogeom/base/lanes.hpp"
+#include "neurogeom/base/tolerances.hpp"
 #include "neurogeom/cone/active_set.hpp"
 
 namespace neurogeom {
-namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-// Squared pivot below which the Gram matrix has lost half of its digits.
-constexpr double kSmallPivot = 1e-8;
-// Length of what is left of a point, after two orthogonalisations, that is rounding alone; per unit of the
-// combination that was taken away.
-constexpr double kDependent = 2e-14;
-
-}  // namespace
+namespace {}  // namespace
 
 void ActiveSet::reserve(Index rows) {
   if (rows <= capacity_) return;

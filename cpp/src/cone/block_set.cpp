@@ -2,23 +2,20 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "neurogeom/base/lanes.hpp"
-#include "neurogeom/cone/cone.hpp"
+#include "neurogeom/base/tolerances.hpp"
+#include "neurogeom/cone/problem.hpp"
 
 namespace neurogeom {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
-// What counts as violated, relative to the target, as in ActiveSet.
-constexpr double kViolation = 1e-14;
 // What counts as violated in single precision, relative to v.
 constexpr double kRoughViolation = 1e-5;
 // A constraint value of an active point beyond this means that H is of no use any more.
 constexpr double kLost = 1e-7;
-constexpr double kAcceptedResidual = 1e-11;
+// Residual above which a target goes to ActiveSet, which is the better judge of what is delicate.
+constexpr double kSureResidual = 1e-11;
 constexpr int kMaxRefinements = 4;
 constexpr int kMaxRounds = 300;
 // Points picked from a manifold in a round, and the shares that their violation must have of the largest one
@@ -137,7 +134,7 @@ bool BlockSet::advance(Problem& p, double* values) {
     p.residual = std::max({violation, drift, 0.0}) / p.scale;
     const double gap = std::abs(slack) / (p.scale * p.scale);
     if (!(gap <= p.residual)) p.residual = gap;  // also where it is NaN
-    p.solved = p.residual <= kAcceptedResidual;
+    p.solved = p.residual <= kSureResidual;
     return false;
   }
   const bool careful = p.n_careful > 0;

@@ -4,15 +4,12 @@
 #include <limits>
 
 #include "neurogeom/base/lanes.hpp"
+#include "neurogeom/base/tolerances.hpp"
 #include "neurogeom/cone/block_set.hpp"
 
 namespace neurogeom {
 namespace {
 
-// Squared pivot that has lost half of its digits.
-constexpr double kSmallPivot = 1e-8;
-// Length of what is left of a point that is rounding alone, per unit of the combination that was taken away.
-constexpr double kDependent = 2e-14;
 // Share of its violation that a point must have left when those before it have come in.
 constexpr double kShareLeft = 0.2;
 

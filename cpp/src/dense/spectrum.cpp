@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "neurogeom/base/lanes.hpp"
+#include "neurogeom/base/tolerances.hpp"
 
 namespace neurogeom {
 namespace {
-
-constexpr double kEps = std::numeric_limits<double>::epsilon();
 
 // ---- four tridiagonalisations at once
 
@@ -183,7 +181,7 @@ RootTrace root_trace(const double* diagonal, const double* off_diagonal, Index n
   if (bound == 0) return {0.0, 0.0};
   // Eigenvalues that are rounding may be negative; this much makes them positive and is taken off again
   // below.
-  const double lift = 16 * kEps;
+  const double lift = 16 * kEpsilon;
   thread_local std::vector<double> scaled;
   scaled.resize(static_cast<std::size_t>(2 * n));
   double* const main = scaled.data();
@@ -208,9 +206,9 @@ RootTrace root_trace(const double* diagonal, const double* off_diagonal, Index n
   // First order: an error e of an eigenvalue x moves its root by e / (2 sqrt(x)).
   const double value = roots - 0.5 * lift * inverse_roots;
   // Sums over n rows, some of equal terms, whose rounding does not cancel.
-  const double sums = kEps * static_cast<double>(n) * (8 + 2 * roots);
+  const double sums = kEpsilon * static_cast<double>(n) * (8 + 2 * roots);
   const double error = 0.5 * lift * inverse_roots + sums;
-  return {size * value, positive ? size * error : std::numeric_limits<double>::infinity()};
+  return {size * value, positive ? size * error : kInfinity};
 }
 
 }  // namespace neurogeom

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <memory>
 
 #include "neurogeom/base/lanes.hpp"
 #include "neurogeom/base/lapack.hpp"
+#include "neurogeom/base/tolerances.hpp"
 #include "neurogeom/dense/panels.hpp"
 #include "neurogeom/dense/products.hpp"
 #include "neurogeom/dense/spectrum.hpp"
@@ -14,7 +14,6 @@
 namespace neurogeom {
 namespace {
 
-constexpr double kEps = std::numeric_limits<double>::epsilon();
 // Similarities nearer to one than this are found from the residual of the alignment: 1 - s would cancel.
 constexpr double kNear = 1e-6;
 
@@ -139,7 +138,7 @@ RootTrace Cores::by_singular_values(Core& core) {
   copy_current(core);
   grow(scratch_, k);
   singular_values(dense_.data(), core.rows, core.columns, scratch_.data());
-  return {sum(scratch_.data(), k), 8 * kEps * static_cast<double>(k) * scratch_[0]};
+  return {sum(scratch_.data(), k), 8 * kEpsilon * static_cast<double>(k) * scratch_[0]};
 }
 
 RowMatrix Cores::weighted_factor(const MatrixView& factor, const std::vector<double>& weights) const {
@@ -187,7 +186,7 @@ void Cores::compute(const Pair* pairs, Index count, const std::vector<CoreQuanti
       if (!(found[p].error <= kTolerance * found[p].value)) found[p] = by_singular_values(core);
       const Index at = pairs[p].row * n_columns + pairs[p].column;
       // Rounding of the core itself, of factors of norm 1, adds to what its spectrum loses.
-      const double rounding = 4 * kEps * std::sqrt(static_cast<double>(pairs[p].order));
+      const double rounding = 4 * kEpsilon * std::sqrt(static_cast<double>(pairs[p].order));
       values[q].value[at] = found[p].value;
       values[q].error[at] = found[p].error + rounding;
       values[q].gap[at] =

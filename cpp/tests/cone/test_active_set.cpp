@@ -1,9 +1,8 @@
 #include <Eigen/QR>
-#include <limits>
 
 #include "check.hpp"
 #include "neurogeom/cone/active_set.hpp"
-#include "neurogeom/cone/cone.hpp"
+#include "neurogeom/cone/problem.hpp"
 
 using namespace neurogeom;
 using check::normals;
@@ -11,19 +10,19 @@ using check::view;
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
 struct Problem {
-  Generators generators;
+  ConeProblem problem;
+  Generators& generators = problem.generators;
   ActiveSet solver{generators};
   RowMatrix targets, values;
 
-  Problem(const RowMatrix& points, const RowMatrix& t) : generators(view(points)) {
+  Problem(const RowMatrix& points, const RowMatrix& t) : problem(view(points), 0.0) {
     generators.form_gram(0, generators.gram_rows());
     targets = RowMatrix::Zero(kTargetBlock, points.cols());
     for (Index k = 0; k < t.rows(); ++k) targets.row(k) = t.row(k);
     values.resize(kTargetBlock, generators.stride);
-    constraint_values(generators, targets, nullptr, values);
+    problem.multiply(targets, values);
+    for (Index k = 0; k < kTargetBlock; ++k) problem.constrain(values.row(k).data());
   }
   Status solve(Index k) {
     return solver.solve(values.row(k).data(), nullptr, targets.row(k).data(), targets.row(k).norm());

@@ -4,15 +4,13 @@
 #include "check.hpp"
 #include "neurogeom/cone/active_set.hpp"
 #include "neurogeom/cone/block_set.hpp"
-#include "neurogeom/cone/cone.hpp"
+#include "neurogeom/cone/problem.hpp"
 
 using namespace neurogeom;
 using check::normals;
 using check::view;
 
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // Manifolds around centres of norm about sqrt(n_dims), with labels and targets.
 struct Cones {
@@ -41,13 +39,6 @@ struct Cones {
   }
 };
 
-Vector shifts(const Generators& g, double margin) {
-  Vector shift = Vector::Zero(g.stride);
-  for (Index i = 0; i < g.n_points; ++i)
-    if (g.scale[i] > 0) shift[i] = margin / g.scale[i];
-  return shift;
-}
-
 struct Solution {
   Status status = Status::converged;
   Vector projection;
@@ -58,20 +49,19 @@ struct Solution {
 // By ActiveSet, on points times their signs; or with the signs as an argument.
 Solution alone(const Cones& cones, Index s, bool with_signs, bool with_gram) {
   const RowMatrix points = with_signs ? cones.points : cones.signed_points(s);
-  Generators g(view(points), with_gram);
+  ConeProblem problem(view(points), cones.margin, with_gram);
+  Generators& g = problem.generators;
   g.form_gram(0, g.gram_rows());
-  const Vector shift = shifts(g, cones.margin);
   Vector signs = Vector::Ones(g.stride), values = g.rows * cones.targets.row(s).transpose();
   if (with_signs)
     for (Index m = 0; m < cones.n_manifolds(); ++m)
       signs.segment(cones.starts[m], cones.starts[m + 1] - cones.starts[m]).setConstant(cones.signs(s)[m]);
-  for (Index i = 0; i < g.stride; ++i)
-    values[i] = i < g.n_points && g.scale[i] > 0 ? signs[i] * values[i] + shift[i] : -kInfinity;
+  problem.constrain(values.data(), 1.0, signs.data());
   ActiveSet solver(g);
-  const double size = cones.targets.row(s).norm() + 2 * std::max(0.0, shift.maxCoeff());
+  const double* target = cones.targets.row(s).data();
   Solution out;
-  out.status = solver.solve(values.data(), cones.margin > 0 ? shift.data() : nullptr,
-                            cones.targets.row(s).data(), size, with_signs ? signs.data() : nullptr);
+  out.status = solver.solve(values.data(), problem.shifts(), target, problem.size(target),
+                            with_signs ? signs.data() : nullptr);
   if (out.status != Status::converged) return out;
   out.projection = VectorView(solver.projection(), g.n_dims);
   out.residual = solver.residual();
@@ -115,18 +105,16 @@ double kkt(const Cones& cones, Index s, const Generators& g, const BlockSet::Pro
 
 // Solves all targets as one block and compares; gives the number of those handed back.
 Index compare(const Cones& cones, double tolerance = 1e-11) {
-  const Generators g(view(cones.points), false);
+  const ConeProblem problem(view(cones.points), cones.margin, false);
+  const Generators& g = problem.generators;
   const PackedRows packed(g.rows);
-  const Vector shift = shifts(g, cones.margin);
   const Index count = cones.targets.rows();
   std::vector<double> scale;
-  for (Index s = 0; s < count; ++s)
-    scale.push_back(cones.targets.row(s).norm() + 2 * std::max(0.0, shift.maxCoeff()));
+  for (Index s = 0; s < count; ++s) scale.push_back(problem.size(cones.targets.row(s).data()));
   BlockSet block(g, packed, cones.starts, [] {});
   RowMatrix targets = RowMatrix::Zero(kTargetBlock, cones.points.cols());
   targets.topRows(count) = cones.targets;
-  const double* shifted = cones.margin > 0 ? shift.data() : nullptr;
-  block.solve(targets, cones.labels.data(), count, shifted, scale.data());
+  block.solve(targets, cones.labels.data(), count, problem.shifts(), scale.data());
   Index handed_back = 0;
   bool same = true, optimal = true, positive = true, distinct = true;
   for (Index s = 0; s < count; ++s) {

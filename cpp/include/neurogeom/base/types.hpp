@@ -4,6 +4,7 @@
 #include <Eigen/Core>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 namespace neurogeom {
 
@@ -16,7 +17,7 @@ using MatrixOut = Eigen::Map<RowMatrix>;
 using VectorView = Eigen::Map<const Vector>;
 using VectorOut = Eigen::Map<Vector>;
 
-// How a solver ended. Values are part of the Python interface (neurogeom.project_cone).
-enum class Status : std::int8_t { converged = 0, iteration_limit = 1, infeasible = 2 };
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace neurogeom

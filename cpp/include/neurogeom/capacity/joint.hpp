@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "neurogeom/base/parallel.hpp"
-#include "neurogeom/base/types.hpp"
+#include "neurogeom/cone/problem.hpp"
 
 namespace neurogeom {
 

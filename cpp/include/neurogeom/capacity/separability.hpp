@@ -22,7 +22,6 @@
 
 #include "neurogeom/base/parallel.hpp"
 #include "neurogeom/base/types.hpp"
-#include "neurogeom/cone/active_set.hpp"
 
 namespace neurogeom {
 

@@ -26,7 +26,7 @@
 
 #include "neurogeom/base/parallel.hpp"
 #include "neurogeom/base/types.hpp"
-#include "neurogeom/cone/generators.hpp"
+#include "neurogeom/cone/problem.hpp"
 
 namespace neurogeom {
 

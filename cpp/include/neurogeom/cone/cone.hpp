@@ -6,23 +6,13 @@
 // 0). Every solve ends with a status and a residual, the largest of
 //   max(0, s_i.v + margin) / (|s_i| |t|),   |q.v + margin sum(a)| / |t|^2,   max(0, -a_i)  (never,
 //   here),
-// where, with a margin, |t| stands for |t| + max_i margin/|s_i|.
+// where, with a margin, |t| stands for the size of problem.hpp.
 #pragma once
 
 #include "neurogeom/base/parallel.hpp"
 #include "neurogeom/base/types.hpp"
-#include "neurogeom/cone/active_set.hpp"
 
 namespace neurogeom {
-
-// Targets are handled in blocks of this many, anchored at the target's index and padded with zeros,
-// so that a target's constraint values come out of the same kernel calls however the work is cut.
-constexpr Index kTargetBlock = 64;
-
-// Right-hand sides of a block: B(k, i) = unit_i.t_k + shift_i, minus infinity where point i is no
-// constraint. `targets` has kTargetBlock rows, `values` kTargetBlock x stride. shift may be null.
-void constraint_values(const Generators& generators, const RowMatrix& targets, const double* shift,
-                       RowMatrix& values);
 
 struct ConeProjections {
   MatrixOut projection;  // n_targets x n_dims
@@ -31,7 +21,9 @@ struct ConeProjections {
   VectorOut residual;    // n_targets
 };
 
-// Rows of a target that could not be solved are NaN.
+// Points and targets have the same number of columns, there is at least one point, all are finite, and the
+// margin is not negative. Rows of a target that could not be solved are NaN; status is a Status
+// (problem.hpp).
 void project_cone(const MatrixView& points, const MatrixView& targets, double margin, int n_threads,
                   const Monitor& monitor, ConeProjections out);
 
