@@ -1,10 +1,36 @@
+// Draws, LAPACK from SciPy, and what the core was built with.
+#include <Eigen/Core>
+#include <string>
+#include <utility>
+
 #include "arrays.hpp"
 #include "bindings.hpp"
+#include "neurogeom/base/lapack.hpp"
+#include "neurogeom/base/parallel.hpp"
 #include "neurogeom/base/random.hpp"
 
 namespace neurogeom {
 
-using Words = py::array_t<std::uint64_t, py::array::c_style>;
+static py::dict build_info() {
+  py::dict info;
+  info["compiler"] = __VERSION__;
+  info["eigen"] = std::to_string(EIGEN_WORLD_VERSION) + "." + std::to_string(EIGEN_MAJOR_VERSION) + "." +
+                  std::to_string(EIGEN_MINOR_VERSION);
+  info["simd"] = simd_in_use();
+  info["dense"] = dense_backend();
+  info["threads"] = parallel_backend();
+  return info;
+}
+
+// Whether this CPU and system run the x86-64-v3 module.
+static bool supports_v3() {
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+         __builtin_cpu_supports("bmi2");
+#else
+  return false;
+#endif
+}
 
 static Array standard_normals_py(std::uint64_t key, std::uint32_t stream, std::uint64_t first_index,
                                  Index n_rows, Index length) {
@@ -15,23 +41,25 @@ static Array standard_normals_py(std::uint64_t key, std::uint32_t stream, std::u
   return out;
 }
 
-static py::tuple normals_from_words_py(const Words& a, const Words& b) {
-  require(a.ndim() == 1 && b.ndim() == 1 && a.size() == b.size(), "internal: word counts differ");
-  Array cosine = new_vector(a.size()), sine = new_vector(a.size());
-  normals_from_words(a.data(), b.data(), cosine.mutable_data(), sine.mutable_data(), a.size());
-  return py::make_tuple(cosine, sine);
+static std::vector<std::pair<std::string, std::string>> lapack_signatures() {
+  std::vector<std::pair<std::string, std::string>> found;
+  for (const LapackRoutine& routine : lapack_routines()) found.emplace_back(routine.name, routine.signature);
+  return found;
 }
 
-static std::array<std::uint32_t, 4> philox4x32_py(std::array<std::uint32_t, 4> counter, std::uint64_t key) {
-  const PhiloxCounter out = philox4x32({{counter[0], counter[1], counter[2], counter[3]}}, key);
-  return {out.word[0], out.word[1], out.word[2], out.word[3]};
+static void use_lapack_py(const std::vector<py::capsule>& capsules) {
+  std::vector<void*> pointers;
+  for (const py::capsule& capsule : capsules) pointers.push_back(capsule.get_pointer());
+  use_lapack(pointers);
 }
 
-void bind_random(py::module_& m) {
+void bind_base(py::module_& m) {
+  m.def("build_info", &build_info);
+  m.def("supports_v3", &supports_v3);
   m.def("standard_normals", &standard_normals_py, py::arg("key"), py::arg("stream"), py::arg("first_index"),
         py::arg("n_rows"), py::arg("length"));
-  m.def("normals_from_words", &normals_from_words_py, py::arg("a").noconvert(), py::arg("b").noconvert());
-  m.def("philox4x32", &philox4x32_py, py::arg("counter"), py::arg("key"));
+  m.def("lapack_signatures", &lapack_signatures);
+  m.def("use_lapack", &use_lapack_py, py::arg("capsules"));
 }
 
 }  // namespace neurogeom

@@ -5,6 +5,8 @@
 #include <memory>
 
 #include "neurogeom/base/lanes.hpp"
+#include "neurogeom/base/tolerances.hpp"
+#include "neurogeom/capacity/separability.hpp"
 #include "neurogeom/cone/active_set.hpp"
 #include "neurogeom/cone/block_set.hpp"
 #include "neurogeom/cone/problem.hpp"
@@ -12,22 +14,17 @@
 namespace neurogeom {
 namespace {
 
-// Where no point has a constraint value beyond this, relative to the target, nothing of the target is left in
-// the span of the points.
-constexpr double kNothingLeft = 1e-8;
-
 // What all samples share.
 struct Shared {
   Shared(const JointCones& cones, double margin)
-      : problem(cones.points, margin, false), packed(problem.generators.rows), starts(cones.starts) {}
-  // Where every point has a weight, which makes them linearly independent, the weights are unique.
-  bool may_be_inseparable(const JointProjection& p) const {
-    return static_cast<Index>(p.weights.point.size()) < (problem.generators.scale.array() > 0).count();
-  }
-
+      : problem(cones.points, margin, false),
+        packed(problem.generators.rows),
+        starts(cones.starts),
+        n_constraints((problem.generators.scale.array() > 0).count()) {}
   ConeProblem problem;
   PackedRows packed;
   std::vector<Index> starts;
+  Index n_constraints;  // points away from the origin
 };
 
 // What a worker keeps from block to block.
@@ -43,6 +40,7 @@ struct Scratch {
   RowMatrix targets;
   std::vector<double> scale;
   Vector values, signs;
+  std::vector<Index> touching;
 };
 
 void keep(const Shared& shared, const std::vector<Index>& active, const double* weights,
@@ -53,6 +51,40 @@ void keep(const Shared& shared, const std::vector<Index>& active, const double* 
     out.weights.point.push_back(active[i]);
     out.weights.weight.push_back(weights[i] / shared.problem.generators.scale[active[i]]);
   }
+}
+
+// Whether an active point of the same manifold is this very point.
+bool is_copy(const Shared& shared, Index point, const std::vector<Index>& active) {
+  const Generators& g = shared.problem.generators;
+  const auto manifold = std::upper_bound(shared.starts.begin(), shared.starts.end(), point);
+  return std::any_of(active.begin(), active.end(), [&](Index other) {
+    return manifold[-1] <= other && other < *manifold && g.scale[other] == g.scale[point] &&
+           g.rows.row(other) == g.rows.row(point);
+  });
+}
+
+// What the points on the boundary say of a dichotomy. A combination of all points that vanishes is one of
+// these alone, since v is a hyperplane that has the others on its right side; and active points, which are
+// linearly independent, have none among themselves.
+void judge(const Shared& shared, const std::int8_t* labels, const std::vector<Index>& active,
+           const std::vector<Index>& touching, const Checkpoint& checkpoint, JointProjection& out) {
+  if (std::all_of(touching.begin(), touching.end(), [&](Index i) { return is_copy(shared, i, active); }))
+    return;
+  const Generators& g = shared.problem.generators;
+  std::vector<Index> points = active;
+  points.insert(points.end(), touching.begin(), touching.end());
+  const auto n = static_cast<Index>(points.size());
+  out.undetermined = n == shared.n_constraints;
+  RowMatrix columns = RowMatrix::Zero(g.n_dims, whole_runs(n));
+  for (Index i = 0; i < n; ++i) {
+    const auto manifold = std::upper_bound(shared.starts.begin(), shared.starts.end(), points[i]);
+    const double label = labels[manifold - shared.starts.begin() - 1];
+    columns.col(i) = label * g.rows.row(points[i]).transpose();
+  }
+  const Bodies bodies{MatrixView(nullptr, 0, 0), 0, {0, n}, false};
+  const std::int8_t sign = 1;
+  const auto found = Separator(bodies, checkpoint).decide(columns.data(), g.n_dims, columns.cols(), &sign);
+  out.inseparable = found != Separability::separable;
 }
 
 // What BlockSet handed back.
@@ -71,9 +103,14 @@ void solve_alone(const Shared& shared, Scratch& scratch, const double* target, c
   if (out.status != Status::converged) return;
   out.residual = single.residual();
   keep(shared, single.active(), single.weights(), single.projection(), out);
+  if (shared.problem.shifts() != nullptr) return;
   scratch.values.noalias() = g.rows * VectorView(single.remainder(), g.n_dims);
-  out.inseparable =
-      scratch.values.cwiseAbs().maxCoeff() <= kNothingLeft * scale && shared.may_be_inseparable(out);
+  shared.problem.constrain(scratch.values.data(), 1.0, scratch.signs.data());
+  for (const Index i : single.active()) scratch.values[i] = -kInfinity;
+  scratch.touching.clear();
+  for (Index i = 0; i < g.n_points; ++i)
+    if (scratch.values[i] >= -kOnBoundary * scale) scratch.touching.push_back(i);
+  judge(shared, labels, single.active(), scratch.touching, scratch.checkpoint, out);
 }
 
 void solve_block(const JointCones& cones, const Shared& shared, Scratch& scratch, Index begin, Index count,
@@ -91,15 +128,13 @@ void solve_block(const JointCones& cones, const Shared& shared, Scratch& scratch
     if (problem.solved) {
       result.residual = problem.residual;
       keep(shared, problem.active, problem.weights.data(), problem.projection.data(), result);
-      result.inseparable =
-          problem.largest_value <= kNothingLeft * scratch.scale[s] && shared.may_be_inseparable(result);
+      if (shared.problem.shifts() == nullptr)
+        judge(shared, problem.labels, problem.active, problem.touching, scratch.checkpoint, result);
     } else {
       solve_alone(shared, scratch, scratch.targets.row(s).data(), labels + s * cones.n_manifolds(),
                   scratch.scale[s], result);
     }
     if (result.status != Status::converged) result.squared = result.residual = kNaN;
-    // With a margin weights are unique where there is a solution at all.
-    if (shared.problem.shifts() != nullptr) result.inseparable = false;
   }
 }
 
@@ -109,9 +144,9 @@ std::vector<JointProjection> project_joint(const JointCones& cones, double margi
                                            const Monitor& monitor) {
   std::vector<JointProjection> out(static_cast<std::size_t>(cones.n_samples()));
   const Shared shared(cones, margin);
-  if (shared.problem.contradictory()) {
+  if (cones.dead || shared.problem.contradictory()) {
     for (JointProjection& p : out) {
-      p.status = Status::infeasible;
+      p.status = cones.dead ? Status::dead : Status::infeasible;
       p.squared = p.residual = kNaN;
     }
     return out;

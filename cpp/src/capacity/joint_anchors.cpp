@@ -16,13 +16,14 @@ constexpr Index kSamplesAtOnce = 16;
 // that.
 constexpr Index kGradientSamples = 256;
 
-// The samples that are used, in blocks; sums are made block by block and added in order.
+// The samples that have anchors, in blocks; sums are made block by block and added in order.
 class Samples {
  public:
-  Samples(const JointCones& cones, const std::vector<JointProjection>& projections) {
-    for (Index s = 0; s < cones.n_samples(); ++s)
-      if (projections[s].status == Status::converged && !projections[s].inseparable) used_.push_back(s);
+  explicit Samples(const std::vector<JointProjection>& projections) {
+    for (std::size_t s = 0; s < projections.size(); ++s)
+      if (projections[s].has_anchors()) used_.push_back(static_cast<Index>(s));
   }
+  void leave_all_out() { used_.clear(); }
   Index size() const { return static_cast<Index>(used_.size()); }
   Index n_blocks() const { return (size() + kSamplesAtOnce - 1) / kSamplesAtOnce; }
 
@@ -74,7 +75,10 @@ JointAnchors joint_anchors(const JointCones& cones, const std::vector<JointProje
                            Inactive inactive, int n_threads, const Monitor& monitor) {
   const Index p = cones.n_manifolds(), n = cones.points.cols(), n_points = cones.points.rows();
   const bool drop = inactive == Inactive::drop, partial = drop || inactive == Inactive::exclude;
-  const Samples samples(cones, projections);
+  Samples samples(projections);
+  if (std::any_of(projections.begin(), projections.end(),
+                  [](const JointProjection& p) { return p.status != Status::converged; }))
+    samples.leave_all_out();
   const auto n_used = static_cast<double>(samples.size());
   const auto n_blocks = static_cast<std::size_t>(samples.n_blocks());
   JointAnchors out;
@@ -241,6 +245,57 @@ JointAnchors joint_anchors(const JointCones& cones, const std::vector<JointProje
   });
   for (Index m = 0; m < p; ++m)
     if (presence.single[m] == 0) out.centers.row(m).setConstant(kNaN);
+  return out;
+}
+
+RowMatrix joint_parts(const JointCones& cones, const std::vector<JointProjection>& projections, int n_threads,
+                      const Monitor& monitor) {
+  const Index p = cones.n_manifolds(), n = cones.points.cols();
+  RowMatrix centers = RowMatrix::Zero(p, n);
+  std::vector<Index> manifold_of;
+  for (Index m = 0; m < p; ++m) {
+    manifold_of.resize(cones.starts[m + 1], m);
+    for (Index i = cones.starts[m]; i < cones.starts[m + 1]; ++i)
+      axpy(1.0, cones.points.row(i).data(), centers.row(m).data(), n);
+    centers.row(m) /= static_cast<double>(cones.starts[m + 1] - cones.starts[m]);
+  }
+  struct Sums {
+    Sums(Index n_manifolds, Index n_dims)
+        : total(n_manifolds), center(n_manifolds, n_dims), whole(n_manifolds, n_dims) {}
+    Vector total;             // of the signed weights
+    RowMatrix center, whole;  // A_m, and A_m + B_m
+  };
+  RowMatrix out = RowMatrix::Constant(kParts, cones.n_samples(), kNaN);
+  const auto make = [&] { return std::make_shared<Sums>(p, n); };
+  Samples(projections).run(n_threads, monitor, make, [&](Sums& sums, Index sample, Index, Index) {
+    const SparseWeights& weights = projections[sample].weights;
+    sums.total.setZero();
+    sums.whole.setZero();
+    for (std::size_t i = 0; i < weights.point.size(); ++i) {
+      const Index m = manifold_of[weights.point[i]];
+      const double weight = cones.labels[sample * p + m] * weights.weight[i];
+      sums.total[m] += weight;
+      axpy(weight, cones.points.row(weights.point[i]).data(), sums.whole.row(m).data(), n);
+    }
+    for (Index m = 0; m < p; ++m) sums.center.row(m) = sums.total[m] * centers.row(m);
+    Vector all_centers = Vector::Zero(n), all_axes = Vector::Zero(n);
+    double centers_alone = 0.0, axes_alone = 0.0, both = 0.0, whole = 0.0;
+    Vector axis(n);
+    for (Index m = 0; m < p; ++m) {
+      const double* center = sums.center.row(m).data();
+      axis = sums.whole.row(m) - sums.center.row(m);
+      axpy(1.0, center, all_centers.data(), n);
+      axpy(1.0, axis.data(), all_axes.data(), n);
+      centers_alone += squared_norm(center, n);
+      axes_alone += squared_norm(axis.data(), n);
+      both += dot(center, axis.data(), n);
+      whole += squared_norm(sums.whole.row(m).data(), n);
+    }
+    out(p_center_center, sample) = squared_norm(all_centers.data(), n) - centers_alone;
+    out(p_axis_axis, sample) = squared_norm(all_axes.data(), n) - axes_alone;
+    out(p_center_axis, sample) = 2 * (dot(all_centers.data(), all_axes.data(), n) - both);
+    out(p_individual, sample) = whole;
+  });
   return out;
 }
 

@@ -94,7 +94,6 @@ bool BlockSet::advance(Problem& p, double* values) {
   if (++p.n_rounds > kMaxRounds) return false;
   error_.resize(static_cast<std::size_t>(k));
   double drift = 0.0, total = 0.0;
-  p.largest_value = largest_magnitude(values, generators_.stride);
   for (Index i = 0; i < k; ++i) {
     double& value = values[p.active[i]];
     error_[i] = p.sign[i] * value + (shift_ == nullptr ? 0.0 : shift_[p.active[i]]);
@@ -135,6 +134,7 @@ bool BlockSet::advance(Problem& p, double* values) {
     const double gap = std::abs(slack) / (p.scale * p.scale);
     if (!(gap <= p.residual)) p.residual = gap;  // also where it is NaN
     p.solved = p.residual <= kSureResidual;
+    if (p.solved) find_touching(p, values);
     return false;
   }
   const bool careful = p.n_careful > 0;
@@ -216,6 +216,18 @@ double BlockSet::pick(const Problem& p, const double* values, double tolerance) 
       static_cast<std::size_t>(std::max<Index>(1, generators_.n_dims - static_cast<Index>(p.active.size())));
   if (candidates_.size() > room) candidates_.resize(room);
   return largest_violation;
+}
+
+// From the values at v, which of active points are beyond reach.
+void BlockSet::find_touching(Problem& p, const double* values) const {
+  p.touching.clear();
+  const double least = -kOnBoundary * p.scale;
+  for (std::size_t m = 0; m + 1 < starts_.size(); ++m) {
+    const double sign = p.labels[m];
+    for (Index i = starts_[m]; i < starts_[m + 1]; ++i)
+      if (sign * values[i] + (shift_ == nullptr ? 0.0 : shift_[i]) >= least && generators_.scale[i] > 0)
+        p.touching.push_back(i);
+  }
 }
 
 void BlockSet::correct(Problem& p, const double* error) {

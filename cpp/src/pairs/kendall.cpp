@@ -1,6 +1,7 @@
 #include "neurogeom/pairs/kendall.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 
 namespace neurogeom {
@@ -101,6 +102,19 @@ void kendall_balances(const std::vector<Ranking>& rows, const std::vector<Rankin
         if (where[i] != 0) out[i] = counter->balance(rows[i / n_columns], columns[i % n_columns]);
     };
   });
+}
+
+void kendall_taus(const std::int64_t* balances, const std::vector<std::int64_t>& row_untied,
+                  const std::vector<std::int64_t>& column_untied, bool angular, double* out) {
+  // Products of two counts, and their exact difference.
+  __extension__ using Wide = __int128;
+  for (const Wide u : row_untied)
+    for (const std::int64_t v : column_untied) {
+      const Wide balance = *balances++, square = u * v;
+      const auto along = static_cast<double>(balance);
+      *out++ = angular ? std::atan2(std::sqrt(static_cast<double>(square - balance * balance)), along)
+                       : along / std::sqrt(static_cast<double>(square));
+    }
 }
 
 }  // namespace neurogeom

@@ -157,16 +157,6 @@ inline double largest(const double* x, Index n) {
   return largest_lane(most);
 }
 
-// Largest magnitude of n entries, n a positive multiple of 4.
-inline double largest_magnitude(const double* x, Index n) {
-  Lanes high{}, low{};
-  for (Index i = 0; i < n; i += 4) {
-    high = max(high, load_lanes(x + i));
-    low = max(low, -load_lanes(x + i));
-  }
-  return largest_lane(max(high, low));
-}
-
 // Q new rows of a factor from rows that are there, and what they take from the prices, in one pass:
 //   raw[q]  = init[q] + sum over r of old[q][r] * row r of factor     (init[q] null: 0)
 //   new[q]  = (raw[q] - sum over p < q of lower[q][p] new[p]) * inverse[q]

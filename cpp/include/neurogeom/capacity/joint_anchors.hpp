@@ -25,8 +25,23 @@ struct JointAnchors {
   Vector squared_axis;     // mean of |s1_m|^2 over the samples in which manifold m takes part
 };
 
-// Uses the samples that converged and are not inseparable.
+// Uses the samples whose weights tell the anchor points; none, if the projection of any sample failed.
+// Projections are those of project_joint, without a margin.
 JointAnchors joint_anchors(const JointCones& cones, const std::vector<JointProjection>& projections,
                            Inactive inactive, int n_threads, const Monitor& monitor);
+
+// What |q|^2 is made of in each sample whose weights tell, else NaN. With c_m the mean of the points of
+// manifold m, q is the sum over manifolds of the centre's part A_m = y_m c_m sum a_i and the rest, the axes'
+// part B_m = sum a_i y_m (x_i - c_m). Wakhloo, Sussman and Chung, Phys. Rev. Lett. 131, 027301 (2023).
+enum Part {
+  p_center_center,  // sum over m != n of A_m.A_n
+  p_axis_axis,      // the same of B
+  p_center_axis,    // twice that of A_m.B_n
+  p_individual,     // sum over m of |A_m + B_m|^2
+  kParts
+};
+// kParts x n_samples
+RowMatrix joint_parts(const JointCones& cones, const std::vector<JointProjection>& projections, int n_threads,
+                      const Monitor& monitor);
 
 }  // namespace neurogeom

@@ -49,7 +49,7 @@ class BlockSet {
     std::vector<double> weights;  // on the scaled, signed points
     Vector projection, remainder;
     double residual = 0.0;
-    double largest_value = 0.0;  // magnitude of s_i.v over all points, where solved
+    std::vector<Index> touching;  // where solved: other points on the boundary, within kOnBoundary
 
     // Working state; rows of `inverse` are `stride` apart and zero beyond the active points.
     const double* target = nullptr;
@@ -73,6 +73,7 @@ class BlockSet {
   bool begin_precise(Problem& p);
   bool advance(Problem& p, double* values);
   double pick(const Problem& p, const double* values, double tolerance);
+  void find_touching(Problem& p, const double* values) const;
   bool append(Problem& p);
   bool append_alone(Problem& p);
   void enter(Problem& p, const Candidate& candidate);

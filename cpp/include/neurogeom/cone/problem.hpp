@@ -18,7 +18,8 @@ namespace neurogeom {
 enum class Status : std::int8_t {
   converged = 0,        // a projection whose residual is at most kAcceptedResidual
   iteration_limit = 1,  // none was found
-  infeasible = 2        // there is none: no v has the margin
+  infeasible = 2,       // there is none: no v has the margin
+  dead = 3              // there is nothing to project on: the caller said so
 };
 
 // Targets are handled in blocks of this many, anchored at the target's index and padded with zeros,

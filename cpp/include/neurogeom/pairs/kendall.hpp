@@ -43,4 +43,10 @@ class ConcordanceCounter {
 void kendall_balances(const std::vector<Ranking>& rows, const std::vector<Ranking>& columns,
                       const std::uint8_t* where, int n_threads, const Monitor& monitor, std::int64_t* out);
 
+// Kendall's tau-b of each balance, balance / sqrt(u v) with u and v the pairs of entries that are untied in
+// the row and in the column, neither 0; or, if `angular`, its arccosine, which loses nothing near 1. `out`
+// has the layout of `balances`, rows x columns.
+void kendall_taus(const std::int64_t* balances, const std::vector<std::int64_t>& row_untied,
+                  const std::vector<std::int64_t>& column_untied, bool angular, double* out);
+
 }  // namespace neurogeom
