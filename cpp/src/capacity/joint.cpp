@@ -63,18 +63,11 @@ bool is_copy(const Shared& shared, Index point, const std::vector<Index>& active
   });
 }
 
-// What the points on the boundary say of a dichotomy. A combination of all points that vanishes is one of
-// these alone, since v is a hyperplane that has the others on its right side; and active points, which are
-// linearly independent, have none among themselves.
-void judge(const Shared& shared, const std::int8_t* labels, const std::vector<Index>& active,
-           const std::vector<Index>& touching, const Checkpoint& checkpoint, JointProjection& out) {
-  if (std::all_of(touching.begin(), touching.end(), [&](Index i) { return is_copy(shared, i, active); }))
-    return;
+// Whether no hyperplane has these points, times the labels of their manifolds, on one side.
+bool inseparable(const Shared& shared, const std::int8_t* labels, const std::vector<Index>& points,
+                 const Checkpoint& checkpoint) {
   const Generators& g = shared.problem.generators;
-  std::vector<Index> points = active;
-  points.insert(points.end(), touching.begin(), touching.end());
   const auto n = static_cast<Index>(points.size());
-  out.undetermined = n == shared.n_constraints;
   RowMatrix columns = RowMatrix::Zero(g.n_dims, whole_runs(n));
   for (Index i = 0; i < n; ++i) {
     const auto manifold = std::upper_bound(shared.starts.begin(), shared.starts.end(), points[i]);
@@ -83,8 +76,34 @@ void judge(const Shared& shared, const std::int8_t* labels, const std::vector<In
   }
   const Bodies bodies{MatrixView(nullptr, 0, 0), 0, {0, n}, false};
   const std::int8_t sign = 1;
-  const auto found = Separator(bodies, checkpoint).decide(columns.data(), g.n_dims, columns.cols(), &sign);
-  out.inseparable = found != Separability::separable;
+  return Separator(bodies, checkpoint).decide(columns.data(), g.n_dims, columns.cols(), &sign) !=
+         Separability::separable;
+}
+
+// What the points on the boundary say of a dichotomy. A combination of all points that vanishes is one of
+// these alone, since v is a hyperplane that has the others on its right side; and active points, which are
+// linearly independent, have none among themselves. Gives the points to be asked for a hyperplane, if any.
+std::vector<Index> judge(const Shared& shared, const std::vector<Index>& active,
+                         const std::vector<Index>& touching, JointProjection& out) {
+  if (std::all_of(touching.begin(), touching.end(), [&](Index i) { return is_copy(shared, i, active); }))
+    return {};
+  std::vector<Index> points = active;
+  points.insert(points.end(), touching.begin(), touching.end());
+  out.undetermined = static_cast<Index>(points.size()) == shared.n_constraints;
+  return points;
+}
+
+// A sample whose cone holds t. If it holds -t as well, the sum of both is a combination that vanishes; this
+// costs as much as the projection of t did, several times less than the search for a hyperplane.
+struct Open {
+  Index sample;
+  std::vector<Index> points;
+  Vector projection;
+  double total_weight;
+};
+
+double total(const std::vector<double>& weights) {
+  return sum(weights.data(), static_cast<Index>(weights.size()));
 }
 
 // What BlockSet handed back.
@@ -110,7 +129,8 @@ void solve_alone(const Shared& shared, Scratch& scratch, const double* target, c
   scratch.touching.clear();
   for (Index i = 0; i < g.n_points; ++i)
     if (scratch.values[i] >= -kOnBoundary * scale) scratch.touching.push_back(i);
-  judge(shared, labels, single.active(), scratch.touching, scratch.checkpoint, out);
+  const std::vector<Index> points = judge(shared, single.active(), scratch.touching, out);
+  out.inseparable = !points.empty() && inseparable(shared, labels, points, scratch.checkpoint);
 }
 
 void solve_block(const JointCones& cones, const Shared& shared, Scratch& scratch, Index begin, Index count,
@@ -120,21 +140,47 @@ void solve_block(const JointCones& cones, const Shared& shared, Scratch& scratch
     std::copy_n(cones.draws.row(begin + s).data(), n, scratch.targets.row(s).data());
     scratch.scale[s] = shared.problem.size(scratch.targets.row(s).data());
   }
-  const std::int8_t* labels = cones.labels + begin * cones.n_manifolds();
+  const Index p = cones.n_manifolds();
+  const std::int8_t* labels = cones.labels + begin * p;
   scratch.block.solve(scratch.targets, labels, count, shared.problem.shifts(), scratch.scale.data());
+  std::vector<Open> open;
   for (Index s = 0; s < count; ++s) {
     const BlockSet::Problem& problem = scratch.block.problem(s);
     JointProjection& result = out[begin + s];
     if (problem.solved) {
       result.residual = problem.residual;
       keep(shared, problem.active, problem.weights.data(), problem.projection.data(), result);
-      if (shared.problem.shifts() == nullptr)
-        judge(shared, problem.labels, problem.active, problem.touching, scratch.checkpoint, result);
+      if (shared.problem.shifts() != nullptr) continue;
+      std::vector<Index> points = judge(shared, problem.active, problem.touching, result);
+      if (result.undetermined)
+        open.push_back({s, std::move(points), problem.projection, total(problem.weights)});
+      else
+        result.inseparable =
+            !points.empty() && inseparable(shared, labels + s * p, points, scratch.checkpoint);
     } else {
-      solve_alone(shared, scratch, scratch.targets.row(s).data(), labels + s * cones.n_manifolds(),
-                  scratch.scale[s], result);
+      solve_alone(shared, scratch, scratch.targets.row(s).data(), labels + s * p, scratch.scale[s], result);
     }
     if (result.status != Status::converged) result.squared = result.residual = kNaN;
+  }
+  if (open.empty()) return;
+  std::vector<std::int8_t> open_labels;
+  for (std::size_t k = 0; k < open.size(); ++k) {
+    const Index s = open[k].sample;
+    scratch.targets.row(static_cast<Index>(k)) = -cones.draws.row(begin + s);
+    scratch.scale[k] = scratch.scale[s];
+    open_labels.insert(open_labels.end(), labels + s * p, labels + (s + 1) * p);
+  }
+  scratch.block.solve(scratch.targets, open_labels.data(), static_cast<Index>(open.size()), nullptr,
+                      scratch.scale.data());
+  for (std::size_t k = 0; k < open.size(); ++k) {
+    const BlockSet::Problem& back = scratch.block.problem(static_cast<Index>(k));
+    const Open& there = open[k];
+    const double weight = there.total_weight + total(back.weights);
+    out[begin + there.sample].inseparable =
+        (back.solved && weight > 0 &&
+         (there.projection + back.projection).norm() <=
+             kVanishing * weight / 2) ||  // points are 1/2 or longer
+        inseparable(shared, labels + there.sample * p, there.points, scratch.checkpoint);
   }
 }
 

@@ -12,8 +12,6 @@
 namespace neurogeom {
 namespace {
 
-// Largest |sum a_i s_i| / sum a_i |s_i| of a certificate of inseparability.
-constexpr double kZero = 1e-12;
 // Last coordinates of the rows: 1, then less and less.
 constexpr double kLowerLift = 1.0 / 1024;
 constexpr double kLeastLift = 1e-13;
@@ -160,7 +158,7 @@ bool Separator::zero_in_hull() const {
     axpy(weight_[r], rows_.row(static_cast<Index>(r)).data(), combined.data(), n_columns_);
     total += weight_[r] * size_[body_[r]] / power_of_two_above(&size_[body_[r]], 1);
   }
-  return total > 0 && length(combined.data(), n_columns_) <= kZero * total;
+  return total > 0 && length(combined.data(), n_columns_) <= kVanishing * total;
 }
 
 // Leaves the points of the working set that have weight; the others do not change the projection.

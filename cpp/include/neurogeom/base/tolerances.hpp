@@ -20,6 +20,9 @@ constexpr double kSmallPivot = 1e-8;
 // Length of what is left of a point, after two orthogonalisations, that is rounding alone; per unit of the
 // combination that was taken away.
 constexpr double kDependent = 2e-14;
+// Largest |sum a_i s_i| / sum a_i |s_i| of weights a that certify that the origin is in the convex hull of
+// points s_i: rounding of sums of some thousand terms.
+constexpr double kVanishing = 1e-12;
 // Constraint value, relative to the target, of a point that lies on the boundary of what is allowed: the
 // residual of a solution, with room for points that depend on others with coefficients of some hundreds.
 constexpr double kOnBoundary = 1e-8;
