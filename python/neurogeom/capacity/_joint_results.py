@@ -90,6 +90,7 @@ class EffectiveGeometry(Result):
     n_failed: int
     squared_projections: FloatArray
     inseparable: NDArray[np.bool_]
+    undetermined: NDArray[np.bool_] | None = None  # of 0.1.0 no result has it: inseparable stood for both
     status: NDArray[np.int8]
     dichotomies: NDArray[np.int8]
 
@@ -100,8 +101,14 @@ class EffectiveGeometry(Result):
 
     @property
     def n_separable(self) -> int:
-        """Number of samples that all but the capacity rest on."""
+        """Number of samples whose dichotomy a hyperplane through the origin separates."""
         return int(np.count_nonzero((self.status == 0) & ~self.inseparable))
+
+    @property
+    def n_used(self) -> int:
+        """Number of samples that all but the capacity rest on: those with anchor points."""
+        without = self.inseparable if self.undetermined is None else self.undetermined
+        return int(np.count_nonzero((self.status == 0) & ~without))
 
     @property
     def anchor_radius(self) -> FloatArray:
