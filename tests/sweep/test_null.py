@@ -16,9 +16,8 @@ from helpers import sweep_stores as ss
 
 pytest.importorskip("zarr")
 
-from neurogeom.inference import reaches
+from neurogeom.inference import Permutations, reaches
 from neurogeom.sweep import store as _store
-from neurogeom.sweep.pairs import Permutations
 
 METRICS = ["procrustes", "cka", "rsa", "pwcca", "ridge", "permutation"]
 ITEMS = [*ss.stack(3, 15, 3), *ss.stack(2, 15, 5, seed=1)]

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from .._base.checks import AnyArray, FloatArray, require_extra
 from .._base.results import Result
+from ..inference import NULL_FIELDS
 from ..metrics.base import Metric
 from ..pairs.result import Pairwise
 from ..pairs.tiles import Grid, TileKey
 from . import errors as check
 from .kinds import CapacitySweep, PairSweep, load_sweep
-from .pairs import NULL_FIELDS
 from .store import Store
 
 _SUFFIXES = (".csv", ".npy", ".npz")
