@@ -14,7 +14,7 @@ from .._base.threads import resolve_threads, single_threaded_blas
 from ..clouds.dichotomies import Dichotomies
 from ..clouds.manifolds import Manifolds, ManifoldsLike, as_manifolds
 from ._joint_cones import JointCones, warn_of_dead, warn_of_few
-from ._joint_results import EffectiveGeometry, estimates_from
+from ._joint_estimates import EffectiveGeometry, estimates_from
 
 __all__ = ["EffectiveGeometry", "effective_geometry"]
 
