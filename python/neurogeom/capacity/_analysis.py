@@ -22,7 +22,7 @@ from .._base.progress import ProgressFunction
 from .._base.results import ConvergenceWarning
 from ..clouds.manifolds import Manifolds
 from . import _center_correlations as _lowrank
-from .results import ManifoldCapacity, population_result
+from .results import ManifoldCapacity
 
 # Manifolds are handled in groups whose coordinates, Gram matrices and anchors stay below this. Results do
 # not depend on it: every manifold is computed alone.
@@ -123,7 +123,7 @@ class Analysis:
         status[summaries[:, _N_FAILED] > 0] = 1
         if not quiet:
             _warn_of_failures(clouds, status)
-        return population_result(
+        return _population_result(
             summaries,
             squared if self.shared_draws else None,
             names=clouds.names,
@@ -201,6 +201,56 @@ def _told_of_search(
         "search_found": 0 if best is None else best.n_found,
         "search_starts": 0 if best is None else best.n_starts,
     }
+
+
+def _population_result(
+    summaries: FloatArray, shared_squares: FloatArray | None, **fields: Any
+) -> ManifoldCapacity:
+    """Population values from per-manifold ones.
+
+    `shared_squares` are the squared projections (P, n_samples) where one set of draws served all manifolds.
+    """
+    capacity, capacity_se = summaries[:, 0], summaries[:, 1]
+    inverse, inverse_se = 1 / capacity, capacity_se / capacity**2
+    n = len(summaries)
+
+    def mean(values: FloatArray, errors: FloatArray) -> tuple[float, float, float]:
+        over_manifolds = values.std(ddof=1) / math.sqrt(n)
+        independent = np.sqrt((errors**2).sum()) / n
+        over_draws = independent if shared_squares is None else errors.mean()
+        return float(values.mean()), float(over_draws), float(over_manifolds)
+
+    mean_inverse, *inverse_errors = mean(inverse, inverse_se)
+    if shared_squares is not None and shared_squares.shape[1] > 1:
+        per_draw = shared_squares.mean(axis=0)
+        inverse_errors[0] = float(per_draw.std(ddof=1) / math.sqrt(len(per_draw)))
+    mean_radius = mean(summaries[:, 2], summaries[:, 3])
+    mean_dimension = mean(summaries[:, 6], summaries[:, 7])
+    mean_capacity = 1 / mean_inverse if mean_inverse else math.inf
+    return ManifoldCapacity(
+        capacity=capacity,
+        capacity_se=capacity_se,
+        radius=summaries[:, 2],
+        radius_se=summaries[:, 3],
+        radius_uncentered=summaries[:, 4],
+        radius_uncentered_se=summaries[:, 5],
+        dimension=summaries[:, 6],
+        dimension_se=summaries[:, 7],
+        dimension_prx=summaries[:, 8],
+        dimension_prx_se=summaries[:, 9],
+        mean_capacity=mean_capacity,
+        mean_capacity_se=mean_capacity**2 * inverse_errors[0],
+        mean_capacity_se_manifolds=mean_capacity**2 * inverse_errors[1],
+        mean_radius=mean_radius[0],
+        mean_radius_se=mean_radius[1],
+        mean_radius_se_manifolds=mean_radius[2],
+        mean_dimension=mean_dimension[0],
+        mean_dimension_se=mean_dimension[1],
+        mean_dimension_se_manifolds=mean_dimension[2],
+        kkt_residual=summaries[:, 10],
+        interior_fraction=summaries[:, 11],
+        **fields,
+    )
 
 
 def _readable(array: AnyArray) -> AnyArray:
