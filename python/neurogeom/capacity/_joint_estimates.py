@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._base.checks import FloatArray
-from ._joint_cones import LEAST_FOR_ERRORS, root_sum_square
+from .joint_cones import LEAST_FOR_ERRORS, root_sum_square
 
 # Rows of what the core gives per sample (joint_measures.hpp, Measure).
 _B, _C, _RATIO, _AXIS, _CENTER_AXIS, _OWN, _CENTER = 0, 1, 2, 3, 6, 9, 12

@@ -18,7 +18,8 @@ from .._base.rng import RandomSource, as_generator
 from .._base.threads import resolve_threads, single_threaded_blas
 from ..clouds.dichotomies import Dichotomies
 from ..clouds.manifolds import ManifoldsLike, as_manifolds
-from ._joint_cones import (
+from .closed_forms import ball_capacity
+from .joint_cones import (
     LEAST_FOR_ERRORS,
     JointCones,
     JointProjections,
@@ -26,7 +27,6 @@ from ._joint_cones import (
     warn_of_dead,
     warn_of_few,
 )
-from .closed_forms import ball_capacity
 from .results import TERMS, CorrelatedCapacity
 
 

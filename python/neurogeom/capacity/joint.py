@@ -17,8 +17,8 @@ from .._base.threads import resolve_threads, single_threaded_blas
 from ..clouds.dichotomies import Dichotomies
 from ..clouds.manifolds import Manifolds, ManifoldsLike, as_manifolds
 from ..inference import Permutations
-from ._joint_cones import JointCones, warn_of_dead, warn_of_few
 from ._joint_estimates import estimates_from
+from .joint_cones import JointCones, warn_of_dead, warn_of_few
 from .results import EffectiveGeometry, NullGeometry
 
 INACTIVE = ("zero", "exclude", "maxproj", "drop")  # in the order of the core's enum Inactive

@@ -17,7 +17,7 @@ from .._base.rng import RandomSource, as_generator, draw_key
 from .._base.threads import resolve_threads, single_threaded_blas
 from ..clouds.manifolds import ManifoldsLike, as_manifolds
 from ..inference import Permutations
-from ._analysis import Analysis, Share
+from ._mean_field_analysis import Analysis, Share
 from .results import ManifoldCapacity, NullCapacity
 
 
