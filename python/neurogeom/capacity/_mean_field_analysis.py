@@ -1,4 +1,4 @@
-"""The mean-field analysis of one set of manifolds, step by step; :func:`neurogeom.manifold_capacity` is its face.
+"""The steps of :func:`neurogeom.manifold_capacity` for one set of manifolds.
 
 Centres and what they share, then, group by group, coordinates of the points and anchor statistics. The three
 steps that touch the data or the draws run in the core.
@@ -21,7 +21,16 @@ from .._base.isa import core
 from .._base.progress import ProgressFunction
 from .._base.results import ConvergenceWarning
 from ..clouds.manifolds import Manifolds
-from . import center_correlations
+from .center_correlations import (
+    RankRecord,
+    center_coordinates,
+    directions_of,
+    finish,
+    largest_rank,
+    mean_abs_correlation,
+    pick_rank,
+    search,
+)
 from .results import ManifoldCapacity
 
 # Manifolds are handled in groups whose coordinates, Gram matrices and anchors stay below this. Results do
@@ -175,29 +184,23 @@ class Analysis:
         nothing = np.zeros((0, centers.shape[1]))
         centered = centers - centers.mean(axis=0)
         centered = centered[np.linalg.norm(centered, axis=1) > zero]
-        rows = (
-            center_correlations.center_coordinates(centered)
-            if len(centered) > 1
-            else np.zeros((len(centered), 0))
-        )
-        before = center_correlations.mean_abs_correlation(rows) if len(centered) > 1 else math.nan
-        if self.rank is not None and self.rank > center_correlations.largest_rank(rows):
+        rows = center_coordinates(centered) if len(centered) > 1 else np.zeros((len(centered), 0))
+        before = mean_abs_correlation(rows) if len(centered) > 1 else math.nan
+        if self.rank is not None and self.rank > largest_rank(rows):
             raise ValueError(
-                f"rank must be at most {center_correlations.largest_rank(rows)} for centres that span {rows.shape[1]} "
+                f"rank must be at most {largest_rank(rows)} for centres that span {rows.shape[1]} "
                 f"dimensions ({len(centered)} manifolds), not {self.rank}"
             )
         if not self.n_restarts or self.rank == 0 or not np.isfinite(before):
             return nothing, _told_of_search(before, [], None)
-        found = center_correlations.search(rows, self.n_restarts, rank=self.rank, n_threads=self.n_threads)
-        picked = center_correlations.pick_rank(found) if self.rank is None else self.rank
-        best = center_correlations.finish(rows, found[picked], self.n_threads)
-        directions = center_correlations.directions_of(best.basis, rows, centered) if picked else nothing
+        found = search(rows, self.n_restarts, rank=self.rank, n_threads=self.n_threads)
+        picked = pick_rank(found) if self.rank is None else self.rank
+        best = finish(rows, found[picked], self.n_threads)
+        directions = directions_of(best.basis, rows, centered) if picked else nothing
         return directions, _told_of_search(before, found, best)
 
 
-def _told_of_search(
-    before: float, found: list[center_correlations.RankRecord], best: center_correlations.RankRecord | None
-) -> dict[str, Any]:
+def _told_of_search(before: float, found: list[RankRecord], best: RankRecord | None) -> dict[str, Any]:
     return {
         "center_correlation": before,
         "residual_center_correlation": before if best is None else best.correlation,
