@@ -2,83 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import warnings
-from typing import Any, ClassVar
 
 import numpy as np
 import scipy.optimize
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
 from .._base import checks as _validate
-from .._base.checks import FloatArray, explain_keywords, user_level
+from .._base.checks import explain_keywords, user_level
 from .._base.progress import Progress, as_progress
-from .._base.results import ConvergenceWarning, Result, warn_of_one
+from .._base.results import ConvergenceWarning, warn_of_one
 from .._base.rng import RandomSource, as_generator
 from .._base.threads import resolve_threads, single_threaded_blas
 from ..clouds.dichotomies import Dichotomies
 from ..clouds.manifolds import ManifoldsLike, as_manifolds
-from ._joint_cones import (
+from .closed_forms import ball_capacity
+from .joint_cones import (
     LEAST_FOR_ERRORS,
     JointCones,
     mean_and_error,
     warn_of_dead,
     warn_of_few,
 )
-from .closed_forms import ball_capacity
-
-__all__ = ["CorrelatedCapacity", "correlated_capacity", "correlated_sphere_capacity"]
-
-_TERMS = ("center_center", "axis_axis", "center_axis", "individual")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class CorrelatedCapacity(Result):
-    """Capacity of correlated manifolds and its decomposition; see :func:`correlated_capacity`."""
-
-    _headline: ClassVar[tuple[str, ...]] = ("n_manifolds", "n_separable", "capacity", *_TERMS)
-
-    names: NDArray[Any]
-    capacity: float
-    capacity_se: float
-    center_center: float
-    center_center_se: float
-    axis_axis: float
-    axis_axis_se: float
-    center_axis: float
-    center_axis_se: float
-    individual: float
-    individual_se: float
-    margin: float
-    n_points: NDArray[np.intp]
-    n_features: int
-    n_samples: int
-    inseparable_fraction: float
-    infeasible_fraction: float
-    kkt_residual: float
-    squared_projections: FloatArray
-    inseparable: NDArray[np.bool_]
-    undetermined: NDArray[np.bool_] | None = None  # of 0.1.0 no result has it: inseparable stood for both
-    status: NDArray[np.int8]
-    dichotomies: NDArray[np.int8]
-
-    @property
-    def n_manifolds(self) -> int:
-        """Number of manifolds."""
-        return len(self.n_points)
-
-    @property
-    def n_separable(self) -> int:
-        """Number of samples whose dichotomy a hyperplane through the origin separates."""
-        return int(np.count_nonzero((self.status == 0) & ~self.inseparable))
-
-    @property
-    def n_used(self) -> int:
-        """Number of samples that the parts rest on."""
-        without = self.inseparable if self.undetermined is None else self.undetermined
-        return int(np.count_nonzero((self.status == 0) & ~without))
+from .results import TERMS, CorrelatedCapacity
 
 
 @explain_keywords
@@ -201,7 +149,7 @@ def correlated_capacity(
     good = not found.status.any()
     capacity, capacity_error = found.capacity(len(clouds))
     parts = {}
-    for name, values in zip(_TERMS, terms, strict=True):
+    for name, values in zip(TERMS, terms, strict=True):
         parts[name], parts[f"{name}_se"] = mean_and_error(values if good else values[:0])
         if np.count_nonzero(found.has_anchors) < LEAST_FOR_ERRORS:
             parts[f"{name}_se"] = math.nan
