@@ -48,6 +48,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"\.py$" if _has_zarr else r"/(?!sweep_)\w+\.py$",
     "image_scrapers": ("pictures",),
     "reset_modules": (),
+    "write_computation_times": False,
     "show_memory": False,
     "download_all_examples": False,
     "show_signature": False,

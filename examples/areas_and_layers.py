@@ -347,7 +347,7 @@ def analyse_cortex(layers: Mapping[str, np.ndarray], measured: Mapping[str, np.n
 
 def main() -> None:
     """Measure, print and draw."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser()
     parser.add_argument(
         "--data", type=Path, default=os.environ.get("NEUROGEOM_DATA"), help="folder with the archives"
     )

@@ -224,7 +224,7 @@ def draw(networks: list[Network], results: list[dict[str, Row]], n_points: int) 
 
 def main() -> None:
     """Measure, print and draw."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser()
     parser.add_argument(
         "--data",
         type=Path,

@@ -110,7 +110,7 @@ def spread(values: np.ndarray) -> str:
 
 def main() -> None:
     """Plan, run, extend, run and show, for both kinds of capacity."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser()
     parser.add_argument(
         "--data", type=Path, default=os.environ.get("NEUROGEOM_DATA"), help="folder with the archives"
     )

@@ -378,7 +378,7 @@ def likeness_of_runs(results: Results) -> None:
 
 def main() -> None:
     """Sweep over all sets of stimuli."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser()
     parser.add_argument(
         "--data", type=Path, default=os.environ.get("NEUROGEOM_DATA"), help="folder with the archives"
     )
