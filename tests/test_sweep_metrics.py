@@ -12,10 +12,11 @@ import pairwise_util as pu
 import pytest
 import sweep_own_metrics as own
 import sweep_stores as ss
+from neurogeom import _codec
 from neurogeom._threads import single_threaded_blas
 from neurogeom.metrics.base import Tile, evaluate, prepare_item
 from neurogeom.representation import as_items
-from neurogeom.sweep import _codec, _metric_specs
+from neurogeom.sweep import _metric_specs
 
 pytest.importorskip("zarr")
 
@@ -333,7 +334,7 @@ def assert_equal(found, known):
 def test_codec(name):
     arrays = {}
     described = json.loads(json.dumps(_codec.encode(VALUES[name], "v", arrays)))
-    assert_equal(_codec.decode(described, arrays), VALUES[name])
+    assert_equal(_codec.decode(described, arrays, None), VALUES[name])
 
 
 @pytest.mark.parametrize(

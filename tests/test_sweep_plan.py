@@ -254,7 +254,10 @@ UNIMPORTABLE = {
     "a local class": (made_inside, "Local"),
     "a class of a script": (InsideAScript, "'__main__:InsideAScript'"),
     "a function that is not there": (lambda: ng.CKA(renamed), "importing that gives something else"),
-    "a method of an object": (lambda: ng.CKA(own.ready.similarity), "importing that gives something else"),
+    "a method of an object": (
+        lambda: ng.CKA(own.ready.similarity),
+        "of neurogeom, which a store cannot name",
+    ),
 }
 
 

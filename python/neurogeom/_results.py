@@ -11,9 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ._codec import decode, encode, register_if_built_in
 from ._validate import user_level
-
-_CLASSES: dict[str, type[Result]] = {}
 
 
 class ConvergenceWarning(UserWarning):
@@ -39,7 +38,7 @@ class Result:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        _CLASSES[cls.__name__] = cls
+        register_if_built_in(cls)
 
     def __repr__(self) -> str:
         shown = []
@@ -76,36 +75,9 @@ class Result:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all fields to an .npz file (no pickle); :func:`neurogeom.load` reads it back."""
         arrays: dict[str, Any] = {}
-        description = _pack(self, "", arrays)
+        description = encode(self, "", arrays)
         with open(path, "wb") as file:
             np.savez_compressed(file, __neurogeom__=json.dumps(description), **arrays)
-
-
-def _pack(value: Any, key: str, arrays: dict[str, Any]) -> Any:
-    """Describe a value in JSON; arrays go to `arrays` and leave their key."""
-    if isinstance(value, Result):
-        names = [field.name for field in dataclasses.fields(value)]
-        packed = {n: _pack(getattr(value, n), f"{key}/{n}" if key else n, arrays) for n in names}
-        return {"result": type(value).__name__, "fields": packed}
-    if isinstance(value, tuple):
-        return {"tuple": [_pack(item, f"{key}.{i}", arrays) for i, item in enumerate(value)]}
-    if isinstance(value, np.ndarray):
-        arrays[key] = value
-        return {"array": key}
-    if isinstance(value, np.generic):
-        value = value.item()
-    return {"value": value}
-
-
-def _unpack(description: Any, archive: Any) -> Any:
-    if "result" in description:
-        fields = {name: _unpack(item, archive) for name, item in description["fields"].items()}
-        return _CLASSES[description["result"]](**fields)
-    if "tuple" in description:
-        return tuple(_unpack(item, archive) for item in description["tuple"])
-    if "array" in description:
-        return archive[description["array"]]
-    return description["value"]
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -139,7 +111,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     with open(path, "rb") as file:
         try:
             with np.load(file, allow_pickle=False) as archive:
-                result = _unpack(json.loads(str(archive["__neurogeom__"])), archive)
+                result = decode(json.loads(str(archive["__neurogeom__"])), archive)
         # Whatever a file of somebody else's, or half of one of ours, may raise on the way.
         except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{os.fspath(path)} is no readable neurogeom result: {error!r}") from error

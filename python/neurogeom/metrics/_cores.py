@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from .. import _validate_pairwise as check
+from .._codec import register_if_built_in
 from .._isa import core
 from .._validate import FloatArray
 from ._factors import Factor
@@ -22,6 +23,10 @@ CoreQuantity: TypeAlias = tuple[bool, list[FloatArray], list[FloatArray]]
 @dataclasses.dataclass(frozen=True)
 class Weighting:
     """Weights of the columns of a factor; subclasses are frozen dataclasses. None stands for ones."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        register_if_built_in(cls)
 
     def weights(self, record: Factor) -> FloatArray:
         """Give one weight for each column."""

@@ -9,12 +9,14 @@ import numpy as np
 import scipy.linalg
 
 from .. import _validate_rdm as check
+from .._codec import registered
 from .._validate import FloatArray
 
 # Share of a variance, in units of n eps, that must be left given the others.
 _LEAST_REST = 8.0
 
 
+@registered
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Covariance:
     """A covariance matrix as its Cholesky factor L (or, of a diagonal one, the square roots)."""

@@ -13,6 +13,7 @@ import math
 import numpy as np
 import scipy.linalg
 
+from .._codec import registered
 from .._validate import FloatArray
 from ..representation import UnitBlocks
 from ._reduction import (
@@ -30,6 +31,7 @@ _EPS = float(np.finfo(np.float64).eps)
 _WELL_CONDITIONED = 1e-7
 
 
+@registered
 @dataclasses.dataclass(frozen=True, eq=False)
 class Factor:
     """The record of one item.

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _validate_rdm as check
+from .._codec import registered
 from .._validate import AnyArray, FloatArray, as_labels
 
 
+@registered
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Design:
     """Number of the stimulus and of the fold of each row; both are counted by first appearance."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import _validate, _validate_rdm
+from .._codec import registered
 from .._validate import FloatArray
 from ..representation import RDM, Data, UnitBlocks
 from ._covariance import Covariance
@@ -29,6 +30,7 @@ _ZERO = 8 * _EPS
 _CHUNK = 1 << 20  # numbers of a block of differences
 
 
+@registered
 @dataclasses.dataclass(frozen=True)
 class RDMRule:
     """How dissimilarities are computed from responses; hashable, for the key of a part."""

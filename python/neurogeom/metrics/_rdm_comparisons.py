@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _validate_rdm as check
+from .._codec import registered
 from .._isa import core
 from .._validate import FloatArray
 from ..representation import Data, UnitBlocks
@@ -92,6 +93,7 @@ class RDMVector(Part):
         return np.concatenate([square[above] * np.sqrt(2), np.diagonal(square)])
 
 
+@registered
 @dataclasses.dataclass(frozen=True, eq=False)
 class Ranked:
     """Ranks of dissimilarities, their order, and where they tie."""

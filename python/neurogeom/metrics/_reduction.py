@@ -17,6 +17,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from .. import _validate_pairwise as check
+from .._codec import registered
 from .._validate import FloatArray
 from ..representation import UnitBlocks
 
@@ -25,6 +26,7 @@ _EPS = float(np.finfo(np.float64).eps)
 _PANEL = 64
 
 
+@registered
 class Reduced(NamedTuple):
     """A centred representation without what cannot matter; see :func:`reduce_stimuli`."""
 
@@ -78,6 +80,7 @@ def lower_trapezoid(matrix: FloatArray) -> FloatArray:
     return np.ascontiguousarray((upper * signs[:, None]).T)
 
 
+@registered
 class Balanced(NamedTuple):
     """A reduced representation whose units have one scale; see :func:`balance`."""
 

@@ -15,6 +15,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from .._codec import registered
 from .._validate import FloatArray
 from ..representation import UnitBlocks
 
@@ -76,6 +77,7 @@ def _sum_close_differences(blocks: UnitBlocks, maps: Maps, pairs: NDArray[np.int
     return sums
 
 
+@registered
 @dataclasses.dataclass(frozen=True, eq=False)
 class Patterns:
     """What makes patterns of stimuli of length 1, centred over units if wanted; arrays of (n_stimuli, 1)."""

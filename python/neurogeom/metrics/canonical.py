@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import _validate
 from .. import _validate_pairwise as check
+from .._codec import registered
 from .._validate import FloatArray
 from ._cores import NuclearNorm, WeightedSquares
 from ._factors import BasisPart
@@ -140,6 +141,7 @@ class SVCCA(Similarity):
         return remark_full_rank(items, self._part, _NO_NEWS) or remark_ties(items, self._part)
 
 
+@registered
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Loaded:
     """An orthonormal basis of the column space, and what each unit has of its vectors."""

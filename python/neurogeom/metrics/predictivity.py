@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import _validate
 from .. import _validate_pairwise as check
+from .._codec import registered
 from .._validate import FloatArray
 from ..representation import UnitBlocks
 from ._cores import squares_between
@@ -75,6 +76,7 @@ class LinearR2(Similarity):
         return remark_full_rank(items, self._predictor, "in sample it predicts everything")
 
 
+@registered
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Regression:
     """An item as predictor and as target.

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from .. import _validate_sweep as check
+from .._codec import size_of
 from .._threads import single_threaded_blas
 from .._validate import FloatArray
 from ..metrics.base import Prepared, Tile, evaluate, prepare_item
-from ._codec import size_of
 from ._drafts import read_draft
 from ._items import open_described
 from ._journal import PeakMemory, anonymous_bytes

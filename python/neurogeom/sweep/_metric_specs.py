@@ -6,11 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .. import _validate_specs as check
+from .._codec import Trust, decode, encode, found_as, import_from, name_of
 from .._validate import AnyArray
 from ..metrics import as_metric
 from ..metrics.base import Metric
-from ._codec import decode, encode, import_from, path_of
 
 
 def resolve_metric(value: Any) -> Metric:
@@ -19,10 +18,11 @@ def resolve_metric(value: Any) -> Metric:
         try:
             value = import_from(value)
         except (ImportError, AttributeError) as error:
-            raise check.unknown_metric_path(value, error) from error
+            raise ValueError(f"metric {value!r} cannot be imported: {error}") from error
         if isinstance(value, type) or callable(value):
             value = value()
-        check.require_metric(value)
+        if not isinstance(value, Metric):
+            raise TypeError(f"metric must be a neurogeom.Metric, not {type(value).__name__}")
     return as_metric(value)
 
 
@@ -32,14 +32,18 @@ def describe_metric(metric: Metric, arrays: dict[str, AnyArray]) -> dict[str, An
     label = f"metric {metric.name!r}"
     own: dict[str, AnyArray] = {}
     spec = {
-        "class": path_of(type(metric), label),
+        "class": name_of(type(metric), label),
         "arguments": encode(list(positional), label, own),
         "options": encode(dict(named), label, own),
         "name": metric.name,
     }
     arrays.update(own)
     made = make_metric(json.loads(json.dumps(spec)), own)
-    check.require_same_metric(_promises(made) == _promises(metric), metric.name)
+    if _promises(made) != _promises(metric):
+        raise TypeError(
+            f"metric {metric.name!r} cannot be made again from the arguments of its constructor: was it "
+            "changed since?"
+        )
     return spec
 
 
@@ -51,14 +55,15 @@ def _promises(metric: Metric) -> Any:
         try:
             asked.append(encode(thing, str(k), arrays))
         except TypeError:  # something of one's own that only other processes' constructors need to make
-            asked.append(path_of(type(thing), str(k)))
+            asked.append(name_of(type(thing), str(k)))
     said = [metric.name, metric.symmetric, metric.is_similarity, metric.diagonal]
     return said, asked, {name: (a.dtype.str, a.shape, a.tobytes()) for name, a in arrays.items()}
 
 
-def make_metric(spec: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> Metric:
-    """Make a metric again."""
-    made: Metric = import_from(spec["class"])(
-        *decode(spec["arguments"], arrays), **decode(spec["options"], arrays)
-    )
+def make_metric(spec: Mapping[str, Any], arrays: Mapping[str, AnyArray], trust: Trust = None) -> Metric:
+    """Make a metric again; nothing but a Metric is called."""
+    cls = found_as(spec["class"], trust)
+    if not (isinstance(cls, type) and issubclass(cls, Metric)):
+        raise TypeError(f"{spec['class']!r} is no neurogeom.Metric")
+    made: Metric = cls(*decode(spec["arguments"], arrays, trust), **decode(spec["options"], arrays, trust))
     return made

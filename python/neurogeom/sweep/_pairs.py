@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from .._codec import decode, encode
 from .._nulls import reaches
 from .._validate import AnyArray, FloatArray
 from ..metrics.base import Mask, Metric, Prepared, Tile, evaluate, map_threads, prepare_item
 from ..representation import Item
-from ._codec import decode, encode
 
 # Stimuli x units x the smaller of both, from which on preparing an item takes tens of milliseconds, and the
 # cube of the smallest of all times the pairs, from which on a tile does. Below, draw after draw, threads
@@ -44,7 +44,7 @@ def decode_prepared(
 ) -> Prepared:
     """Give a prepared item back, under the parts of these metrics."""
     keys = _keys(metrics, held_out)
-    return {key: decode(record, arrays) for key, record in zip(keys, records, strict=True)}
+    return {key: decode(record, arrays, None) for key, record in zip(keys, records, strict=True)}
 
 
 def _keys(metrics: Sequence[Metric], held_out: bool) -> list[Any]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import _validate, _validate_pairwise, io
 from .. import _validate_sweep as check
+from .._codec import encode
 from .._rng import RandomSource, as_generator, draw_key
 from .._threads import resolve_threads
 from .._validate import AnyArray
@@ -23,7 +24,6 @@ from ..pairwise import as_tests
 from ..representation import RDM, Item, as_items, require_same_stimuli
 from ._calibrate import Measurements, calibrate
 from ._capacity_jobs import CapacityJobs
-from ._codec import encode
 from ._costs import Limits, choose_edge, describe, estimate, require_items_that_fit
 from ._drafts import draft, forget_draft, read_draft
 from ._items import describe_items
@@ -287,7 +287,8 @@ def _input_bytes(item: Item) -> int:
 def _taken_up(found: Store, content: Mapping[str, Any], items: list[Any], edge: int | None) -> SweepPlan:
     """Take up a store of the same plan; refuse another one."""
     known = dict(found.plan)
-    wanted = {**content, "tile": known["tile"] if edge is None else edge}
+    # Whether what another version began may go on is asked where it runs.
+    wanted = {**content, "version": known["version"], "tile": known["tile"] if edge is None else edge}
     different = [name for name in wanted if known.get(name) != json.loads(json.dumps(wanted[name]))]
     # The items of the plan, or these with those of the first few extensions.
     lists = itertools.accumulate(found.item_lists())

@@ -37,6 +37,7 @@ from typing import Any
 import numpy as np
 
 from .. import _validate_sweep as check
+from .._codec import with_current_names
 from .._validate import AnyArray, FloatArray, require_extra
 from ._files import names_in, read_json, remove_stale_partials, write_atomically, write_json
 from ._grid import TileKey
@@ -69,6 +70,7 @@ class Store:
         self.plan: dict[str, Any] = content["plan"]
         self.costs: dict[str, Any] = content["costs"]
         check.require_untouched_plan(plan_hash(self.plan) == content["plan_sha256"], self.path)
+        self.plan["metrics"] = with_current_names(self.plan.get("metrics", []))
         self.require("values/zarr.json")
         read_json(self.path / "values" / "zarr.json")  # whose damage Zarr would not name
         self._array = self._open_values("r")

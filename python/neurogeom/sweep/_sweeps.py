@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from .._codec import decode
 from .._validate import AnyArray, FloatArray
 from ..metrics import GULP, LinearR2, Ridge
 from ..metrics.base import Metric
 from ..representation import Item
 from ._capacity_jobs import CapacityJobs
-from ._codec import decode
 from ._grid import Grid, TileKey, blocks_of
 from ._metric_specs import make_metric
 from ._pairs import Permutations, pair_fields
@@ -123,7 +123,7 @@ def sweep_of(
     items = [item for part in parts for item in part]
     edge = int(plan["tile"])
     if plan["kind"] == "capacity":
-        jobs = CapacityJobs.made_from(decode(plan["jobs"], arguments))
+        jobs = CapacityJobs.made_from(decode(plan["jobs"], arguments, None))
         counts = [len(part) * len(jobs.seeds) for part in parts]
         return CapacitySweep(jobs, items, Grid(edge, _blocks(counts, edge)), tuple(plan["fields"]))
     metrics = [make_metric(spec, _of(arguments, k)) for k, spec in enumerate(plan["metrics"])]
