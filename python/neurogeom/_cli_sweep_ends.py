@@ -15,8 +15,8 @@ from types import FrameType
 from typing import Any
 
 from ._cli_files import InputError
-from ._cli_shared import BAD_PATH, FAILURE, Ending, say_line
-from ._progress import ProgressFunction, ProgressLines, as_progress
+from ._cli_shared import BAD_PATH, FAILURE, Ending
+from ._progress import ProgressFunction, as_progress
 from .sweep import SweepError, SweepIncomplete, SweepStatus, status
 from .sweep._attempts import Attempts
 from .sweep._files import process_name
@@ -71,9 +71,7 @@ class Stop:
 
     def progress(self, label: str) -> ProgressFunction:
         """Report progress as a bar on a terminal, else in lines of a log."""
-        report: Any = as_progress(sys.stderr.isatty(), label)
-        if report is None:
-            report = ProgressLines(label, say_line)
+        report: Any = as_progress(True, label)
 
         def look(done: int, total: int) -> None:
             if self.number is not None:  # the handler's exception was lost in a place that swallows them
