@@ -52,8 +52,7 @@ from typing import Any
 import neurogeom as ng
 import numpy as np
 from matplotlib.figure import Figure
-from neurogeom.plot_pairwise import draw_pairwise
-from neurogeom.report import format_table
+from neurogeom.report import draw_pairwise, format_table
 
 ARCHIVES = ("effnetlite0_cifar10", "smallcnn_cifar10", "effnetlite0_stim92", "rdm92")
 ARCHIVES += ("mouse_texture", "mouse_rdk", "minilm_clinc")

@@ -12,7 +12,7 @@ import sys
 import neurogeom as ng
 import numpy as np
 import pytest
-from neurogeom.plot import check_format, plot_capacity, plot_geometry
+from neurogeom.report import check_format, plot_capacity, plot_geometry
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_saved_where_asked(result, tmp_path, ending, magic):
 
 def test_neither_pyplot_nor_a_display_is_used(result):
     code = (
-        "import sys, neurogeom.plot as p; assert 'matplotlib' not in sys.modules; "
+        "import sys, neurogeom.report as p; assert 'matplotlib' not in sys.modules; "
         "p.check_format('x.png'); assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

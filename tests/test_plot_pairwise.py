@@ -10,7 +10,7 @@ import neurogeom as ng
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from neurogeom.plot_pairwise import draw_pairwise, linkage_of, plot_pairwise
+from neurogeom.report import draw_pairwise, linkage_of, plot_pairwise
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from .. import _validate_rdm as check
-from .._codec import registered
-from .._validate import FloatArray
+from .._base.checks import FloatArray
+from .._base.codec import registered
+from . import checks as check
 
 # Share of a variance, in units of n eps, that must be left given the others.
 _LEAST_REST = 8.0

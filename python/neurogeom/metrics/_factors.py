@@ -13,17 +13,10 @@ import math
 import numpy as np
 import scipy.linalg
 
-from .._codec import registered
-from .._validate import FloatArray
-from ..representation import UnitBlocks
-from ._reduction import (
-    Reduced,
-    balance,
-    balance_blocks,
-    lower_trapezoid,
-    reduce_blocks,
-    reduce_stimuli,
-)
+from .._base.checks import FloatArray
+from .._base.codec import registered
+from ..representations.representation import UnitBlocks
+from ._reduction import Reduced, balance, balance_blocks, lower_trapezoid, reduce_blocks, reduce_stimuli
 from .base import Part
 
 _EPS = float(np.finfo(np.float64).eps)

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import _validate, _validate_rdm
-from .._codec import registered
-from .._validate import FloatArray
-from ..representation import RDM, Data, UnitBlocks
+from .._base import checks as _validate
+from .._base.checks import FloatArray
+from .._base.codec import registered
+from ..representations.representation import RDM, Data, UnitBlocks
+from . import checks as _validate_rdm
 from ._covariance import Covariance
-from ._folds import Design
-from ._streaming import Maps, measure_patterns, responses, sum_differences
+from ._design import Design
+from ._stimulus_distances import Maps, measure_patterns, responses, sum_differences
 
 KINDS = ("sqeuclidean", "euclidean", "correlation", "cosine", "mahalanobis", "crossnobis", "poisson")
 

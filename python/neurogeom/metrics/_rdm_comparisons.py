@@ -9,11 +9,11 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate_rdm as check
-from .._codec import registered
-from .._isa import core
-from .._validate import FloatArray
-from ..representation import Data, UnitBlocks
+from .._base.checks import FloatArray
+from .._base.codec import registered
+from .._base.isa import core
+from ..representations.representation import Data, UnitBlocks
+from . import checks as check
 from ._covariance import Covariance
 from ._rdm import RDMRule
 from .base import Part, Product, Tile

@@ -16,10 +16,10 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from .. import _validate_pairwise as check
-from .._codec import registered
-from .._validate import FloatArray
-from ..representation import UnitBlocks
+from .._base.checks import FloatArray
+from .._base.codec import registered
+from ..representations import checks as check
+from ..representations.representation import UnitBlocks
 
 _EPS = float(np.finfo(np.float64).eps)
 # Columns that LAPACK's update of a triangle takes together.

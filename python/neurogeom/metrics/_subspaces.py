@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .._codec import registered
-from .._validate import FloatArray
-from ..representation import UnitBlocks
+from .._base.checks import FloatArray
+from .._base.codec import registered
+from ..representations.representation import UnitBlocks
 from ._factors import BasisPart, Factor, SpectrumPart
 from ._reduction import lower_trapezoid
 from .base import Mask, Part, Prepared

@@ -28,11 +28,11 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate_pairwise as check
-from .._codec import register_if_built_in, registered
-from .._threads import resolve_threads, single_threaded_blas
-from .._validate import FloatArray, user_level
-from ..representation import RDM, Data, Item, UnitBlocks, as_items, require_same_stimuli
+from .._base.checks import FloatArray, user_level
+from .._base.codec import register_if_built_in, registered
+from .._base.threads import resolve_threads, single_threaded_blas
+from ..representations import checks as check
+from ..representations.representation import RDM, Data, Item, UnitBlocks, as_items, require_same_stimuli
 
 Mask: TypeAlias = NDArray[np.bool_]
 Prepared: TypeAlias = dict[Hashable, Any]

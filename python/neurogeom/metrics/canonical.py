@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .. import _validate
-from .. import _validate_pairwise as check
-from .._codec import registered
-from .._validate import FloatArray
-from ._cores import NuclearNorm, WeightedSquares
+from .._base import checks as _validate
+from .._base.checks import FloatArray
+from .._base.codec import registered
+from ..representations import checks as check
 from ._factors import BasisPart
+from ._products import NuclearNorm, WeightedSquares
 from ._reduction import reduce_stimuli
 from ._subspaces import LeadingPart, orthonormal, ranks_of, remark_full_rank, remark_ties
 from .base import Part, Prepared, Product, Products, Similarity, Tile, inner_products, map_pairs

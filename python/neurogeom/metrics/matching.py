@@ -11,11 +11,11 @@ import scipy.spatial.distance
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from .. import _validate
-from .. import _validate_pairwise as check
-from .._codec import registered
-from .._threads import single_threaded_blas
-from .._validate import FloatArray
+from .._base import checks as _validate
+from .._base.checks import FloatArray
+from .._base.codec import registered
+from .._base.threads import single_threaded_blas
+from ..representations import checks as check
 from .base import Distance, Part, Product, Products, Tile, inner_products, map_threads
 
 _SCORES = ("angular", "euclidean")
