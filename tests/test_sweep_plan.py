@@ -14,7 +14,6 @@ import pytest
 import sweep_own_metrics as own
 import sweep_stores as ss
 from neurogeom import _validate
-from neurogeom._validate_sweep import as_bytes
 from neurogeom.metrics import Metric
 from neurogeom.sweep import _calibrate, _plan
 
@@ -373,21 +372,6 @@ def test_bad_values(name, value, error, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with ss.nothing_left(tmp_path), pytest.raises(error, match=name):
         ng.sweep.plan(DATA, **{"store": "s", name: value})
-
-
-@pytest.mark.parametrize(
-    ("value", "known"),
-    [
-        *(
-            (value, 2 * 10**9)
-            for value in ("2GB", "2 GB", "2e9", 2e9, 2 * 10**9, "2000MB", "2000000 kB", "2g")
-        ),
-        ("2GiB", 2 << 30),
-        (3e17, 3 * 10**17),  # which Python writes as 3e+17
-    ],
-)
-def test_bytes(value, known):
-    assert as_bytes(value, "max_ram") == known
 
 
 # ---- without Zarr

@@ -75,12 +75,3 @@ def _tqdm() -> tuple[Any, Any]:
             """Say nothing."""
 
     return Bar, Lines
-
-
-def format_seconds(seconds: float) -> str:
-    """Write a duration for people."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
