@@ -14,9 +14,6 @@ from types import ModuleType
 from typing import Any
 
 import neurogeom as ng
-from neurogeom import compat
-
-PUBLIC_MODULES = ("datasets", "io", "sweep", "report", "plot")
 
 
 def setup(app: Any) -> dict[str, Any]:
@@ -26,9 +23,9 @@ def setup(app: Any) -> dict[str, Any]:
 
 
 def modules() -> list[str]:
-    """Public modules, those of the drop-ins found in their folder."""
-    found = [f"neurogeom.{name}" for name in PUBLIC_MODULES]
-    for module in pkgutil.walk_packages(compat.__path__, "neurogeom.compat."):
+    """Public modules: those of ``ng.__all__``, and of the drop-ins all in their folder."""
+    found = [f"neurogeom.{name}" for name in ng.__all__ if inspect.ismodule(getattr(ng, name))]
+    for module in pkgutil.walk_packages(ng.compat.__path__, "neurogeom.compat."):
         if not any(part.startswith("_") for part in module.name.split(".")):
             found.append(module.name)
     return found

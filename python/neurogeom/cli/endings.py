@@ -24,8 +24,8 @@ from .options import BAD_PATH, FAILURE, Ending
 INCOMPLETE = 3
 WITHOUT_RESULT = 4
 _SIGNALLED = 128  # plus the number of the signal, as shells report it
-# What batch systems send before they kill, and what a closed terminal sends.
-_ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+# What batch systems send before they kill, and what a closed terminal sends, but for Windows.
+_ENDING_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 @contextlib.contextmanager
