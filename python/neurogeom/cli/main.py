@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Examples
     --------
-    >>> from neurogeom.cli import main
+    >>> from neurogeom.cli.main import main
     >>> main(["--version"])
     neurogeom ...
     0
