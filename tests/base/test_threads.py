@@ -309,7 +309,7 @@ def test_progress_bar(function, capsys, monkeypatch):
     assert "TMonitor" not in {type(thread).__name__ for thread in threading.enumerate()}
 
 
-SHOW = "from neurogeom import _threads; print(_threads.resolve_threads(None))"
+SHOW = "from neurogeom._base import threads; print(threads.resolve_threads(None))"
 
 
 @pytest.mark.parametrize(("value", "expected"), [("1", 1), ("3", 3), (" 5 ", 5), ("4,2", 4)])

@@ -130,11 +130,12 @@ def test_changed_input_is_bad_input(run, quick, tmp_path):
 
 
 def test_a_metric_that_is_gone_is_named(run, monkeypatch):
-    monkeypatch.delitem(sys.modules, "sweep_metrics")
+    for name in ("helpers.sweep_metrics", "helpers"):
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr("sys.path", [p for p in sys.path if p != str(util.HERE)])
     code, _, errors = run("run", "pairs.zarr")
     assert code == 2
-    assert "No module named 'sweep_metrics'" in errors
+    assert "No module named 'helpers'" in errors
     assert "PYTHONPATH" in errors
 
 
