@@ -20,6 +20,7 @@ import numpy as np
 import scipy.linalg
 
 from .._base.checks import FloatArray
+from .._base.coordinates import ZERO_SQUARE
 from .._base.isa import core
 from .._base.threads import resolve_threads
 
@@ -31,8 +32,6 @@ _LEAST_SHARE = 0.02
 RANK_TOLERANCE = 0.02
 # Share of the centres' variance, and ranks beyond it, that bound the search (the original's rule).
 _VARIANCE, _RANKS_BEYOND = 0.95, 10
-# Squared extent below which a direction of the centres is rounding of their Gram matrix.
-_ROUNDING = 1e-13
 # Relative decrease of the cost at which a descent ends: all starts go down to the first, those that come near
 # the best to the second, the picked one until nothing moves.
 _COARSE, _FINE = 1e-5, 1e-10
@@ -60,7 +59,7 @@ class RankRecord:
 def center_coordinates(centered: FloatArray) -> FloatArray:
     """Coordinates (P, r) of mean-subtracted centres (P, N) in their principal directions."""
     values, vectors = np.linalg.eigh(centered @ centered.T)
-    keep = values > _ROUNDING * max(values[-1], 0.0)
+    keep = values > ZERO_SQUARE * max(values[-1], 0.0)
     return np.ascontiguousarray((vectors[:, keep] * np.sqrt(values[keep]))[:, ::-1])
 
 

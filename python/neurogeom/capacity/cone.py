@@ -14,6 +14,7 @@ from .._base.isa import core
 from .._base.progress import Progress, as_progress
 from .._base.results import ConvergenceWarning, Result
 from .._base.threads import resolve_threads
+from .checks import require_same_width
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -109,7 +110,7 @@ def project_cone(
     """
     rows = _validate.as_float_matrix(points, "points")
     vectors = _validate.as_float_matrix(targets, "targets")
-    _validate.require_same_width(rows, "points", vectors, "targets")
+    require_same_width(rows, "points", vectors, "targets")
     report, n_targets = as_progress(progress, "cone"), len(vectors)
     projection, weights, status, residual = core.project_cone(
         rows,

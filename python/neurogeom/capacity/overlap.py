@@ -15,6 +15,7 @@ from .._base import checks as _validate
 from .._base.checks import FloatArray
 from .._base.results import ConvergenceWarning, Result
 from .._base.threads import single_threaded_blas
+from .checks import require_same_width
 from .cone import project_cone
 
 # Squared distances that agree to this are a tie.
@@ -147,7 +148,7 @@ def overlap(a: ArrayLike, b: ArrayLike) -> Overlap:
     (False, array([1., 1.]))
     """
     clouds = [_validate.as_float_matrix(x, name) for x, name in ((a, "a"), (b, "b"))]
-    _validate.require_same_width(clouds[0], "a", clouds[1], "b")
+    require_same_width(clouds[0], "a", clouds[1], "b")
     _validate.require_same_columns(
         (name, _validate.column_index(x, name)) for x, name in ((a, "a"), (b, "b"))
     )

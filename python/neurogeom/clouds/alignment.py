@@ -190,7 +190,11 @@ def alignment(manifolds: ManifoldsLike, *, null: int = 0, rng: RandomSource = No
     signal_noise ...
     """
     clouds = as_manifolds(manifolds)
-    _validate.require_pair(len(clouds), "its centre is the overall mean, and there is no pair to align")
+    if len(clouds) < 2:
+        raise ValueError(
+            "manifolds holds one manifold; its centre is the overall mean, and there is no pair to align: "
+            "give at least two"
+        )
     shuffles = _validate.as_count(null, "null", minimum=0)
     generator = as_generator(rng)
     counts = clouds.n_points
