@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from .._base import checks as _validate
-from .._base.results import Result
+from .._base.results import Column, Result, columns_of_kind, estimates
 from .._base.rng import RandomSource, as_generator
 
 FloatArray = NDArray[np.float64]
@@ -52,6 +52,11 @@ class EllipsoidCapacity(Result):
     """
 
     _headline: ClassVar[tuple[str, ...]] = ("capacity",)
+    columns: ClassVar[tuple[Column, ...]] = (
+        *columns_of_kind("setting", "margin"),
+        *columns_of_kind("count", "n_samples"),
+        *estimates("capacity"),
+    )
 
     capacity: float
     capacity_se: float

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._base import checks as _validate
 from .._base.checks import FloatArray
-from .._base.results import ConvergenceWarning, Result
+from .._base.results import Column, ConvergenceWarning, Result, columns_of_kind
 from .._base.threads import single_threaded_blas
 from .checks import require_same_width
 from .cone import project_cone
@@ -72,6 +72,14 @@ class Overlap(Result):
     """
 
     _headline: ClassVar[tuple[str, ...]] = ("relative_distance", "nearest_center_error", "separable")
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column(name="center_distance", unit="data"),
+        Column(name="relative_distance"),
+        Column(name="nearest_center_error"),
+        *columns_of_kind("diagnostic", "separable"),
+        Column(name="margin", unit="data"),
+        *columns_of_kind("diagnostic", "status"),
+    )
 
     center_distance: float
     radii: FloatArray

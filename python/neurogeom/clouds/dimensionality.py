@@ -11,7 +11,7 @@ from scipy import linalg
 
 from .._base import checks as _validate
 from .._base import threads as _threads
-from .._base.results import Result
+from .._base.results import Column, Result, columns_of_kind
 
 FloatArray = NDArray[np.float64]
 
@@ -42,6 +42,12 @@ class Dimensionality(Result):
     """
 
     _headline: ClassVar[tuple[str, ...]] = ("participation_ratio", "explained_variance")
+    columns: ClassVar[tuple[Column, ...]] = (
+        *columns_of_kind("count", "n_samples", "n_features"),
+        *columns_of_kind("setting", "form"),
+        Column(name="participation_ratio"),
+        *columns_of_kind("count", "explained_variance"),
+    )
 
     participation_ratio: float
     explained_variance: int
