@@ -66,7 +66,7 @@ def columns_of_kind(
     return tuple(Column(name=name, kind=kind, of_items=of_items) for name in names)
 
 
-def estimates(
+def columns_with_errors(
     *names: str, unit: str = "", over: Sequence[str] = ("",), of_items: bool = False, in_null: bool = False
 ) -> tuple[Column, ...]:
     """Declare estimates whose errors are in ``name_se``, or in ``name_se`` followed by each of `over`."""

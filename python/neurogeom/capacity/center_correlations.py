@@ -1,7 +1,8 @@
 """The search for the low-rank structure that manifold centres share.
 
 For each rank K in turn the K directions are sought whose removal leaves the centres least correlated
-(``lowrank.hpp``), then the rank is picked. Cohen, Chung, Lee and Sompolinsky, Nat. Commun. 11, 746 (2020).
+(``center_correlations.hpp``), then the rank is picked. Cohen, Chung, Lee and Sompolinsky, Nat. Commun. 11,
+746 (2020).
 
 The native search (:func:`search`) is a function of the centres alone, in their order. Its starts belong to a
 rank and an index and not to the caller's seed; at the picked rank it goes on until the best directions have
@@ -24,8 +25,8 @@ from .._base.coordinates import ZERO_SQUARE
 from .._base.isa import core
 from .._base.threads import resolve_threads
 
-# A centre is to keep this share of its squared length; what leaves it less costs (lowrank.hpp). A manifold
-# whose centre vanishes has a radius, in units of that centre, without bound.
+# A centre is to keep this share of its squared length; what leaves it less costs (center_correlations.hpp).
+# A manifold whose centre vanishes has a radius, in units of that centre, without bound.
 _LEAST_SHARE = 0.02
 # The smallest rank whose mean correlation exceeds the least by this share at most is picked. On real layers
 # that correlation has a standard error (over the manifolds) of 2 to 20 %.

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from .._base import checks as _validate
-from .._base.results import Column, Result, columns_of_kind, estimates
+from .._base.results import Column, Result, columns_of_kind, columns_with_errors
 from .._base.rng import RandomSource, as_generator
 
 FloatArray = NDArray[np.float64]
@@ -55,7 +55,7 @@ class EllipsoidCapacity(Result):
     columns: ClassVar[tuple[Column, ...]] = (
         *columns_of_kind("setting", "margin"),
         *columns_of_kind("count", "n_samples"),
-        *estimates("capacity"),
+        *columns_with_errors("capacity"),
     )
 
     capacity: float

@@ -15,7 +15,14 @@ from .._base.checks import FloatArray, explain_keywords, user_level
 from .._base.coordinates import NO_EXTENT, power_of_two_above, span_coordinates
 from .._base.isa import core
 from .._base.progress import Progress, as_progress
-from .._base.results import Column, ConvergenceWarning, Result, columns_of_kind, estimates, warn_of_one
+from .._base.results import (
+    Column,
+    ConvergenceWarning,
+    Result,
+    columns_of_kind,
+    columns_with_errors,
+    warn_of_one,
+)
 from .._base.rng import RandomSource, as_generator, draw_key
 from .._base.threads import resolve_threads, single_threaded_blas
 from ..clouds.dichotomies import Dichotomies, draw_dichotomies
@@ -37,7 +44,7 @@ class SimulatedCapacity(Result):
     columns: ClassVar[tuple[Column, ...]] = (
         *columns_of_kind("count", "n_manifolds", "n_features", "n_trials"),
         *columns_of_kind("setting", "fit_intercept"),
-        *estimates("capacity", "critical_dimension"),
+        *columns_with_errors("capacity", "critical_dimension"),
         *columns_of_kind("diagnostic", "n_undecided", "status"),
     )
 
