@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from .checks import user_level
+from .checks import require_extra, user_level
 from .codec import decode, encode, register_if_built_in
 
 
@@ -121,11 +121,7 @@ class Result:
 
     def to_dataframe(self) -> Any:
         """Give the fields that hold one value per item as a pandas DataFrame, one row an item."""
-        try:
-            import pandas as pd
-        except ImportError:
-            raise ImportError("to_dataframe needs pandas: pip install 'neurogeom[pandas]'") from None
-        return pd.DataFrame(self._table())
+        return require_extra("pandas", "pandas", "to_dataframe").DataFrame(self._table())
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all fields to an .npz file (no pickle); :func:`neurogeom.load` reads it back."""

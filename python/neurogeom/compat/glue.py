@@ -250,10 +250,7 @@ def glue_analysis_dataframe(
     >>> bool(table["capacity"].iloc[0] > table["capacity"].iloc[1])
     True
     """
-    try:
-        import pandas as pd
-    except ImportError:
-        raise ImportError("glue_analysis_dataframe needs pandas: pip install 'neurogeom[pandas]'") from None
+    pd = _validate.require_extra("pandas", "pandas", "glue_analysis_dataframe")
     options.pop("geometry", None)
     names = [*indices_name, "shuffle", "seed"]
     if len(indices) != len(names) - 2:
