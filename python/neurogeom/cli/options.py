@@ -39,14 +39,9 @@ class Ending(Exception):  # noqa: N818 - not all are errors
 
 
 def say(kind: str, message: object) -> None:
-    """Write one line to stderr."""
-    say_line(f"{kind}: {' '.join(str(message).split())}")
-
-
-def say_line(text: str) -> None:
-    """Write a line to stderr as it is; that nobody reads it is no reason to stop."""
+    """Write one line to stderr; that nobody reads it is no reason to stop."""
     with contextlib.suppress(OSError):
-        print(f"neurogeom: {text}", file=sys.stderr, flush=True)
+        print(f"neurogeom: {kind}: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
 
 
 # Errors of the system that say that a path is wrong; others are failures of the machine.

@@ -230,7 +230,7 @@ def geometry_table(
         columns.insert(2, "capacity,\nshuffled")
     rows = []
     for key, result in results.items():
-        samples = f"{result.n_separable}/{result.n_samples}"
+        samples = f"{result.n_used}/{result.n_samples}"
         row = [key, *_estimates(result, fields.values()), samples]
         if with_null:
             dealt = null_values(result, "capacity", (nulls or {}).get(key))
