@@ -212,7 +212,7 @@ def simulated_capacity(name: str, X: Any, labels: Any, args: argparse.Namespace)
                 n_threads=args.threads,
                 progress=_bar(name) or False,
             )
-        except _validate.NoExtentError as error:
+        except simulated.NoExtentError as error:
             warnings.warn(f"{error}; capacity is NaN (status 2)", ConvergenceWarning, stacklevel=1)
             return SimulatedCapacity(
                 **dict.fromkeys(_SIMULATED_NUMBERS, math.nan),
