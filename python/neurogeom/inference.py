@@ -128,19 +128,18 @@ class Null(Result):
         """Summarise draws (n_draws, ...) of a measure; `size` is as for :func:`reaches`."""
         defined = ~np.isnan(draws)
         count = defined.sum(axis=0)
-        high, low = ((reaches(s * draws, s * observed, size)).sum(axis=0) for s in (1, -1))
-        shares = {
-            "greater": (1 + high) / (1 + count),
-            "less": (1 + low) / (1 + count),
-            "two-sided": np.minimum(1.0, 2 * (1 + np.minimum(high, low)) / (1 + count)),
-        }
-        with np.errstate(invalid="ignore", divide="ignore"):
+        some = count > 0
+        bounds = np.full((2, *observed.shape), np.nan)
+        with np.errstate(invalid="ignore", divide="ignore"):  # infinite values
+            high, low = (reaches(sign * draws, sign * observed, size).sum(axis=0) for sign in (1, -1))
+            shares = {
+                "greater": (1 + high) / (1 + count),
+                "less": (1 + low) / (1 + count),
+                "two-sided": np.minimum(1.0, 2 * (1 + np.minimum(high, low)) / (1 + count)),
+            }
             mean = np.where(defined, draws, 0.0).sum(axis=0) / count
             squares = (np.where(defined, draws - mean, 0.0) ** 2).sum(axis=0)
             sd = np.where(count > 1, np.sqrt(squares / (count - 1)), np.nan)
-        bounds = np.full((2, *observed.shape), np.nan)
-        some = count > 0
-        if some.any():
             bounds[:, some] = np.nanquantile(draws[:, some], [0.025, 0.975], axis=0)
         return {
             "observed": observed,

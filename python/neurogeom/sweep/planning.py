@@ -15,6 +15,7 @@ from .. import io
 from .._base import checks as _validate
 from .._base.checks import AnyArray
 from .._base.codec import encode
+from .._base.quantities import as_bytes
 from .._base.rng import RandomSource, as_generator, draw_key
 from .._base.threads import resolve_threads
 from ..metrics.base import Metric
@@ -163,7 +164,7 @@ def plan(
     if store is not None:
         require_zarr()
     limits = Limits(
-        check.as_bytes(max_ram, "max_ram"),
+        as_bytes(max_ram, "max_ram"),
         _validate.as_count(max_files, "max_files"),
         check.as_seconds(target_seconds, "target_seconds"),
         resolve_threads(n_threads),
