@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._base.checks import AnyArray, as_array, require_finite
-from ..representations import checks as check
+from ..representations.checks import require_items, require_same_stimuli
 from ..representations.rdm import RDM
 
 _NUMBER = "index"  # the descriptor that rsatoolbox adds to all RDMs
@@ -52,7 +52,7 @@ def from_rsatoolbox(rdms: Any, *, names: str | None = None, ids: str | None = No
     >>> ng.from_rsatoolbox(rdms)[0].ids.tolist()
     ['cat', 'dog', 'car']
     """
-    vectors, of_rdms, of_patterns = _as_rdm_set(rdms, "rdms")
+    vectors, of_rdms, of_patterns = _as_rdm_set(rdms)
     if names is None and "name" in of_rdms:
         names = "name"
     given = [None] * len(vectors) if names is None else list(_as_descriptor(of_rdms, names, "names"))
@@ -93,12 +93,14 @@ def to_rsatoolbox(rdms: RDM | Iterable[RDM], *, measure: str | None = None) -> d
     ((1, 3), {'name': ['V1']})
     """
     items = [rdms] if isinstance(rdms, RDM) else list(rdms)
-    check.require_items(len(items), "rdms")
-    _require_instances(items, RDM, "rdms")
+    require_items(len(items), "rdms")
+    for i, item in enumerate(items):
+        if not isinstance(item, RDM):
+            raise TypeError(f"rdms[{i}] must be an RDM, not {type(item).__name__}")
     known = next((i for i, item in enumerate(items) if item.ids is not None), 0)
     first = (f"rdms[{known}]", items[known].n_stimuli, items[known].ids)
     for i, item in enumerate(items):
-        check.require_same_stimuli(first, (f"rdms[{i}]", item.n_stimuli, item.ids))
+        require_same_stimuli(first, (f"rdms[{i}]", item.n_stimuli, item.ids))
     names = [item.name for item in items]
     stimuli = items[known].ids
     return {
@@ -116,19 +118,19 @@ def _are_distinct(values: Any) -> bool:
     return array.ndim == 1 and array.dtype.kind in "iufbUSOT" and len(np.unique(array)) == len(array)
 
 
-def _as_rdm_set(value: Any, name: str) -> tuple[AnyArray, dict[str, Any], dict[str, Any]]:
+def _as_rdm_set(rdms: Any) -> tuple[AnyArray, dict[str, Any], dict[str, Any]]:
     """Take dissimilarities (n_rdms, n_pairs) and descriptors of what looks like rsatoolbox's RDMs."""
     wanted = ("dissimilarities", "rdm_descriptors", "pattern_descriptors")
-    found: list[Any] = [getattr(value, attribute, None) for attribute in wanted]
+    found: list[Any] = [getattr(rdms, attribute, None) for attribute in wanted]
     if any(entry is None for entry in found):
         raise TypeError(
-            f"{name} must be rsatoolbox RDMs (with dissimilarities, rdm_descriptors, pattern_descriptors), "
-            f"not {type(value).__name__}"
+            "rdms must be rsatoolbox RDMs (with dissimilarities, rdm_descriptors, pattern_descriptors), not "
+            f"{type(rdms).__name__}"
         )
-    vectors = as_array(found[0], f"{name}.dissimilarities")
+    vectors = as_array(found[0], "rdms.dissimilarities")
     if vectors.ndim != 2:
-        raise ValueError(f"{name}.dissimilarities must have shape (n_rdms, n_pairs), not {vectors.shape}")
-    require_finite(vectors, f"{name}.dissimilarities")
+        raise ValueError(f"rdms.dissimilarities must have shape (n_rdms, n_pairs), not {vectors.shape}")
+    require_finite(vectors, "rdms.dissimilarities")
     return vectors, dict(found[1]), dict(found[2])
 
 
@@ -137,10 +139,3 @@ def _as_descriptor(descriptors: dict[str, Any], key: str, argument: str) -> Any:
     if key not in descriptors:
         raise ValueError(f"{argument} must be one of {', '.join(map(repr, descriptors))}, not {key!r}")
     return descriptors[key]
-
-
-def _require_instances(values: Iterable[Any], kind: type, name: str) -> None:
-    """Refuse entries of another type."""
-    for i, value in enumerate(values):
-        if not isinstance(value, kind):
-            raise TypeError(f"{name}[{i}] must be an {kind.__name__}, not {type(value).__name__}")

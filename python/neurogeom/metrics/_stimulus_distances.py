@@ -48,9 +48,12 @@ _CHUNK, _BLOCK_CHUNK = 1 << 20, 1 << 18
 
 def differences(a: FloatArray, b: FloatArray) -> FloatArray:
     """Sums over units of (a_i - a_j) (b_i - b_j), from one product."""
-    products: FloatArray = a @ b.T
+    return _of_products(a @ b.T, a is b)
+
+
+def _of_products(products: FloatArray, are_symmetric: bool = False) -> FloatArray:
     own = np.diagonal(products).copy()
-    products = 2 * products if a is b else products + products.T
+    products = 2 * products if are_symmetric else products + products.T
     np.subtract(own, products, out=products)
     products += own[:, None]
     return products
@@ -138,10 +141,7 @@ def sum_differences(
         products += a @ b.T
         square_a += np.einsum("ij,ij->i", a, a)
         square_b += np.einsum("ij,ij->i", b, b)
-    own = products.diagonal().copy()
-    products = products + products.T
-    np.subtract(own, products, out=products)
-    products += own[:, None]
+    products = _of_products(products)
     scale = np.add.outer(np.sqrt(square_a), np.sqrt(square_a))
     scale *= np.add.outer(np.sqrt(square_b), np.sqrt(square_b))
     scale *= cancelled

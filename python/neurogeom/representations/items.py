@@ -167,6 +167,10 @@ class Item(abc.ABC):
     def open(self) -> Opened:
         """Open it for metrics; what is read of it is float64, and refused where it is NaN or infinite."""
 
+    def read(self) -> Any:
+        """Give all of its content, checked: a float64 matrix, or what the kind has instead."""
+        return self.open().whole()
+
     @abc.abstractmethod
     def complete_stimuli(self) -> NDArray[np.bool_]:
         """Say which stimuli have no missing value (NaN)."""
