@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .._base.checks import FloatArray
-from .._base.codec import size_of
+from .._base.codec import Trust, size_of
 from .._base.threads import single_threaded_blas
 from ..metrics.base import Prepared, Tile, evaluate, prepare_item
 from . import errors as check
@@ -81,10 +81,10 @@ class Measurements:
         return found
 
 
-def calibrate(folder: Path) -> Measurements:
-    """Measure a draft in a process of its own."""
+def calibrate(folder: Path, trust: Trust) -> Measurements:
+    """Measure a draft in a process of its own, which trusts what this one does."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
-    command = [sys.executable, "-c", f"from {__name__} import main; main()", str(folder)]
+    command = [sys.executable, "-c", f"from {__name__} import main; main()", str(folder), *trust]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise check.failed_calibration(done.stderr)
@@ -94,11 +94,11 @@ def calibrate(folder: Path) -> Measurements:
     return Measurements(**found)
 
 
-def measure(folder: Path) -> Measurements:
+def measure(folder: Path, trust: Trust) -> Measurements:
     """Measure a draft in this process."""
     with suppress(ImportError):  # a plan without store does without; its memory counts where there is one
         require_zarr()
-    sweep = read_draft(folder)
+    sweep = read_draft(folder, trust)
     with single_threaded_blas():
         if isinstance(sweep, CapacitySweep):
             return _measure_jobs(sweep, folder)
@@ -254,7 +254,7 @@ def _measure_jobs(sweep: CapacitySweep, folder: Path) -> Measurements:
 def main() -> None:
     """Print the measurements of the draft that the command line names, or what is wrong, as JSON."""
     try:
-        result = dataclasses.asdict(measure(Path(sys.argv[1])))
+        result = dataclasses.asdict(measure(Path(sys.argv[1]), sys.argv[2:]))
     except (TypeError, ValueError, RuntimeError) as error:
         result = {"error": str(error) or repr(error)}
     print(json.dumps(result))

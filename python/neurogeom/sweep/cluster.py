@@ -6,14 +6,14 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from .._base.checks import require_extra
 from .._base.progress import ProgressFunction
 from ..pairs.tiles import TileKey
 from . import errors as check
 from .attempts import MOST_TRIES
-from .store import name_of
+from .store import tile_name
 from .worker import Worker
 
 # Tasks that the scheduler knows at a time: each costs it some kB.
@@ -21,7 +21,10 @@ _OUTSTANDING = 20_000
 _PER_WORKER = 8  # batches of items that a thread of a worker gets
 _LARGEST_BATCH = 64
 
-_workers: dict[tuple[str, str, int], Worker] = {}
+# A store, a run, threads of a task, and what is trusted.
+_Place: TypeAlias = tuple[str, str, int, tuple[str, ...]]
+
+_workers: dict[_Place, Worker] = {}
 _lock = threading.Lock()
 
 
@@ -37,7 +40,7 @@ def run_on_client(
     batches = [items[k : k + size] for k in range(0, len(items), size)]
     run = secrets.token_hex(4)
     # Worker processes outlive runs, and what they remember of a store may have been repaired since.
-    place = (str(worker.store.path), run, worker.n_threads)
+    place = (str(worker.store.path), run, worker.n_threads, worker.store.trust)
 
     def submit_items(batch: list[int]) -> Any:
         name = f"neurogeom-{run}-items-{batch[0]}"
@@ -57,7 +60,7 @@ def run_on_client(
         left.sort(key=lambda key: -worker.grid.count(key))
 
         def submit_tile(key: TileKey, attempt: int = attempt) -> Any:
-            name = f"neurogeom-{run}-tile-{name_of(key)}-{attempt}"
+            name = f"neurogeom-{run}-tile-{tile_name(key)}-{attempt}"
             return client.submit(_compute, place, key, key=name, pure=False)
 
         failed: list[tuple[TileKey, str]] = []
@@ -112,7 +115,7 @@ def _drain(
 
 
 def _raise_if_fatal(error: BaseException) -> None:
-    if isinstance(error, (OSError, check.SweepError)):
+    if isinstance(error, check.FATAL):
         raise error
 
 
@@ -131,24 +134,24 @@ class _Progress:
 # ---- what runs on the workers
 
 
-def _worker(place: tuple[str, str, int]) -> Worker:
+def _worker(place: _Place) -> Worker:
     """Give this process's worker for a store; the tasks of all its threads share the prepared items."""
     with _lock:
         if place not in _workers:
-            path, _, n_threads = place
+            path, _, n_threads, trust = place
             for key in [key for key in _workers if key[0] == path]:
                 del _workers[key]
-            _workers[place] = Worker(path, n_threads)
+            _workers[place] = Worker(path, n_threads, trust)
         return _workers[place]
 
 
-def _prepare(place: tuple[str, str, int], numbers: Sequence[int]) -> None:
+def _prepare(place: _Place, numbers: Sequence[int]) -> None:
     worker = _worker(place)
     for number in numbers:
         worker.keep(number)
 
 
-def _compute(place: tuple[str, str, int], key: TileKey) -> None:
+def _compute(place: _Place, key: TileKey) -> None:
     worker = _worker(place)
     with worker.memory.watching():
         worker.run_tile(tuple(key))

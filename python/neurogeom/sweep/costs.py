@@ -8,12 +8,14 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .._base.codec import Trust
 from ..metrics.base import Metric, streams
 from ..pairs.tiles import Grid
 from ..representations.representation import Item
 from . import errors as check
 from .calibration import Measurements
 from .kinds import CapacitySweep, PairSweep, Sweep
+from .store import sweep_command
 
 # Processor seconds of what is done for a tile beside its pairs: markers, the chunk, a line of the journal.
 _PER_TILE = 0.004
@@ -250,7 +252,7 @@ def _loads(grid: Grid, record: float, cache: float, n_items: int) -> int:
     return columns - (len(grid.rows) - 1) * grid.edge + (0 if grid.triangular else n_items)
 
 
-def describe(costs: Mapping[str, Any], store: str | None, what: str) -> str:
+def describe(costs: Mapping[str, Any], store: str | None, what: str, trust: Trust) -> str:
     """Write the costs for people."""
     low, high = costs["core_hours_interval"]
     count = f"{costs['n_units']:,} {costs['unit']}s"
@@ -268,20 +270,20 @@ def describe(costs: Mapping[str, Any], store: str | None, what: str) -> str:
     }
     if store is not None:
         lines["store"] = store
-        lines["one machine"] = f"neurogeom sweep run {shlex.quote(store)}"
-        lines["SLURM"] = sbatch_line(costs, store)
+        lines["one machine"] = sweep_command("run", store, trust)
+        lines["SLURM"] = sbatch_line(costs, store, trust)
     width = max(map(len, lines))
     return "\n".join(f"{key.ljust(width)}  {text}" for key, text in lines.items())
 
 
-def sbatch_line(costs: Mapping[str, Any], store: str) -> str:
+def sbatch_line(costs: Mapping[str, Any], store: str, trust: Trust) -> str:
     """Suggest a job array that takes about an hour."""
     threads = costs["n_threads"]
     workers = max(1, min(math.ceil(costs["core_hours_interval"][1] / threads), 256, costs["n_tiles"]))
     hours = math.ceil(2 * costs["core_hours_interval"][1] / threads / workers) or 1
     memory = math.ceil(1.25 * costs["peak_memory"] / 2**20 / 100) * 100
     command = (
-        f"neurogeom sweep work {shlex.quote(store)} --rank $SLURM_ARRAY_TASK_ID --of {workers} "
+        f"{sweep_command('work', store, trust)} --rank $SLURM_ARRAY_TASK_ID --of {workers} "
         f"--threads {threads} --stop-before 5m"
     )
     return (

@@ -11,10 +11,15 @@ from typing import Any
 import numpy as np
 
 from .._base.checks import as_choice, as_count, as_number, as_size
+from .._base.codec import UntrustedError
 
 
 class SweepError(RuntimeError):
     """A store cannot be used as it is: another plan, changed inputs, damage."""
+
+
+# Errors that are no fault of the tile or item that was being computed: nothing goes on.
+FATAL = (OSError, SweepError, UntrustedError)
 
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}

@@ -26,6 +26,7 @@ def extend(
     *,
     names: Sequence[str] | None = None,
     test: Any = None,
+    trust: Sequence[str] = (),
 ) -> SweepStatus:
     """Add items to a sweep. Finished tiles stay; the next run computes what is new.
 
@@ -40,6 +41,8 @@ def extend(
         Names of the items; by default their own, else their numbers among all of them.
     test : sequence of arrays, optional
         Their held-out responses, if the sweep has such.
+    trust : sequence of str, optional
+        See :func:`open`.
 
     Returns
     -------
@@ -68,10 +71,10 @@ def extend(
     >>> bool((ng.sweep.open(store).square == ng.pairwise(data).square).all())
     True
     """
-    found = Store(store)
+    found = Store(store, trust)
     with one_at_a_time(found.path / "items"):  # two at once would write the same list of items
         _append(found, items, names, test)
-    return status_of(Store(found.path))
+    return status_of(Store(found.path, trust))
 
 
 def _append(found: Store, items: Any, names: Sequence[str] | None, test: Any) -> None:
@@ -109,7 +112,7 @@ def _append(found: Store, items: Any, names: Sequence[str] | None, test: Any) ->
     last = max((int(number) for number in numbers if number.isdigit()), default=-1)
     described = describe_items(new, "rows", tests, inputs, last + 1)
     parts = [*found.item_lists(), described]
-    grid = sweep_of(found.plan, parts, found.arguments()).grid
+    grid = sweep_of(found.plan, parts, found.arguments(), found.trust).grid
     found.append_items(described, inputs, grid.shape)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._base.checks import AnyArray, FloatArray
-from .._base.codec import decode
+from .._base.codec import Trust, decode
 from ..metrics import GULP, LinearR2, Ridge
 from ..metrics.base import Metric
 from ..pairs.tiles import Grid, TileKey, blocks_of
@@ -107,7 +107,7 @@ def load_sweep(store: Store, *, is_extended: bool = False) -> Sweep:
     """
     tiles, prepared = store.finished_tiles(), store.prepared_items()
     lists = store.item_lists()
-    sweep = sweep_of(store.plan, lists, store.arguments())
+    sweep = sweep_of(store.plan, lists, store.arguments(), store.trust)
     sides = (sweep.grid.rows, sweep.grid.columns) if sweep.grid.columns else (sweep.grid.rows,)
     known = all(k < len(side) for key in tiles for k, side in zip(key, sides, strict=True))
     store.require_list(known and all(k < len(sweep.items) for k in prepared), len(lists))
@@ -117,16 +117,19 @@ def load_sweep(store: Store, *, is_extended: bool = False) -> Sweep:
 
 
 def sweep_of(
-    plan: Mapping[str, Any], parts: Sequence[Sequence[dict[str, Any]]], arguments: Mapping[str, AnyArray]
+    plan: Mapping[str, Any],
+    parts: Sequence[Sequence[dict[str, Any]]],
+    arguments: Mapping[str, AnyArray],
+    trust: Trust,
 ) -> Sweep:
     """Make what a plan says of the items of the plan and its extensions."""
     items = [item for part in parts for item in part]
     edge = int(plan["tile"])
     if plan["kind"] == "capacity":
-        jobs = CapacityJobs.made_from(decode(plan["jobs"], arguments, None))
+        jobs = CapacityJobs.made_from(decode(plan["jobs"], arguments, trust))
         counts = [len(part) * len(jobs.seeds) for part in parts]
         return CapacitySweep(jobs, items, Grid(edge, _blocks(counts, edge)), tuple(plan["fields"]))
-    metrics = [make_metric(spec, _of(arguments, k)) for k, spec in enumerate(plan["metrics"])]
+    metrics = [make_metric(spec, _of(arguments, k), trust) for k, spec in enumerate(plan["metrics"])]
     positions: dict[str, list[int]] = {"rows": [], "columns": []}
     for number, item in enumerate(items):
         positions[item["side"]].append(number)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._base.checks import AnyArray, FloatArray
-from .._base.codec import decode, encode
+from .._base.codec import Trust, decode, encode
 from ..inference import reaches
 from ..metrics.base import Mask, Metric, Prepared, Tile, evaluate, map_threads, prepare_item
 from ..representations.representation import Item
@@ -40,11 +40,15 @@ def encode_prepared(
 
 
 def decode_prepared(
-    metrics: Sequence[Metric], records: Sequence[Any], arrays: Mapping[str, AnyArray], held_out: bool
+    metrics: Sequence[Metric],
+    records: Sequence[Any],
+    arrays: Mapping[str, AnyArray],
+    held_out: bool,
+    trust: Trust,
 ) -> Prepared:
     """Give a prepared item back, under the parts of these metrics."""
     keys = _keys(metrics, held_out)
-    return {key: decode(record, arrays, None) for key, record in zip(keys, records, strict=True)}
+    return {key: decode(record, arrays, trust) for key, record in zip(keys, records, strict=True)}
 
 
 def _keys(metrics: Sequence[Metric], held_out: bool) -> list[Any]:

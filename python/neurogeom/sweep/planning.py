@@ -16,7 +16,7 @@ import numpy as np
 from .. import io
 from .._base import checks as _validate
 from .._base.checks import AnyArray
-from .._base.codec import encode
+from .._base.codec import Trust, as_trust, encode, modules_in
 from .._base.rng import RandomSource, as_generator, draw_key
 from .._base.threads import resolve_threads
 from ..metrics.base import Metric
@@ -91,6 +91,7 @@ def plan(
     target_seconds: float = 60.0,
     max_files: int = 50_000,
     n_threads: int | None = 1,
+    trust: Sequence[str] = (),
 ) -> SweepPlan:
     """Plan a sweep: measure a few items and pairs, say what all will cost, and make the store.
 
@@ -133,6 +134,8 @@ def plan(
         Most tiles, unless memory is too small for larger ones.
     n_threads : int, optional
         Threads of a worker; 1 by default.
+    trust : sequence of str, optional
+        Packages that a store that is taken up may name classes of, beside those of `metric`.
 
     Returns
     -------
@@ -206,28 +209,30 @@ def plan(
         described += describe_items(columns or [], "columns", column_tests, inputs)
     content["arguments"] = hashes_of(arguments)
     content["stimuli"] = stimuli_of(rows + (columns or []))
+    # What the caller has given or named may be made by the caller's own workers.
+    trusted = (*as_trust(trust), *sorted(modules_in(content)))
     input_bytes = sum(_input_bytes(item) for item in rows + (columns or []))
     if path is not None and path.exists():
         check.require_free((path / "zarr.json").is_file(), path)
         if fields is None:
             content.pop("fields", None)  # of all fields, those that there were when the store was made
-        return _taken_up(Store(path), content, described, edge)
+        return _taken_up(Store(path, trusted), content, described, edge)
     with draft(path, {**content, "tile": 1}, arguments, described, inputs) as folder:
-        measured = calibrate(folder)
+        measured = calibrate(folder, trusted)
         _warn_of(measured)
-        provisional = read_draft(folder)
+        provisional = read_draft(folder, trusted)
         if edge is None:
             edge = choose_edge(provisional, measured, limits, draws)
         content["tile"] = edge
-        sweep = sweep_of(content, [described], arguments)
+        sweep = sweep_of(content, [described], arguments, trusted)
         costs = estimate(sweep, sweep.grid, measured, limits, draws, input_bytes)
         costs["measured"] = dataclasses.asdict(measured)
         if path is None:
-            return _result(sweep, costs, None)
+            return _result(sweep, costs, None, trusted)
         chunks = (len(sweep.fields), *(edge for _ in sweep.grid.shape))
         forget_draft(folder)
-        made = Store.create(folder, path, content, costs, sweep.grid.shape, chunks)
-        return _result(sweep, made.costs, made.path)
+        made = Store.create(folder, path, content, costs, sweep.grid.shape, chunks, trusted)
+        return _result(sweep, made.costs, made.path, trusted)
 
 
 def _describe_pairs(
@@ -297,15 +302,16 @@ def _taken_up(found: Store, content: Mapping[str, Any], items: list[Any], edge: 
     if json.loads(json.dumps(items)) not in lists:
         different.append("items")
     check.require_same_plan(different, found.path)
-    return _result(load_sweep(found), found.costs, found.path)
+    return _result(load_sweep(found), found.costs, found.path, found.trust)
 
 
-def _result(sweep: Sweep, costs: Mapping[str, Any], path: Path | None) -> SweepPlan:
+def _result(sweep: Sweep, costs: Mapping[str, Any], path: Path | None, trust: Trust) -> SweepPlan:
     if isinstance(sweep, CapacitySweep):
         what = f"{sweep.jobs!r} of {len(sweep.items):,} items"
     else:
         what = f"{', '.join(metric.name for metric in sweep.metrics)} of {len(sweep.items):,} items"
     low, high = costs["core_hours_interval"]
+    packages = sorted({name.partition(".")[0] for name in trust})
     return SweepPlan(
         store=path,
         n_items=len(sweep.items),
@@ -317,5 +323,5 @@ def _result(sweep: Sweep, costs: Mapping[str, Any], path: Path | None) -> SweepP
         peak_memory=costs["peak_memory"],
         bytes_read=costs["bytes_read"],
         bytes_written=costs["bytes_written"],
-        text=describe(costs, None if path is None else str(path), what),
+        text=describe(costs, None if path is None else str(path), what, packages),
     )

@@ -71,13 +71,17 @@ class CapacityTable(Result):
         return xarray.Dataset(variables, {"name": ("job", self.names), "seed": ("job", self.seeds)})
 
 
-def open_sweep(store: str | os.PathLike[str]) -> Any:
+def open_sweep(store: str | os.PathLike[str], *, trust: Sequence[str] = ()) -> Any:
     """Read what a sweep has found so far; at any time, also while others work on it.
 
     Parameters
     ----------
     store : path-like
         The sweep.
+    trust : sequence of str, optional
+        Packages and modules of yours whose metrics, kinds and functions the store may name, such as
+        ``["my_package"]``. Nothing else is imported: whoever can write to a store could have your process run
+        any code otherwise.
 
     Returns
     -------
@@ -91,6 +95,8 @@ def open_sweep(store: str | os.PathLike[str]) -> Any:
         If there is no such sweep.
     SweepError
         If a tile is damaged; it is named, and how to mend it.
+    ValueError
+        If the store names something that is not trusted.
 
     Examples
     --------
@@ -106,7 +112,7 @@ def open_sweep(store: str | os.PathLike[str]) -> Any:
     >>> bool((ng.sweep.open(store).condensed == ng.pairwise(data, "cka").condensed).all())
     True
     """
-    return results_of(Store(store))
+    return results_of(Store(store, trust))
 
 
 def results_of(store: Store) -> Any:
@@ -206,7 +212,7 @@ def _pairwise(
     )
 
 
-def export(store: str | os.PathLike[str], path: str | os.PathLike[str]) -> Path:
+def export(store: str | os.PathLike[str], path: str | os.PathLike[str], *, trust: Sequence[str] = ()) -> Path:
     """Write what a sweep has found to one file.
 
     Parameters
@@ -216,6 +222,8 @@ def export(store: str | os.PathLike[str], path: str | os.PathLike[str]) -> Path:
     path : path-like
         ``.npz``: names and one matrix a metric and field. ``.npy``: the matrix of a single metric. ``.csv``:
         one line a pair and metric, or a job.
+    trust : sequence of str, optional
+        See :func:`open`.
 
     Returns
     -------
@@ -241,7 +249,7 @@ def export(store: str | os.PathLike[str], path: str | os.PathLike[str]) -> Path:
     """
     target = Path(path)
     check.require_suffix(target.suffix, _SUFFIXES)
-    found = open_sweep(store)
+    found = open_sweep(store, trust=trust)
     if isinstance(found, Pairwise):
         found = {found.metric: found}
     if target.suffix == ".csv":

@@ -7,7 +7,7 @@ import itertools
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -41,6 +41,7 @@ def run(
     n_threads: int | None = None,
     retry_failed: bool = False,
     progress: SweepProgress = False,
+    trust: Sequence[str] = (),
 ) -> SweepStatus:
     """Run a sweep, or go on with it, until all tiles are finished.
 
@@ -61,6 +62,8 @@ def run(
         Try tiles again that were given up.
     progress : bool, callable(done, total), or a pair of these, default False
         Show bars on stderr, or call a function now and then: of tiles, or one of items and one of tiles.
+    trust : sequence of str, optional
+        See :func:`open`.
 
     Returns
     -------
@@ -94,7 +97,8 @@ def run(
     reports = _reports(progress)
     reason: str | None = None
     while True:
-        worker = _begin(store, 1 if executor is not None and n_threads is None else n_threads, retry_failed)
+        threads = 1 if executor is not None and n_threads is None else n_threads
+        worker = _begin(store, threads, retry_failed, trust)
         if executor is None:
             _work_through(worker, 0, 1, None, reports)
         else:
@@ -122,6 +126,7 @@ def work(
     stop_before: float | str | None = None,
     time_limit: float | str | None = None,
     progress: SweepProgress = False,
+    trust: Sequence[str] = (),
 ) -> SweepStatus:
     """Do one share of a sweep, then help with the others; for job arrays.
 
@@ -142,6 +147,8 @@ def work(
         How long this process may run.
     progress : bool, callable(done, total), or a pair of these, default False
         See :func:`run`.
+    trust : sequence of str, optional
+        See :func:`open`.
 
     Returns
     -------
@@ -168,7 +175,7 @@ def work(
     count = _validate.as_count(of, "of")
     place = check.as_rank(rank, count)
     deadline = _deadline(stop_before, time_limit)
-    worker = _begin(store, n_threads, False)
+    worker = _begin(store, n_threads, False, trust)
     _work_through(worker, place, count, deadline, _reports(progress))
     found = status_of(worker.store)
     if found.is_complete:
@@ -195,9 +202,9 @@ def _deadline(stop_before: Any, time_limit: Any) -> float | None:
     return check.as_end_time(os.environ.get("SLURM_JOB_END_TIME")) - margin
 
 
-def _begin(store: Any, n_threads: int | None, retry_failed: bool) -> Worker:
+def _begin(store: Any, n_threads: int | None, retry_failed: bool, trust: Sequence[str]) -> Worker:
     """Open a store for work, and see to it that it may be worked on."""
-    worker = Worker(store, resolve_threads(n_threads))
+    worker = Worker(store, resolve_threads(n_threads), trust)
     require_unchanged_inputs(worker.store, enumerate(worker.sweep.items))
     with _safe_stop(worker):
         worker.store.remove_stale_files()
@@ -267,7 +274,7 @@ def _keep(worker: Worker, number: int) -> None:
     """Prepare an item; if that fails, its tiles will fail, which is recorded, and all others go on."""
     try:
         worker.keep(number)
-    except (OSError, check.SweepError):
+    except check.FATAL:
         raise
     except Exception:
         return
@@ -314,7 +321,7 @@ def try_tile(compute: Callable[[TileKey], object], key: TileKey, worker: Worker)
     """Compute a tile; say whether it failed and may be tried again."""
     try:
         compute(key)
-    except (OSError, check.SweepError):
+    except check.FATAL:
         raise
     except Exception:
         return len(worker.attempts.errors(key)) < MOST_TRIES

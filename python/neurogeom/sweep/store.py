@@ -23,6 +23,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import struct
 import threading
 import zipfile
@@ -37,7 +38,7 @@ from typing import Any
 import numpy as np
 
 from .._base.checks import AnyArray, FloatArray, require_extra
-from .._base.codec import with_current_names
+from .._base.codec import Trust, as_trust, with_current_names
 from ..pairs.tiles import TileKey
 from . import errors as check
 from .files import names_in, read_json, remove_stale_partials, write_atomically, write_json
@@ -57,10 +58,14 @@ def require_zarr() -> Any:
 
 
 class Store:
-    """Reads and writes the files of one sweep; knows nothing of what they mean."""
+    """Reads and writes the files of one sweep; knows nothing of what they mean.
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    `trust` names the packages from which what it describes may be made.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], trust: Trust = ()) -> None:
         require_zarr()
+        self.trust = as_trust(trust)
         self.path = check.as_path(path, "store")
         check.require_store((self.path / "zarr.json").is_file(), self.path)
         attributes = read_json(self.path / "zarr.json").get("attributes", {})
@@ -86,6 +91,7 @@ class Store:
         costs: Mapping[str, Any],
         shape: tuple[int, ...],
         chunks: tuple[int, ...],
+        trust: Trust,
     ) -> Store:
         """Turn a draft (items, inputs, arguments) into a store, which appears whole or not at all."""
         content = {"schema": SCHEMA, "plan": plan, "plan_sha256": plan_hash(plan), "costs": costs}
@@ -96,7 +102,7 @@ class Store:
         except OSError as error:
             check.require_still_free(not path.exists(), path, error)
             raise
-        return cls(path)
+        return cls(path, trust)
 
     # ---- the plan and the items
 
@@ -234,7 +240,7 @@ class Store:
 
     def write_tile_notes(self, kind: str, key: TileKey, notes: Mapping[int, Mapping[str, Any]]) -> None:
         """Keep the errors or remarks of the jobs of a tile."""
-        write_json(self.path / kind / "tiles" / f"{name_of(key)}.json", dict(notes))
+        write_json(self.path / kind / "tiles" / f"{tile_name(key)}.json", dict(notes))
 
     def notes(self, kind: str) -> dict[int, dict[str, Any]]:
         """Read all errors or remarks: files of single items or jobs (as 0.1.0 wrote them), and of tiles."""
@@ -274,7 +280,7 @@ class Store:
         try:
             values: FloatArray = np.asarray(self._array[(slice(None), *where)])
         except (ValueError, RuntimeError, OSError) as error:
-            raise check.damaged(f"tile {name_of(key)}", self.path, error) from error
+            raise check.damaged(f"tile {tile_name(key)}", self.path, error) from error
         return values
 
     def read_run(self, key: TileKey, count: int) -> list[FloatArray]:
@@ -350,7 +356,13 @@ def _list_name(number: int) -> str:
     return f"items/{number:04d}.json"
 
 
-def name_of(key: TileKey) -> str:
+def sweep_command(verb: str, store: str | os.PathLike[str], trust: Trust) -> str:
+    """What works on a store, in a shell."""
+    trusted = "".join(f" --trust {name}" for name in trust)
+    return f"neurogeom sweep {verb} {shlex.quote(os.fspath(store))}{trusted}"
+
+
+def tile_name(key: TileKey) -> str:
     """Name a tile, as files do and errors call it."""
     return "-".join(map(str, key))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from .._base import checks as _validate
@@ -14,6 +15,7 @@ from ..pairs.tiles import TileKey
 from . import errors as check
 from .items import require_unchanged_inputs
 from .kinds import PairSweep
+from .store import tile_name
 from .worker import Worker
 
 
@@ -69,6 +71,7 @@ def verify(
     repair: bool = False,
     n_threads: int | None = None,
     progress: Progress = False,
+    trust: Sequence[str] = (),
 ) -> Verification:
     """Check all checksums of a sweep, and compute a random sample of its tiles again, from the inputs.
 
@@ -78,7 +81,8 @@ def verify(
         The sweep.
     sample : int, default 20
         Tiles to compute again and to compare bit by bit, with their items. Where an item has other bits, all
-        its tiles are computed again.
+        its tiles are computed again. With 0 only checksums are looked at, also in a sweep of another version
+        of the package.
     rng : None, int, SeedSequence or Generator, default 0
         Which ones.
     repair : bool, default False
@@ -87,6 +91,8 @@ def verify(
         Threads to use.
     progress : bool or callable(done, total), default False
         Show a bar of recomputed tiles.
+    trust : sequence of str, optional
+        See :func:`open`.
 
     Returns
     -------
@@ -111,7 +117,7 @@ def verify(
     True
     """
     count = _validate.as_count(sample, "sample", minimum=0)
-    worker = Worker(store, resolve_threads(n_threads))
+    worker = Worker(store, resolve_threads(n_threads), trust, is_reader=count == 0)
     require_unchanged_inputs(worker.store, enumerate(worker.sweep.items))
     report = as_progress(progress, "recomputed")
     damaged: dict[str, str] = {}
@@ -178,7 +184,7 @@ def _error_of(read: Any, which: Any) -> str | None:
 
 
 def _tile(key: TileKey) -> str:
-    return f"tile {'-'.join(map(str, key))}"
+    return f"tile {tile_name(key)}"
 
 
 def _item(number: int) -> str:

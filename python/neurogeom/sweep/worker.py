@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from .._base.checks import AnyArray, FloatArray
-from .._base.codec import size_of
+from .._base.codec import Trust, size_of
 from .._base.threads import single_threaded_blas
 from ..metrics.base import Prepared, prepare_item
 from ..pairs.tiles import Grid, TileKey
@@ -35,13 +35,20 @@ class Worker:
         The store.
     n_threads : int
         Threads of one item or tile.
+    trust : sequence of str
+        Packages that the store may name classes of.
+    is_reader : bool
+        Whether it only looks, and computes nothing.
     """
 
-    def __init__(self, path: str | os.PathLike[str], n_threads: int) -> None:
-        self.store = Store(path)
+    def __init__(
+        self, path: str | os.PathLike[str], n_threads: int, trust: Trust = (), *, is_reader: bool = False
+    ) -> None:
+        self.store = Store(path, trust)
         self.sweep = load_sweep(self.store)
-        begun = self.store.plan["version"]
-        check.require_same_numbers(begun, VERSION, self.store.path, self.sweep.has_numbers_of(begun))
+        if not is_reader:
+            begun = self.store.plan["version"]
+            check.require_same_numbers(begun, VERSION, self.store.path, self.sweep.has_numbers_of(begun))
         if (
             self.store.shape != self.sweep.grid.shape
         ):  # an extension was interrupted after its list was written
@@ -80,7 +87,7 @@ class Worker:
         if header["error"] is not None:
             return None
         sweep = self._pairs()
-        return decode_prepared(sweep.metrics, header["records"], arrays, sweep.held_out)
+        return decode_prepared(sweep.metrics, header["records"], arrays, sweep.held_out, self.store.trust)
 
     def _prepare_anew(self, number: int) -> Prepared | None:
         start, cpu = time.perf_counter(), cpu_seconds(1)
@@ -117,7 +124,7 @@ class Worker:
             return {**header, "error": str(error)}, {}, None
         header["records"], arrays = encode_prepared(sweep.metrics, prepared, sweep.held_out)
         # Tiles get what the store gives back, also where it has just been made.
-        prepared = decode_prepared(sweep.metrics, header["records"], arrays, sweep.held_out)
+        prepared = decode_prepared(sweep.metrics, header["records"], arrays, sweep.held_out, self.store.trust)
         header["remarks"] = {m.name: text for m in sweep.metrics if (text := m.remark([prepared]))}
         return header, arrays, prepared
 
