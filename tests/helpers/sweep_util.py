@@ -247,7 +247,8 @@ RUN = """
 """
 WORK = """
     import sys, neurogeom as ng
-    print(ng.sweep.work(sys.argv[1], rank=int(sys.argv[2]), of=int(sys.argv[3]), n_threads=1, trust=["helpers"]))
+    store, rank, of = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    print(ng.sweep.work(store, rank=rank, of=of, n_threads=1, trust=["helpers"]))
 """
 DASK = """
     import sys, neurogeom as ng

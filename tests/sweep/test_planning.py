@@ -288,9 +288,12 @@ def test_a_metric_of_ones_own_is_measured_in_another_process(tmp_path):
     metrics = [own.Heavier(3), ng.CKA(own.cubic_kernel), "helpers.sweep_own_metrics:MeanProduct"]
     plan = ng.sweep.plan(DATA, metrics, store=tmp_path / "s")
     assert plan.n_units == 81
-    assert ng.sweep.run(plan.store).is_complete
+    assert f"neurogeom sweep run {plan.store} --trust helpers\n" in str(plan)
+    assert f"neurogeom sweep work {plan.store} --trust helpers --rank" in str(plan)
+    assert ng.sweep.run(plan.store, trust=ss.TRUST).is_complete
     known = ng.pairwise(DATA, [*metrics[:2], own.MeanProduct()])
-    ss.assert_same_bits(ng.sweep.open(plan.store), known)
+    ss.assert_same_bits(ng.sweep.open(plan.store, trust=ss.TRUST), known)
+    assert ng.sweep.plan(DATA, metrics, store=plan.store).n_units == 81, "what is planned is trusted"
 
 
 BAD_METRICS = {

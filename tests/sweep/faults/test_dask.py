@@ -68,7 +68,7 @@ def test_killed_scheduler(tmp_path):
     ended, _, text = out.partition("|")
     assert float(ended) - killed < 5
     assert text.startswith("the Dask scheduler was lost: 4 of 10 tiles, 6 left")
-    assert text.endswith(f". Go on with: neurogeom sweep run {case.store}")
+    assert text.endswith(f". Go on with: neurogeom sweep run {case.store} --trust helpers")
     before = case.chunks()
     assert len(before) == 4
     case.open()
@@ -148,7 +148,7 @@ def test_poison_tiles(tmp_path):
     for case, line in zip(cases.values(), out.split("\n"), strict=True):
         assert "9 of 10 tiles, 0 left, 1 failed; tile 1-2 failed 3 times" in line
         assert line.startswith("SweepIncomplete: ")
-        assert line.endswith(f"neurogeom sweep run {case.store} --retry-failed")
+        assert line.endswith(f"neurogeom sweep run {case.store} --trust helpers --retry-failed")
     su.check_poisoned(cases["raise"], "RuntimeError: this pair is poison")
     su.check_poisoned(cases["kill"], "its worker died")
 

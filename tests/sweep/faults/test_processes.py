@@ -70,7 +70,7 @@ HANDLED = """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     call = ng.sweep.run if sys.argv[2] == "run" else ng.sweep.work
     try:
-        call(sys.argv[1], n_threads=int(sys.argv[3]))
+        call(sys.argv[1], n_threads=int(sys.argv[3]), trust=["helpers"])
     except KeyboardInterrupt:
         print(time.time())
 """
