@@ -139,7 +139,7 @@ def test_changed_input_is_bad_input(run, quick, tmp_path):
 
 
 def test_a_metric_that_is_gone_is_named(run, monkeypatch):
-    for name in ("helpers", "helpers.sweep_metrics"):
+    for name in ("helpers.sweep_metrics", "helpers"):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr("sys.path", [p for p in sys.path if p != str(util.HERE)])
     code, _, errors = run("run", "pairs.zarr", "--trust", "helpers")

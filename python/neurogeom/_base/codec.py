@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 import numpy as np
 
 from .checks import AnyArray
+from .lazy import import_all
 
 # Packages and modules that may be imported.
 Trust: TypeAlias = Sequence[str]
@@ -116,6 +117,8 @@ def decode(description: Mapping[str, Any], arrays: Mapping[str, AnyArray], trust
 def _made(cls: type, fields: Mapping[str, Any]) -> Any:
     """Make a dataclass from its fields, without its checks; those that it did not have yet by default."""
     made: Any = object.__new__(cls)
+    if complete := getattr(cls, "_complete", None):  # what follows from the fields of an older version
+        fields = complete(fields)
     unknown = fields.keys() - {field.name for field in dataclasses.fields(cls)}
     if unknown:
         raise TypeError(f"{cls.__name__} has no field {', '.join(sorted(unknown))}")
@@ -169,6 +172,8 @@ def found_as(name: str, trust: Trust) -> Any:
     """Find what :func:`name_of` named."""
     name = current_name(name)
     if ":" not in name:
+        if name not in _REGISTERED:
+            import_all()  # classes register when their modules are imported
         if name not in _REGISTERED:
             raise ValueError(f"{name!r} is no class that this version of neurogeom stores")
         return _REGISTERED[name]

@@ -35,41 +35,40 @@ from .options import (
 )
 
 _Results = Mapping[str, Any]
-_Nulls = Mapping[str, list[Any]]
 
 
 class _Method(NamedTuple):
     """One way to a capacity: the options it takes, what it computes and how that is shown."""
 
     options: tuple[str, ...]
-    analyse: Callable[[str, Any, Any, argparse.Namespace], tuple[Any, list[Any]]]
-    table: Callable[[_Results, _Nulls], str]
+    analyse: Callable[[str, Any, Any, argparse.Namespace], Any]
+    table: Callable[[_Results], str]
     errors: str  # what the standard errors are over
-    draw: Callable[[_Results, _Nulls, str], object] | None = None
+    draw: Callable[[_Results, str], object] | None = None
 
 
 _METHODS = {
     "mean-field": _Method(
         ("samples", "margin", "restarts", "keep_correlations", "null", "per_manifold", "plot"),
-        lambda name, X, labels, args: (mean_field(name, X, labels, args), []),
-        lambda results, nulls: report.capacity_table(results, label="data"),
+        mean_field,
+        lambda results: report.capacity_table(results, label="data"),
         "{samples} Gaussian samples",
-        lambda results, nulls, path: plot.plot_capacity(results, path),
+        plot.plot_capacity,
     ),
     "joint": _Method(
         ("samples", "dichotomies", "keep_origin", "inactive", "null", "per_manifold", "plot"),
-        lambda name, X, labels, args: joint_geometry(name, X, labels, args, args.null),
-        lambda results, nulls: (
-            report.geometry_table(results, label="data", nulls=nulls)
+        joint_geometry,
+        lambda results: (
+            report.geometry_table(results, label="data")
             + f"\n\n{report.alignment_table(results, label='data')}"
         ),
         "{samples} Gaussian samples, each with its own dichotomy ({dichotomies})",
-        lambda results, nulls, path: plot.plot_geometry(results, path, nulls=nulls),
+        plot.plot_geometry,
     ),
     "simulated": _Method(
         ("dichotomies", "keep_origin", "trials", "intercept"),
-        lambda name, X, labels, args: (simulated_capacity(name, X, labels, args), []),
-        lambda results, nulls: report.simulated_table(results, label="data"),
+        simulated_capacity,
+        lambda results: report.simulated_table(results, label="data"),
         "{trials} random projections, each with its own dichotomy ({dichotomies})",
     ),
 }
@@ -177,24 +176,19 @@ def run(args: argparse.Namespace) -> None:
         for name in names:
             source.rows(name)
     results: dict[str, Any] = {}
-    nulls: dict[str, list[Any]] = {}
     for name in names:
         X = source.rows(name)
         while source.notes:
             say("note", source.notes.pop(0))
-        results[name], dealt = method.analyse(name, X, labels, args)
-        if dealt:
-            nulls[name] = dealt
+        results[name] = method.analyse(name, X, labels, args)
     files: dict[str, Callable[[Any], object]] = {}
     if args.out is not None:
-        files[args.out] = lambda out: report.write_csv(
-            out, results, per_manifold=args.per_manifold, nulls=nulls
-        )
+        files[args.out] = lambda out: report.write_csv(out, results, per_manifold=args.per_manifold)
     draw = method.draw
     if args.plot is not None and draw is not None:
-        files[args.plot] = lambda out: draw(results, nulls, out)
+        files[args.plot] = lambda out: draw(results, out)
     errors = f"± one standard error over {method.errors.format(**vars(args))}"
-    deliver(f"{method.table(results, nulls)}\n\n{errors}", files)
+    deliver(f"{method.table(results)}\n\n{errors}", files)
 
 
 def _labels(source: DataFile, given: str) -> AnyArray:

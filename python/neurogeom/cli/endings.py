@@ -13,19 +13,19 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from .._base.progress import ProgressFunction, ProgressLines, as_progress
+from .._base.progress import ProgressFunction, as_progress
 from ..sweep import SweepError, SweepIncomplete, SweepStatus, status
 from ..sweep.attempts import Attempts
 from ..sweep.files import process_name
 from ..sweep.store import sweep_command
 from .files import InputError
-from .options import BAD_PATH, FAILURE, Ending, say_line
+from .options import BAD_PATH, FAILURE, Ending
 
 INCOMPLETE = 3
 WITHOUT_RESULT = 4
 _SIGNALLED = 128  # plus the number of the signal, as shells report it
-# What batch systems send before they kill, and what a closed terminal sends.
-_ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+# What batch systems send before they kill, and what a closed terminal sends, but for Windows.
+_ENDING_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 @contextlib.contextmanager
@@ -71,9 +71,7 @@ class Stop:
 
     def progress(self, label: str) -> ProgressFunction:
         """Report progress as a bar on a terminal, else in lines of a log."""
-        report: Any = as_progress(sys.stderr.isatty(), label)
-        if report is None:
-            report = ProgressLines(label, say_line)
+        report: Any = as_progress(True, label)
 
         def look(done: int, total: int) -> None:
             if self.number is not None:  # the handler's exception was lost in a place that swallows them

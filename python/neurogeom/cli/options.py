@@ -15,13 +15,11 @@ import numpy as np
 from .._base import checks as _validate
 from .._base.progress import ProgressFunction, as_progress
 from .._base.results import ConvergenceWarning
-from .._base.rng import as_generator
 from ..capacity import joint, simulated
 from ..capacity import mean_field as capacity
-from ..capacity.joint import EffectiveGeometry
-from ..capacity.mean_field import ManifoldCapacity
+from ..capacity.results import EffectiveGeometry, ManifoldCapacity
 from ..capacity.simulated import SimulatedCapacity
-from ..clouds.manifolds import Manifolds, manifolds
+from ..clouds.manifolds import manifolds
 from ..metrics import METRICS
 from ..report import figures as plot
 from ..representations import checks as _validate_pairwise
@@ -41,14 +39,9 @@ class Ending(Exception):  # noqa: N818 - not all are errors
 
 
 def say(kind: str, message: object) -> None:
-    """Write one line to stderr."""
-    say_line(f"{kind}: {' '.join(str(message).split())}")
-
-
-def say_line(text: str) -> None:
-    """Write a line to stderr as it is; that nobody reads it is no reason to stop."""
+    """Write one line to stderr; that nobody reads it is no reason to stop."""
     with contextlib.suppress(OSError):
-        print(f"neurogeom: {text}", file=sys.stderr, flush=True)
+        print(f"neurogeom: {kind}: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
 
 
 # Errors of the system that say that a path is wrong; others are failures of the machine.
@@ -184,32 +177,23 @@ def mean_field(name: str, X: Any, labels: Any, args: argparse.Namespace) -> Mani
 
 
 def joint_geometry(
-    name: str, X: Any, labels: Any, args: argparse.Namespace, null: int = 0
-) -> tuple[EffectiveGeometry, list[EffectiveGeometry]]:
-    """Joint capacity and effective geometry of one data set, and of `null` shuffled ones."""
-    bar = _bar(name)
-    generator = as_generator(args.rng)
-
-    def analyse(clouds: Manifolds, turn: int) -> EffectiveGeometry:
-        share = bar and (lambda done, total: bar(turn * total + done, (1 + null) * total))
-        return joint.effective_geometry(
-            clouds,
+    name: str, X: Any, labels: Any, args: argparse.Namespace, *, null: int | None = None
+) -> EffectiveGeometry:
+    """Joint capacity and effective geometry of one data set."""
+    return announced(
+        name,
+        lambda: joint.effective_geometry(
+            manifolds(X, labels),
             dichotomies=args.dichotomies,
             n_samples=args.samples,
             center=not args.keep_origin,
             inactive=args.inactive,
-            rng=generator,
+            null=args.null if null is None else null,
+            rng=args.rng,
             n_threads=args.threads,
-            progress=share or False,
-        )
-
-    def shuffled() -> list[EffectiveGeometry]:
-        with warnings.catch_warnings():  # that fewer of their dichotomies are separable is no news
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            return [analyse(clouds.shuffled(generator), turn) for turn in range(1, 1 + null)]
-
-    clouds = announced(name, lambda: manifolds(X, labels))
-    return announced(name, lambda: (analyse(clouds, 0), shuffled()))
+            progress=_bar(name) or False,
+        ),
+    )
 
 
 def simulated_capacity(name: str, X: Any, labels: Any, args: argparse.Namespace) -> SimulatedCapacity:

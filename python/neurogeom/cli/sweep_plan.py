@@ -7,10 +7,10 @@ import os
 from typing import Literal
 
 from .. import sweep
+from .._base.quantities import as_bytes
 from ..io.checks import MAX_BAD
 from ..io.search import Found, opened
 from ..metrics import METRICS
-from ..sweep import errors as check
 from .endings import plain_errors, stoppable
 from .files import FORMATS, InputError, read_labels_file, user_input
 from .options import announced, count, say
@@ -53,7 +53,7 @@ def _edge(text: str) -> int | Literal["auto"]:
 
 def _bytes(text: str) -> int:
     try:
-        return check.as_bytes(text, "the value")
+        return as_bytes(text, "the value")
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .._base.checks import require_extra
+from .._base.quantities import as_duration
 from ..sweep import SweepStatus, status
-from ..sweep import errors as check
 from ..sweep import run as run_sweep
 from ..sweep import work as work_on
 from ..sweep.local_cluster import local_client
@@ -27,7 +27,7 @@ _PATIENCE = 30.0
 def duration(text: str) -> float:
     """Read "90", "5m" or "1h30m" as the argparse type of an option, in seconds."""
     try:
-        return check.as_duration(text, "the value")
+        return as_duration(text, "the value")
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

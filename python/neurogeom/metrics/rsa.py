@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._base import checks as _validate
 from .._base.checks import FloatArray
+from .._base.isa import core
 from .._base.threads import single_threaded_blas
 from ..representations import checks as _validate_pairwise
 from ..representations.representation import RDM, Item, Representation, as_items
@@ -175,10 +177,7 @@ class RSA(Similarity):
         left, right = ([item[part] for item in side] for side in tile.sides)
         found = products[self._product]
         if self._compare in KENDALL_COMPARISONS:
-            values = np.full(tile.where.shape, np.nan)
-            for i, j in np.argwhere(tile.where):
-                values[i, j] = self._kendall(int(found[i, j]), left[i], right[j])
-            return values
+            return np.where(tile.where, self._kendall(found, left, right), np.nan)
         cosines: FloatArray = np.clip(found, -1.0, 1.0)
         if not self._angular:
             return cosines
@@ -188,14 +187,13 @@ class RSA(Similarity):
             angles[i, j] = 2 * math.atan2(_length(x - y), _length(x + y))
         return angles
 
-    def _kendall(self, balance: int, x: Any, y: Any) -> float:
+    def _kendall(self, balances: NDArray[np.int64], left: list[Any], right: list[Any]) -> FloatArray:
         if self._compare == "tau-a":
-            count = len(x.rank)
-            return balance / (count * (count - 1) // 2)
-        untied = x.untied * y.untied  # Python integers: this does not overflow
-        if self._angular:
-            return math.atan2(math.sqrt(untied - balance**2), balance)
-        return balance / math.sqrt(untied)
+            count = len(left[0].rank)
+            taus: FloatArray = balances / (count * (count - 1) // 2)
+            return taus
+        rows, columns = ([item.untied for item in side] for side in (left, right))
+        return core.kendall_taus(balances, rows, columns, self._angular)
 
 
 def _length(vector: FloatArray) -> float:

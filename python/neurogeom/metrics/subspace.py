@@ -107,7 +107,7 @@ class SubspaceDistance(Distance):
     -----
     Edelman, Arias & Smith, The geometry of algorithms with orthogonality constraints, 1998; for unequal
     dimensions Ye & Lim, Schubert varieties and distances between subspaces of different dimensions, 2016
-    (their chordal distance has |k - l| where ours has half of it, as the difference of projectors gives).
+    (their chordal distance has ``|k - l|`` where ours has half of it, as the difference of projectors gives).
     Whole column spaces have little to tell where there are as many units as stimuli: a warning says so.
 
     Examples

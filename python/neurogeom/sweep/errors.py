@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,45 +21,11 @@ class SweepError(RuntimeError):
 FATAL = (OSError, SweepError, UntrustedError)
 
 
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_BINARY = {unit: 1024**power for power, unit in enumerate(_UNITS)}
-_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}
-
-
-def as_bytes(value: Any, name: str) -> int:
-    """Take a number of bytes: 3e9, "3GB", "512 MiB"."""
-    text = str(value).strip()
-    found = re.fullmatch(r"([0-9.]+(?:e\+?[0-9]+)?)\s*([KMGT]?)(i?)B?", text, re.IGNORECASE)
-    try:
-        if isinstance(value, bool) or found is None:
-            raise ValueError
-        size = int(float(found[1]) * (_BINARY if found[3] else _UNITS)[found[2].upper()])
-    except (ValueError, OverflowError):
-        raise ValueError(f"{name} must be a number of bytes such as '3GB', not {value!r}") from None
-    if size < 1:
-        raise ValueError(f"{name} must be positive, not {value!r}")
-    return size
-
-
 def as_path(value: Any, name: str) -> Path:
     """Take a path, made absolute."""
     if not isinstance(value, (str, os.PathLike)):
         raise TypeError(f"{name} must be a path, not {type(value).__name__}")
     return Path(value).absolute()
-
-
-def as_duration(value: Any, name: str) -> float:
-    """Take a number of seconds: 90, "5m", "1h30m", "02:00:00"."""
-    text = str(value).strip().lower()
-    if re.fullmatch(r"(\d+:)?\d+:\d\d", text):
-        seconds = 0.0
-        for part in text.split(":"):
-            seconds = 60 * seconds + float(part)
-        return seconds
-    parts = re.findall(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text)
-    if isinstance(value, bool) or not parts or "".join(a + b for a, b in parts) != text.replace(" ", ""):
-        raise ValueError(f"{name} must be a duration such as '5m' or '1h30m', not {value!r}")
-    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
 def require_store(there: bool, path: Any) -> None:

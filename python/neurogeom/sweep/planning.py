@@ -17,6 +17,7 @@ from .. import io
 from .._base import checks as _validate
 from .._base.checks import AnyArray
 from .._base.codec import Trust, as_trust, encode, modules_in
+from .._base.quantities import as_bytes
 from .._base.rng import RandomSource, as_generator, draw_key
 from .._base.threads import resolve_threads
 from ..metrics.base import Metric
@@ -167,7 +168,7 @@ def plan(
     if store is not None:
         require_zarr()
     limits = Limits(
-        check.as_bytes(max_ram, "max_ram"),
+        as_bytes(max_ram, "max_ram"),
         _validate.as_count(max_files, "max_files"),
         check.as_seconds(target_seconds, "target_seconds"),
         resolve_threads(n_threads),
@@ -294,7 +295,6 @@ def _input_bytes(item: Item) -> int:
 def _taken_up(found: Store, content: Mapping[str, Any], items: list[Any], edge: int | None) -> SweepPlan:
     """Take up a store of the same plan; refuse another one."""
     known = dict(found.plan)
-    # Whether what another version began may go on is asked where it runs.
     wanted = {**content, "version": known["version"], "tile": known["tile"] if edge is None else edge}
     different = [name for name in wanted if known.get(name) != json.loads(json.dumps(wanted[name]))]
     # The items of the plan, or these with those of the first few extensions.
@@ -302,7 +302,9 @@ def _taken_up(found: Store, content: Mapping[str, Any], items: list[Any], edge: 
     if json.loads(json.dumps(items)) not in lists:
         different.append("items")
     check.require_same_plan(different, found.path)
-    return _result(load_sweep(found), found.costs, found.path, found.trust)
+    sweep = load_sweep(found)
+    check.require_same_numbers(known["version"], VERSION, found.path, sweep.has_numbers_of(known["version"]))
+    return _result(sweep, found.costs, found.path, found.trust)
 
 
 def _result(sweep: Sweep, costs: Mapping[str, Any], path: Path | None, trust: Trust) -> SweepPlan:

@@ -64,7 +64,6 @@ def test_changed_input_is_refused_before_it_is_prepared(tmp_path, change):
     files = Files(tmp_path)
     change(files.file(3))
     text = rf"'area3' changed since the plan: {re.escape(str(files.file(3)))} is gone, or has another"
-    assert ng.sweep.verify(files.store, sample=0).is_sound  # reads what is there
     for call in (ng.sweep.run, ng.sweep.work, ng.sweep.verify):
         with pytest.raises(ng.sweep.SweepError, match=text):
             call(files.store)
@@ -86,7 +85,6 @@ def test_changed_input_after_preparation(tmp_path, change):
         assert ng.sweep.verify(files.store).is_sound
         return
     text = rf"'area3' changed since it was first read: {re.escape(str(files.file(3)))}"
-    assert ng.sweep.verify(files.store, sample=0).is_sound  # reads what is there
     for call in (ng.sweep.run, ng.sweep.work, ng.sweep.verify):
         with pytest.raises(ng.sweep.SweepError, match=text):
             call(files.store)
@@ -285,7 +283,7 @@ def test_store_of_another_version_is_read_but_not_continued(tmp_path):
         ng.sweep.extend(files.store, [pu.items_of((4,), 12)[0]])
     assert ng.sweep.status(files.store).is_complete
     assert ng.sweep.open(files.store).values.shape == (6, 6)
-    with pytest.raises(ng.sweep.SweepError, match="another plan: version differ"):
+    with pytest.raises(ng.sweep.SweepError, match=text):
         ng.sweep.plan(str(files.folder / "*.npy"), **files.plan)
 
 
