@@ -18,7 +18,7 @@ from helpers import sweep_metrics
 from neurogeom._base.progress import as_progress
 from neurogeom.cli import main as cli
 from neurogeom.sweep.attempts import Attempts
-from neurogeom.sweep.files import process_name
+from neurogeom.sweep.journal import process_name
 
 pytest.importorskip("zarr")
 

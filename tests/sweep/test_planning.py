@@ -16,6 +16,7 @@ from helpers import sweep_stores as ss
 from neurogeom._base import checks as _validate
 from neurogeom.metrics import Metric
 from neurogeom.sweep import calibration as _calibrate
+from neurogeom.sweep import pairs as _pairs
 from neurogeom.sweep import planning as _plan
 
 pytest.importorskip("zarr")
@@ -393,7 +394,7 @@ def hide_zarr(monkeypatch, version=None):
 def test_a_plan_without_store_needs_no_zarr(monkeypatch):
     hide_zarr(monkeypatch)
     monkeypatch.setattr(_plan, "calibrate", _calibrate.measure)
-    monkeypatch.setattr(_calibrate, "_PAIRING", 0.01)
+    monkeypatch.setattr(_pairs, "_PAIRING", 0.01)
     assert ng.sweep.plan(ss.stack(3), ["cka", "ridge"]).n_units == 9
     jobs = ng.sweep.CapacityJobs(np.repeat([0, 1], 6), n_samples=10)
     assert ng.sweep.plan(ss.stack(3), jobs).n_units == 3

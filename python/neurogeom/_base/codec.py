@@ -243,10 +243,3 @@ def import_from(path: str) -> Any:
     for part in qualified.split("."):
         found = getattr(found, part)
     return found
-
-
-def size_of(value: Any) -> int:
-    """Bytes of the arrays in a value."""
-    arrays: dict[str, AnyArray] = {}
-    encode(value, "", arrays)
-    return sum(array.nbytes for array in arrays.values())

@@ -16,7 +16,7 @@ from typing import Any
 from .._base.progress import ProgressFunction, as_progress
 from ..sweep import SweepError, SweepIncomplete, SweepStatus, status
 from ..sweep.attempts import Attempts
-from ..sweep.files import process_name
+from ..sweep.journal import process_name
 from ..sweep.store import sweep_command
 from .files import InputError
 from .options import BAD_PATH, FAILURE, Ending

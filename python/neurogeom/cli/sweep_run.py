@@ -15,7 +15,7 @@ from .._base.quantities import as_duration
 from ..sweep import SweepStatus, status
 from ..sweep import run as run_sweep
 from ..sweep import work as work_on
-from ..sweep.local_cluster import local_client
+from ..sweep.cluster import local_client
 from .endings import INCOMPLETE, add_strict, end_of, plain_errors, stoppable
 from .files import InputError
 from .options import Ending, announced, count, say

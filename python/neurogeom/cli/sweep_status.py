@@ -11,8 +11,8 @@ from typing import Any
 
 from .._base.quantities import format_seconds
 from ..sweep import SweepStatus, status
+from ..sweep.journal import SeenWorker, kinds_of_hardware, this_hardware, workers_of
 from ..sweep.store import tile_name
-from ..sweep.workers import SeenWorker, kinds_of_hardware, this_hardware, workers_of
 from .endings import add_strict, end_of, plain_errors
 from .options import count, say
 

@@ -17,7 +17,8 @@ from typing import Any, TypeAlias
 
 from ..pairs.tiles import TileKey
 from .errors import FATAL
-from .files import is_alive, names_in, process_name, read_json, write_json
+from .files import names_in, read_json, write_json
+from .journal import is_alive, process_name
 from .store import tile_name
 
 MOST_TRIES = 3

@@ -11,10 +11,9 @@ from typing import Any
 from .._base.quantities import format_seconds
 from ..pairs.tiles import TileKey
 from .attempts import Attempts
-from .journal import read_journals
-from .kinds import CapacitySweep, load_sweep
+from .journal import eta_of, read_journals
+from .kinds import load_sweep
 from .store import Store, sweep_command, tile_name
-from .workers import eta_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,7 +153,7 @@ def status_of(store: Store) -> SweepStatus:
         left=left,
         failed=failed,
         n_items=len(sweep.items),
-        prepared=len(sweep.items) if isinstance(sweep, CapacitySweep) else len(store.prepared_items()),
+        prepared=len(store.prepared_items()) if sweep.prepares else len(sweep.items),
         errors=store.notes("errors"),
         remarks=store.notes("remarks"),
         eta=eta_of(lines, left),

@@ -13,7 +13,7 @@ from typing import Any
 from .._base.checks import AnyArray
 from .._base.codec import Trust
 from .files import PARTIAL, read_json, write_json
-from .kinds import Sweep, sweep_of
+from .kinds import Kind, sweep_of
 from .store import read_items, read_npz, write_arguments, write_input, write_items
 
 _DRAFT = "draft.json"
@@ -45,7 +45,7 @@ def draft(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def read_draft(folder: Path, trust: Trust) -> Sweep:
+def read_draft(folder: Path, trust: Trust) -> Kind:
     """Make what a draft says."""
     arguments = folder / "arguments.npz"
     arrays = read_npz(arguments.read_bytes()) if arguments.exists() else {}

@@ -8,16 +8,14 @@ from typing import Any
 
 from .. import io
 from .._base.checks import AnyArray
-from ..pairs.driver import as_tests
 from ..representations.checks import require_items
 from ..representations.representation import RDM, Representation, as_items, require_same_stimuli
-from . import errors as check
 from .completeness import SweepStatus, status_of
 from .files import names_in, one_at_a_time
-from .items import describe_items
-from .kinds import CapacitySweep, load_sweep, sweep_of
+from .items import describe_items, require_stimuli_of_sweep
+from .kinds import load_sweep, require_same_numbers, sweep_of
 from .planning import opened, stimuli_of
-from .store import VERSION, Store
+from .store import Store
 
 
 def extend(
@@ -80,33 +78,21 @@ def extend(
 def _append(found: Store, items: Any, names: Sequence[str] | None, test: Any) -> None:
     """Check items and add them to an opened sweep."""
     sweep = load_sweep(found, is_extended=True)
-    begun = found.plan["version"]
-    check.require_same_numbers(begun, VERSION, found.path, sweep.has_numbers_of(begun))
+    require_same_numbers(found, sweep)
     given = opened(items)
     known = [item["name"] for item in sweep.items if item["side"] == "rows"]
-    count = len(known)
+    there, count = set(known), len(known)
     new = as_items(given, "items", names)
     if names is None and not isinstance(given, Mapping):
         new = as_items(given, "items", [_name_of(item, count + k) for k, item in enumerate(given)])
     require_items(len(new), "items")
-    check.require_new_names([item.name for item in new], known)
+    for item in new:
+        if item.name in there:
+            raise ValueError(f"the sweep has an item {item.name!r} already: give other names")
     require_same_stimuli(new)
-    stimuli = stimuli_of(new)
-    expected = found.plan["stimuli"]
-    check.require_same_sweep_stimuli(
-        (stimuli["count"], stimuli["ids"]), (expected["count"], expected["ids"]), new[0].label
-    )
-    tests = None
-    if isinstance(sweep, CapacitySweep):
-        for item in new:
-            check.require_responses(not isinstance(item.source, RDM), item.label)
-        check.require_test(test is not None, False)
-    else:
-        check.require_test(test is not None, sweep.held_out)
-        tests, _ = as_tests(test, new, None, sweep.metrics)
-        for item in tests or []:
-            planned = sweep.items[0]["test"]["shape"][0]
-            check.require_same_sweep_stimuli((item.n_stimuli, None), (planned, None), item.label)
+    stimuli, expected = stimuli_of(new), found.plan["stimuli"]
+    require_stimuli_of_sweep(new[0], expected["count"], expected["ids"], stimuli["ids"])
+    tests = sweep.check_new(new, test)
     inputs: dict[int, AnyArray] = {}
     numbers = (name.removesuffix(".npy") for name in names_in(found.path / "inputs"))
     last = max((int(number) for number in numbers if number.isdigit()), default=-1)

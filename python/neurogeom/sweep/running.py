@@ -17,11 +17,11 @@ from .._base.quantities import as_duration
 from .._base.threads import resolve_threads
 from ..metrics.base import map_threads
 from ..pairs.tiles import TileKey
-from . import errors as check
 from .attempts import MOST_TRIES
 from .completeness import SweepIncomplete, SweepStatus, status_of
+from .errors import FATAL
 from .items import require_unchanged_inputs
-from .kinds import CapacitySweep, Sweep
+from .kinds import Kind
 from .worker import Worker
 
 SweepProgress: TypeAlias = Progress | tuple[ProgressFunction, ProgressFunction]
@@ -174,7 +174,9 @@ def work(
     0
     """
     count = _validate.as_count(of, "of")
-    place = check.as_rank(rank, count)
+    place = _validate.as_count(rank, "rank", minimum=0)
+    if place >= count:
+        raise ValueError(f"rank must be below the number of workers ({count}), not {place}; ranks start at 0")
     deadline = _deadline(stop_before, time_limit)
     worker = _begin(store, n_threads, False, trust)
     _work_through(worker, place, count, deadline, _reports(progress))
@@ -200,7 +202,13 @@ def _deadline(stop_before: Any, time_limit: Any) -> float | None:
     margin = 0.0 if stop_before is None else as_duration(stop_before, "stop_before")
     if time_limit is not None:
         return time.time() + as_duration(time_limit, "time_limit") - margin
-    return check.as_end_time(os.environ.get("SLURM_JOB_END_TIME")) - margin
+    end = os.environ.get("SLURM_JOB_END_TIME")
+    if end is None or not end.isdigit():
+        raise ValueError(
+            "stop_before needs to know when the job ends: SLURM_JOB_END_TIME is not set, so give time_limit "
+            "(--time-limit 4h)"
+        )
+    return float(end) - margin
 
 
 def _begin(store: Any, n_threads: int | None, retry_failed: bool, trust: Sequence[str]) -> Worker:
@@ -275,7 +283,7 @@ def _keep(worker: Worker, number: int) -> None:
     """Prepare an item; if that fails, its tiles will fail, which is recorded, and all others go on."""
     try:
         worker.keep(number)
-    except check.FATAL:
+    except FATAL:
         raise
     except Exception:
         return
@@ -322,16 +330,16 @@ def try_tile(compute: Callable[[TileKey], object], key: TileKey, worker: Worker)
     """Compute a tile; say whether it failed and may be tried again."""
     try:
         compute(key)
-    except check.FATAL:
+    except FATAL:
         raise
     except Exception:
         return len(worker.attempts.errors(key)) < MOST_TRIES
     return False
 
 
-def _warn(found: SweepStatus, sweep: Sweep) -> None:
+def _warn(found: SweepStatus, sweep: Kind) -> None:
     """Say once what users should know about items."""
-    what = "jobs" if isinstance(sweep, CapacitySweep) else "items"
+    what = "items" if sweep.prepares else f"{sweep.unit}s"
     if found.errors:
         first = next(iter(found.errors.values()))
         warnings.warn(

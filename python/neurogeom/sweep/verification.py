@@ -12,9 +12,8 @@ from .._base.progress import Progress, as_progress
 from .._base.rng import RandomSource, as_generator
 from .._base.threads import resolve_threads
 from ..pairs.tiles import TileKey
-from . import errors as check
+from .errors import SweepError
 from .items import require_unchanged_inputs
-from .kinds import PairSweep
 from .store import tile_name
 from .worker import Worker
 
@@ -136,7 +135,8 @@ def verify(
     def read_item(number: int) -> None:
         header, _ = worker.store.read_prepared(number) or ({}, {})
         for kind, known in notes.items():  # written when the item is prepared
-            check.require_note(not header.get(kind) or number in known, kind, number, worker.store.path)
+            if header.get(kind) and number not in known:
+                raise SweepError(f"the note of the {kind} of item {number} is missing in {worker.store.path}")
 
     for number in items:
         error = _error_of(read_item, number)
@@ -148,13 +148,13 @@ def verify(
     for done, key in enumerate(again):  # which grows
         if report is not None:
             report(done, len(again))
-        for number in _items_of(worker, key):
+        for number in worker.sweep.items_of(key):
             if number in checked or _item(number) in damaged:
                 continue
             checked[number] = worker.is_as_prepared(number)
             if not checked[number]:  # none of its tiles can be trusted
                 different.append(_item(number))
-                again += [k for k in sound if k not in again and number in _items_of(worker, k)]
+                again += [k for k in sound if k not in again and number in worker.sweep.items_of(k)]
         stored = worker.store.read_tile(key)
         computed = worker.compute(key, from_inputs=True)
         assert stored is not None
@@ -178,7 +178,7 @@ def verify(
 def _error_of(read: Any, which: Any) -> str | None:
     try:
         read(which)
-    except check.SweepError as error:
+    except SweepError as error:
         return str(error)
     return None
 
@@ -189,10 +189,3 @@ def _tile(key: TileKey) -> str:
 
 def _item(number: int) -> str:
     return f"item {number}"
-
-
-def _items_of(worker: Worker, key: TileKey) -> list[int]:
-    if not isinstance(worker.sweep, PairSweep):
-        return []
-    sides = zip(("rows", "columns"), key, strict=True)
-    return [number for side, block in sides for number in worker.sweep.numbers(side, block)]
