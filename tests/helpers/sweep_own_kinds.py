@@ -34,7 +34,7 @@ class NormSweep(ItemJobs):
         return {"power": asked.metric.power, "fields": ["norm", "largest"]}
 
     def run(self, item, place, n_threads):
-        data = np.abs(item.read())
+        data = np.abs(item.open().whole())
         if data.max() > 1e6:
             raise ValueError(f"{item.label} is too large")
         remark = "few units" if item.n_units < 4 else ""
@@ -90,7 +90,7 @@ class GapSweep(Kind):
         return Work(count, 1e-6, count * 1e-6, 0.1, found.baseline, input_bytes, cache_bytes=10**6)
 
     def prepare(self, item, test):
-        return {"mean": self.weights @ item.read().mean(axis=1)}
+        return {"mean": self.weights @ item.open().whole().mean(axis=1)}
 
     def encode(self, prepared):
         arrays = {}

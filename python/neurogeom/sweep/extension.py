@@ -6,10 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import io
 from .._base.checks import AnyArray
 from ..representations.checks import require_items
-from ..representations.representation import RDM, Representation, as_items, require_same_stimuli
+from ..representations.items import as_items, own_name, require_comparable
 from .completeness import SweepStatus, status_of
 from .files import names_in, one_at_a_time
 from .items import describe_items, require_stimuli_of_sweep
@@ -84,12 +83,13 @@ def _append(found: Store, items: Any, names: Sequence[str] | None, test: Any) ->
     there, count = set(known), len(known)
     new = as_items(given, "items", names)
     if names is None and not isinstance(given, Mapping):
-        new = as_items(given, "items", [_name_of(item, count + k) for k, item in enumerate(given)])
+        named = [own_name(item) for item in given]
+        new = as_items(given, "items", [str(count + k) if n is None else n for k, n in enumerate(named)])
     require_items(len(new), "items")
     for item in new:
         if item.name in there:
             raise ValueError(f"the sweep has an item {item.name!r} already: give other names")
-    require_same_stimuli(new)
+    require_comparable(new)
     stimuli, expected = stimuli_of(new), found.plan["stimuli"]
     require_stimuli_of_sweep(new[0], expected["count"], expected["ids"], stimuli["ids"])
     tests = sweep.check_new(new, test)
@@ -100,9 +100,3 @@ def _append(found: Store, items: Any, names: Sequence[str] | None, test: Any) ->
     parts = [*found.item_lists(), described]
     grid = sweep_of(found.plan, parts, found.arguments(), found.trust).grid
     found.append_items(described, inputs, grid.shape)
-
-
-def _name_of(item: Any, number: int) -> str:
-    """Number those on that have no name of their own."""
-    own = item.name if isinstance(item, (Representation, RDM, io.StoredItem)) else None
-    return str(number) if own is None else own

@@ -24,7 +24,7 @@ from ..capacity.results import EffectiveGeometry, ManifoldCapacity
 from ..clouds.manifolds import manifolds
 from ..pairs.tiles import Grid, TileKey
 from ..representations import checks as _validate_pairwise
-from ..representations.representation import RDM, Item, require_same_stimuli
+from ..representations.items import Item, require_comparable
 from .calibration import ITEM_SECONDS, LONGEST_ITEMS, MEMORY_INTERVAL, spread
 from .costs import Limits, Measurements, Work
 from .items import open_described
@@ -52,7 +52,7 @@ class ItemJobs(Kind):
         Parameters
         ----------
         item : Item
-            Whose `read` gives the data, as float64.
+            Whose ``open().whole()`` gives the data, as float64; they are refused where they are not finite.
         place : int
             Which of the jobs of the item, from 0.
         n_threads : int
@@ -287,8 +287,7 @@ class CapacityJobs:
 
     def require_rows(self, item: Item) -> None:
         """Refuse an item that is no responses, or has no row for each label."""
-        if isinstance(item.source, RDM):
-            raise TypeError(f"{item.label} is an RDM, but capacity needs responses (n_stimuli, n_units)")
+        item.require_kind(("responses",), "capacity")
         if item.n_stimuli != len(self.labels):
             raise ValueError(
                 f"{item.label} has {item.n_stimuli} rows, but there are {len(self.labels)} labels"
@@ -394,7 +393,7 @@ class CapacitySweep(ItemJobs):
         known = jobs.available_fields()
         chosen = known if asked.fields is None else _as_fields(asked.fields, known)
         _validate_pairwise.require_items(len(asked.rows), "items")
-        require_same_stimuli(asked.rows)
+        require_comparable(asked.rows)
         for item in asked.rows:
             jobs.require_rows(item)
         identities = [(item.label, item.identity) for item in asked.rows]

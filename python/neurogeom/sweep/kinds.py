@@ -28,7 +28,7 @@ which leaves little to say. The whole of a kind, in a file ``my_norms.py``::
             return {"power": asked.metric.power, "fields": ["norm", "largest"]}
 
         def run(self, item, place, n_threads):     # the fields of a job, why it has no result, a remark
-            data = np.abs(item.read())
+            data = np.abs(item.open().whole())
             return [(data ** self.plan["power"]).sum(), data.max()], "", ""
 
 ``neurogeom.sweep.plan(items, my_norms.Norms(3.0), store="norms.zarr")`` plans such a sweep,
@@ -74,7 +74,7 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 from .._base.checks import AnyArray, FloatArray
 from .._base.codec import Trust, found_as, name_of
 from ..pairs.tiles import Grid, TileKey, blocks_of
-from ..representations.representation import Item
+from ..representations.items import Item
 from .costs import Limits, Measurements, Work
 from .errors import SweepError
 from .store import VERSION, Store

@@ -1,4 +1,4 @@
-"""Sweeps over pairs of items: how the values of a tile come about, and the kind of sweep."""
+"""Sweeps over pairs of items, by some metrics."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ import numpy as np
 from .._base.checks import AnyArray, FloatArray, as_size
 from .._base.codec import Trust, decode, encode
 from .._base.threads import single_threaded_blas
-from ..inference import NULL_FIELDS, Permutations, RunningNull
+from ..inference import NULL_FIELDS, Permutations
 from ..metrics import GULP, LinearR2, Ridge
-from ..metrics.base import Mask, Metric, Prepared, Tile, evaluate, map_threads, prepare_item, streams
-from ..pairs.driver import as_tests
+from ..metrics.base import Metric, Prepared, Tile, evaluate, parts_of, prepare_item
+from ..pairs.driver import held_out_items
+from ..pairs.evaluation import pair_fields, pair_tile, require_stimuli_in_rows
 from ..pairs.result import Pairwise
-from ..pairs.tiles import Grid, TileKey
+from ..pairs.tiles import Grid, TileKey, fill_known
 from ..representations import checks as _validate_pairwise
-from ..representations.representation import Item, require_same_stimuli
+from ..representations.items import Item, require_comparable
 from .calibration import ITEM_SECONDS, LONGEST_ITEMS, MEMORY_INTERVAL, spread
 from .costs import Limits, Measurements, Work
 from .errors import SweepError
@@ -44,89 +45,6 @@ _PER_ITEM = 0.001
 # Time to read the items of a tile, as a share of that of its pairs, where they do not all stay in memory.
 _READING_SHARE = 0.1
 _SAFETY = 0.9  # of the memory, to be used
-# Stimuli x units x the smaller of both, from which on preparing an item takes tens of milliseconds, and the
-# cube of the smallest of all times the pairs, from which on a tile does. Below, draw after draw, threads
-# would mostly wait for each other; those of the pairs also spin for a while after each product.
-_WORTH_THREADS = 3e7
-
-
-def pair_fields(metrics: Sequence[Metric], held_out: bool, n_permutations: int) -> list[tuple[int, str]]:
-    """Name what is kept of a pair: which metric, and which number."""
-    names = ["value", *(["held_out"] if held_out else []), *(NULL_FIELDS if n_permutations else [])]
-    return [(k, name) for k in range(len(metrics)) for name in names]
-
-
-def pair_tile(
-    metrics: Sequence[Metric],
-    rows: Sequence[Prepared | None],
-    columns: Sequence[Prepared | None],
-    where: Mask,
-    n_threads: int,
-    held_out: bool = False,
-    permutations: Permutations | None = None,
-    read_column: Callable[[int], tuple[int, Item]] | None = None,
-) -> FloatArray:
-    """Compute the fields of a tile, (field, row, column); pairs of items that could not be prepared are NaN.
-
-    `read_column` gives the number of a column's item and the item, for permutations.
-    """
-    kept = [np.array([k for k, item in enumerate(side) if item is not None], int) for side in (rows, columns)]
-    good = np.ix_(*kept)
-    wanted = np.ascontiguousarray(where[good])
-    left, right = ([side[k] for k in at] for side, at in zip((rows, columns), kept, strict=True))
-
-    block = Tile(left, right, wanted, n_threads)
-
-    def values_of(items: Sequence[Any], held: bool, threads: int = n_threads) -> list[FloatArray]:
-        tile = dataclasses.replace(block, columns=items, n_threads=threads)
-        found = evaluate(metrics, tile, held_out=held)
-        owners = [*metrics, *metrics]
-        return [metric.finish(values) for metric, values in zip(owners, found, strict=False)]
-
-    n_fields = 1 + held_out + (len(NULL_FIELDS) if permutations else 0)
-    result = np.full((len(metrics), n_fields, *where.shape), np.nan)
-    if wanted.any():
-        found = np.stack(values_of(right, held_out))
-        fields = [found[: len(metrics)], *([found[len(metrics) :]] if held_out else [])]
-        if permutations is not None:
-            assert read_column is not None
-            fields += _null(metrics, block, fields[0], kept[1], permutations, read_column, values_of)
-        for at, field in enumerate(fields):
-            field[:, ~wanted] = np.nan
-            result[:, at, good[0], good[1]] = field
-    return result.reshape(-1, *where.shape)
-
-
-def _null(
-    metrics: Sequence[Metric],
-    block: Tile,
-    observed: FloatArray,
-    columns: AnyArray,
-    permutations: Permutations,
-    read_column: Callable[[int], tuple[int, Item]],
-    values_of: Callable[[Sequence[Any], bool, int], list[FloatArray]],
-) -> list[FloatArray]:
-    """Mean and standard deviation over permutations, and the share of them at least as alike as observed."""
-    sign = np.array([1.0 if metric.is_similarity else -1.0 for metric in metrics])[:, None, None]
-    largest = np.stack([np.broadcast_to(metric.size(block), observed.shape[1:]) for metric in metrics])
-    null = RunningNull(observed, sign, largest)
-    # The items of columns are permuted and prepared anew: once a draw and column of a tile, not once a pair.
-    sources = [read_column(int(k)) for k in columns]
-    sizes = [(item.n_stimuli, item.n_units) for _, item in sources]
-    is_large = max(math.prod(size) * min(size) for size in sizes) > _WORTH_THREADS
-    are_many = min(map(min, sizes)) ** 3 * observed[0].size > _WORTH_THREADS
-    item_threads, pair_threads = (block.n_threads if worth else 1 for worth in (is_large, are_many))
-    for draw in range(permutations.count):
-
-        def permuted(source: tuple[int, Item], draw: int = draw) -> Prepared:
-            number, item = source
-            return prepare_item(metrics, item.reordered(permutations.order(item.n_stimuli, number, draw)))
-
-        null.add(np.stack(values_of(map_threads(permuted, sources, item_threads), False, pair_threads)))
-    return list(null.summary())
-
-
-# ---- the kind of sweep
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,11 +68,7 @@ class PairSweep(Kind):
         """Check metrics and items, and say how to make the metrics again."""
         metrics = _metrics_of(asked)
         for each in metrics if asked.null else ():
-            if not each.rows_are_stimuli:
-                raise ValueError(
-                    f"null permutes stimuli, but rows are single observations to {each.name!r} (folds): "
-                    "leave out null"
-                )
+            require_stimuli_in_rows(each)
         _validate_pairwise.require_items(len(metrics), "metric")
         _validate_pairwise.require_distinct([item.name for item in metrics], "the names of the metrics")
         specs = []
@@ -165,14 +79,14 @@ class PairSweep(Kind):
         _validate_pairwise.require_items(len(asked.rows), "items", 2 if asked.columns is None else 1)
         if asked.columns is not None:
             _validate_pairwise.require_items(len(asked.columns), "others")
-        require_same_stimuli(asked.rows + (asked.columns or []))
+        require_comparable(asked.rows + (asked.columns or []))
         return {"metrics": specs, "single": not isinstance(asked.metric, (list, tuple))}
 
     @classmethod
     def tests_of(cls, asked: Asked) -> ItemTests:
         """Take held-out data, and refuse items that could not be measured."""
         metrics = _metrics_of(asked)
-        tests = as_tests(asked.test, asked.rows, asked.columns, metrics)
+        tests = held_out_items(asked.test, asked.rows, asked.columns, metrics)
         _require_items_that_fit(asked.rows + (asked.columns or []), metrics, asked.max_ram)
         return tests
 
@@ -193,17 +107,9 @@ class PairSweep(Kind):
             positions[item["side"]].append(number)
         sides = [[sum(item["side"] == side for item in part) for part in parts] for side in positions]
         rows, columns = (blocks_of_parts(counts, edge) for counts in sides)
-        among = not plan["others"]
-        if among:
-            columns, positions["columns"] = rows, positions["rows"]
-        grid = Grid(
-            edge,
-            rows,
-            columns,
-            triangular=among and all(metric.symmetric for metric in metrics),
-            among_themselves=among,
-            skip_diagonal=among and all(metric.diagonal is not None for metric in metrics),
-        )
+        if not plan["others"]:
+            positions["columns"] = positions["rows"]
+        grid = Grid.of_pairs(metrics, edge, rows, columns if plan["others"] else None)
         return cls(plan, items, grid, metrics, positions)
 
     @property
@@ -234,7 +140,7 @@ class PairSweep(Kind):
                 f"the sweep {has} test data, so new items must "
                 f"{'come with' if self.held_out else 'not have'} them"
             )
-        tests, _ = as_tests(test, new, None, self.metrics)
+        tests, _ = held_out_items(test, new, None, self.metrics)
         for item in tests or []:
             require_stimuli_of_sweep(item, self.items[0]["test"]["shape"][0], None)
         return tests
@@ -264,7 +170,7 @@ class PairSweep(Kind):
     def _parts(self) -> list[Any]:
         found: dict[Any, None] = {}
         for metric in self.metrics:
-            found.update(dict.fromkeys(metric.parts(self.held_out)))
+            found.update(dict.fromkeys(parts_of(metric, self.held_out)))
             found[metric] = None
         return list(found)
 
@@ -499,13 +405,11 @@ class PairSweep(Kind):
     def _pairwise(self, k: int, metric: Metric, values: FloatArray, bad: set[int]) -> Pairwise:
         fields = {name: values[at] for at, (owner, name) in enumerate(self.fields) if owner == k}
         if self.grid.among_themselves:
+            lost = [at for at, number in enumerate(self.positions["rows"]) if number in bad]
             for name, field in fields.items():
-                if name not in NULL_FIELDS and metric.diagonal is not None:
-                    for at, number in enumerate(self.positions["rows"]):
-                        field[at, at] = np.nan if number in bad else metric.diagonal
-                if metric.symmetric:
-                    for i in range(len(field)):
-                        field[i + 1 :, i] = field[i, i + 1 :]
+                fill_known(field, metric, has_diagonal=name not in NULL_FIELDS)
+                if metric.diagonal is not None:
+                    field[lost, lost] = np.nan
         rows, columns = (
             np.array([self.items[number]["name"] for number in self.positions[side]])
             for side in ("rows", "columns")
@@ -574,7 +478,7 @@ def _of(arguments: Arrays, metric: int) -> dict[str, AnyArray]:
 
 def _require_items_that_fit(items: Sequence[Item], metrics: Sequence[Metric], max_ram: int) -> None:
     """Refuse items that could not even be measured: too large to be read whole, or of too many stimuli."""
-    whole = [metric.name for metric in metrics if not streams(metric)]
+    whole = [metric.name for metric in metrics if metric.needs_whole]
     for item in items:
         in_blocks = item.is_large and not whole
         width = min(item.n_stimuli, item.n_units)
@@ -602,8 +506,7 @@ def _time_pairs(sweep: PairSweep, prepared: Sequence[Prepared]) -> tuple[float, 
         for k, group in enumerate(groups):
             start = time.thread_time()
             where = np.ones((len(group), len(columns)), dtype=bool)
-            rows = [prepared[i] for i in group]
-            pair_tile(sweep.metrics, rows, columns, where, 1, sweep.held_out)
+            evaluate(sweep.metrics, Tile([prepared[i] for i in group], columns, where, 1), sweep.held_out)
             times[k] += time.thread_time() - start
             pairs[k] += where.size
         if time.thread_time() - begin > _PAIRING or time.monotonic() - clock > _LONGEST:

@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from .. import io
 from .._base import checks as _validate
 from .._base.checks import AnyArray
@@ -20,7 +18,7 @@ from .._base.codec import Trust, as_trust, modules_in
 from .._base.quantities import as_bytes
 from .._base.rng import RandomSource, as_generator, draw_key
 from .._base.threads import resolve_threads
-from ..representations.representation import Item, as_items
+from ..representations.items import Item, as_items
 from .calibration import calibrate
 from .costs import Limits, Measurements, describe, estimate
 from .drafts import draft, forget_draft, read_draft
@@ -195,7 +193,7 @@ def plan(
     content["stimuli"] = stimuli_of(rows + (columns or []))
     # What the caller has given or named may be made by the caller's own workers.
     trusted = (*as_trust(trust), *sorted(modules_in([content, {"class": content["kind"]}])))
-    input_bytes = sum(_input_bytes(item) for item in rows + (columns or []))
+    input_bytes = sum(item.nbytes for item in rows + (columns or []))
     if path is not None and path.exists():
         if not (path / "zarr.json").is_file():
             raise FileExistsError(f"{path} exists, and is no sweep: choose another store, or remove it")
@@ -243,11 +241,6 @@ def stimuli_of(items: Sequence[Item]) -> dict[str, Any]:
     plain = (bool, int, float, str)
     named = None if ids is None else [k if isinstance(k, plain) else str(k) for k in ids.tolist()]
     return {"count": items[0].n_stimuli, "ids": named}
-
-
-def _input_bytes(item: Item) -> int:
-    dtype = np.dtype(getattr(item.source, "dtype", np.float64))
-    return item.n_stimuli * item.n_units * dtype.itemsize
 
 
 def _taken_up(found: Store, content: Mapping[str, Any], items: list[Any], edge: int | None) -> SweepPlan:

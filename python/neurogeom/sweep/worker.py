@@ -14,7 +14,7 @@ from typing import Any
 from .._base.checks import AnyArray, FloatArray
 from .._base.codec import Trust
 from ..pairs.tiles import Grid, TileKey
-from ..representations.representation import Item
+from ..representations.items import Item
 from .attempts import MOST_TRIES, Attempts, preparation_of
 from .errors import SweepError
 from .items import open_described, require_unchanged
