@@ -20,6 +20,8 @@ from neurogeom.sweep import calibration as _calibrate
 
 pytest.importorskip("zarr")
 
+TRUST = ("--trust", "helpers")  # where the metric of moody.zarr is
+
 
 @pytest.fixture(scope="module")
 def planned(tmp_path_factory):
@@ -135,6 +137,7 @@ def test_options_reach_the_plan(run, planned, monkeypatch):
     monkeypatch.setattr(ng.sweep, "plan", plan)
     argv = ["two.npz", "--keys", "y,x", "--ids", "stimuli", "--metric", "cka", "--metric", "cca"]
     argv += ["--others", "shuffled.npz", "--null", 7, "--rng", 3, "--tile", "auto", "--max-ram", "1.5 GB"]
+    argv += ["--trust", "mine"]
     code, _, errors = run("plan", *argv, "--target-tile", "90", "--max-files", 99, "--threads", 2)
     shuffled = planned[0] / "shuffled.npz"
     assert code == 2
@@ -147,6 +150,7 @@ def test_options_reach_the_plan(run, planned, monkeypatch):
     assert asked == {
         "items": ["two"], "metric": ["cka", "cca"], "store": None, "fields": None, "null": 7, "rng": 3,
         "tile": "auto", "max_ram": 1_500_000_000, "target_seconds": 90.0, "max_files": 99, "n_threads": 2,
+        "trust": ["mine"],
     }  # fmt: skip
 
 
@@ -210,7 +214,7 @@ def test_run_and_export(run, stores, planned):
 
 
 def test_export_of_an_unfinished_sweep_says_so(run, stores):
-    code, _, errors = run("export", stores / "moody.zarr", stores / "d.npy")
+    code, _, errors = run("export", stores / "moody.zarr", stores / "d.npy", *TRUST)
     assert code == 0
     assert "warning: the sweep is not finished (0 of 6 tiles, 6 left, 0 of 6 items prepared)" in errors
     assert np.isnan(np.load(stores / "d.npy")[np.triu_indices(6, 1)]).all()
@@ -238,11 +242,11 @@ def test_extend(run, stores, planned):
 
 def test_work_that_has_no_time_ends_with_3(run, stores):
     store = stores / "moody.zarr"
-    code, out, errors = run("work", store, "--time-limit", "1h", "--stop-before", "60m")
+    code, out, errors = run("work", store, *TRUST, "--time-limit", "1h", "--stop-before", "60m")
     assert (code, out) == (3, "")
     assert "incomplete: stopped in time before the job ends: 0 of 6 tiles, 6 left" in errors
-    assert errors.endswith(f"submit the same job again, or run neurogeom sweep run {store}\n")
-    code, _, errors = run("work", store, "--stop-before", "5m")
+    assert errors.endswith(f"submit the same job again, or run neurogeom sweep run {store} --trust helpers\n")
+    code, _, errors = run("work", store, *TRUST, "--stop-before", "5m")
     assert code == 2
     assert "SLURM_JOB_END_TIME is not set" in errors
 
@@ -267,27 +271,27 @@ def test_share_of_a_worker(given, slurm, expected):
 def test_failures_are_told_and_tried_again(run, stores, monkeypatch, planned):
     store = stores / "moody.zarr"
     monkeypatch.setenv("MOOD", "error")
-    code, _, errors = run("run", store)
+    code, _, errors = run("run", store, *TRUST)
     assert code == 3
     assert "6 failed; tile 0-0 failed 3 times, last: RuntimeError: not in the mood" in errors
-    assert errors.endswith(f"neurogeom sweep run {store} --retry-failed\n")
-    code, out, _ = run("status", store)
+    assert errors.endswith(f"neurogeom sweep run {store} --trust helpers --retry-failed\n")
+    code, out, _ = run("status", store, *TRUST)
     assert code == 3
     shown = fields_of(out)
     assert shown["tiles"] == ["0 of 6 done, 0 left, 6 failed"]
     assert shown["failed 0-2"] == ["3 tries, last: RuntimeError: not in the mood"]
-    assert shown["go on with"] == [f"neurogeom sweep run {store} --retry-failed"]
-    code, _, errors = run("work", store)
+    assert shown["go on with"] == [f"neurogeom sweep run {store} --trust helpers --retry-failed"]
+    code, _, errors = run("work", store, *TRUST)
     assert code == 3
     assert "some tiles were given up" in errors
     monkeypatch.setenv("MOOD", "disk")
-    code, _, errors = run("run", store, "--retry-failed")
+    code, _, errors = run("run", store, *TRUST, "--retry-failed")
     assert code == 3
     assert "the store is full" in errors
     monkeypatch.delenv("MOOD")
-    assert run("run", store)[0] == 0
+    assert run("run", store, *TRUST)[0] == 0
     np.testing.assert_array_equal(
-        ng.sweep.open(store).square, ng.pairwise(planned[1], sweep_metrics.Moody()).square
+        ng.sweep.open(store, trust=["helpers"]).square, ng.pairwise(planned[1], sweep_metrics.Moody()).square
     )
 
 
@@ -359,11 +363,11 @@ def test_watch_ends_with_the_sweep(run, stores, monkeypatch):
     def nap(seconds):
         naps.append(seconds)
         if len(naps) == 2:
-            ng.sweep.run(store)
+            ng.sweep.run(store, trust=["helpers"])
 
     clock = SimpleNamespace(sleep=nap, time=time.time)
     monkeypatch.setattr("neurogeom.cli.sweep_status.time", clock)
-    code, out, _ = run("status", store, "--json", "--watch", 3)
+    code, out, _ = run("status", store, *TRUST, "--json", "--watch", 3)
     assert code == 0
     assert naps == [3, 3]
     assert [json.loads(line)["done"] for line in out.split("\n") if line] == [0, 0, 6]

@@ -77,20 +77,29 @@ BAD = [
     (["run", "pairs.zarr", "--threads", "x"], "--threads: the value must be an integer"),
     (["run", "pairs.zarr", "--dask-workers", "0"], "--dask-workers: the value must be"),
     (["run", "pairs.zarr", "--dask-workers", "1", "--scheduler", "x"], "not allowed with"),
-    (["run", "pairs.zarr", "--scheduler-file", "s.json"], "s.json: no such file after 0 s"),
-    (["run", "pairs.zarr", "--scheduler", "nowhere://x"], "no Dask scheduler at nowhere://x"),
+    (
+        ["run", "pairs.zarr", "--trust", "helpers", "--scheduler-file", "s.json"],
+        "s.json: no such file after 0 s",
+    ),
+    (
+        ["run", "pairs.zarr", "--trust", "helpers", "--scheduler", "nowhere://x"],
+        "no Dask scheduler at nowhere://x",
+    ),
     (["work", "nets"], "is no sweep"),
     (["work", "pairs.zarr", "--rank", "1"], "--rank needs --of"),
     (["work", "pairs.zarr", "--of", "3"], "--of needs --rank"),
     (["work", "pairs.zarr", "--rank", "3", "--of", "3"], "--rank must be below --of (3), not 3"),
     (["work", "pairs.zarr", "--time-limit", "x"], "--time-limit: the value must be a duration"),
     (["work", "pairs.zarr", "--stop-before", "-1m"], "--stop-before"),
+    (["run", "pairs.zarr"], "'helpers.sweep_metrics:Moody' is not part of neurogeom"),
+    (["status", "pairs.zarr"], "say trust=['helpers'] (in the command line: --trust helpers)"),
+    (["status", "pairs.zarr", "--trust", "a b"], "trust must name packages or modules"),
     (["status", "nets"], "is no sweep"),
     (["status", "pairs.zarr", "--watch", "0"], "--watch: the value must be"),
     (["verify", "nets"], "is no sweep"),
     (["verify", "pairs.zarr", "--sample", "-1"], "--sample: the value must be"),
     (["extend", "nets", "more"], "is no sweep"),
-    (["extend", "pairs.zarr", "short.npy"], "has 7 stimuli, but the sweep has 20"),
+    (["extend", "pairs.zarr", "short.npy", "--trust", "helpers"], "has 7 stimuli, but the sweep has 20"),
     (["export", "nets", "d.csv"], "is no sweep"),
     (["export", "pairs.zarr", "d.txt"], "must end in .csv, .npy, .npz"),
     (["export", "pairs.zarr", "./-"], "must end in .csv, .npy, .npz, or be - for stdout, not './-'"),
@@ -133,14 +142,14 @@ def test_a_metric_that_is_gone_is_named(run, monkeypatch):
     for name in ("helpers.sweep_metrics", "helpers"):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr("sys.path", [p for p in sys.path if p != str(util.HERE)])
-    code, _, errors = run("run", "pairs.zarr")
+    code, _, errors = run("run", "pairs.zarr", "--trust", "helpers")
     assert code == 2
     assert "No module named 'helpers'" in errors
     assert "PYTHONPATH" in errors
 
 
 def test_interrupted_plan_leaves_nothing(run, monkeypatch, tmp_path):
-    def interrupted(folder):
+    def interrupted(folder, trust):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(_plan, "calibrate", interrupted)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from neurogeom.cli import main as cli
 from neurogeom.sweep import calibration as _calibrate
+from neurogeom.sweep import pairs as _pairs
 from neurogeom.sweep import planning as _plan
 
 HERE = Path(__file__).resolve().parents[1]
@@ -57,7 +58,7 @@ def command(folder, monkeypatch, capsys):
 
 def plan_quickly(monkeypatch):
     """Measure in this process, and shortly."""
-    monkeypatch.setattr(_calibrate, "_PAIRING", 0.01)
+    monkeypatch.setattr(_pairs, "_PAIRING", 0.01)
     monkeypatch.setattr(_plan, "calibrate", _calibrate.measure)
 
 

@@ -12,6 +12,8 @@ import neurogeom as ng
 import numpy as np
 from neurogeom.sweep import planning as _plan
 
+# The package of the metrics of tests, which stores name.
+TRUST = ("helpers",)
 _FIELDS = ("values", "held_out", "flags", "null_mean", "null_sd", "p_value")
 
 
@@ -26,8 +28,8 @@ def measured(kind):
     found = []
     calibrate = _plan.calibrate
 
-    def keep(folder):
-        found.append(calibrate(folder))
+    def keep(folder, trust):
+        found.append(calibrate(folder, trust))
         return found[-1]
 
     jobs = ng.sweep.CapacityJobs(np.repeat([0, 1], 6), n_samples=10)
@@ -47,8 +49,8 @@ def quick_plan(items, metric="procrustes", **options):
 def finished(store, items, metric="procrustes", *, n_threads=1, **options):
     """Plan, run and read a sweep."""
     quick_plan(items, metric, store=store, **options)
-    assert ng.sweep.run(store, n_threads=n_threads).is_complete
-    return ng.sweep.open(store)
+    assert ng.sweep.run(store, n_threads=n_threads, trust=TRUST).is_complete
+    return ng.sweep.open(store, trust=TRUST)
 
 
 def assert_same_bits(found, known):

@@ -24,6 +24,7 @@ from helpers import pairwise_util as pu
 from helpers import sweep_control
 
 TIMEOUT = 30
+TRUST = ("helpers",)  # where the metric is that the stores name
 WIDTHS = tuple(range(3, 11))  # eight items, whose numbers of units tell them apart
 TESTS = Path(__file__).resolve().parents[1]
 
@@ -48,16 +49,16 @@ def bounded():
 def quick_plan(items, metric, **options):
     """Plan without measuring each time anew, which takes seconds; nothing here depends on the costs."""
     real = _plan.calibrate
-    with mock.patch.object(_plan, "calibrate", lambda folder: _measured_once(real, folder)):
+    with mock.patch.object(_plan, "calibrate", lambda *draft: _measured_once(real, *draft)):
         return ng.sweep.plan(items, metric, **options)
 
 
 _measured = []
 
 
-def _measured_once(calibrate, folder):
+def _measured_once(calibrate, folder, trust):
     if not _measured:
-        _measured.append(calibrate(folder))
+        _measured.append(calibrate(folder, trust))
     return _measured[0]
 
 
@@ -118,10 +119,10 @@ class Case:
 
     def check(self):
         """Compare what it gives with what it should give."""
-        status = ng.sweep.status(self.store)
+        status = ng.sweep.status(self.store, trust=TRUST)
         assert status.is_complete
         assert (status.left, dict(status.failed)) == (0, {})
-        assert_same_bits(ng.sweep.open(self.store), self.expected)
+        assert_same_bits(ng.sweep.open(self.store, trust=TRUST), self.expected)
         assert self.leftovers() == []
 
 
@@ -239,14 +240,15 @@ def script(code, *arguments, **environment):
 RUN = """
     import sys, neurogeom as ng
     try:
-        print(ng.sweep.run(sys.argv[1], n_threads=1))
+        print(ng.sweep.run(sys.argv[1], n_threads=1, trust=["helpers"]))
     except ng.sweep.SweepIncomplete as error:
         print("SweepIncomplete:", error)
         sys.exit(3)
 """
 WORK = """
     import sys, neurogeom as ng
-    print(ng.sweep.work(sys.argv[1], rank=int(sys.argv[2]), of=int(sys.argv[3]), n_threads=1))
+    store, rank, of = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    print(ng.sweep.work(store, rank=rank, of=of, n_threads=1, trust=["helpers"]))
 """
 DASK = """
     import sys, neurogeom as ng
@@ -256,7 +258,7 @@ DASK = """
         with LocalCluster(n_workers=2, threads_per_worker=1, **quiet) as cluster, Client(cluster) as client:
             for store in sys.argv[1:]:
                 try:
-                    print(ng.sweep.run(store, client))
+                    print(ng.sweep.run(store, client, trust=["helpers"]))
                 except ng.sweep.SweepIncomplete as error:
                     print("SweepIncomplete:", error)
 """
@@ -277,19 +279,19 @@ def is_running(pid):
 
 def check_poisoned(case, text):
     """Tile 1-2 was given up for this reason, all others are there; asked to, it is tried again."""
-    status = ng.sweep.status(case.store)
+    status = ng.sweep.status(case.store, trust=TRUST)
     assert (status.done, status.left) == (case.n_tiles - 1, 0)
     assert list(status.failed) == [(1, 2)]
     assert len(status.failed[1, 2]) == 3
     assert all(error.startswith(text) for error in status.failed[1, 2])
     assert case.leftovers() == []
-    found, expected = ng.sweep.open(case.store).values, case.expected.values
+    found, expected = ng.sweep.open(case.store, trust=TRUST).values, case.expected.values
     missing = np.zeros_like(expected, dtype=bool)
     missing[2:4, 4:6] = missing[4:6, 2:4] = True
     assert np.isnan(found[missing]).all()
     assert found[~missing].tobytes() == expected[~missing].tobytes()
     (case.control / "orders.json").unlink()
     with pytest.raises(ng.sweep.SweepIncomplete, match="tile 1-2 failed 3 times"):
-        ng.sweep.run(case.store)
-    assert ng.sweep.run(case.store, retry_failed=True).is_complete
+        ng.sweep.run(case.store, trust=TRUST)
+    assert ng.sweep.run(case.store, retry_failed=True, trust=TRUST).is_complete
     case.check()

@@ -111,8 +111,8 @@ def test_killed_and_resumed(tmp_path, expected):
     before = su.chunks(store)
     assert len(before) == 10
     (control / "open").touch()
-    ng.sweep.run(store, n_threads=2)
-    su.assert_same_bits(ng.sweep.open(store), expected)
+    ng.sweep.run(store, n_threads=2, trust=su.TRUST)
+    su.assert_same_bits(ng.sweep.open(store, trust=su.TRUST), expected)
     assert before.items() <= su.chunks(store).items()
 
 
@@ -126,8 +126,8 @@ def test_extended(tmp_path, expected, sizes):
         before = su.chunks(store)
         start = sum(sizes[:k])
         ng.sweep.extend(store, ITEMS[start : start + sizes[k]])
-    ng.sweep.run(store, n_threads=2)
-    su.assert_same_bits(ng.sweep.open(store), expected)
+    ng.sweep.run(store, n_threads=2, trust=su.TRUST)
+    su.assert_same_bits(ng.sweep.open(store, trust=su.TRUST), expected)
     assert before.items() <= su.chunks(store).items()
 
 

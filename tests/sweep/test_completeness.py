@@ -10,7 +10,7 @@ import neurogeom as ng
 import numpy as np
 import pytest
 from helpers import sweep_stores as ss
-from neurogeom.sweep.files import process_name
+from neurogeom.sweep.journal import process_name
 from neurogeom.sweep.store import Store
 from neurogeom.sweep.worker import Worker
 

@@ -16,6 +16,7 @@ from helpers import sweep_stores as ss
 from neurogeom._base import checks as _validate
 from neurogeom.metrics import Metric
 from neurogeom.sweep import calibration as _calibrate
+from neurogeom.sweep import pairs as _pairs
 from neurogeom.sweep import planning as _plan
 
 pytest.importorskip("zarr")
@@ -287,9 +288,12 @@ def test_a_metric_of_ones_own_is_measured_in_another_process(tmp_path):
     metrics = [own.Heavier(3), ng.CKA(own.cubic_kernel), "helpers.sweep_own_metrics:MeanProduct"]
     plan = ng.sweep.plan(DATA, metrics, store=tmp_path / "s")
     assert plan.n_units == 81
-    assert ng.sweep.run(plan.store).is_complete
+    assert f"neurogeom sweep run {plan.store} --trust helpers\n" in str(plan)
+    assert f"neurogeom sweep work {plan.store} --trust helpers --rank" in str(plan)
+    assert ng.sweep.run(plan.store, trust=ss.TRUST).is_complete
     known = ng.pairwise(DATA, [*metrics[:2], own.MeanProduct()])
-    ss.assert_same_bits(ng.sweep.open(plan.store), known)
+    ss.assert_same_bits(ng.sweep.open(plan.store, trust=ss.TRUST), known)
+    assert ng.sweep.plan(DATA, metrics, store=plan.store).n_units == 81, "what is planned is trusted"
 
 
 BAD_METRICS = {
@@ -390,7 +394,7 @@ def hide_zarr(monkeypatch, version=None):
 def test_a_plan_without_store_needs_no_zarr(monkeypatch):
     hide_zarr(monkeypatch)
     monkeypatch.setattr(_plan, "calibrate", _calibrate.measure)
-    monkeypatch.setattr(_calibrate, "_PAIRING", 0.01)
+    monkeypatch.setattr(_pairs, "_PAIRING", 0.01)
     assert ng.sweep.plan(ss.stack(3), ["cka", "ridge"]).n_units == 9
     jobs = ng.sweep.CapacityJobs(np.repeat([0, 1], 6), n_samples=10)
     assert ng.sweep.plan(ss.stack(3), jobs).n_units == 3

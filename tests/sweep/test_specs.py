@@ -90,7 +90,9 @@ def placed(prepared, metric, held_out, offset):
         moved[name] = raw[start : start + array.nbytes].view(array.dtype)
         moved[name] = moved[name].reshape(array.shape, order="F" if array.flags.fnc else "C")
         moved[name][...] = array
-    return {key: _codec.decode(record, moved) for key, record in zip(prepared, records, strict=True)}
+    return {
+        key: _codec.decode(record, moved, ss.TRUST) for key, record in zip(prepared, records, strict=True)
+    }
 
 
 @pytest.mark.parametrize("name", [*pu.METRICS, *WITH_OPTIONS])
@@ -116,8 +118,8 @@ def test_an_item_with_itself_has_the_same_bits_however_it_was_got(metric, tmp_pa
     """On the diagonal NumPy sees one matrix twice: from memory, from the store, and computed anew."""
     metrics = [metric, "ridge"]  # which has the diagonal computed
     found = ss.finished(tmp_path / "s", ODD_ITEMS, metrics, tile=3)
-    assert ng.sweep.verify(tmp_path / "s").is_sound
-    worker = Worker(tmp_path / "s", 1)
+    assert ng.sweep.verify(tmp_path / "s", trust=ss.TRUST).is_sound
+    worker = Worker(tmp_path / "s", 1, ss.TRUST)
     worker._cache = type(worker._cache)(0)  # nothing stays in memory
     for key in worker.grid.tiles():
         stored = worker.store.read_tile(key)
@@ -129,7 +131,7 @@ def test_an_item_with_itself_has_the_same_bits_however_it_was_got(metric, tmp_pa
 def test_what_was_just_prepared_is_laid_out_as_what_is_read(tmp_path):
     metric = own.Crossed(step=2)
     ss.quick_plan(ITEMS, metric, store=tmp_path / "s", tile=3)
-    worker = Worker(tmp_path / "s", 1)
+    worker = Worker(tmp_path / "s", 1, ss.TRUST)
     made, read = (next(iter(worker.prepare(0).values())) for _ in range(2))
     assert made.shape == read.shape == (20, 3)
     assert made.strides == read.strides == (24, 8)
@@ -247,7 +249,7 @@ def test_dtypes(dtype, tmp_path):
 def round_trip(metric):
     arrays = {}
     spec = json.loads(json.dumps(_metric_specs.describe_metric(metric, arrays)))
-    return _metric_specs.make_metric(spec, arrays)
+    return _metric_specs.make_metric(spec, arrays, ss.TRUST)
 
 
 @pytest.mark.parametrize("name", [*pu.METRICS, *WITH_OPTIONS, *WITH_ARRAYS])
@@ -334,7 +336,7 @@ def assert_equal(found, known):
 def test_codec(name):
     arrays = {}
     described = json.loads(json.dumps(_codec.encode(VALUES[name], "v", arrays)))
-    assert_equal(_codec.decode(described, arrays, None), VALUES[name])
+    assert_equal(_codec.decode(described, arrays, ["helpers", "numpy"]), VALUES[name])
 
 
 @pytest.mark.parametrize(

@@ -485,6 +485,11 @@ def test_capacity_jobs_of_0_1_0(of_0_1_0):
     table = ng.sweep.open(store)
     assert table.to_dict()["names"].tolist() == ["a", "a", "b", "b"]
     assert ng.sweep.status(store).is_complete
+    with pytest.raises(ng.sweep.SweepError, match=r"begun by neurogeom 0\.1\.0, this is"):
+        ng.sweep.verify(store, sample=1)
+    assert ng.sweep.verify(store, sample=0).is_sound
+    flip(store / "values" / "c" / "0" / "1")
+    assert list(ng.sweep.verify(store, sample=0).damaged) == ["tile 1"]
 
 
 def test_results_of_0_1_0(of_0_1_0):

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from .checks import require_extra, user_level
-from .codec import decode, encode, register_if_built_in
+from .codec import as_trust, decode, encode, register_if_built_in
 
 
 class ConvergenceWarning(UserWarning):
@@ -131,13 +131,15 @@ class Result:
             np.savez_compressed(file, __neurogeom__=json.dumps(description), **arrays)
 
 
-def load(path: str | os.PathLike[str]) -> Any:
+def load(path: str | os.PathLike[str], *, trust: Sequence[str] = ()) -> Any:
     """Read a result that was written by its ``save`` method.
 
     Parameters
     ----------
     path : path-like
         An .npz file.
+    trust : sequence of str, optional
+        Packages and modules of yours whose results the file may hold; nothing else is imported.
 
     Returns
     -------
@@ -147,7 +149,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     Raises
     ------
     ValueError
-        If the file was not written by neurogeom.
+        If the file was not written by neurogeom, or names a class that is not trusted.
 
     Examples
     --------
@@ -159,10 +161,11 @@ def load(path: str | os.PathLike[str]) -> Any:
     >>> ng.load(path).participation_ratio == result.participation_ratio
     True
     """
+    trusted = as_trust(trust)
     with open(path, "rb") as file:
         try:
             with np.load(file, allow_pickle=False) as archive:
-                result = decode(json.loads(str(archive["__neurogeom__"])), archive)
+                result = decode(json.loads(str(archive["__neurogeom__"])), archive, trusted)
         # Whatever a file of somebody else's, or half of one of ours, may raise on the way.
         except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{os.fspath(path)} is no readable neurogeom result: {error!r}") from error

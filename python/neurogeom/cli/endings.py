@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -17,7 +16,8 @@ from typing import Any
 from .._base.progress import ProgressFunction, as_progress
 from ..sweep import SweepError, SweepIncomplete, SweepStatus, status
 from ..sweep.attempts import Attempts
-from ..sweep.files import process_name
+from ..sweep.journal import process_name
+from ..sweep.store import sweep_command
 from .files import InputError
 from .options import BAD_PATH, FAILURE, Ending
 
@@ -82,7 +82,7 @@ class Stop:
 
 
 @contextlib.contextmanager
-def stoppable(store: str | None) -> Iterator[Stop]:
+def stoppable(store: str | None, trust: Sequence[str] = ()) -> Iterator[Stop]:
     """Unwind at SIGTERM as at Ctrl-C, leave no trace of unfinished tries, and say how to go on."""
     stop = Stop()
     before: dict[int, Any] = {}
@@ -98,10 +98,10 @@ def stoppable(store: str | None) -> Iterator[Stop]:
             raise
         if sys.stderr.isatty():
             print(file=sys.stderr)  # leave the line of the progress bar
+        then = _go_on(store, trust)
         if number is None:
-            raise Ending("interrupted", f"by the user{_go_on(store)}", _SIGNALLED + signal.SIGINT) from None
-        name = signal.Signals(number).name
-        raise Ending("terminated", f"by {name}{_go_on(store)}", _SIGNALLED + number) from None
+            raise Ending("interrupted", f"by the user{then}", _SIGNALLED + signal.SIGINT) from None
+        raise Ending("terminated", f"by {signal.Signals(number).name}{then}", _SIGNALLED + number) from None
     finally:
         for kind_number, handler in before.items():
             signal.signal(kind_number, handler)
@@ -125,24 +125,19 @@ def end_of(found: SweepStatus, strict: bool) -> None:
         raise Ending(
             "error",
             f"{len(found.errors):,} without result because of their data, such as {first['name']!r}: see "
-            f"neurogeom sweep status {shlex.quote(str(found.store))}",
+            f"{sweep_command('status', found.store, found.trust)}",
             WITHOUT_RESULT,
         )
 
 
-def _go_on(store: str | None) -> str:
+def _go_on(store: str | None, trust: Sequence[str]) -> str:
     """Say what was done of a sweep and how to resume it; tiles that were stopped get their tries back."""
     if store is None:
         return ": nothing was made"
     with contextlib.suppress(OSError):
         Attempts(Path(store)).forgive({process_name()})
     try:
-        found = dataclasses.replace(status(store), eta=None)  # this process is at work no longer
+        found = dataclasses.replace(status(store, trust=trust), eta=None)  # this process is at work no longer
     except Exception:  # on the way out, whatever is wrong with the store is of no interest
-        return f". Go on with: {resume_command(store)}"
+        return f". Go on with: {sweep_command('run', store, trust)}"
     return f": {found}; what is finished is safe. Go on with: {found.resume_command}"
-
-
-def resume_command(store: str) -> str:
-    """What goes on with a sweep, in a shell."""
-    return f"neurogeom sweep run {shlex.quote(store)}"

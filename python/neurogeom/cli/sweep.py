@@ -56,6 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_arguments(sub)
+        sub.add_argument(
+            "--trust",
+            action="append",
+            default=[],
+            metavar="PACKAGE",
+            help="import classes that the store names from this package of yours; may be given several times",
+        )
         sub.set_defaults(run_sweep_command=command.run)
 
 
@@ -84,7 +91,7 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_verify(args: argparse.Namespace) -> None:
-    with plain_errors(), stoppable(args.store) as stop:
+    with plain_errors(), stoppable(args.store, args.trust) as stop:
         statuses.warn_of_other_hardware(args.store)
         found = announced(
             "",
@@ -95,6 +102,7 @@ def _run_verify(args: argparse.Namespace) -> None:
                 repair=args.repair,
                 n_threads=args.threads,
                 progress=stop.progress("recomputed"),
+                trust=args.trust,
             ),
         )
     print(found)
@@ -117,7 +125,7 @@ def _run_extend(args: argparse.Namespace) -> None:
     opened = planning.open_inputs(args.files, args)
     names = [f"{args.prefix}{item.name}" for item in opened.items]
     with plain_errors():
-        found = sweep.extend(args.store, opened.items, names=names)
+        found = sweep.extend(args.store, opened.items, names=names, trust=args.trust)
     print(found)
     if text := planning.left_out_of(opened):
         print(text)
@@ -138,9 +146,9 @@ def _run_export(args: argparse.Namespace) -> None:
     if args.out != "-":
         check_output(args.out, endings=_EXPORTS)
     with plain_errors(), tempfile.TemporaryDirectory() as folder:
-        found = sweep.status(args.store)
+        found = sweep.status(args.store, trust=args.trust)
         out = os.path.join(folder, "sweep.csv") if args.out == "-" else args.out
-        sweep.export(args.store, out)
+        sweep.export(args.store, out, trust=args.trust)
         if args.out == "-":
             with open(out, encoding="utf-8", newline="") as file:
                 shutil.copyfileobj(file, stdout())

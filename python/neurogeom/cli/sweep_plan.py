@@ -191,6 +191,7 @@ def run_plan(args: argparse.Namespace) -> None:
                 target_seconds=args.target_tile,
                 max_files=args.max_files,
                 n_threads=args.threads,
+                trust=args.trust,
             ),
         )
     print(made)

@@ -15,7 +15,7 @@ from .._base.quantities import as_duration
 from ..sweep import SweepStatus, status
 from ..sweep import run as run_sweep
 from ..sweep import work as work_on
-from ..sweep.local_cluster import local_client
+from ..sweep.cluster import local_client
 from .endings import INCOMPLETE, add_strict, end_of, plain_errors, stoppable
 from .files import InputError
 from .options import Ending, announced, count, say
@@ -65,8 +65,8 @@ def add_run(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run a sweep to its end."""
-    with plain_errors(), stoppable(args.store) as stop:
-        status(args.store)  # before a cluster is asked for
+    with plain_errors(), stoppable(args.store, args.trust) as stop:
+        status(args.store, trust=args.trust)  # before a cluster is asked for
         with _executor(args) as executor:
             found = announced(
                 "",
@@ -76,6 +76,7 @@ def run(args: argparse.Namespace) -> None:
                     n_threads=args.threads,
                     retry_failed=args.retry_failed,
                     progress=(stop.progress("items"), stop.progress("tiles")),
+                    trust=args.trust,
                 ),
             )
     print(found)
@@ -162,7 +163,7 @@ def add_work(parser: argparse.ArgumentParser) -> None:
 def work(args: argparse.Namespace) -> None:
     """Do one share of a sweep."""
     rank, of = _share(args.rank, args.of, os.environ)
-    with plain_errors(), stoppable(args.store) as stop:
+    with plain_errors(), stoppable(args.store, args.trust) as stop:
         found: SweepStatus = announced(
             "",
             lambda: work_on(
@@ -173,6 +174,7 @@ def work(args: argparse.Namespace) -> None:
                 stop_before=args.stop_before,
                 time_limit=args.time_limit,
                 progress=(stop.progress("items"), stop.progress("tiles")),
+                trust=args.trust,
             ),
         )
     if not found.is_complete:

@@ -12,7 +12,7 @@ from .. import io
 from .._base.checks import AnyArray
 from ..io.items import stamp_of
 from ..representations.items import Item, Responses
-from . import errors as check
+from .errors import SweepError
 from .store import Store, input_name
 
 
@@ -63,16 +63,22 @@ def open_described(entry: Mapping[str, Any], label: str, folder: Path) -> tuple[
     item: Item
     if kind == "responses":
         stored = io.open_item(location)
-        check.require_same_shape(list(stored.shape), list(entry["shape"]), label, location["path"])
+        if list(stored.shape) != list(entry["shape"]):
+            raise SweepError(
+                f"{label}: {location['path']} holds shape {tuple(stored.shape)}, but {tuple(entry['shape'])} "
+                "was planned"
+            )
         item = Responses(label, name, stored)
         if not item.is_large:
             item = Responses(label, name, stored.read())
     else:
+        if kind not in Item.kinds:
+            raise SweepError(f"{label} is of kind {kind!r}, which this process does not know")
         array = np.load(location["path"], allow_pickle=False)
         item = Item.kinds[kind].of_array(array, label, name)
     digest = item.content_hash()
-    if "sha256" in entry:
-        check.require_same_content(digest == entry["sha256"], label, location["path"])
+    if digest != entry.get("sha256", digest):
+        raise SweepError(f"{label}: {location['path']} is damaged: its content is not what was planned with")
     return item, digest
 
 
@@ -95,7 +101,25 @@ def require_unchanged_inputs(store: Store, entries: Iterable[tuple[int, Mapping[
                 continue
             known = store.content(number, key)
             same = known is not None and _hash(location) == known
-            check.require_unchanged(same, entry["name"], location["path"], known is not None)
+            require_unchanged(same, entry["name"], location["path"], known is not None)
+
+
+def require_unchanged(same: bool, name: str, path: str, was_read: bool) -> None:
+    """Refuse an input that changed after the plan."""
+    if not same:
+        then = "it was first read" if was_read else "the plan"
+        raise SweepError(
+            f"{name!r} changed since {then}: {path} is gone, or has another size, time or content. Restore "
+            "it, or plan anew in another store"
+        )
+
+
+def require_stimuli_of_sweep(item: Item, count: int, expected: Any, ids: Any = None) -> None:
+    """Refuse a new item whose rows are other stimuli than those of the sweep."""
+    if item.n_stimuli != count:
+        raise ValueError(f"{item.label} has {item.n_stimuli} stimuli, but the sweep has {count}")
+    if ids is not None and expected is not None and list(ids) != list(expected):
+        raise ValueError(f"{item.label} has other stimulus ids, or another order, than the sweep")
 
 
 def _stamp(location: Mapping[str, Any]) -> dict[str, int] | None:

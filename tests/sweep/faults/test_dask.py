@@ -40,7 +40,7 @@ CLIENT = """
         with Client(scheduler_file=sys.argv[2]) as client:
             client.wait_for_workers(2)
             try:
-                ng.sweep.run(sys.argv[1], client)
+                ng.sweep.run(sys.argv[1], client, trust=['helpers'])
             except ng.sweep.SweepIncomplete as error:
                 print(time.time(), error, sep="|")
 """
@@ -68,11 +68,11 @@ def test_killed_scheduler(tmp_path):
     ended, _, text = out.partition("|")
     assert float(ended) - killed < 5
     assert text.startswith("the Dask scheduler was lost: 4 of 10 tiles, 6 left")
-    assert text.endswith(f". Go on with: neurogeom sweep run {case.store}")
+    assert text.endswith(f". Go on with: neurogeom sweep run {case.store} --trust helpers")
     before = case.chunks()
     assert len(before) == 4
     case.open()
-    assert ng.sweep.run(case.store).is_complete
+    assert ng.sweep.run(case.store, trust=su.TRUST).is_complete
     case.check()
     assert before.items() <= case.chunks().items()
 
@@ -110,7 +110,7 @@ CTRL_C = """
         with LocalCluster(n_workers=1, threads_per_worker=1, **quiet) as cluster, Client(cluster) as client:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             try:
-                ng.sweep.run(sys.argv[1], client)
+                ng.sweep.run(sys.argv[1], client, trust=['helpers'])
             except KeyboardInterrupt:
                 print(time.time(), flush=True)
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -131,7 +131,7 @@ def test_ctrl_c(tmp_path):
         code, _, err = child.wait()
     assert code == 0, err
     assert 4 <= len(case.chunks()) < case.n_tiles
-    ng.sweep.run(case.store)
+    ng.sweep.run(case.store, trust=su.TRUST)
     case.check()
 
 
@@ -148,7 +148,7 @@ def test_poison_tiles(tmp_path):
     for case, line in zip(cases.values(), out.split("\n"), strict=True):
         assert "9 of 10 tiles, 0 left, 1 failed; tile 1-2 failed 3 times" in line
         assert line.startswith("SweepIncomplete: ")
-        assert line.endswith(f"neurogeom sweep run {case.store} --retry-failed")
+        assert line.endswith(f"neurogeom sweep run {case.store} --trust helpers --retry-failed")
     su.check_poisoned(cases["raise"], "RuntimeError: this pair is poison")
     su.check_poisoned(cases["kill"], "its worker died")
 
@@ -161,7 +161,7 @@ def test_full_disk_of_the_workers(tmp_path):
     assert code == 0, err
     assert out.startswith("SweepIncomplete: the store is full (File too large: ")
     assert case.leftovers() == []
-    ng.sweep.run(case.store)
+    ng.sweep.run(case.store, trust=su.TRUST)
     case.check()
 
 
@@ -174,7 +174,7 @@ THREADS = """
         quiet = dict(dashboard_address=None, worker_dashboard_address=None)
         with LocalCluster(n_workers=1, threads_per_worker=1, **quiet) as cluster, Client(cluster) as client:
             inside = client.submit(lambda: os.environ["OMP_NUM_THREADS"]).result()
-            ng.sweep.run(sys.argv[1], client, n_threads=3)
+            ng.sweep.run(sys.argv[1], client, n_threads=3, trust=['helpers'])
         print(inside, os.environ.get("OMP_NUM_THREADS"), resolve_threads(None) - before)
 """
 

@@ -49,18 +49,18 @@ def test_killed_process_and_resume(tmp_path):
         child.wait()
     before = case.chunks()
     assert len(before) == 4
-    status = ng.sweep.status(case.store)
+    status = ng.sweep.status(case.store, trust=su.TRUST)
     assert (status.done, status.left) == (4, 6)
-    partial = ng.sweep.open(case.store).values
+    partial = ng.sweep.open(case.store, trust=su.TRUST).values
     there = ~np.isnan(partial)
     assert partial[there].tobytes() == case.expected.values[there].tobytes()
     case.open()
-    ng.sweep.run(case.store)
+    ng.sweep.run(case.store, trust=su.TRUST)
     case.check()
     assert before.items() <= case.chunks().items()
     assert set(su.computed_tiles(case.store, {os.getpid()})) == case.chunks().keys() - before.keys()
     after = case.chunks()
-    ng.sweep.run(case.store)
+    ng.sweep.run(case.store, trust=su.TRUST)
     assert case.chunks() == after
     assert len(su.computed_tiles(case.store)) == case.n_tiles
 
@@ -70,7 +70,7 @@ HANDLED = """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     call = ng.sweep.run if sys.argv[2] == "run" else ng.sweep.work
     try:
-        call(sys.argv[1], n_threads=int(sys.argv[3]))
+        call(sys.argv[1], n_threads=int(sys.argv[3]), trust=["helpers"])
     except KeyboardInterrupt:
         print(time.time())
 """
@@ -90,7 +90,7 @@ def test_ctrl_c(tmp_path, call, n_threads):
     assert len(case.chunks()) == 4
     assert case.leftovers() == []  # no attempt is counted
     case.open()
-    ng.sweep.run(case.store)
+    ng.sweep.run(case.store, trust=su.TRUST)
     case.check()
 
 
@@ -107,7 +107,7 @@ def test_sigterm(tmp_path, call):
     assert time.time() - sent < 2
     assert len(case.chunks()) == 4
     case.open()
-    ng.sweep.run(case.store)
+    ng.sweep.run(case.store, trust=su.TRUST)
     case.check()
 
 
@@ -120,15 +120,15 @@ def test_poison_tile_that_raises(tmp_path):
     with pytest.raises(
         ng.sweep.SweepIncomplete, match="tile 1-2 failed 3 times, last: RuntimeError"
     ) as caught:
-        ng.sweep.run(case.store)
-    assert caught.value.status.failed == ng.sweep.status(case.store).failed
+        ng.sweep.run(case.store, trust=su.TRUST)
+    assert caught.value.status.failed == ng.sweep.status(case.store, trust=su.TRUST).failed
     su.check_poisoned(case, "RuntimeError: this pair is poison")
 
 
 def test_poison_tile_that_raises_in_stateless_workers(tmp_path):
     case = su.Case(tmp_path, is_open=True)
     case.order("raise")
-    assert str(ng.sweep.work(case.store, rank=1, of=2)) == "9 of 10 tiles, 0 left, 1 failed"
+    assert str(ng.sweep.work(case.store, rank=1, of=2, trust=su.TRUST)) == "9 of 10 tiles, 0 left, 1 failed"
     su.check_poisoned(case, "RuntimeError: this pair is poison")
 
 
@@ -156,10 +156,10 @@ def test_item_whose_preparation_raises(tmp_path, n_threads):
     (case.control / "bad-item").write_text("5")  # item 2, of block 1
     failed = "tile 0-1 failed 3 times, last: RuntimeError: .*this item is poison"
     with pytest.raises(ng.sweep.SweepIncomplete, match=f"6 of 10 tiles, 0 left, 4 failed.*{failed}"):
-        ng.sweep.run(case.store, n_threads=n_threads)
-    assert list(ng.sweep.status(case.store).failed) == [(0, 1), (1, 1), (1, 2), (1, 3)]
+        ng.sweep.run(case.store, n_threads=n_threads, trust=su.TRUST)
+    assert list(ng.sweep.status(case.store, trust=su.TRUST).failed) == [(0, 1), (1, 1), (1, 2), (1, 3)]
     (case.control / "bad-item").unlink()
-    assert ng.sweep.run(case.store, retry_failed=True).is_complete
+    assert ng.sweep.run(case.store, retry_failed=True, trust=su.TRUST).is_complete
     case.check()
 
 
@@ -172,9 +172,9 @@ def test_item_whose_preparation_kills_processes(tmp_path):
             assert child.wait()[0] == -signal.SIGKILL
     failed = "preparing item '2' failed 3 times, last: its worker died"
     with pytest.raises(ng.sweep.SweepIncomplete, match=f"6 of 10 tiles, 0 left, 4 failed.*{failed}"):
-        ng.sweep.run(case.store)
+        ng.sweep.run(case.store, trust=su.TRUST)
     (case.control / "bad-item").unlink()
-    assert ng.sweep.run(case.store, retry_failed=True).is_complete
+    assert ng.sweep.run(case.store, retry_failed=True, trust=su.TRUST).is_complete
     case.check()
 
 
@@ -192,15 +192,15 @@ def test_tile_that_kills_the_measuring_process(tmp_path):
 def test_all_nan_tile_counts_as_done(tmp_path):
     case = su.Case(tmp_path, is_open=True, tile=1)
     case.order("nan")
-    status = ng.sweep.run(case.store)
+    status = ng.sweep.run(case.store, trust=su.TRUST)
     assert status.is_complete
     assert "2-5" in case.chunks()
     expected = case.expected.values.copy()
     expected[2, 5] = expected[5, 2] = np.nan
-    found = ng.sweep.open(case.store).values
+    found = ng.sweep.open(case.store, trust=su.TRUST).values
     assert found.tobytes() == expected.tobytes()
     before = case.chunks()
-    ng.sweep.run(case.store)
+    ng.sweep.run(case.store, trust=su.TRUST)
     assert case.chunks() == before
 
 
@@ -237,7 +237,7 @@ def test_folder_that_another_process_makes_at_the_same_time(tmp_path, monkeypatc
 
 def test_incomplete_can_be_raised_in_other_processes(tmp_path):
     case = su.Case(tmp_path, is_open=True)
-    error = ng.sweep.SweepIncomplete("the store is full", ng.sweep.status(case.store))
+    error = ng.sweep.SweepIncomplete("the store is full", ng.sweep.status(case.store, trust=su.TRUST))
     again = pickle.loads(pickle.dumps(error))
     assert str(again) == str(error)
     assert again.status == error.status

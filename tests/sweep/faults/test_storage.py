@@ -28,7 +28,7 @@ def flip(path, position, bit=0):
 @pytest.fixture
 def finished(tmp_path):
     case = su.Case(tmp_path, is_open=True)
-    ng.sweep.run(case.store)
+    ng.sweep.run(case.store, trust=su.TRUST)
     return case
 
 
@@ -54,22 +54,22 @@ def test_damaged_tile(finished, damage):
     DAMAGES[damage](store / "values" / "c" / "0" / "1" / "2")
     mend = rf"tile 1-2 in {re.escape(str(store))} is damaged .*verify\(store, repair=True\) removes it"
     with pytest.raises(ng.sweep.SweepError, match=mend):
-        ng.sweep.open(store)
-    found = ng.sweep.verify(store, sample=0)
+        ng.sweep.open(store, trust=su.TRUST)
+    found = ng.sweep.verify(store, sample=0, trust=su.TRUST)
     assert list(found.damaged) == ["tile 1-2"]
     assert not found.is_sound
     assert "tile 1-2 is damaged (not repaired)" in str(found)
     with pytest.raises(ng.sweep.SweepError, match=mend):  # nothing was changed yet
-        ng.sweep.open(store)
-    found = ng.sweep.verify(store, sample=20, repair=True)
+        ng.sweep.open(store, trust=su.TRUST)
+    found = ng.sweep.verify(store, sample=20, repair=True, trust=su.TRUST)
     assert (list(found.damaged), found.different, found.repaired) == (["tile 1-2"], [], True)
     assert len(found.recomputed) == finished.n_tiles - 1
-    assert ng.sweep.status(store).left == 1
-    ng.sweep.run(store)
+    assert ng.sweep.status(store, trust=su.TRUST).left == 1
+    ng.sweep.run(store, trust=su.TRUST)
     finished.check()
     after = finished.chunks()
     assert {name for name in after if after[name] != before[name]} == {"1-2"}
-    assert ng.sweep.verify(store).is_sound
+    assert ng.sweep.verify(store, trust=su.TRUST).is_sound
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -81,14 +81,14 @@ def test_damaged_prepared_item(finished, damage):
         rf"the prepared item 3 in {re.escape(str(store))} is damaged .*verify\(store, repair=True\) removes"
     )
     with pytest.raises(ng.sweep.SweepError, match=mend):
-        ng.sweep.run(store)
+        ng.sweep.run(store, trust=su.TRUST)
     assert finished.leftovers() == []
-    found = ng.sweep.verify(store, repair=True)
+    found = ng.sweep.verify(store, repair=True, trust=su.TRUST)
     assert (list(found.damaged), found.different, found.repaired) == (["item 3"], [], True)
     assert "item 3 is damaged (removed; run the sweep to compute them again)" in str(found)
-    ng.sweep.run(store)
+    ng.sweep.run(store, trust=su.TRUST)
     finished.check()
-    assert ng.sweep.verify(store).is_sound
+    assert ng.sweep.verify(store, trust=su.TRUST).is_sound
 
 
 def test_any_flipped_bit_of_a_tile_is_found(finished):
@@ -137,10 +137,10 @@ def test_other_values_with_a_right_checksum(finished):
     values = store.read_tile((0, 3))
     values[0, 1, 1] = np.nextafter(values[0, 1, 1], 1)
     store.write_tile((0, 3), values)
-    found = ng.sweep.verify(finished.store, repair=True)
+    found = ng.sweep.verify(finished.store, repair=True, trust=su.TRUST)
     assert (found.different, found.damaged) == (["tile 0-3"], {})
     assert "tile 0-3 has other bits" in str(found)
-    ng.sweep.run(finished.store)
+    ng.sweep.run(finished.store, trust=su.TRUST)
     finished.check()
 
 
@@ -153,24 +153,24 @@ def spoil(store, number):
 
 def test_other_record_with_a_right_checksum_spoils_all_tiles_of_its_item(tmp_path):
     case = su.Case(tmp_path, is_open=True)
-    ng.sweep.work(case.store)
+    ng.sweep.work(case.store, trust=su.TRUST)
     for path in (case.store / "values" / "c" / "0").rglob("*"):
         if path.is_file():
             path.unlink()
     spoil(case.store, 3)
-    ng.sweep.run(case.store)
-    assert ng.sweep.open(case.store).values.tobytes() != case.expected.values.tobytes()
+    ng.sweep.run(case.store, trust=su.TRUST)
+    assert ng.sweep.open(case.store, trust=su.TRUST).values.tobytes() != case.expected.values.tobytes()
     # A single tile is looked at; which has the item with this seed.
-    found = ng.sweep.verify(case.store, sample=1, rng=0, repair=True)
+    found = ng.sweep.verify(case.store, sample=1, rng=0, repair=True, trust=su.TRUST)
     assert set(found.different) == {"item 3", "tile 0-1", "tile 1-1", "tile 1-2", "tile 1-3"}
-    ng.sweep.run(case.store)
+    ng.sweep.run(case.store, trust=su.TRUST)
     case.check()
 
 
 def test_repaired_records_are_read_anew_by_dask_workers(tmp_path):
     distributed = pytest.importorskip("distributed")
     case = su.Case(tmp_path, is_open=True)
-    ng.sweep.run(case.store)
+    ng.sweep.run(case.store, trust=su.TRUST)
     for name in case.chunks():
         case.store.joinpath("values", "c", "0", *name.split("-")).unlink()
     spoil(case.store, 3)
@@ -180,9 +180,9 @@ def test_repaired_records_are_read_anew_by_dask_workers(tmp_path):
         distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **quiet) as cluster,
         distributed.Client(cluster) as client,
     ):
-        ng.sweep.run(case.store, client)
-        assert "item 3" in ng.sweep.verify(case.store, repair=True).different
-        ng.sweep.run(case.store, client)
+        ng.sweep.run(case.store, client, trust=su.TRUST)
+        assert "item 3" in ng.sweep.verify(case.store, repair=True, trust=su.TRUST).different
+        ng.sweep.run(case.store, client, trust=su.TRUST)
     case.check()
 
 
@@ -191,7 +191,7 @@ def test_damaged_input_of_the_store(tmp_path):
     path = case.store / "inputs" / "000002.npy"
     flip(path, path.stat().st_size - 3)
     with pytest.raises(ng.sweep.SweepError, match=r"items\[2\] \('2'\): .*000002.npy is damaged"):
-        ng.sweep.run(case.store)
+        ng.sweep.run(case.store, trust=su.TRUST)
 
 
 # ---- a full disk
@@ -218,22 +218,22 @@ def test_full_disk(tmp_path, stage):
     case.open()
     before = {path: path.stat().st_mtime_ns for path in (case.store / "prepared").glob("*")}
     assert len(before) == (0 if stage == "items" else 32)
-    call = "ng.sweep.run(sys.argv[1], n_threads=1)"
+    call = "ng.sweep.run(sys.argv[1], n_threads=1, trust=['helpers'])"
     with su.script(FULL.format(call=call, error="ng.sweep.SweepIncomplete"), case.store) as child:
         code, out, err = child.wait()
     assert code == 0, err
     assert out.startswith("the store is full (File too large: ")
     assert out.endswith(
         f"0 of 10 tiles, 10 left{', 0 of 32 items prepared' * (stage == 'items')}. "
-        f"Go on with: neurogeom sweep run {case.store}"
+        f"Go on with: neurogeom sweep run {case.store} --trust helpers"
     )
     assert case.chunks() == {}
     assert case.leftovers() == []
     assert {path: path.stat().st_mtime_ns for path in (case.store / "prepared").glob("*")} == before
-    assert ng.sweep.status(case.store).failed == {}
+    assert ng.sweep.status(case.store, trust=su.TRUST).failed == {}
     for path in (case.store / "failures").glob("*"):  # a full disk is no fault of a tile
         assert "File too large" not in path.read_text()
-    ng.sweep.run(case.store)
+    ng.sweep.run(case.store, trust=su.TRUST)
     case.check()
 
 
@@ -260,8 +260,8 @@ OBEY_MODES = """
 """
 READ = """
     import sys, neurogeom as ng
-    print(ng.sweep.status(sys.argv[1]))
-    result = ng.sweep.open(sys.argv[1])
+    print(ng.sweep.status(sys.argv[1], trust=['helpers']))
+    result = ng.sweep.open(sys.argv[1], trust=['helpers'])
     print(result.values.tobytes().hex())
 """
 
@@ -290,7 +290,7 @@ def test_read_only_store(tmp_path, stage):
     case.open()
     done = len(case.chunks())
     assert done == (4 if stage == "half" else 0)
-    expected = ng.sweep.open(case.store).values
+    expected = ng.sweep.open(case.store, trust=su.TRUST).values
     forbid_writing(case.store)
     try:
         with su.script(su.dedented(OBEY_MODES) + su.dedented(su.RUN), case.store) as child:
@@ -307,7 +307,7 @@ def test_read_only_store(tmp_path, stage):
         assert len(case.chunks()) == done
     finally:
         allow_writing(case.store)
-    ng.sweep.run(case.store)
+    ng.sweep.run(case.store, trust=su.TRUST)
     case.check()
 
 
@@ -336,11 +336,11 @@ def test_old_partial_files_are_swept_and_young_ones_are_not(tmp_path):
             path = case.store / folder / f"3.{name}.partial"
             path.write_bytes(b"half")
             os.utime(path, (now - age, now - age))
-    assert ng.sweep.status(case.store).done == 4  # they count as nothing
-    ng.sweep.open(case.store)
+    assert ng.sweep.status(case.store, trust=su.TRUST).done == 4  # they count as nothing
+    ng.sweep.open(case.store, trust=su.TRUST)
     assert len(list(case.store.rglob("*.partial"))) == 8
     case.open()
-    ng.sweep.run(case.store)
+    ng.sweep.run(case.store, trust=su.TRUST)
     left = sorted(path.relative_to(case.store).as_posix() for path in case.store.rglob("*.partial"))
     assert left == sorted(f"{folder}/3.young.partial" for folder in folders)
     for name in left:
