@@ -13,6 +13,9 @@ namespace neurogeom {
 // Four doubles in a register (or two), by the vector extension of GCC and Clang.
 using Lanes = double __attribute__((vector_size(32)));
 
+// Lengths and numbers of rows may be 0 where nothing else is said; arrays of one call do not overlap where
+// one is written to, and need no alignment.
+
 inline Lanes load_lanes(const double* x) {
   Lanes lanes;
   std::memcpy(&lanes, x, sizeof lanes);

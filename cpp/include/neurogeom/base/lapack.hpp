@@ -24,6 +24,8 @@ const char* dense_backend();
 // The instruction sets that Eigen's kernels use in this core.
 const char* simd_in_use();
 
+// Matrices are finite, have a row and a column at least, and lie contiguously where no stride is given.
+
 // Lower triangle of A A' (of the rows) or A' A (of the columns), n x n and contiguous; what is above the
 // diagonal is not to be used.
 void gram_of_rows(const double* a, Index rows, Index columns, Index stride, double* out);

@@ -50,6 +50,7 @@ using Checkpoint = std::function<void()>;
 using RangeBody = std::function<void(Index begin, Index end)>;
 using WorkerFactory = std::function<RangeBody(const Checkpoint& checkpoint)>;
 
+// n_items is not negative, grain and n_threads are 1 or more; the monitor may be empty.
 void parallel_ranges(Index n_items, Index grain, int n_threads, const Monitor& monitor,
                      const WorkerFactory& make_worker);
 

@@ -31,7 +31,8 @@ struct PhiloxCounter {
 
 PhiloxCounter philox4x32(PhiloxCounter counter, std::uint64_t key);
 
-// Box-Muller of n pairs of 64-bit words; exposed so that the map can be tested at extreme words.
+// Outputs do not overlap with inputs. Box-Muller of n pairs of 64-bit words; exposed so that the map can be
+// tested at extreme words.
 void normals_from_words(const std::uint64_t* a, const std::uint64_t* b, double* cosine, double* sine,
                         Index n);
 

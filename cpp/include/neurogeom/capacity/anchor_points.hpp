@@ -15,6 +15,8 @@ enum class Inactive { zero, exclude, support, drop };
 
 class AnchorPoints {
  public:
+  // Projections are those of project_joint on these cones; both outlive this. Samples asked for have anchors
+  // (JointProjection::has_anchors).
   AnchorPoints(const JointCones& cones, const std::vector<JointProjection>& projections, Inactive inactive);
 
   // Convex weights of the points in the anchors of a sample.

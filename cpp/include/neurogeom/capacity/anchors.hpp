@@ -48,6 +48,8 @@ struct AnchorJob {
   double* weights;             // n_samples x n_points convex weights of the anchors, or null
 };
 
+// Points and draws are finite, each job has a point at least, the margin is not negative, and there is a
+// sample at least. summaries: one for each job.
 void anchor_statistics(const std::vector<AnchorJob>& jobs, double margin, Index n_samples, std::uint64_t key,
                        int n_threads, const Monitor& monitor, AnchorSummary* summaries);
 

@@ -37,7 +37,8 @@ struct DescentLimits {
   double least_share;    // of a centre's squared length, below which the cost is raised; 0: not at all
 };
 
-// From each start (r x K, orthonormal columns) down.
+// Centers are finite, there are two or more; starts have fewer columns than rows. From each start (r x K,
+// orthonormal columns) down.
 std::vector<DescentResult> minimize_correlation(const MatrixView& centers,
                                                 const std::vector<MatrixView>& starts,
                                                 const DescentLimits& limits, int n_threads,

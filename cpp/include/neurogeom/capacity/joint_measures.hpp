@@ -69,7 +69,7 @@ struct GradientSums {
 
 class JointMeasures {
  public:
-  // Centers of manifolds that never take part are zero.
+  // Centers of manifolds that never take part are zero. All that is given outlives this.
   JointMeasures(const JointCones& cones, const RowMatrix& centers, const Presence& presence,
                 Inactive inactive);
 

@@ -16,7 +16,8 @@ namespace neurogeom {
 
 enum class Scalar { f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64 };
 
-// A matrix of points (rows) in memory that somebody else owns; strides in bytes, values aligned.
+// A matrix of points (rows) in memory that somebody else owns; strides in bytes, values aligned. Manifolds of
+// one call have a point at least and as many features as each other.
 struct PointsView {
   const void* data;
   Scalar scalar;
@@ -33,7 +34,7 @@ void mean_points(const std::vector<PointsView>& manifolds, int n_threads, const 
 
 // For each manifold the coordinates (n_points x rank) of its points relative to centers.row(m),
 // after removal of the directions in the rows of `removed` (orthonormal, K x n_features, K may be
-// 0), divided by scale[m].
+// 0), divided by scale[m], which is positive. Points are finite.
 std::vector<RowMatrix> reduced_coordinates(const std::vector<PointsView>& manifolds,
                                            const MatrixView& centers, const MatrixView& removed,
                                            const VectorView& scale, int n_threads, const Monitor& monitor);

@@ -27,6 +27,7 @@ namespace neurogeom {
 
 enum class Separability : std::int8_t { undecided = -1, inseparable = 0, separable = 1 };
 
+// Vectors are finite; signs and labels are +1 or -1.
 struct Bodies {
   MatrixView vectors;        // the centres of all bodies, then the axes of the first body, of the second ..
   Index n_axes;              // of each body

@@ -32,7 +32,8 @@ namespace neurogeom {
 
 class ActiveSet {
  public:
-  // The checkpoint, if any, is called once an iteration and may throw.
+  // Generators outlive the solver, with their Gram matrix formed where they keep one. The checkpoint, if any,
+  // is called once an iteration and may throw.
   explicit ActiveSet(const Generators& generators, Checkpoint checkpoint = {});
 
   // b has `stride` entries, minus infinity where there is no constraint; shift has n_points entries
@@ -43,8 +44,8 @@ class ActiveSet {
   Status solve(const double* b, const double* shift, const double* t, double scale,
                const double* signs = nullptr);
 
-  // The solution: active points, their weights on the scaled generators, the projection and t minus
-  // it.
+  // The solution, where the status is `converged` (else what was reached): active points, their weights on
+  // the scaled generators, the projection and t minus it.
   const std::vector<Index>& active() const { return active_; }
   const double* weights() const { return a_.data(); }
   const double* projection() const { return q_.data(); }

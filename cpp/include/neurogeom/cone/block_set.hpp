@@ -34,12 +34,14 @@ namespace neurogeom {
 
 class BlockSet {
  public:
-  // Points starts[m] .. starts[m + 1] - 1 are those of manifold m.
+  // Points starts[m] .. starts[m + 1] - 1 are those of manifold m; none is empty. All that is given outlives
+  // the solver; `packed` are the rows of the generators.
   BlockSet(const Generators& generators, const PackedRows& packed, const std::vector<Index>& starts,
            Checkpoint checkpoint);
 
-  // Solves for the first `count` rows of `targets`. labels: count x n_manifolds entries +1 or -1. shift: as
-  // in ActiveSet, or null. scale[s] is the size of target s, against which tolerances are relative.
+  // Solves for the first `count` rows of `targets`, kTargetBlock at most, which stay while problems are
+  // looked at. labels: count x n_manifolds entries +1 or -1. shift: as in ActiveSet, or null. scale[s] is the
+  // size of target s, against which tolerances are relative.
   void solve(const RowMatrix& targets, const std::int8_t* labels, Index count, const double* shift,
              const double* scale);
 

@@ -15,6 +15,7 @@ struct Generators {
   RowMatrix gram;    // n_points x stride, or empty (on request, or where it would be too large to keep): rows
                      // are then formed when they are needed
 
+  // One point or more, finite.
   explicit Generators(const MatrixView& points, bool with_gram = true);
 
   // Forms rows [begin, end) of the Gram matrix, `begin` being a multiple of gram_block; there are gram_rows

@@ -10,6 +10,7 @@ namespace neurogeom {
 
 // out(i, j) = rows[i] . columns[j] for vectors of `length` entries. The bits of an entry depend on its two
 // vectors only: not on the others, nor on the number of threads.
+// There is a row and a column at least; all values are finite.
 void inner_products(const std::vector<const double*>& rows, const std::vector<const double*>& columns,
                     Index length, int n_threads, const Monitor& monitor, MatrixOut out);
 

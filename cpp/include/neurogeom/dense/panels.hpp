@@ -26,13 +26,15 @@ struct Panels {
   bool trapezoidal = false;  // entries right of the diagonal are zero
 };
 
+// With `trapezoidal` entries right of the diagonal are taken to be zero and not read.
 Panels left_panels(const MatrixView& matrix, bool trapezoidal);
 Panels right_panels(const MatrixView& matrix, bool trapezoidal);
 
 // The same of vectors as columns, each given by the address of its first entry.
 void pack_panels(const double* const* vectors, Index count, Index length, Index width, Panels& panels);
 
-// out = left' right: rows padded to kLeftPanel and columns to kRightPanel, which is also its stride.
+// Both have the same number of rows. out = left' right: rows padded to kLeftPanel and columns to kRightPanel,
+// which is also its stride.
 void multiply_panels(const Panels& left, const Panels& right, double* out);
 
 // Columns l_begin (a multiple of kLeftPanel) to l_end of the left and the first r_end of the right. The left

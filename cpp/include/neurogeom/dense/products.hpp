@@ -8,6 +8,8 @@
 
 namespace neurogeom {
 
+// What is written does not overlap with what is read; all sizes may be 0.
+
 // out(q, f) = x_q . y_f for rows of n entries given by their addresses; row q of `out` starts at q * stride.
 void row_products(const double* const* x, Index n_x, const double* const* y, Index n_y, Index n, double* out,
                   Index stride);

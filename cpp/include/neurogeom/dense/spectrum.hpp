@@ -11,8 +11,8 @@ constexpr int kLaneMatrices = 4;
 // Up to this order four interleaved matrices are faster than LAPACK one after the other.
 constexpr Index kLargestInterleaved = 512;
 
-// Puts lane number `lane` of an interleaved matrix of order n: entry (i, j) is at (j n + i) kLaneMatrices +
-// lane, of the lower triangle of the row-major `matrix`.
+// Orders are 1 or more. Puts lane number `lane` of an interleaved matrix of order n: entry (i, j) is at (j n
+// + i) kLaneMatrices + lane, of the lower triangle of the row-major `matrix`.
 void interleave_lower(const double* matrix, Index n, int lane, double* interleaved);
 
 // Tridiagonal matrices (n diagonal and n - 1 off-diagonal entries, interleaved too) with the eigenvalues of

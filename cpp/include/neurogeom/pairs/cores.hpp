@@ -16,8 +16,8 @@ struct CoreQuantity {
   std::vector<std::vector<double>> row_weights, column_weights;
 };
 
-// The factors of a tile. For a nuclear norm the weighted factors have Frobenius norm 1: it is then a
-// similarity, 1 for factors that are rotations of each other.
+// The factors of a tile, finite and all with as many rows. For a nuclear norm the weighted factors have
+// Frobenius norm 1: it is then a similarity, 1 for factors that are rotations of each other.
 struct FactorTile {
   std::vector<MatrixView> rows, columns;
   bool trapezoidal;    // entries right of the diagonal of all factors are zero

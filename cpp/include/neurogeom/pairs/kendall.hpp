@@ -10,7 +10,8 @@
 
 namespace neurogeom {
 
-// Entries of one item: equal ones have equal ranks. Nothing is copied.
+// Entries of one item: equal ones have equal ranks, which are not negative. Items that are compared have as
+// many entries as each other. Nothing is copied.
 struct Ranking {
   const std::int32_t* rank;   // of each entry
   const std::int32_t* order;  // entries by rising rank
