@@ -77,7 +77,7 @@ JointAnchors joint_anchors(const JointCones& cones, const std::vector<JointProje
   const bool drop = inactive == Inactive::drop, partial = drop || inactive == Inactive::exclude;
   Samples samples(projections);
   if (std::any_of(projections.begin(), projections.end(),
-                  [](const JointProjection& p) { return p.status != Status::converged; }))
+                  [](const JointProjection& one) { return one.status != Status::converged; }))
     samples.leave_all_out();
   const auto n_used = static_cast<double>(samples.size());
   const auto n_blocks = static_cast<std::size_t>(samples.n_blocks());

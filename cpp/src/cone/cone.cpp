@@ -7,7 +7,6 @@
 #include "neurogeom/base/lanes.hpp"
 #include "neurogeom/base/tolerances.hpp"
 #include "neurogeom/cone/active_set.hpp"
-#include "neurogeom/cone/problem.hpp"
 
 namespace neurogeom {
 namespace {

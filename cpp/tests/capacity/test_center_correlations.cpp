@@ -62,6 +62,44 @@ TEST(gradient_agrees_with_finite_differences) {
   }
 }
 
+TEST(cost_depends_on_the_span_and_the_directions_alone) {
+  const RowMatrix centers = normals(9, 12, 8), basis = orthonormal(10, 8, 3), turn = orthonormal(11, 3, 3);
+  const RowMatrix turned = basis * turn, longer = 1e3 * centers;
+  RowMatrix gradient, turned_gradient;
+  const double cost = correlation_cost(view(centers), view(basis), 0.0, &gradient);
+  CHECK_NEAR(correlation_cost(view(centers), view(turned), 0.0, &turned_gradient), cost, 1e-12 * cost);
+  CHECK((turned_gradient - gradient * turn).norm() < 1e-10 * gradient.norm());
+  CHECK_NEAR(correlation_cost(view(longer), view(basis), 0.0, nullptr), cost, 1e-12 * cost);
+}
+
+TEST(a_penalty_where_little_of_a_center_is_left) {
+  const RowMatrix centers = normals(12, 10, 9), basis = orthonormal(13, 9, 3);
+  for (const double least_share : {0.8, 0.97}) {
+    // As a function of any V, not only of orthonormal ones: R = X X' - X V (X V)'.
+    const auto penalised = [&](const RowMatrix& v) {
+      const RowMatrix along = centers * v, left = centers * centers.transpose() - along * along.transpose();
+      double cost = 0.0;
+      for (Index m = 0; m < 10; ++m) {
+        const double share = left(m, m) / centers.row(m).squaredNorm();
+        cost += 0.01 * std::pow(std::max(least_share / share - 1, 0.0), 2);
+        for (Index n = 0; n < 10; ++n) cost += 0.5 * left(m, n) * left(m, n) / left(m, m) / left(n, n);
+      }
+      return cost;
+    };
+    RowMatrix gradient;
+    const double cost = correlation_cost(view(centers), view(basis), least_share, &gradient);
+    CHECK_NEAR(cost, penalised(basis), 1e-12 * cost);
+    CHECK(cost > cost_by_definition(centers, basis) * (1 + 1e-6));
+    for (Index i = 0; i < basis.size(); ++i) {
+      RowMatrix ahead = basis, behind = basis;
+      ahead.data()[i] += 1e-6;
+      behind.data()[i] -= 1e-6;
+      const double slope = (penalised(ahead) - penalised(behind)) / 2e-6;
+      CHECK_NEAR(gradient.data()[i], slope, 1e-6 * (std::abs(slope) + gradient.cwiseAbs().maxCoeff()));
+    }
+  }
+}
+
 TEST(descent_lowers_the_cost_to_a_stationary_point) {
   for (const Index rank : {1, 3}) {
     const RowMatrix centers = normals(20, 20, 19);

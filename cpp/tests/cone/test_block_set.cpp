@@ -210,6 +210,31 @@ TEST(block_set_does_not_care_what_else_is_in_the_block) {
   }
 }
 
+TEST(points_on_the_boundary_are_those_that_touch) {
+  // Of an orthant the other points of each face touch: midpoints of its edges, where both ends are active.
+  Cones cones(3, 2, 3, 0.0, 32);
+  cones.points << 1, 0, 0, 1, 1, 0, 0, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 1;
+  std::fill(cones.labels.begin(), cones.labels.end(), std::int8_t{1});
+  const ConeProblem problem(view(cones.points), 0.0, false);
+  const PackedRows packed(problem.generators.rows);
+  std::vector<double> scale;
+  for (Index s = 0; s < 32; ++s) scale.push_back(problem.size(cones.targets.row(s).data()));
+  BlockSet block(problem.generators, packed, cones.starts, [] {});
+  RowMatrix targets = RowMatrix::Zero(kTargetBlock, 3);
+  targets.topRows(32) = cones.targets;
+  block.solve(targets, cones.labels.data(), 32, nullptr, scale.data());
+  for (Index s = 0; s < 32; ++s) {
+    const BlockSet::Problem& p = block.problem(s);
+    CHECK(p.solved);
+    std::vector<Index> expected;
+    const RowMatrix v = cones.targets.row(s).cwiseMin(0.0);
+    for (Index i = 0; i < 6; ++i)
+      if (cones.points.row(i).dot(v.row(0)) == 0 && std::count(p.active.begin(), p.active.end(), i) == 0)
+        expected.push_back(i);
+    CHECK(p.touching == expected);
+  }
+}
+
 TEST(active_set_with_signs) {
   for (const bool with_gram : {true, false})
     for (const double margin : {0.0, 0.4})

@@ -101,3 +101,24 @@ TEST(the_monitor_stops_it) {
   for (const int n_threads : {1, 3})
     CHECK_THROWS(kendall_balances(items, items, where.data(), n_threads, stop, out.data()), Cancelled);
 }
+
+TEST(taus_and_their_angles) {
+  // Counts whose products are beyond 64 bits, and the square of a cosine so near 1 that only whole numbers
+  // tell it from 1.
+  const std::int64_t n = std::int64_t{1} << 40;
+  const std::vector<std::int64_t> rows = {6, n}, columns = {6, n, n + 2};
+  const std::int64_t balances[6] = {3, 0, -2, 1, n - 1, n + 1};
+  double taus[6], angles[6];
+  kendall_taus(balances, rows, columns, false, taus);
+  kendall_taus(balances, rows, columns, true, angles);
+  for (int i = 0; i < 6; ++i) {
+    const double u = static_cast<double>(rows[i / 3]), v = static_cast<double>(columns[i % 3]);
+    CHECK_NEAR(taus[i], static_cast<double>(balances[i]) / std::sqrt(u * v), 1e-15);
+    if (i != 4 && i != 5) CHECK_NEAR(angles[i], std::acos(taus[i]), 1e-15);
+  }
+  CHECK(taus[0] == 0.5 && taus[1] == 0.0);
+  // 1 - cos^2 = (2 n - 1) / n^2, and 1 / (n (n + 2)).
+  const double size = static_cast<double>(n);
+  CHECK_NEAR(angles[4], std::asin(std::sqrt((2 * size - 1) / size / size)), 1e-21);
+  CHECK_NEAR(angles[5], std::asin(std::sqrt(1 / size / (size + 2))), 1e-27);
+}

@@ -11,6 +11,7 @@
 
 #include "neurogeom/base/parallel.hpp"
 #include "neurogeom/base/types.hpp"
+#include "neurogeom/cone/problem.hpp"
 
 namespace neurogeom {
 
