@@ -62,7 +62,8 @@ from .metrics import (
 from .pairs.driver import pairwise
 from .pairs.result import Pairwise
 from .pairs.streaming import StreamingCKA
-from .representations.representation import RDM, Representation
+from .representations.rdm import RDM
+from .representations.representation import Representation
 
 if _TYPE_CHECKING:
     from . import compat, plot, report, sweep

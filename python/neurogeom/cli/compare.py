@@ -17,7 +17,8 @@ from ..metrics.base import prepare_item
 from ..pairs.driver import pairwise
 from ..report.heatmaps import plot_pairwise
 from ..report.pairs import pairwise_table, write_pairwise_csv
-from ..representations.representation import Representation, as_items
+from ..representations.items import as_items
+from ..representations.representation import Representation
 from .files import FORMATS, TABLES, DataFile, InputError, check_output, expanded, say_left_out, user_input
 from .options import add_threads_and_plot, announced, check_plot, deliver, metric_name, say
 

@@ -14,10 +14,13 @@ from .._base import checks as _validate
 from .._base.checks import FloatArray
 from .._base.isa import core
 from .._base.threads import single_threaded_blas
-from ..representations import checks as _validate_pairwise
-from ..representations.representation import RDM, Item, Representation, as_items
-from . import checks as _validate_rdm
+from ..representations.checks import require_same_indices
+from ..representations.items import Item, as_items
+from ..representations.rdm import RDM
+from ..representations.representation import Representation
+from . import checks as check
 from ._covariance import Covariance
+from ._products import InnerProduct
 from ._rdm import RDMRule
 from ._rdm_comparisons import (
     COMPARISONS,
@@ -28,7 +31,6 @@ from ._rdm_comparisons import (
     RDMRanks,
     RDMVector,
 )
-from ._vectors import InnerProduct
 from .base import Product, Products, Similarity, Tile
 
 RDMKind: TypeAlias = Literal[
@@ -127,7 +129,7 @@ class RSA(Similarity):
         covariance = None
         if stimulus_covariance is not None:
             if compare not in WHITENED:
-                _validate_rdm.refuse_option(
+                check.refuse_option(
                     "stimulus_covariance", "'cosine_cov' and 'corr_cov'", f"compare={compare!r}"
                 )
             covariance = Covariance.from_user(stimulus_covariance, "stimulus_covariance")
@@ -146,8 +148,11 @@ class RSA(Similarity):
 
     def _set_score(self, score: str) -> None:
         self._angular = score == "angular"
-        if self._angular:
-            _validate_rdm.require_angle(self._compare in WITH_ANGLE, self._compare, WITH_ANGLE)
+        if self._angular and self._compare not in WITH_ANGLE:
+            raise ValueError(
+                f"compare={self._compare!r} is no cosine, so that it has no angle: use one of "
+                f"{', '.join(map(repr, WITH_ANGLE))}"
+            )
         self.name = self._own_name + ("-angular" if self._angular and not self._named else "")
         self.is_similarity = not self._angular
         # Ties leave the others below 1.
@@ -166,9 +171,7 @@ class RSA(Similarity):
         """Give the angular distance of one pair of items, whatever `score` is."""
         return self._with_score("angular").compare(X, Y, n_threads=n_threads)
 
-    def products(self, held_out: bool = False) -> tuple[Product, ...]:
-        """Declare an inner product, or counts of pairs in the same order."""
-        del held_out
+    def products(self) -> tuple[Product, ...]:
         return (self._product,)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
@@ -266,9 +269,9 @@ def _require_same_rows(items: Sequence[Item], folds: Any, stimuli: Any) -> None:
     """Refuse labels of observations whose index is in another order than that of the items."""
     if folds is None and stimuli is None:
         return
-    _validate_pairwise.require_same_indices(
+    require_same_indices(
         [
-            *((item.label, item.identity) for item in items if not isinstance(item.source, RDM)),
+            *((item.label, item.row_identity) for item in items),
             ("stimuli", _validate.row_index(stimuli, "stimuli")),
             ("folds", _validate.row_index(folds, "folds")),
         ]
@@ -344,13 +347,10 @@ def rdm(
     rule = RDMRule.from_user(kind, "kind", noise_covariance, folds, stimuli, prior_lambda, prior_weight)
     (item,) = as_items([X], "X", labels=["X"])
     _require_same_rows([item], folds, stimuli)
-    if isinstance(X, RDM):
-        _validate_pairwise.refuse_rdm("X", "rdm")
+    item.require_kind(("responses",), "rdm")
+    data: Any = item.open()
     with single_threaded_blas():
-        if item.is_large and rule.streams:
-            condensed = rule.condensed_blocks(item.unit_blocks())
-        else:
-            condensed = rule.condensed(item.read(), "X")
+        condensed = rule.condensed(data.undivided() if rule.needs_whole else data)
     ids = item.ids
     if rule.design is not None:
         ids = rule.design.stimuli

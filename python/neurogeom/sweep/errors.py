@@ -162,12 +162,6 @@ def require_rows(found: int, expected: int, label: str) -> None:
         raise ValueError(f"{label} has {found} rows, but there are {expected} labels")
 
 
-def require_responses(are_responses: bool, label: str) -> None:
-    """Refuse measured dissimilarities where there are to be points."""
-    if not are_responses:
-        raise TypeError(f"{label} is an RDM, but capacity needs responses (n_stimuli, n_units)")
-
-
 def require_free(is_store: bool, path: Any) -> None:
     """Refuse to plan where there is something else."""
     if not is_store:
@@ -222,14 +216,6 @@ def refuse_fields(value: Any) -> None:
     if value is not None:
         raise ValueError(
             "fields are for capacity jobs; pairs have their value, and what test and null add to it"
-        )
-
-
-def require_stimuli_in_rows(are_stimuli: bool, name: str) -> None:
-    """Refuse to permute rows that are observations of several folds."""
-    if not are_stimuli:
-        raise ValueError(
-            f"null permutes stimuli, but rows are single observations to {name!r} (folds): leave out null"
         )
 
 

@@ -14,8 +14,7 @@ from typing import Any, TypeAlias
 from .._base import checks as _validate
 from .._base.progress import Progress, ProgressFunction, as_progress
 from .._base.quantities import as_duration
-from .._base.threads import resolve_threads
-from ..metrics.base import map_threads
+from .._base.threads import map_threads, resolve_threads
 from ..pairs.tiles import TileKey
 from . import errors as check
 from .attempts import MOST_TRIES
