@@ -69,7 +69,7 @@ class NullCapacity(_NullOfResults):
     mean_capacity, mean_radius, mean_dimension, center_correlation : ndarray, shape (n_shuffles,)
         Values of :class:`ManifoldCapacity`, one entry a shuffle.
     measure, observed, mean, sd, lower, upper, z, p_value, n_draws, n_defined, alternative
-        As in :class:`neurogeom.inference.Null`, with one entry for each of these four; two-sided.
+        As in :class:`neurogeom.Null`, with one entry for each of these four; two-sided.
     """
 
     _sizes: ClassVar[dict[str, float]] = {
@@ -96,7 +96,7 @@ class NullGeometry(_NullOfResults):
     center_alignment, axis_alignment, center_axis_alignment : ndarray, shape (n_shuffles,)
         And of its alignments, with ``..._abs``.
     measure, observed, mean, sd, lower, upper, z, p_value, n_draws, n_defined, alternative
-        As in :class:`neurogeom.inference.Null`, with one entry for each of these nine; two-sided.
+        As in :class:`neurogeom.Null`, with one entry for each of these nine; two-sided.
     """
 
     _sizes: ClassVar[dict[str, float]] = {

@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from .._base.checks import FloatArray
+from .._base.coordinates import power_of_two_above
 from .._base.isa import core
 from ..representations.checks import TooLittleDataError
 
@@ -55,7 +56,7 @@ class LinearGram:
         largest = max(float(block.max()), -float(block.min()))
         if largest == 0:
             return
-        size = math.ldexp(1.0, math.frexp(largest)[1])
+        size = power_of_two_above(largest)
         if size > self.size:
             self.rescale(size)
         block = block / self.size

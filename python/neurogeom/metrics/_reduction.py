@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from .._base.checks import FloatArray
 from .._base.codec import registered
+from .._base.coordinates import power_of_two_above
 from ..representations.blocks import UnitBlocks
 from . import checks as check
 
@@ -69,7 +70,7 @@ def _reduce(data: FloatArray, center: bool) -> Reduced:
     (kept,) = np.nonzero(largest > noise)
     if kept.size < data.shape[1]:
         centered = centered[:, kept]
-    size = math.ldexp(1.0, math.frexp(float(largest[kept].max(initial=0.0)))[1])
+    size = power_of_two_above(float(largest[kept].max(initial=0.0)))
     centered /= size
     if center:
         # A Householder reflection takes the vector of ones, which the columns are orthogonal to, to the first
