@@ -23,8 +23,8 @@ def angles_of(gap: FloatArray) -> FloatArray:
     return np.asarray(2.0 * np.arcsin(np.sqrt(np.clip(gap, 0.0, 2.0) / 2.0)))
 
 
-def squared_distances(gap: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
-    """Give those of matrices of these norms whose directions have the similarity 1 - gap."""
+def squared_residuals(gap: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
+    """Give squared distances of matrices of these norms whose directions have the similarity 1 - gap."""
     return np.asarray((left - right) ** 2 + 2.0 * (left * right) * np.maximum(gap, 0.0))
 
 

@@ -19,7 +19,7 @@ from ..representations.blocks import UnitBlocks
 from ..representations.checks import as_flag, require_normal_range
 from . import checks as check
 from .base import Distance, Part, Product, Products, Tile, inner_products, map_pairs
-from .fitting import angles_of, as_pair, centred_pair, squared_distances
+from .fitting import angles_of, as_pair, centred_pair, squared_residuals
 
 _SCORES = ("angular", "euclidean")
 # One minus a similarity below this is taken from the difference of the matched units instead.
@@ -222,7 +222,7 @@ class Permutation(Distance):
             return gap
         left = np.array([units.norm for units in rows])[:, None]
         right = np.array([units.norm for units in columns])[None]
-        return squared_distances(gap, left, right)
+        return squared_residuals(gap, left, right)
 
     def finish(self, values: FloatArray) -> FloatArray:
         """Turn them into angles or distances."""

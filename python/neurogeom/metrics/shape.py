@@ -17,7 +17,7 @@ from ..representations.checks import as_flag
 from ._factors import BasisPart, Factor, FactorPart, SpectrumPart, outside_of
 from ._products import HeldOutNorm, NuclearNorm, Weighting
 from .base import Distance, Part, Prepared, Product, Products, Tile
-from .fitting import aligned_bases, angles_of, as_pair, centred_pair, squared_distances
+from .fitting import aligned_bases, angles_of, as_pair, centred_pair, squared_residuals
 
 _SCORES = ("angular", "euclidean")
 _SCALES = ("raw", "unit")
@@ -191,7 +191,7 @@ class ShapeMetric(Distance):
         if self.score == "angular":
             return np.asarray(gap)
         part = self._part(False)
-        return squared_distances(gap, _scales(tile.rows, part)[:, None], _scales(tile.columns, part)[None])
+        return squared_residuals(gap, _scales(tile.rows, part)[:, None], _scales(tile.columns, part)[None])
 
     def pair_held_out(self, tile: Tile, products: Products) -> FloatArray:
         """Give the same on held-out stimuli."""
@@ -200,7 +200,7 @@ class ShapeMetric(Distance):
             return np.asarray(gap)
         part = self._part(True)
         left, right = _scales(tile.rows, part)[:, None], _scales(tile.columns, part)[None]
-        return squared_distances(gap, left * row_norms, right * column_norms)
+        return squared_residuals(gap, left * row_norms, right * column_norms)
 
     def finish(self, values: FloatArray) -> FloatArray:
         """Turn them into angles or distances."""
