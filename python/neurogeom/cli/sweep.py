@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from .. import sweep
+from ..sweep.store import sweep_command
 from . import sweep_plan as planning
 from . import sweep_run as running
 from . import sweep_status as statuses
@@ -107,9 +108,9 @@ def _run_verify(args: argparse.Namespace) -> None:
         )
     print(found)
     if not found.is_sound:
-        then = "run" if found.repaired else "verify --repair"
+        then = sweep_command("run" if found.repaired else "verify --repair", args.store, args.trust)
         wrong = len(found.damaged) + len(found.different)
-        raise Ending("error", f"{wrong} not sound; mend it with: neurogeom sweep {then}", FAILURE)
+        raise Ending("error", f"{wrong} not sound; mend it with: {then}", FAILURE)
 
 
 def _add_extend(parser: argparse.ArgumentParser) -> None:
