@@ -50,6 +50,7 @@ def test_the_page_of_measures_names_all_of_them():
     metrics = {type(make()).__name__ for make in METRICS.values()}
     assert functions - {"build_info", "load"} <= named
     assert metrics <= named
+    assert metrics <= set(ng.__all__)
 
 
 def test_files_that_pages_name_exist():
