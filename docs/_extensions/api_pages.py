@@ -16,10 +16,16 @@ from typing import Any
 
 import neurogeom as ng
 
+# What a metric and a kind of sweep of one's own are made from.
+PROTOCOLS = ("neurogeom.metrics.base", "neurogeom.sweep.kinds", "neurogeom.sweep.jobs")
+
 
 def setup(app: Any) -> dict[str, Any]:
     """Write the pages before Sphinx reads its sources."""
-    write_pages(Path(app.srcdir, "api"))
+    folder = Path(app.srcdir, "api")
+    write_pages(folder)
+    # Said, since by itself it looks into the pages that it knows from the last build.
+    app.config.autosummary_generate = [f"api/{path.name}" for path in sorted(folder.glob("*.rst"))]
     app.config.autosummary_filename_map = file_names()
     return {"parallel_read_safe": True}
 
@@ -76,12 +82,14 @@ def write_pages(folder: Path) -> None:
     for room, names in rooms().items():
         summary = (importlib.import_module(f"neurogeom.{room}").__doc__ or "").strip().split("\n\n")[0]
         text += [*_heading(room.strip("_").capitalize(), "-"), summary, "", *_table("neurogeom", names)]
-    text += [*_heading("Modules", "-"), ".. toctree::", "   :maxdepth: 1", ""]
-    for name in modules():
-        text.append(f"   {name}")
-        module = importlib.import_module(name)
-        page = [*_heading(name, "="), f".. automodule:: {name}", "", *_table(name, public_names(module))]
-        Path(folder, f"{name}.rst").write_text("\n".join(page), "utf-8")
+    for title, found in (("Modules", modules()), ("Protocols", PROTOCOLS)):
+        text += [*_heading(title, "-"), ".. toctree::", "   :maxdepth: 1", ""]
+        for name in found:
+            text.append(f"   {name}")
+            module = importlib.import_module(name)
+            page = [*_heading(name, "="), f".. automodule:: {name}", "", *_table(name, public_names(module))]
+            Path(folder, f"{name}.rst").write_text("\n".join(page), "utf-8")
+        text.append("")
     Path(folder, "index.rst").write_text("\n".join([*text, ""]), "utf-8")
 
 
