@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 import shutil
 from pathlib import Path
 from types import ModuleType
@@ -15,10 +16,17 @@ from typing import Any
 
 import neurogeom as ng
 
+# What a metric and a kind of sweep of one's own are made from.
+PROTOCOLS = ("neurogeom.metrics.base", "neurogeom.sweep.kinds", "neurogeom.sweep.jobs")
+
 
 def setup(app: Any) -> dict[str, Any]:
     """Write the pages before Sphinx reads its sources."""
-    write_pages(Path(app.srcdir, "api"))
+    folder = Path(app.srcdir, "api")
+    write_pages(folder)
+    # Said, since by itself it looks into the pages that it knows from the last build.
+    app.config.autosummary_generate = [f"api/{path.name}" for path in sorted(folder.glob("*.rst"))]
+    app.config.autosummary_filename_map = file_names()
     return {"parallel_read_safe": True}
 
 
@@ -44,13 +52,26 @@ def public_names(module: ModuleType) -> list[str]:
 
 
 def rooms() -> dict[str, list[str]]:
-    """Names of ``ng.__all__`` by the folder of the package in which they are made."""
+    """Names of ``ng.__all__`` by the folder in which they are made, upper floors of the design first."""
     found: dict[str, list[str]] = {}
     for name in sorted(ng.__all__, key=str.lower):
         item = getattr(ng, name)
         if not inspect.ismodule(item):
             found.setdefault(item.__module__.split(".")[1], []).append(name)
-    return found
+    design = Path(__file__).parents[1] / "design.md"
+    floors = re.findall(r"^\| \d+ \| (.+) \|$", design.read_text("utf-8"), re.MULTILINE)
+    order = [room for floor in reversed(floors) for room in re.findall(r"`(\w+)`", floor)]
+    return {room: found[room] for room in sorted(found, key=order.index)}
+
+
+def file_names() -> dict[str, str]:
+    """Other file names for classes whose names differ from a function's by capitals only."""
+    lower = {name for name in ng.__all__ if name == name.lower()}
+    return {
+        f"neurogeom.{name}": f"neurogeom.{name}.class"
+        for name in ng.__all__
+        if name not in lower and name.lower() in lower
+    }
 
 
 def write_pages(folder: Path) -> None:
@@ -60,13 +81,15 @@ def write_pages(folder: Path) -> None:
     text = [*_heading("Interface", "="), "``import neurogeom as ng``; samples come first everywhere.", ""]
     for room, names in rooms().items():
         summary = (importlib.import_module(f"neurogeom.{room}").__doc__ or "").strip().split("\n\n")[0]
-        text += [*_heading(room.strip("_"), "-"), summary, "", *_table("neurogeom", names)]
-    text += [*_heading("modules", "-"), ".. toctree::", "   :maxdepth: 1", ""]
-    for name in modules():
-        text.append(f"   {name}")
-        module = importlib.import_module(name)
-        page = [*_heading(name, "="), f".. automodule:: {name}", "", *_table(name, public_names(module))]
-        Path(folder, f"{name}.rst").write_text("\n".join(page), "utf-8")
+        text += [*_heading(room.strip("_").capitalize(), "-"), summary, "", *_table("neurogeom", names)]
+    for title, found in (("Modules", modules()), ("Protocols", PROTOCOLS)):
+        text += [*_heading(title, "-"), ".. toctree::", "   :maxdepth: 1", ""]
+        for name in found:
+            text.append(f"   {name}")
+            module = importlib.import_module(name)
+            page = [*_heading(name, "="), f".. automodule:: {name}", "", *_table(name, public_names(module))]
+            Path(folder, f"{name}.rst").write_text("\n".join(page), "utf-8")
+        text.append("")
     Path(folder, "index.rst").write_text("\n".join([*text, ""]), "utf-8")
 
 

@@ -3,7 +3,9 @@
 import contextlib
 import doctest
 import io
+import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,9 @@ from helpers.printed import PrintedNumbers
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # A block of Python, "prints", and a block of what.
-BLOCKS = re.compile(r"```python\n(.*?)```\n\nprints\n\n```\n(.*?)```", re.DOTALL)
+BLOCKS = re.compile(r"```python\n((?:(?!```).)*)```\n\nprints\n\n```\n(.*?)```", re.DOTALL)
+# A module that the blocks of a page import.
+MODULES = re.compile(r"[Ii]n a file `(\w+\.py)`:\n\n```python\n(.*?)```", re.DOTALL)
 EXAMPLES = [(page, *found) for page in PAGES for found in BLOCKS.findall(page.read_text("utf-8"))]
 
 
@@ -23,10 +27,16 @@ def test_examples_are_found():
 
 
 @pytest.mark.parametrize(("page", "code", "expected"), EXAMPLES, ids=[page.name for page, _, _ in EXAMPLES])
-def test_example(page, code, expected):
+def test_example(page, code, expected, tmp_path, monkeypatch):
     for word, package in (("to_dataframe", "pandas"), ("ng.sweep", "zarr")):
         if word in code:
             pytest.importorskip(package)
+    for name, module in MODULES.findall(page.read_text("utf-8")):
+        (tmp_path / name).write_text(module)
+        monkeypatch.delitem(sys.modules, name.removesuffix(".py"), raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    # Sweeps measure in a process of their own.
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(code, str(page), "exec"), {})
