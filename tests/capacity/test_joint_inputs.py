@@ -240,6 +240,46 @@ def test_few_separable_samples_have_no_errors(analyse):
     assert result.capacity_se > 0
 
 
+def test_manifolds_that_share_a_point(analyse):
+    """Inseparable where their labels differ; the projections are not the whole draws, and have anchors."""
+    clouds = make_clouds(4, 5, 30)
+    clouds[1, 0] = clouds[0, 0]
+    options = {} if analyse.name == "correlated" else {"center": False}
+    with pytest.warns(ng.ConvergenceWarning, match="cannot be separated .* because manifolds share points"):
+        result = analyse(clouds, **options)
+    differ = result.dichotomies[:, 0] != result.dichotomies[:, 1]
+    np.testing.assert_array_equal(result.inseparable, differ)
+    assert result.inseparable_fraction == differ.mean()
+    assert not result.undetermined.any()
+    assert result.n_used == 30
+    assert result.n_separable == 30 - differ.sum()
+
+
+def test_repeated_points_are_one_point(analyse):
+    """Not a reason to call separable dichotomies inseparable where all manifolds are active."""
+    points = np.random.default_rng(0).normal(size=(3, 1, 20))
+    options = {"n_samples": 200} | ({} if analyse.name == "correlated" else {"center": False})
+    once, thrice = analyse(points, **options), analyse(np.repeat(points, 3, axis=1), **options)
+    assert not thrice.inseparable.any()
+    assert thrice.n_used == thrice.n_separable == 200
+    assert_same(once, thrice)
+    for name in TERMS if analyse.name == "correlated" else ("effective_radius", "effective_dimension"):
+        assert getattr(thrice, name) == pytest.approx(getattr(once, name), rel=1e-9, abs=1e-12)
+
+
+def test_draws_that_lie_in_their_cone(analyse):
+    """Two small clouds in the plane: separable, but the projection of some draws is the draw itself."""
+    clouds = np.array([[2.0, 1], [-1, 2]])[:, None] + 0.4 * np.random.default_rng(0).normal(size=(2, 5, 2))
+    options = {"n_samples": 100} | ({} if analyse.name == "correlated" else {"center": False})
+    with pytest.warns(ng.ConvergenceWarning, match="of the draws lie in their cone"):
+        result = analyse(clouds, **options)
+    assert not result.inseparable.any()
+    assert result.n_separable == 100
+    assert 50 < result.n_used == 100 - result.undetermined.sum() < 95
+    name = "individual" if analyse.name == "correlated" else "effective_radius"
+    assert math.isfinite(getattr(result, name))
+
+
 def test_no_dichotomy_is_separable():
     """P over the dimension of the span, whatever the manifolds: not without a warning."""
     clouds = make_clouds(4, 30, 3)

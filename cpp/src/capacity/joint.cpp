@@ -14,6 +14,10 @@
 namespace neurogeom {
 namespace {
 
+// Points nearer to each other than this, relative to their lengths, are one: coordinates may come from a
+// rotation of the data, which rounds to some 1e-15 of the longest of them.
+constexpr double kSamePoint = 1e-12;
+
 // What all samples share.
 struct Shared {
   Shared(const JointCones& cones, double margin)
@@ -58,8 +62,9 @@ bool is_copy(const Shared& shared, Index point, const std::vector<Index>& active
   const Generators& g = shared.problem.generators;
   const auto manifold = std::upper_bound(shared.starts.begin(), shared.starts.end(), point);
   return std::any_of(active.begin(), active.end(), [&](Index other) {
-    return manifold[-1] <= other && other < *manifold && g.scale[other] == g.scale[point] &&
-           g.rows.row(other) == g.rows.row(point);
+    if (other < manifold[-1] || other >= *manifold) return false;
+    const double ratio = g.scale[other] / g.scale[point];
+    return (ratio * g.rows.row(other) - g.rows.row(point)).norm() <= kSamePoint;
   });
 }
 
