@@ -117,7 +117,8 @@ def test_any_sequence_of_extensions_runs_and_interruptions(data):
     """Whoever computes what, in whatever tiles, before or after which extension."""
     draw = data.draw
     metrics = draw(st.lists(st.sampled_from(pu.METRICS), min_size=1, max_size=3, unique=True))
-    widths = draw(st.lists(st.integers(2, 8), min_size=2, max_size=8))
+    # Of two units any two patterns correlate by 1 or -1, at times all by 1, so that there is nothing to rank.
+    widths = draw(st.lists(st.integers(3, 8), min_size=2, max_size=8))
     cuts = draw(st.sets(st.integers(2, len(widths)), max_size=3)) | {len(widths)}
     items, (first, *more) = pu.items_of(widths), sorted(cuts)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():

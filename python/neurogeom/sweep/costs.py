@@ -1,4 +1,4 @@
-"""From measurements of a few items and units to the costs of a sweep."""
+"""What is measured of a sweep, what it may use and what it will cost, and how that is told."""
 
 from __future__ import annotations
 
@@ -6,25 +6,17 @@ import dataclasses
 import math
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from .._base.checks import FloatArray, as_size
+from .._base.checks import FloatArray
 from .._base.codec import Trust
-from .errors import SweepError
 from .store import sweep_command
 
-if TYPE_CHECKING:
-    from .kinds import Kind
-
-# Processor seconds of what is done for a tile beside its units: markers, the chunk, a line of the journal.
-_PER_TILE = 0.004
 # A sweep should have so many tiles, so that many workers end together, but not such that what is done for
 # each counts; one that takes seconds should still have some.
 _MANY_TILES, _LONG_ENOUGH, _SOME_TILES = 1000, 2.0, 32
-# What neither the spread of the measurements nor the model knows: clocks, caches, neighbours on the machine.
-_UNKNOWN = 0.15
 # What Dask's own code takes in a worker process, measured with distributed 2026.8.
 _DASK_BYTES = 35e6
 
@@ -121,39 +113,6 @@ class Work:
     prepare_seconds: float = 0.0
     prepared_bytes: int = 0
     cache_bytes: int = 0
-
-
-def estimate(sweep: Kind, found: Measurements, limits: Limits, input_bytes: int) -> dict[str, Any]:
-    """Estimate what a sweep will cost, and refuse one that does not fit into memory."""
-    work = sweep.work(found, limits, input_bytes)
-    n_tiles, edge = len(sweep.grid.tiles()), sweep.grid.edge
-    if work.peak > limits.max_ram:
-        raise SweepError(
-            f"does not fit: a worker needs {as_size(work.peak)} (the interpreter {as_size(found.baseline)}, "
-            f"preparing the largest item {as_size(found.preparing)}), but max_ram={as_size(limits.max_ram)}: "
-            "raise max_ram"
-        )
-    seconds = work.prepare_seconds + work.unit_seconds + n_tiles * _PER_TILE
-    margin = 1 + _UNKNOWN + 2 * work.spread
-    return {
-        "n_tiles": n_tiles,
-        "tile": edge,
-        "n_units": work.n_units,
-        "unit": sweep.unit,
-        "seconds_per_unit": work.seconds_per_unit,
-        "prepare_seconds": work.prepare_seconds,
-        "unit_seconds": work.unit_seconds,
-        "core_hours": seconds / 3600,
-        "core_hours_interval": [seconds / margin / 3600, seconds * margin / 3600],
-        "n_threads": limits.n_threads,
-        "max_ram": limits.max_ram,
-        "peak_memory": int(work.peak),
-        "cache_bytes": work.cache_bytes,
-        "input_bytes": input_bytes,
-        "prepared_bytes": work.prepared_bytes,
-        "bytes_read": work.bytes_read,
-        "bytes_written": work.prepared_bytes + n_tiles * len(sweep.fields) * edge ** len(sweep.sides) * 8,
-    }
 
 
 def describe(costs: Mapping[str, Any], store: str | None, what: str, trust: Trust) -> str:

@@ -36,7 +36,7 @@ which leaves little to say. The whole of a kind, in a file ``my_norms.py``::
 ``"my_norms:NormSweep"``, so that it has to stand at the top level of a module that all workers can import,
 and to be trusted by whoever opens the store. ``neurogeom.sweep.open("norms.zarr", trust=["my_norms"])`` gives
 the columns "name", "norm" and "largest". A kind of this package has a name instead, which never changes:
-its file ends with ``register(NormSweep, "norms")``, and ``sweep/__init__.py`` imports what users give to plan.
+its file ends with ``register(NormSweep, "norms")``, and ``sweep/__init__.py`` imports what users give.
 
 All that a kind can say, in the order in which it is asked for:
 

@@ -13,20 +13,25 @@ from typing import Any, Literal
 
 from .. import io
 from .._base import checks as _validate
-from .._base.checks import AnyArray
+from .._base.checks import AnyArray, as_size
 from .._base.codec import Trust, as_trust, modules_in
 from .._base.quantities import as_bytes
 from .._base.rng import RandomSource, as_generator, draw_key
 from .._base.threads import resolve_threads
 from ..representations.items import Item, as_items
 from .calibration import calibrate
-from .costs import Limits, Measurements, describe, estimate
+from .costs import Limits, Measurements, describe
 from .drafts import draft, forget_draft, read_draft
 from .errors import SweepError
 from .items import describe_items
 from .kinds import Asked, Kind, kind_of, load_sweep, require_same_numbers, stored_name, sweep_of
 from .pairs import PairSweep
 from .store import VERSION, Store, as_path, hashes_of, require_zarr
+
+# Processor seconds of what is done for a tile beside its units: markers, the chunk, a line of the journal.
+_PER_TILE = 0.004
+# What neither the spread of the measurements nor the model knows: clocks, caches, neighbours on the machine.
+_UNKNOWN = 0.15
 
 
 @dataclasses.dataclass(frozen=True)
@@ -205,7 +210,7 @@ def plan(
         _warn_of(measured)
         content["tile"] = edge or read_draft(folder, trusted).choose_edge(measured, limits)
         sweep = sweep_of(content, [described], arguments, trusted)
-        costs = estimate(sweep, measured, limits, input_bytes)
+        costs = _estimate(sweep, measured, limits, input_bytes)
         costs["measured"] = dataclasses.asdict(measured)
         if path is None:
             return _result(sweep, costs, None, trusted)
@@ -213,6 +218,39 @@ def plan(
         forget_draft(folder)
         made = Store.create(folder, path, content, costs, sweep.grid.shape, chunks, trusted)
         return _result(sweep, made.costs, made.path, trusted)
+
+
+def _estimate(sweep: Kind, found: Measurements, limits: Limits, input_bytes: int) -> dict[str, Any]:
+    """Estimate what a sweep will cost, and refuse one that does not fit into memory."""
+    work = sweep.work(found, limits, input_bytes)
+    n_tiles, edge = len(sweep.grid.tiles()), sweep.grid.edge
+    if work.peak > limits.max_ram:
+        raise SweepError(
+            f"does not fit: a worker needs {as_size(work.peak)} (the interpreter {as_size(found.baseline)}, "
+            f"preparing the largest item {as_size(found.preparing)}), but max_ram={as_size(limits.max_ram)}: "
+            "raise max_ram"
+        )
+    seconds = work.prepare_seconds + work.unit_seconds + n_tiles * _PER_TILE
+    margin = 1 + _UNKNOWN + 2 * work.spread
+    return {
+        "n_tiles": n_tiles,
+        "tile": edge,
+        "n_units": work.n_units,
+        "unit": sweep.unit,
+        "seconds_per_unit": work.seconds_per_unit,
+        "prepare_seconds": work.prepare_seconds,
+        "unit_seconds": work.unit_seconds,
+        "core_hours": seconds / 3600,
+        "core_hours_interval": [seconds / margin / 3600, seconds * margin / 3600],
+        "n_threads": limits.n_threads,
+        "max_ram": limits.max_ram,
+        "peak_memory": int(work.peak),
+        "cache_bytes": work.cache_bytes,
+        "input_bytes": input_bytes,
+        "prepared_bytes": work.prepared_bytes,
+        "bytes_read": work.bytes_read,
+        "bytes_written": work.prepared_bytes + n_tiles * len(sweep.fields) * edge ** len(sweep.sides) * 8,
+    }
 
 
 def _warn_of(measured: Measurements) -> None:
