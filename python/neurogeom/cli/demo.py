@@ -17,7 +17,9 @@ from ..pairs.result import Pairwise
 from ..report import figures as plot
 from ..report import text as report
 from ..report.pairs import extremes, pairwise_table
-from .options import add_common, check_plot, joint_geometry, mean_field, writing
+from .capacity import joint_geometry, mean_field
+from .endings import check_plot, writing
+from .options import add_common
 
 _COMPARISONS = ("procrustes", "cca", "cka")
 

@@ -21,11 +21,9 @@ from . import capacity as _cli_capacity
 from . import compare as _cli_compare
 from . import demo as _cli_demo
 from . import sweep as _cli_sweep
-from .files import InputError
-from .options import Ending, say
+from .endings import FAILURE, Ending, InputError, say
 
 _USER_ERROR = 2
-_FAILURE = 1
 _INTERRUPTED = 130  # what a shell reports for Ctrl-C
 
 
@@ -102,7 +100,7 @@ def _code_of(step: Callable[[], None]) -> int:
         return _INTERRUPTED
     except MemoryError as error:
         say("error", f"out of memory: {error}")
-        return _FAILURE
+        return FAILURE
     except OSError as error:
         gone = isinstance(error, BrokenPipeError) and _reader_has_gone()  # as after `| head -1`: no failure
         if not gone:
@@ -111,7 +109,7 @@ def _code_of(step: Callable[[], None]) -> int:
             # Keep Python from complaining when it flushes at exit.
             with contextlib.suppress(OSError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0 if gone else _FAILURE
+        return 0 if gone else FAILURE
     return 0
 
 

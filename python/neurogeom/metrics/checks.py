@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._base.checks import AnyArray, FloatArray, as_array, require_finite, require_symmetric_values
+from .._base.checks import FloatArray, as_array, require_finite, require_symmetric_values
 from ..representations.checks import TooLittleDataError
 
 
@@ -123,33 +123,3 @@ def require_angle(has: bool, compare: str, allowed: Iterable[str]) -> None:
             f"compare={compare!r} is no cosine, so that it has no angle: use one of "
             f"{', '.join(map(repr, allowed))}"
         )
-
-
-def as_rdm_set(value: Any, name: str) -> tuple[AnyArray, dict[str, Any], dict[str, Any]]:
-    """Take dissimilarities (n_rdms, n_pairs) and descriptors of what looks like rsatoolbox's RDMs."""
-    wanted = ("dissimilarities", "rdm_descriptors", "pattern_descriptors")
-    found: list[Any] = [getattr(value, attribute, None) for attribute in wanted]
-    if any(entry is None for entry in found):
-        raise TypeError(
-            f"{name} must be rsatoolbox RDMs (with dissimilarities, rdm_descriptors, pattern_descriptors), "
-            f"not {type(value).__name__}"
-        )
-    vectors = as_array(found[0], f"{name}.dissimilarities")
-    if vectors.ndim != 2:
-        raise ValueError(f"{name}.dissimilarities must have shape (n_rdms, n_pairs), not {vectors.shape}")
-    require_finite(vectors, f"{name}.dissimilarities")
-    return vectors, dict(found[1]), dict(found[2])
-
-
-def as_descriptor(descriptors: dict[str, Any], key: str, argument: str) -> Any:
-    """Take one of rsatoolbox's descriptors by name."""
-    if key not in descriptors:
-        raise ValueError(f"{argument} must be one of {', '.join(map(repr, descriptors))}, not {key!r}")
-    return descriptors[key]
-
-
-def require_instances(values: Iterable[Any], kind: type, name: str) -> None:
-    """Refuse entries of another type."""
-    for i, value in enumerate(values):
-        if not isinstance(value, kind):
-            raise TypeError(f"{name}[{i}] must be an {kind.__name__}, not {type(value).__name__}")
