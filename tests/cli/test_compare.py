@@ -245,7 +245,7 @@ def test_help(run):
         (["early.npy", "late.npy", "--data", "late"], "--data names arrays of a .npz file"),
         (["net.npz", "--data", "late", "labels"], "labels: is not two-dimensional (n_stimuli, n_units), but"),
         (["net.npz", "--ids", "nope"], "--ids: net.npz has no 'nope'"),
-        (["net.npz", "late.npy", "--ids", "labels"], "an array of a .npz or the like, but late.npy is one array"),
+        (["net.npz", "late.npy", "--ids", "labels"], "of a .npz or the like, but late.npy is one array"),
         (["net.npz", "reordered.npz", "--data", "late", "--ids", "labels"],
          "the order of the stimulus ids differs: row 0 is 0"),
         (["net.npz", "repeated.npz", "--data", "late", "--ids", "labels"], "repeated.npz: labels"),
