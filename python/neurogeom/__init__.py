@@ -7,16 +7,24 @@ from ._base.isa import build_info
 from ._base.results import ConvergenceWarning, load
 from .capacity.closed_forms import EllipsoidCapacity, ball_capacity, ellipsoid_capacity, point_capacity
 from .capacity.cone import ConeProjection, project_cone
-from .capacity.correlated import CorrelatedCapacity, correlated_capacity, correlated_sphere_capacity
-from .capacity.joint import EffectiveGeometry, effective_geometry
-from .capacity.mean_field import ManifoldCapacity, NullCapacity, manifold_capacity
+from .capacity.correlated import correlated_capacity, correlated_sphere_capacity
+from .capacity.joint import effective_geometry
+from .capacity.mean_field import manifold_capacity
 from .capacity.overlap import Overlap, overlap
+from .capacity.results import (
+    CorrelatedCapacity,
+    EffectiveGeometry,
+    ManifoldCapacity,
+    NullCapacity,
+    NullGeometry,
+)
 from .capacity.simulated import SimulatedCapacity, simulated_capacity, simulated_ellipsoid_capacity
 from .clouds.alignment import Alignment, NullAlignment, alignment
 from .clouds.building import downsample, exemplar_manifolds, random_projection, translation_manifolds
 from .clouds.dichotomies import sparse_dichotomies, tilted_dichotomies
 from .clouds.dimensionality import Dimensionality, dimensionality
 from .clouds.manifolds import Manifolds, manifolds
+from .inference import Null
 from .io.rsatoolbox import from_rsatoolbox, to_rsatoolbox
 from .metrics import (
     CCA,
@@ -73,8 +81,10 @@ __all__ = [
     "Manifolds",
     "MeanCCA",
     "Metric",
+    "Null",
     "NullAlignment",
     "NullCapacity",
+    "NullGeometry",
     "Overlap",
     "Pairwise",
     "Permutation",

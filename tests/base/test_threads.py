@@ -12,7 +12,7 @@ import pytest
 from helpers import util
 from helpers.interrupts import time_to_interrupt
 from neurogeom._base import threads as _threads
-from neurogeom.capacity import _analysis as _mean_field
+from neurogeom.capacity import _mean_field_analysis
 
 
 def make_clouds(seed=0, n_manifolds=11, n_features=40):
@@ -50,15 +50,15 @@ def test_capacity_is_the_same_bits_for_any_size_of_groups(name, monkeypatch):
     X, labels = np.vstack(clouds), np.repeat(np.arange(len(clouds)), [len(c) for c in clouds])
     order = np.random.default_rng(1).permutation(len(X))
     results, groups = [], []
-    plain = _mean_field.Analysis._groups
+    plain = _mean_field_analysis.Analysis._groups
 
     def count_groups(self, *arguments):
         groups[-1].append(len(plain(self, *arguments)))
         return plain(self, *arguments)
 
-    monkeypatch.setattr(_mean_field.Analysis, "_groups", count_groups)
+    monkeypatch.setattr(_mean_field_analysis.Analysis, "_groups", count_groups)
     for size in (1, 200_000, 1 << 40):
-        monkeypatch.setattr(_mean_field, "_GROUP_BYTES", size)
+        monkeypatch.setattr(_mean_field_analysis, "_GROUP_BYTES", size)
         groups.append([])
         results.append(
             [

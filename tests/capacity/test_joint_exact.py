@@ -21,7 +21,7 @@ from helpers.joint_util import (
     given,
     oracle,
 )
-from neurogeom.capacity._joint_cones import joint_coordinates
+from neurogeom.capacity.joint_cones import joint_coordinates
 from neurogeom.clouds.manifolds import as_manifolds
 
 REFERENCE = TABLES["joint"]

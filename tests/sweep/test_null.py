@@ -16,9 +16,8 @@ from helpers import sweep_stores as ss
 
 pytest.importorskip("zarr")
 
-from neurogeom.inference import reaches
+from neurogeom.inference import Permutations
 from neurogeom.sweep import store as _store
-from neurogeom.sweep.pairs import Permutations
 
 METRICS = ["procrustes", "cka", "rsa", "pwcca", "ridge", "permutation"]
 ITEMS = [*ss.stack(3, 15, 3), *ss.stack(2, 15, 5, seed=1)]
@@ -190,17 +189,6 @@ def test_no_value_has_no_p_value(tmp_path):
         assert np.isfinite(array[:3, :3]).all(), name
 
 
-# ---- permutations
-
-
-def test_permutations_belong_to_item_and_draw():
-    orders = {(i, d): tuple(Permutations(5, 99).order(12, i, d)) for i in range(6) for d in range(5)}
-    assert len(set(orders.values())) == 30
-    assert all(sorted(order) == list(range(12)) for order in orders.values())
-    assert tuple(Permutations(7, 99).order(12, 2, 3)) == orders[2, 3]
-    assert tuple(Permutations(5, 98).order(12, 2, 3)) != orders[2, 3]
-
-
 # ---- what is refused
 
 
@@ -306,15 +294,3 @@ def test_distances_that_are_zero_in_any_order_are_ties(metric, tmp_path):
         warnings.simplefilter("ignore", UserWarning)  # that they span all of stimulus space
         found = ss.finished(tmp_path / "s", [corners, corners[:, ::-1] + 1.0], metric, null=30)
     assert found.p_value[0, 1] == 1
-
-
-# ---- the helper
-
-
-def test_what_reaches():
-    draws = np.array([0.3 - 1e-12, 0.3 - 1e-9, 0.3 + 1e-12, np.nan, -1.0, 0.4])
-    assert reaches(draws, 0.3).tolist() == [True, False, True, False, False, True]
-    assert reaches(-draws, -0.3).tolist() == [True, True, True, False, True, False]
-    assert reaches(1e-20 * draws, 0.3e-20, 1e-20).tolist() == [True, False, True, False, False, True]
-    assert reaches(1e20 * draws, 0.3e20).tolist() == [True, False, True, False, False, True]
-    assert reaches(np.array([-1e-17, 1e-17]), 2e-17).all(), "noise about zero, of a measure of size one"

@@ -112,6 +112,8 @@ def decode(description: Mapping[str, Any], arrays: Mapping[str, AnyArray], trust
 def _made(cls: type, fields: Mapping[str, Any]) -> Any:
     """Make a dataclass from its fields, without its checks; those that it did not have yet by default."""
     made: Any = object.__new__(cls)
+    if complete := getattr(cls, "_complete", None):  # what follows from the fields of an older version
+        fields = complete(fields)
     unknown = fields.keys() - {field.name for field in dataclasses.fields(cls)}
     if unknown:
         raise TypeError(f"{cls.__name__} has no field {', '.join(sorted(unknown))}")

@@ -7,7 +7,8 @@ import json
 import os
 import warnings
 import zipfile
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -29,12 +30,66 @@ def warn_of_one(count: int, name: str, missing: str = "no standard errors") -> N
         )
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Column:
+    """What a table shows of a result: an attribute, and what to know of it.
+
+    Attributes
+    ----------
+    name : str
+        The attribute.
+    kind : str
+        "estimate" (a number with errors), "count", "setting" (what the user chose), "diagnostic" or "label".
+    unit : str
+        What its values are in units of; empty for pure numbers.
+    errors : tuple of str
+        Attributes that hold its standard errors, that over draws first.
+    of_items : bool
+        Whether it has one value for each item (a manifold) rather than one for the whole result.
+    in_null : bool
+        Whether tables show its null too: the result's ``null``, where it is not None, has the draws under the
+        same name.
+    """
+
+    name: str
+    kind: Literal["estimate", "count", "setting", "diagnostic", "label"] = "estimate"
+    unit: str = ""
+    errors: tuple[str, ...] = ()
+    of_items: bool = False
+    in_null: bool = False
+
+
+def columns_of_kind(
+    kind: Literal["estimate", "count", "setting", "diagnostic", "label"], *names: str, of_items: bool = False
+) -> tuple[Column, ...]:
+    """Declare columns that have no error."""
+    return tuple(Column(name=name, kind=kind, of_items=of_items) for name in names)
+
+
+def estimates(
+    *names: str, unit: str = "", over: Sequence[str] = ("",), of_items: bool = False, in_null: bool = False
+) -> tuple[Column, ...]:
+    """Declare estimates whose errors are in ``name_se``, or in ``name_se`` followed by each of `over`."""
+    return tuple(
+        Column(
+            name=name,
+            unit=unit,
+            errors=tuple(f"{name}_se{what}" for what in over),
+            of_items=of_items,
+            in_null=in_null,
+        )
+        for name in names
+    )
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Result:
     """Base of all results."""
 
     # Fields that go into __repr__, in order.
     _headline: ClassVar[tuple[str, ...]] = ()
+    # What tables show, in order; none where a result is no matter for a table of several.
+    columns: ClassVar[tuple[Column, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -54,7 +109,7 @@ class Result:
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         return {k: v.to_dict() if isinstance(v, Result) else v for k, v in fields.items()}
 
-    def _columns(self) -> dict[str, Any]:
+    def _table(self) -> dict[str, Any]:
         """Columns of the table: the one-dimensional fields of the first such field's length."""
         columns: dict[str, Any] = {}
         for field in dataclasses.fields(self):
@@ -70,7 +125,7 @@ class Result:
             import pandas as pd
         except ImportError:
             raise ImportError("to_dataframe needs pandas: pip install 'neurogeom[pandas]'") from None
-        return pd.DataFrame(self._columns())
+        return pd.DataFrame(self._table())
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all fields to an .npz file (no pickle); :func:`neurogeom.load` reads it back."""

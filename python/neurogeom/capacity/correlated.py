@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import warnings
-from typing import Any, ClassVar
 
 import numpy as np
 import scipy.optimize
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
 from .._base import checks as _validate
 from .._base.checks import FloatArray, explain_keywords, user_level
 from .._base.progress import Progress, as_progress
-from .._base.results import ConvergenceWarning, Result, warn_of_one
+from .._base.results import ConvergenceWarning, warn_of_one
 from .._base.rng import RandomSource, as_generator
 from .._base.threads import resolve_threads, single_threaded_blas
 from ..clouds.dichotomies import Dichotomies
 from ..clouds.manifolds import ManifoldsLike, as_manifolds
-from ._joint_cones import (
+from .closed_forms import ball_capacity
+from .joint_cones import (
     LEAST_FOR_ERRORS,
     JointCones,
     JointProjections,
@@ -28,51 +27,7 @@ from ._joint_cones import (
     warn_of_dead,
     warn_of_few,
 )
-from .closed_forms import ball_capacity
-
-__all__ = ["CorrelatedCapacity", "correlated_capacity", "correlated_sphere_capacity"]
-
-_TERMS = ("center_center", "axis_axis", "center_axis", "individual")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class CorrelatedCapacity(Result):
-    """Capacity of correlated manifolds and its decomposition; see :func:`correlated_capacity`."""
-
-    _headline: ClassVar[tuple[str, ...]] = ("n_manifolds", "n_separable", "capacity", *_TERMS)
-
-    names: NDArray[Any]
-    capacity: float
-    capacity_se: float
-    center_center: float
-    center_center_se: float
-    axis_axis: float
-    axis_axis_se: float
-    center_axis: float
-    center_axis_se: float
-    individual: float
-    individual_se: float
-    margin: float
-    n_points: NDArray[np.intp]
-    n_features: int
-    n_samples: int
-    inseparable_fraction: float
-    infeasible_fraction: float
-    kkt_residual: float
-    squared_projections: FloatArray
-    inseparable: NDArray[np.bool_]
-    status: NDArray[np.int8]
-    dichotomies: NDArray[np.int8]
-
-    @property
-    def n_manifolds(self) -> int:
-        """Number of manifolds."""
-        return len(self.n_points)
-
-    @property
-    def n_separable(self) -> int:
-        """Number of samples that the parts rest on."""
-        return int(np.count_nonzero((self.status == 0) & ~self.inseparable))
+from .results import TERMS, CorrelatedCapacity
 
 
 @explain_keywords
@@ -193,7 +148,7 @@ def correlated_capacity(
     good = not found.status.any()
     capacity, capacity_error = found.capacity(len(clouds))
     parts = {}
-    for name in _TERMS:
+    for name in TERMS:
         parts[name], parts[f"{name}_se"] = mean_and_error(terms[name] if good else terms[name][:0])
         if found.n_separable < LEAST_FOR_ERRORS:
             parts[f"{name}_se"] = math.nan
@@ -222,7 +177,7 @@ def decompose(cones: JointCones, found: JointProjections) -> dict[str, FloatArra
     """Parts of |q|^2 for each sample; NaN where the weights are not unique."""
     group = np.repeat(np.arange(cones.n_manifolds), np.diff(cones.starts))
     centers = np.add.reduceat(cones.points, cones.starts[:-1]) / np.diff(cones.starts)[:, None]
-    terms = {name: np.full(len(cones.draws), np.nan) for name in _TERMS}
+    terms = {name: np.full(len(cones.draws), np.nan) for name in TERMS}
     weights = found.weights
     for k in np.flatnonzero((found.status == 0) & ~found.inseparable):
         own = slice(weights.indptr[k], weights.indptr[k + 1])

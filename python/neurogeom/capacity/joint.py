@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+import warnings
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .._base import checks as _validate
 from .._base.isa import core
 from .._base.progress import Progress, as_progress
-from .._base.results import warn_of_one
-from .._base.rng import RandomSource, as_generator
+from .._base.results import ConvergenceWarning, warn_of_one
+from .._base.rng import RandomSource, as_generator, draw_key
 from .._base.threads import resolve_threads, single_threaded_blas
 from ..clouds.dichotomies import Dichotomies
 from ..clouds.manifolds import Manifolds, ManifoldsLike, as_manifolds
-from ._joint_cones import JointCones, warn_of_dead, warn_of_few
-from ._joint_results import EffectiveGeometry, estimates_from
-
-__all__ = ["EffectiveGeometry", "effective_geometry"]
+from ..inference import Permutations
+from ._joint_estimates import estimates_from
+from .joint_cones import JointCones, warn_of_dead, warn_of_few
+from .results import EffectiveGeometry, NullGeometry
 
 INACTIVE = ("zero", "exclude", "maxproj", "drop")  # in the order of the core's enum Inactive
 
@@ -30,6 +33,7 @@ def effective_geometry(
     center: bool = True,
     inactive: str = "zero",
     gaussians: ArrayLike | None = None,
+    null: int = 0,
     rng: RandomSource = None,
     n_threads: int | None = None,
     progress: Progress = False,
@@ -69,6 +73,9 @@ def effective_geometry(
         output of the authors of GLUE shows (see Notes). Capacity does not depend on the choice.
     gaussians : array_like (n_samples, n_features), optional
         Draws to use instead of our own, for exact comparisons.
+    null : int, default 0
+        Also analyse this many data sets with the points dealt out to the manifolds at random, each with
+        labels and draws of its own. The first n of 2n are those of n.
     rng : None, int, SeedSequence or Generator
         Source of randomness; labels and draws come from separate streams of it. Results are the same bits
         for any number of threads.
@@ -96,7 +103,8 @@ def effective_geometry(
         ``active_fraction``, ``mean_anchor_weights`` (weights on the points whose combination is the anchor
         centre). Diagnostics: ``inseparable_fraction``, ``kkt_residual`` (largest), ``n_failed``, and per
         sample ``squared_projections``, ``inseparable``, ``status`` (0 fine, 1 not converged, 3 dead data)
-        and ``dichotomies``.
+        and ``dichotomies``. ``null``: a NullGeometry (draws, mean, interval, z and p-value of capacity,
+        radius, dimension and alignments), or None.
 
     Raises
     ------
@@ -157,18 +165,37 @@ def effective_geometry(
     >>> bool(abs(parts / result.capacity - 1) < 1e-9)
     True
     """
-    return geometry_of(
-        as_manifolds(manifolds),
-        dichotomies=dichotomies,
-        n_samples=n_samples,
-        center=bool(center),
-        inactive=inactive,
-        gaussians=gaussians,
-        rng=rng,
-        n_threads=n_threads,
-        progress=progress,
-        corrected=True,
-    )
+    clouds = as_manifolds(manifolds)
+    shuffles = _validate.as_count(null, "null", minimum=0)
+    generator = as_generator(rng)
+    report = as_progress(progress, "joint capacity")
+
+    def analyse(data: Manifolds, own: np.random.Generator, turn: int) -> EffectiveGeometry:
+        share = report and (lambda done, total: report(turn * total + done, (1 + shuffles) * total))
+        return geometry_of(
+            data,
+            dichotomies=dichotomies,
+            n_samples=n_samples,
+            center=bool(center),
+            inactive=inactive,
+            gaussians=gaussians,
+            rng=own,
+            n_threads=n_threads,
+            progress=share or False,
+            corrected=True,
+        )
+
+    result = analyse(clouds, generator, 0)
+    if shuffles:
+        permutations = Permutations(shuffles, draw_key(generator))
+        shuffled = []
+        with warnings.catch_warnings():  # that fewer of their dichotomies are separable is no news
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            for k in range(shuffles):
+                own = permutations.generator(0, k)  # the shuffle is its first draw
+                shuffled.append(analyse(clouds.shuffled(own), own, 1 + k))
+        result = dataclasses.replace(result, null=NullGeometry.of(result, shuffled))
+    return result
 
 
 def geometry_of(

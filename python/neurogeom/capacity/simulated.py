@@ -15,7 +15,7 @@ from .._base.checks import FloatArray, explain_keywords, user_level
 from .._base.coordinates import mean_point, power_of_two_above, span_coordinates
 from .._base.isa import core
 from .._base.progress import Progress, as_progress
-from .._base.results import ConvergenceWarning, Result, warn_of_one
+from .._base.results import Column, ConvergenceWarning, Result, columns_of_kind, estimates, warn_of_one
 from .._base.rng import RandomSource, as_generator, draw_key
 from .._base.threads import resolve_threads, single_threaded_blas
 from ..clouds.dichotomies import Dichotomies, draw_dichotomies
@@ -32,6 +32,12 @@ class SimulatedCapacity(Result):
     """Capacity by simulation; see :func:`simulated_capacity`."""
 
     _headline: ClassVar[tuple[str, ...]] = ("n_manifolds", "capacity", "critical_dimension", "n_trials")
+    columns: ClassVar[tuple[Column, ...]] = (
+        *columns_of_kind("count", "n_manifolds", "n_features", "n_trials"),
+        *columns_of_kind("setting", "fit_intercept"),
+        *estimates("capacity", "critical_dimension"),
+        *columns_of_kind("diagnostic", "n_undecided", "status"),
+    )
 
     capacity: float
     capacity_se: float

@@ -15,14 +15,13 @@ from .._base import checks as _validate
 from .._base.checks import AnyArray, as_labels
 from .._base.progress import ProgressFunction, as_progress
 from .._base.results import ConvergenceWarning
-from .._base.rng import as_generator
 from ..capacity import joint, simulated
 from ..capacity import mean_field as capacity
-from ..capacity.joint import INACTIVE, EffectiveGeometry
-from ..capacity.mean_field import ManifoldCapacity
+from ..capacity.joint import INACTIVE
+from ..capacity.results import EffectiveGeometry, ManifoldCapacity
 from ..capacity.simulated import SimulatedCapacity
 from ..clouds.dichotomies import RULES
-from ..clouds.manifolds import Manifolds, manifolds
+from ..clouds.manifolds import manifolds
 from ..io.checks import MAX_BAD, cut
 from ..io.items import StoredItem
 from ..io.sources import contents_of, headers_of
@@ -33,42 +32,121 @@ from .inputs import FORMATS, add_flatten, open_inputs, read_labels, rows_of, say
 from .options import add_common, count, margin, one_of
 
 _SIMULATED_NUMBERS = ("capacity", "capacity_se", "critical_dimension", "critical_dimension_se")
+# ---- one data set
+
+
+def mean_field(name: str, X: Any, labels: Any, args: argparse.Namespace) -> ManifoldCapacity:
+    """Mean-field capacity of one data set."""
+    return announced(
+        name,
+        lambda: capacity.manifold_capacity(
+            manifolds(X, labels),
+            margin=args.margin,
+            n_samples=args.samples,
+            remove_center_correlations=not args.keep_correlations,
+            n_restarts=args.restarts,
+            null=args.null,
+            rng=args.rng,
+            n_threads=args.threads,
+            progress=_bar(name) or False,
+        ),
+    )
+
+
+def joint_geometry(
+    name: str, X: Any, labels: Any, args: argparse.Namespace, *, null: int | None = None
+) -> EffectiveGeometry:
+    """Joint capacity and effective geometry of one data set."""
+    return announced(
+        name,
+        lambda: joint.effective_geometry(
+            manifolds(X, labels),
+            dichotomies=args.dichotomies,
+            n_samples=args.samples,
+            center=not args.keep_origin,
+            inactive=args.inactive,
+            null=args.null if null is None else null,
+            rng=args.rng,
+            n_threads=args.threads,
+            progress=_bar(name) or False,
+        ),
+    )
+
+
+def simulated_capacity(name: str, X: Any, labels: Any, args: argparse.Namespace) -> SimulatedCapacity:
+    """Simulated capacity of one data set; NaN of a dead one, which costs no other its numbers."""
+    clouds = announced(name, lambda: manifolds(X, labels))
+
+    def compute() -> SimulatedCapacity:
+        try:
+            return simulated.simulated_capacity(
+                clouds,
+                n_trials=args.trials,
+                dichotomies=args.dichotomies,
+                fit_intercept=args.intercept,
+                center=not args.keep_origin,
+                rng=args.rng,
+                n_threads=args.threads,
+                progress=_bar(name) or False,
+            )
+        except _validate.NoExtentError as error:
+            warnings.warn(f"{error}; capacity is NaN (status 2)", ConvergenceWarning, stacklevel=1)
+            return SimulatedCapacity(
+                **dict.fromkeys(_SIMULATED_NUMBERS, math.nan),
+                dimensions=np.zeros(0, dtype=np.intp),
+                fraction_separable=np.zeros(0),
+                thresholds=np.full(args.trials, np.inf),
+                dichotomies=np.zeros((args.trials, len(clouds)), dtype=np.int8),
+                n_features=clouds.n_features,
+                fit_intercept=args.intercept,
+                n_undecided=0,
+                status=2,
+            )
+
+    return announced(name, compute)
+
+
+def _bar(name: str) -> ProgressFunction | None:
+    return as_progress(sys.stderr.isatty(), name)
+
+
+# ---- the methods
+
 _Results = Mapping[str, Any]
-_Nulls = Mapping[str, list[Any]]
 
 
 class _Method(NamedTuple):
     """One way to a capacity: the options it takes, what it computes and how that is shown."""
 
     options: tuple[str, ...]
-    analyse: Callable[[str, Any, Any, argparse.Namespace], tuple[Any, list[Any]]]
-    table: Callable[[_Results, _Nulls], str]
+    analyse: Callable[[str, Any, Any, argparse.Namespace], Any]
+    table: Callable[[_Results], str]
     errors: str  # what the standard errors are over
-    draw: Callable[[_Results, _Nulls, str], object] | None = None
+    draw: Callable[[_Results, str], object] | None = None
 
 
 _METHODS = {
     "mean-field": _Method(
         ("samples", "margin", "restarts", "keep_correlations", "null", "per_manifold", "plot"),
-        lambda name, X, labels, args: (mean_field(name, X, labels, args), []),
-        lambda results, nulls: report.capacity_table(results, label="data"),
+        mean_field,
+        lambda results: report.capacity_table(results, label="data"),
         "{samples} Gaussian samples",
-        lambda results, nulls, path: plot.plot_capacity(results, path),
+        plot.plot_capacity,
     ),
     "joint": _Method(
         ("samples", "dichotomies", "keep_origin", "inactive", "null", "per_manifold", "plot"),
-        lambda name, X, labels, args: joint_geometry(name, X, labels, args, args.null),
-        lambda results, nulls: (
-            report.geometry_table(results, label="data", nulls=nulls)
+        joint_geometry,
+        lambda results: (
+            report.geometry_table(results, label="data")
             + f"\n\n{report.alignment_table(results, label='data')}"
         ),
         "{samples} Gaussian samples, each with its own dichotomy ({dichotomies})",
-        lambda results, nulls, path: plot.plot_geometry(results, path, nulls=nulls),
+        plot.plot_geometry,
     ),
     "simulated": _Method(
         ("dichotomies", "keep_origin", "trials", "intercept"),
-        lambda name, X, labels, args: (simulated_capacity(name, X, labels, args), []),
-        lambda results, nulls: report.simulated_table(results, label="data"),
+        simulated_capacity,
+        lambda results: report.simulated_table(results, label="data"),
         "{trials} random projections, each with its own dichotomy ({dichotomies})",
     ),
 }
@@ -179,23 +257,18 @@ def run(args: argparse.Namespace) -> None:
         for item in items.values():
             rows_of(item)
     results: dict[str, Any] = {}
-    nulls: dict[str, list[Any]] = {}
     for name, item in items.items():
         X = rows_of(item)
         say_flattened({name: item})
-        results[name], dealt = method.analyse(name, X, labels, args)
-        if dealt:
-            nulls[name] = dealt
+        results[name] = method.analyse(name, X, labels, args)
     files: dict[str, Callable[[Any], object]] = {}
     if args.out is not None:
-        files[args.out] = lambda out: report.write_csv(
-            out, results, per_manifold=args.per_manifold, nulls=nulls
-        )
+        files[args.out] = lambda out: report.write_csv(out, results, per_manifold=args.per_manifold)
     draw = method.draw
     if args.plot is not None and draw is not None:
-        files[args.plot] = lambda out: draw(results, nulls, out)
+        files[args.plot] = lambda out: draw(results, out)
     errors = f"± one standard error over {method.errors.format(**vars(args))}"
-    deliver(f"{method.table(results, nulls)}\n\n{errors}", files)
+    deliver(f"{method.table(results)}\n\n{errors}", files)
 
 
 def _choose(labels: AnyArray, args: argparse.Namespace) -> dict[str, StoredItem]:
@@ -243,90 +316,3 @@ def _settle(args: argparse.Namespace) -> None:
                 f"--{name.replace('_', '-')} does not apply to --method {args.method} "
                 f"(only to {' and '.join(others)})"
             )
-
-
-# ---- one data set
-
-
-def mean_field(name: str, X: Any, labels: Any, args: argparse.Namespace) -> ManifoldCapacity:
-    """Mean-field capacity of one data set."""
-    return announced(
-        name,
-        lambda: capacity.manifold_capacity(
-            manifolds(X, labels),
-            margin=args.margin,
-            n_samples=args.samples,
-            remove_center_correlations=not args.keep_correlations,
-            n_restarts=args.restarts,
-            null=args.null,
-            rng=args.rng,
-            n_threads=args.threads,
-            progress=_bar(name) or False,
-        ),
-    )
-
-
-def joint_geometry(
-    name: str, X: Any, labels: Any, args: argparse.Namespace, null: int = 0
-) -> tuple[EffectiveGeometry, list[EffectiveGeometry]]:
-    """Joint capacity and effective geometry of one data set, and of `null` shuffled ones."""
-    bar = _bar(name)
-    generator = as_generator(args.rng)
-
-    def analyse(clouds: Manifolds, turn: int) -> EffectiveGeometry:
-        share = bar and (lambda done, total: bar(turn * total + done, (1 + null) * total))
-        return joint.effective_geometry(
-            clouds,
-            dichotomies=args.dichotomies,
-            n_samples=args.samples,
-            center=not args.keep_origin,
-            inactive=args.inactive,
-            rng=generator,
-            n_threads=args.threads,
-            progress=share or False,
-        )
-
-    def shuffled() -> list[EffectiveGeometry]:
-        with warnings.catch_warnings():  # that fewer of their dichotomies are separable is no news
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            return [analyse(clouds.shuffled(generator), turn) for turn in range(1, 1 + null)]
-
-    clouds = announced(name, lambda: manifolds(X, labels))
-    return announced(name, lambda: (analyse(clouds, 0), shuffled()))
-
-
-def simulated_capacity(name: str, X: Any, labels: Any, args: argparse.Namespace) -> SimulatedCapacity:
-    """Simulated capacity of one data set; NaN of a dead one, which costs no other its numbers."""
-    clouds = announced(name, lambda: manifolds(X, labels))
-
-    def compute() -> SimulatedCapacity:
-        try:
-            return simulated.simulated_capacity(
-                clouds,
-                n_trials=args.trials,
-                dichotomies=args.dichotomies,
-                fit_intercept=args.intercept,
-                center=not args.keep_origin,
-                rng=args.rng,
-                n_threads=args.threads,
-                progress=_bar(name) or False,
-            )
-        except _validate.NoExtentError as error:
-            warnings.warn(f"{error}; capacity is NaN (status 2)", ConvergenceWarning, stacklevel=1)
-            return SimulatedCapacity(
-                **dict.fromkeys(_SIMULATED_NUMBERS, math.nan),
-                dimensions=np.zeros(0, dtype=np.intp),
-                fraction_separable=np.zeros(0),
-                thresholds=np.full(args.trials, np.inf),
-                dichotomies=np.zeros((args.trials, len(clouds)), dtype=np.int8),
-                n_features=clouds.n_features,
-                fit_intercept=args.intercept,
-                n_undecided=0,
-                status=2,
-            )
-
-    return announced(name, compute)
-
-
-def _bar(name: str) -> ProgressFunction | None:
-    return as_progress(sys.stderr.isatty(), name)

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 
 from .. import datasets
 from .._base.threads import resolve_threads
-from ..capacity.joint import EffectiveGeometry
-from ..capacity.mean_field import ManifoldCapacity
+from ..capacity.results import EffectiveGeometry, ManifoldCapacity
 from ..pairs.driver import pairwise
 from ..pairs.result import Pairwise
 from ..report import figures as plot
@@ -38,8 +37,8 @@ def run(args: argparse.Namespace) -> None:
     text, brain = datasets.load_minilm_clinc(), datasets.load_haxby()
     layers = {name: mean_field(name, X, text.labels, args) for name, X in text.layers.items()}
     fmri = mean_field("fMRI", brain.X, brain.labels, args)
-    joint = {name: joint_geometry(name, X, text.labels, args)[0] for name, X in text.layers.items()}
-    joint["fMRI"] = joint_geometry("fMRI", brain.X, brain.labels, args)[0]
+    joint = {name: joint_geometry(name, X, text.labels, args, null=0) for name, X in text.layers.items()}
+    joint["fMRI"] = joint_geometry("fMRI", brain.X, brain.labels, args, null=0)
     compared = pairwise(text.layers, _COMPARISONS, n_threads=args.threads)
     seconds = time.perf_counter() - start
     if args.plot is not None:  # before the text, as stdout may be closed

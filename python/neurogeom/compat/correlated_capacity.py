@@ -14,8 +14,8 @@ from .._base import checks as _validate
 from .._base import threads as _threads
 from .._base.checks import FloatArray
 from .._base.results import ConvergenceWarning
-from ..capacity._joint_cones import JointCones, JointProjections
 from ..capacity.correlated import decompose
+from ..capacity.joint_cones import JointCones, JointProjections
 from ..clouds.dichotomies import Signs
 from .mftma._shared import read_clouds
 

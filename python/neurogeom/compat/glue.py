@@ -29,8 +29,8 @@ from .._base import checks as _validate
 from .._base import threads as _threads
 from .._base.checks import FloatArray
 from .._base.results import ConvergenceWarning
-from ..capacity._joint_results import EffectiveGeometry
 from ..capacity.joint import geometry_of
+from ..capacity.results import EffectiveGeometry
 from ..capacity.simulated import simulated_capacity
 from ..clouds.building import downsample
 from ..clouds.dichotomies import Dichotomies, Signs

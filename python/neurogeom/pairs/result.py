@@ -83,7 +83,7 @@ class Pairwise(Result):
         array = self.values if dtype is None else self.values.astype(dtype, copy=False)
         return array.copy() if copy and array is self.values else array
 
-    def _columns(self) -> dict[str, Any]:
+    def _table(self) -> dict[str, Any]:
         """One row a pair; pairs that a symmetric measure has twice are given once."""
         rows, columns = np.indices(self.shape)
         keep = columns > rows if self.is_square and self.symmetric else np.ones(self.shape, dtype=bool)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .tables import null_values
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    from ..capacity.joint import EffectiveGeometry
-    from ..capacity.mean_field import ManifoldCapacity
+    from ..capacity.results import EffectiveGeometry, ManifoldCapacity
 
 _PANELS = (("capacity", "#1f5fa8"), ("radius", "#b4472e"), ("dimension", "#2e7d4f"))
 _ALIGNMENTS = {
@@ -134,7 +135,7 @@ def plot_geometry(
     path : path-like, optional
         Save the figure there too; the ending gives the format (png, pdf, svg).
     nulls : mapping of str to sequence of EffectiveGeometry, optional
-        Results for the same data with shuffled points, by name.
+        Results for the same data with shuffled points, by name, where the results have no null of their own.
 
     Returns
     -------
@@ -162,11 +163,12 @@ def plot_geometry(
     >>> [axis.get_title("left") for axis in figure.axes]
     ['joint capacity', 'effective radius', 'effective dimension', 'mean |cosine|']
     """
+    with_null = bool(nulls) or any(result.null is not None for result in results.values())
     figure, panels = _panels(list(results), len(_PANELS) + 1)
     x = np.arange(len(results))
     for axis, (quantity, colour) in zip(panels[:-1], _PANELS, strict=True):
         field = "capacity" if quantity == "capacity" else f"effective_{quantity}"
-        shuffled = [_mean([getattr(item, field) for item in (nulls or {}).get(key, ())]) for key in results]
+        shuffled = [_mean(null_values(results[key], field, (nulls or {}).get(key))) for key in results]
         if np.isfinite(shuffled).any():
             axis.plot(x, shuffled, "o--", color=_GREY, lw=1, ms=3, zorder=2)
         _draw_line(axis, results, field, colour)
@@ -176,7 +178,7 @@ def plot_geometry(
     panels[-1].set_title("mean |cosine|", **_TITLE)
     beside: Any = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}  # where it hides nothing
     panels[-1].legend(fontsize=8, frameon=False, labelcolor=_INK, handlelength=1.2, **beside)
-    return _finish(figure, "bars: ± 2 standard errors over samples", bool(nulls), path)
+    return _finish(figure, "bars: ± 2 standard errors over samples", with_null, path)
 
 
 def _panels(names: Sequence[str], count: int) -> tuple[Figure, list[Axes]]:

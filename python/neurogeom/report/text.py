@@ -10,8 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 from .tables import manifold_rows, mean_and_deviation, null_values, population_rows, write_rows
 
 if TYPE_CHECKING:
-    from ..capacity.joint import EffectiveGeometry
-    from ..capacity.mean_field import ManifoldCapacity
+    from ..capacity.results import EffectiveGeometry, ManifoldCapacity
     from ..capacity.simulated import SimulatedCapacity
 
 __all__ = [
@@ -201,7 +200,7 @@ def geometry_table(
     label : str
         Header of the column of names.
     nulls : mapping of str to sequence of EffectiveGeometry, optional
-        Results for the same data with shuffled points, by name.
+        Results for the same data with shuffled points, by name, where the results have no null of their own.
 
     Returns
     -------
@@ -226,14 +225,15 @@ def geometry_table(
     fields = {"capacity": "capacity", "effective\nradius": "effective_radius"}
     fields["effective\ndimension"] = "effective_dimension"
     columns = [label, *fields, "separable\nsamples"]
-    if nulls:
+    with_null = bool(nulls) or any(result.null is not None for result in results.values())
+    if with_null:
         columns.insert(2, "capacity,\nshuffled")
     rows = []
     for key, result in results.items():
         samples = f"{result.n_separable}/{result.n_samples}"
         row = [key, *_estimates(result, fields.values()), samples]
-        if nulls:
-            dealt = null_values(result, "capacity", nulls.get(key))
+        if with_null:
+            dealt = null_values(result, "capacity", (nulls or {}).get(key))
             row.insert(2, format_estimate(*mean_and_deviation(dealt)) if len(dealt) else "")
         rows.append(row)
     return format_table(rows, columns)
@@ -334,7 +334,7 @@ def write_csv(
     per_manifold : bool
         Write one row a manifold instead of one row a data set (simulated capacity has no such rows).
     nulls : mapping of str to sequence of EffectiveGeometry, optional
-        Results for shuffled data, which an EffectiveGeometry does not carry itself, by name.
+        Results for shuffled data, by name, where the results have no null of their own.
 
     Notes
     -----

@@ -16,8 +16,7 @@ from .._base import checks as _validate
 from .._base.checks import AnyArray, FloatArray
 from ..capacity import joint
 from ..capacity import mean_field as capacity
-from ..capacity._joint_results import EffectiveGeometry
-from ..capacity.results import ManifoldCapacity
+from ..capacity.results import EffectiveGeometry, ManifoldCapacity
 from ..clouds.manifolds import manifolds
 from ..representations.representation import Item
 from . import errors as check

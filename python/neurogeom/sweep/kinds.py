@@ -10,12 +10,13 @@ import numpy as np
 
 from .._base.checks import AnyArray, FloatArray
 from .._base.codec import decode
+from ..inference import Permutations
 from ..metrics import GULP, LinearR2, Ridge
 from ..metrics.base import Metric
 from ..pairs.tiles import Grid, TileKey, blocks_of
 from ..representations.representation import Item
 from .jobs import CapacityJobs
-from .pairs import Permutations, pair_fields
+from .pairs import pair_fields
 from .specs import make_metric
 from .store import Store
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from .._base.checks import AnyArray, FloatArray
 from .._base.codec import decode, encode
-from ..inference import reaches
+from ..inference import NULL_FIELDS, Permutations, RunningNull
 from ..metrics.base import Mask, Metric, Prepared, Tile, evaluate, map_threads, prepare_item
 from ..representations.representation import Item
 
@@ -19,9 +19,6 @@ from ..representations.representation import Item
 # cube of the smallest of all times the pairs, from which on a tile does. Below, draw after draw, threads
 # would mostly wait for each other; those of the pairs also spin for a while after each product.
 _WORTH_THREADS = 3e7
-
-# Values of a pair under permuted stimuli.
-NULL_FIELDS = ("null_mean", "null_sd", "p_value")
 
 
 def pair_fields(metrics: Sequence[Metric], held_out: bool, n_permutations: int) -> list[tuple[int, str]]:
@@ -53,23 +50,6 @@ def _keys(metrics: Sequence[Metric], held_out: bool) -> list[Any]:
         found.update(dict.fromkeys(metric.parts(held_out)))
         found[metric] = None
     return list(found)
-
-
-@dataclasses.dataclass(frozen=True)
-class Permutations:
-    """Permuted stimuli: draw d of item j is one permutation, whatever it is paired with.
-
-    The items of columns are permuted and prepared anew, which costs a preparation for each draw and column of
-    a tile, not for each pair.
-    """
-
-    count: int
-    key: int
-
-    def order(self, n_stimuli: int, item: int, draw: int) -> AnyArray:
-        """Give the permutation."""
-        generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([self.key, item, draw])))
-        return generator.permutation(n_stimuli)
 
 
 def pair_tile(
@@ -123,9 +103,10 @@ def _null(
     values_of: Callable[[Sequence[Any], bool, int], list[FloatArray]],
 ) -> list[FloatArray]:
     """Mean and standard deviation over permutations, and the share of them at least as alike as observed."""
-    total, squares, alike = np.zeros_like(observed), np.zeros_like(observed), np.zeros_like(observed)
     sign = np.array([1.0 if metric.is_similarity else -1.0 for metric in metrics])[:, None, None]
     largest = np.stack([np.broadcast_to(metric.size(block), observed.shape[1:]) for metric in metrics])
+    null = RunningNull(observed, sign, largest)
+    # The items of columns are permuted and prepared anew: once a draw and column of a tile, not once a pair.
     sources = [read_column(int(k)) for k in columns]
     sizes = [(item.n_stimuli, item.n_units) for _, item in sources]
     is_large = max(math.prod(size) * min(size) for size in sizes) > _WORTH_THREADS
@@ -137,13 +118,5 @@ def _null(
             number, item = source
             return prepare_item(metrics, item.reordered(permutations.order(item.n_stimuli, number, draw)))
 
-        values = np.stack(values_of(map_threads(permuted, sources, item_threads), False, pair_threads))
-        # Counted from what was observed, so that the squares of nearly equal values keep their digits.
-        difference = values - observed
-        total += difference
-        squares += difference**2
-        alike += np.where(np.isnan(difference), np.nan, reaches(sign * values, sign * observed, largest))
-    count = permutations.count
-    mean = total / count
-    variance = np.maximum(squares - count * mean**2, 0.0) / (count - 1 if count > 1 else np.nan)
-    return [observed + mean, np.sqrt(variance), (1 + alike) / (1 + count)]
+        null.add(np.stack(values_of(map_threads(permuted, sources, item_threads), False, pair_threads)))
+    return list(null.summary())

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from .._base.checks import AnyArray, FloatArray, require_extra
 from .._base.results import Result
+from ..inference import NULL_FIELDS
 from ..metrics.base import Metric
 from ..pairs.result import Pairwise
 from ..pairs.tiles import Grid, TileKey
 from . import errors as check
 from .kinds import CapacitySweep, PairSweep, load_sweep
-from .pairs import NULL_FIELDS
 from .store import Store
 
 _SUFFIXES = (".csv", ".npy", ".npz")
@@ -61,7 +61,7 @@ class CapacityTable(Result):
         """One number of all jobs."""
         return np.asarray(self.values[self.fields.index(check.as_field(field, self.fields))])
 
-    def _columns(self) -> dict[str, Any]:
+    def _table(self) -> dict[str, Any]:
         return {"name": self.names, "seed": self.seeds, **dict(zip(self.fields, self.values, strict=True))}
 
     def to_xarray(self) -> Any:
@@ -257,7 +257,7 @@ def export(store: str | os.PathLike[str], path: str | os.PathLike[str]) -> Path:
 
 def _rows(found: Any) -> Iterator[list[Any]]:
     if isinstance(found, CapacityTable):
-        table = found._columns()
+        table = found._table()
         yield list(table)
         yield from zip(*(column.tolist() for column in table.values()), strict=True)
         return
@@ -277,7 +277,7 @@ def _rows(found: Any) -> Iterator[list[Any]]:
 
 def _arrays(found: Any) -> dict[str, Any]:
     if isinstance(found, CapacityTable):
-        return found._columns()
+        return found._table()
     first = next(iter(found.values()))
     check.require_free_names(list(found), ("names", "column_names", "file"))
     arrays = {"names": first.names, "column_names": first.column_names}

@@ -12,7 +12,7 @@ from ... import project_cone
 from ..._base import checks as _validate
 from ..._base import threads as _threads
 from ..._base.checks import FloatArray
-from ...capacity import _center_correlations as _lowrank
+from ...capacity import center_correlations
 from . import _shared
 
 # Added to the squared norm of an anchor by the original: the dimension of a point is 0, not 0/0.
@@ -266,7 +266,7 @@ class _Search:
         self.correlation = np.float64(np.nan)
         if np.count_nonzero(self.present) > 1:
             rows = self.rows[self.present]
-            self.correlation = np.float64(_lowrank.mean_abs_correlation(rows))
+            self.correlation = np.float64(center_correlations.mean_abs_correlation(rows))
         self.spectrum: FloatArray = np.zeros(0)
         if self.present.any():
             self.spectrum = np.linalg.eigvalsh(self.rows.T @ self.rows)[::-1]
@@ -302,7 +302,7 @@ class _Search:
             return chosen
 
         return list(
-            _lowrank.search_as_original(
+            center_correlations.search_as_original(
                 self.rows[self.present],
                 max_rank,
                 start_normals,

@@ -1,4 +1,4 @@
-"""The mean-field analysis of one set of manifolds, step by step; :mod:`neurogeom.capacity` is its face.
+"""The steps of :func:`neurogeom.manifold_capacity` for one set of manifolds.
 
 Centres and what they share, then, group by group, coordinates of the points and anchor statistics. The three
 steps that touch the data or the draws run in the core.
@@ -21,8 +21,17 @@ from .._base.isa import core
 from .._base.progress import ProgressFunction
 from .._base.results import ConvergenceWarning
 from ..clouds.manifolds import Manifolds
-from . import _center_correlations as _lowrank
-from .results import ManifoldCapacity, population_result
+from .center_correlations import (
+    RankRecord,
+    center_coordinates,
+    directions_of,
+    finish,
+    largest_rank,
+    mean_abs_correlation,
+    pick_rank,
+    search,
+)
+from .results import ManifoldCapacity
 
 # Manifolds are handled in groups whose coordinates, Gram matrices and anchors stay below this. Results do
 # not depend on it: every manifold is computed alone.
@@ -123,7 +132,7 @@ class Analysis:
         status[summaries[:, _N_FAILED] > 0] = 1
         if not quiet:
             _warn_of_failures(clouds, status)
-        return population_result(
+        return _population_result(
             summaries,
             squared if self.shared_draws else None,
             names=clouds.names,
@@ -175,25 +184,23 @@ class Analysis:
         nothing = np.zeros((0, centers.shape[1]))
         centered = centers - centers.mean(axis=0)
         centered = centered[np.linalg.norm(centered, axis=1) > zero]
-        rows = _lowrank.center_coordinates(centered) if len(centered) > 1 else np.zeros((len(centered), 0))
-        before = _lowrank.mean_abs_correlation(rows) if len(centered) > 1 else math.nan
-        if self.rank is not None and self.rank > _lowrank.largest_rank(rows):
+        rows = center_coordinates(centered) if len(centered) > 1 else np.zeros((len(centered), 0))
+        before = mean_abs_correlation(rows) if len(centered) > 1 else math.nan
+        if self.rank is not None and self.rank > largest_rank(rows):
             raise ValueError(
-                f"rank must be at most {_lowrank.largest_rank(rows)} for centres that span {rows.shape[1]} "
+                f"rank must be at most {largest_rank(rows)} for centres that span {rows.shape[1]} "
                 f"dimensions ({len(centered)} manifolds), not {self.rank}"
             )
         if not self.n_restarts or self.rank == 0 or not np.isfinite(before):
             return nothing, _told_of_search(before, [], None)
-        found = _lowrank.search(rows, self.n_restarts, rank=self.rank, n_threads=self.n_threads)
-        picked = _lowrank.pick_rank(found) if self.rank is None else self.rank
-        best = _lowrank.finish(rows, found[picked], self.n_threads)
-        directions = _lowrank.directions_of(best.basis, rows, centered) if picked else nothing
+        found = search(rows, self.n_restarts, rank=self.rank, n_threads=self.n_threads)
+        picked = pick_rank(found) if self.rank is None else self.rank
+        best = finish(rows, found[picked], self.n_threads)
+        directions = directions_of(best.basis, rows, centered) if picked else nothing
         return directions, _told_of_search(before, found, best)
 
 
-def _told_of_search(
-    before: float, found: list[_lowrank.RankRecord], best: _lowrank.RankRecord | None
-) -> dict[str, Any]:
+def _told_of_search(before: float, found: list[RankRecord], best: RankRecord | None) -> dict[str, Any]:
     return {
         "center_correlation": before,
         "residual_center_correlation": before if best is None else best.correlation,
@@ -201,6 +208,56 @@ def _told_of_search(
         "search_found": 0 if best is None else best.n_found,
         "search_starts": 0 if best is None else best.n_starts,
     }
+
+
+def _population_result(
+    summaries: FloatArray, shared_squares: FloatArray | None, **fields: Any
+) -> ManifoldCapacity:
+    """Population values from per-manifold ones.
+
+    `shared_squares` are the squared projections (P, n_samples) where one set of draws served all manifolds.
+    """
+    capacity, capacity_se = summaries[:, 0], summaries[:, 1]
+    inverse, inverse_se = 1 / capacity, capacity_se / capacity**2
+    n = len(summaries)
+
+    def mean(values: FloatArray, errors: FloatArray) -> tuple[float, float, float]:
+        over_manifolds = values.std(ddof=1) / math.sqrt(n)
+        independent = np.sqrt((errors**2).sum()) / n
+        over_draws = independent if shared_squares is None else errors.mean()
+        return float(values.mean()), float(over_draws), float(over_manifolds)
+
+    mean_inverse, *inverse_errors = mean(inverse, inverse_se)
+    if shared_squares is not None and shared_squares.shape[1] > 1:
+        per_draw = shared_squares.mean(axis=0)
+        inverse_errors[0] = float(per_draw.std(ddof=1) / math.sqrt(len(per_draw)))
+    mean_radius = mean(summaries[:, 2], summaries[:, 3])
+    mean_dimension = mean(summaries[:, 6], summaries[:, 7])
+    mean_capacity = 1 / mean_inverse if mean_inverse else math.inf
+    return ManifoldCapacity(
+        capacity=capacity,
+        capacity_se=capacity_se,
+        radius=summaries[:, 2],
+        radius_se=summaries[:, 3],
+        radius_uncentered=summaries[:, 4],
+        radius_uncentered_se=summaries[:, 5],
+        dimension=summaries[:, 6],
+        dimension_se=summaries[:, 7],
+        dimension_prx=summaries[:, 8],
+        dimension_prx_se=summaries[:, 9],
+        mean_capacity=mean_capacity,
+        mean_capacity_se=mean_capacity**2 * inverse_errors[0],
+        mean_capacity_se_manifolds=mean_capacity**2 * inverse_errors[1],
+        mean_radius=mean_radius[0],
+        mean_radius_se=mean_radius[1],
+        mean_radius_se_manifolds=mean_radius[2],
+        mean_dimension=mean_dimension[0],
+        mean_dimension_se=mean_dimension[1],
+        mean_dimension_se_manifolds=mean_dimension[2],
+        kkt_residual=summaries[:, 10],
+        interior_fraction=summaries[:, 11],
+        **fields,
+    )
 
 
 def _readable(array: AnyArray) -> AnyArray:

@@ -1,6 +1,7 @@
 """Joint cones of a set of manifolds: points, draws and labels made ready, and their projections.
 
-What :mod:`neurogeom.joint` and :mod:`neurogeom.correlated` share.
+What joint and correlated capacity share, and the seam for drop-ins that bring points, draws and labels of
+their own.
 """
 
 from __future__ import annotations

@@ -1,113 +1,15 @@
-"""What :func:`neurogeom.effective_geometry` returns, and its estimates from per-sample values."""
+"""Effective geometry, with errors, from what the core says of each sample."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._base.checks import FloatArray
-from .._base.results import Result
-from ._joint_cones import LEAST_FOR_ERRORS, root_sum_square
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class EffectiveGeometry(Result):
-    """Joint capacity and effective geometry of a set of manifolds; see :func:`effective_geometry`."""
-
-    _headline: ClassVar[tuple[str, ...]] = (
-        "n_manifolds",
-        "n_separable",
-        "capacity",
-        "effective_radius",
-        "effective_dimension",
-        "center_alignment",
-        "axis_alignment",
-        "center_axis_alignment",
-    )
-
-    names: NDArray[Any]
-    capacity: float
-    capacity_se: float
-    effective_dimension: float
-    effective_dimension_se: float
-    effective_radius: float
-    effective_radius_se: float
-    effective_radius_mean_ratio: float
-    effective_radius_mean_ratio_se: float
-    utility: float
-    utility_se: float
-    approximate_capacity: float
-    approximate_capacity_se: float
-    center_alignment: float
-    center_alignment_se: float
-    axis_alignment: float
-    axis_alignment_se: float
-    center_axis_alignment: float
-    center_axis_alignment_se: float
-    center_alignment_abs: float
-    center_alignment_abs_se: float
-    axis_alignment_abs: float
-    axis_alignment_abs_se: float
-    center_axis_alignment_abs: float
-    center_axis_alignment_abs_se: float
-    center_alignment_raw: float
-    center_alignment_raw_se: float
-    axis_alignment_raw: float
-    axis_alignment_raw_se: float
-    center_axis_alignment_raw: float
-    center_axis_alignment_raw_se: float
-    # Of 0.1.0 no result has these.
-    own_center_axis_alignment: float = math.nan
-    own_center_axis_alignment_se: float = math.nan
-    own_center_axis_alignment_abs: float = math.nan
-    own_center_axis_alignment_abs_se: float = math.nan
-    own_center_axis_alignment_raw: float = math.nan
-    own_center_axis_alignment_raw_se: float = math.nan
-    center_alignment_matrix: FloatArray
-    axis_alignment_matrix: FloatArray
-    center_axis_alignment_matrix: FloatArray
-    center_alignment_abs_matrix: FloatArray
-    axis_alignment_abs_matrix: FloatArray
-    center_axis_alignment_abs_matrix: FloatArray
-    center_alignment_raw_matrix: FloatArray
-    axis_alignment_raw_matrix: FloatArray
-    center_axis_alignment_raw_matrix: FloatArray
-    anchor_center_norm: FloatArray
-    anchor_axis_norm: FloatArray
-    active_fraction: FloatArray
-    mean_anchor_weights: tuple[FloatArray, ...]
-    n_points: NDArray[np.intp]
-    n_features: int
-    n_samples: int
-    inactive: str
-    centered: bool
-    inseparable_fraction: float
-    kkt_residual: float
-    n_failed: int
-    squared_projections: FloatArray
-    inseparable: NDArray[np.bool_]
-    status: NDArray[np.int8]
-    dichotomies: NDArray[np.int8]
-
-    @property
-    def n_manifolds(self) -> int:
-        """Number of manifolds."""
-        return len(self.n_points)
-
-    @property
-    def n_separable(self) -> int:
-        """Number of samples that all but the capacity rest on."""
-        return int(np.count_nonzero((self.status == 0) & ~self.inseparable))
-
-    @property
-    def anchor_radius(self) -> FloatArray:
-        """Root mean square length of each manifold's anchor axis, in units of its anchor centre's norm."""
-        return np.asarray(self.anchor_axis_norm / self.anchor_center_norm)
-
+from .joint_cones import LEAST_FOR_ERRORS, root_sum_square
 
 # Rows of what the core gives per sample (joint_measures.hpp, Measure).
 _B, _C, _RATIO, _AXIS, _CENTER_AXIS, _OWN, _CENTER = 0, 1, 2, 3, 6, 9, 12
