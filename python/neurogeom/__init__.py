@@ -5,9 +5,15 @@ from importlib.metadata import version as _version
 from . import datasets, io, sweep
 from ._base.isa import build_info
 from ._base.results import ConvergenceWarning, load
-from .capacity.closed_forms import EllipsoidCapacity, ball_capacity, ellipsoid_capacity, point_capacity
+from .capacity.closed_forms import (
+    EllipsoidCapacity,
+    ball_capacity,
+    correlated_sphere_capacity,
+    ellipsoid_capacity,
+    point_capacity,
+)
 from .capacity.cone import ConeProjection, project_cone
-from .capacity.correlated import correlated_capacity, correlated_sphere_capacity
+from .capacity.correlated import correlated_capacity
 from .capacity.joint import effective_geometry
 from .capacity.mean_field import manifold_capacity
 from .capacity.overlap import Overlap, overlap

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._base.checks import AnyArray, FloatArray
-from ._base.results import Result
+from ._base.results import Column, Result, columns_of_kind
 
 # Values of a measure that agree to this share of its size are one value. A draw that comes to the arrangement
 # of the data, such as one that exchanges equal stimuli, adds the same terms in another order: n terms and a
@@ -104,6 +104,16 @@ class Null(Result):
     """
 
     _headline: ClassVar[tuple[str, ...]] = ("n_draws", "alternative")
+    columns: ClassVar[tuple[Column, ...]] = (
+        *columns_of_kind("count", "n_draws"),
+        *columns_of_kind("setting", "alternative"),
+        *columns_of_kind("label", "measure", of_items=True),
+        *(
+            Column(name=name, of_items=True)
+            for name in ("observed", "mean", "sd", "lower", "upper", "z", "p_value")
+        ),
+        *columns_of_kind("count", "n_defined", of_items=True),
+    )
 
     measure: NDArray[np.str_] | None = None
     observed: FloatArray

@@ -48,6 +48,11 @@ MAKERS = {
     "dimensionality": lambda: ng.dimensionality(CLOUDS[0], form="unbiased"),
     "ellipsoid": lambda: ng.ellipsoid_capacity([1.0, 0.5], n_samples=100, rng=0),
     "null alignment": lambda: ng.alignment(CLOUDS, null=3, rng=0).null,
+    "correlated": lambda: ng.correlated_capacity(CLOUDS, n_samples=20, rng=0),
+    "geometry": lambda: ng.effective_geometry(CLOUDS, n_samples=20, rng=0),
+    "geometry with null": lambda: ng.effective_geometry(CLOUDS, n_samples=20, rng=0, null=2),
+    "null geometry": lambda: ng.effective_geometry(CLOUDS, n_samples=20, rng=0, null=2).null,
+    "simulated": lambda: ng.simulated_capacity(CLOUDS, n_trials=20, rng=0),
     "overlap": lambda: ng.overlap(CLOUDS[0], CLOUDS[1]),
     "overlap of hulls that meet": lambda: ng.overlap(CLOUDS[0, :, :2], CLOUDS[0, ::2, :2]),
     "null": lambda: ng.manifold_capacity(CLOUDS, rng=0, n_samples=5, null=3, n_restarts=1).null,
@@ -88,7 +93,7 @@ def test_to_dict(result):
     assert set(given) == fields
     for name, value in given.items():
         own = getattr(result, name)
-        if isinstance(own, (ng.NullCapacity, ng.NullAlignment)):
+        if isinstance(own, ng.Null):
             util.assert_same_bits(value, own.to_dict())
             assert isinstance(value, dict)
         else:
@@ -397,3 +402,28 @@ def test_transposed_input_is_suspected():
     ng.manifold_capacity([cloud.T for cloud in features_by_points], n_samples=2, rng=0)  # no warning
     labelled = ng.manifolds(np.vstack(features_by_points), np.repeat([0, 1, 2], 500))
     ng.manifold_capacity(labelled, n_samples=2, rng=0)  # labels say which axis the points are on
+
+
+def test_columns_are_what_a_result_has(result):
+    """Tables need to know no class: a result says what to show, where its errors are, and of how many."""
+    columns = type(result).columns
+    assert columns
+    assert len({column.name for column in columns}) == len(columns)
+    lengths = set()
+    for column in columns:
+        value = getattr(result, column.name)
+        for error in column.errors:
+            assert np.shape(getattr(result, error)) == np.shape(value), error
+        if column.errors:
+            assert column.kind == "estimate"
+        if column.of_items:
+            lengths.add(len(value))
+        else:
+            assert np.shape(value) == (), column.name
+        if column.in_null and result.null is not None:
+            assert len(getattr(result.null, column.name)) == result.null.n_draws
+    assert len(lengths) <= 1
+    shown = {name for column in columns for name in (column.name, *column.errors)}
+    for field in dataclasses.fields(result):  # no estimate is forgotten
+        if field.name.endswith("_se") and not field.name.startswith("own"):
+            assert field.name in shown, field.name

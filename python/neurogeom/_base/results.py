@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from .checks import user_level
+from .checks import require_extra, user_level
 from .codec import decode, encode, register_if_built_in
 
 
@@ -66,7 +66,7 @@ def columns_of_kind(
     return tuple(Column(name=name, kind=kind, of_items=of_items) for name in names)
 
 
-def estimates(
+def columns_with_errors(
     *names: str, unit: str = "", over: Sequence[str] = ("",), of_items: bool = False, in_null: bool = False
 ) -> tuple[Column, ...]:
     """Declare estimates whose errors are in ``name_se``, or in ``name_se`` followed by each of `over`."""
@@ -121,11 +121,7 @@ class Result:
 
     def to_dataframe(self) -> Any:
         """Give the fields that hold one value per item as a pandas DataFrame, one row an item."""
-        try:
-            import pandas as pd
-        except ImportError:
-            raise ImportError("to_dataframe needs pandas: pip install 'neurogeom[pandas]'") from None
-        return pd.DataFrame(self._table())
+        return require_extra("pandas", "pandas", "to_dataframe").DataFrame(self._table())
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all fields to an .npz file (no pickle); :func:`neurogeom.load` reads it back."""

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._base.checks import FloatArray
-from .joint_cones import LEAST_FOR_ERRORS, root_sum_square
+from .._base.estimates import mean_of_defined, root_sum_square
+from .joint_cones import LEAST_FOR_ERRORS
 
 # Rows of what the core gives per sample (joint_measures.hpp, Measure).
 _B, _C, _RATIO, _AXIS, _CENTER_AXIS, _OWN, _CENTER = 0, 1, 2, 3, 6, 9, 12
@@ -48,7 +49,7 @@ def estimates_from(
         estimates[f"{name}_se"] = root_sum_square(influence) / math.sqrt(n * (n - 1)) if enough else math.nan
 
     with np.errstate(divide="ignore", invalid="ignore"):
-        a, b, c = (_mean(x) for x in (squared[used], values[_B], values[_C]))
+        a, b, c = (mean_of_defined(x) for x in (squared[used], values[_B], values[_C]))
         move_a = squared[used] - a
         move_b, move_c = (_influence(values[row], shifts[row]) for row in (_B, _C))
         radius = float(np.sqrt(np.divide(c, b - c)))
@@ -61,7 +62,7 @@ def estimates_from(
             np.divide(n_manifolds, c) * (-move_c / c),
         )
         ratio = np.where(np.isfinite(values[_RATIO]), values[_RATIO], np.nan)  # 0/0 where nothing is active
-        root = float(np.sqrt(_mean(ratio)))
+        root = float(np.sqrt(mean_of_defined(ratio)))
         put("effective_radius_mean_ratio", root, _influence(ratio, shifts[_RATIO]) / (2 * root))
     if n > 1 and b == 0 and c == 0:  # no anchor ever moves: the limit of clouds that shrink to points
         for name in ("effective_radius", "effective_radius_mean_ratio"):
@@ -77,20 +78,14 @@ def estimates_from(
             )
         )
         move = shifts[_CENTER + form]
-        put(f"center_alignment{suffix}", _mean(centers[off]), move - _mean(move))
+        put(f"center_alignment{suffix}", mean_of_defined(centers[off]), move - mean_of_defined(move))
         for kind, entries, first in (
             ("axis", axes[off], _AXIS),
             ("center_axis", both[off], _CENTER_AXIS),
             ("own_center_axis", both[~off], _OWN),
         ):
             row = first + form
-            put(f"{kind}_alignment{suffix}", _mean(entries), _influence(values[row], shifts[row]))
+            put(f"{kind}_alignment{suffix}", mean_of_defined(entries), _influence(values[row], shifts[row]))
         for kind, matrix in (("center", centers), ("axis", axes), ("center_axis", both)):
             estimates[f"{kind}_alignment{suffix}_matrix"] = matrix
     return estimates
-
-
-def _mean(values: FloatArray) -> float:
-    """Mean of those that are defined."""
-    values = values[~np.isnan(values)]
-    return float(values.mean()) if len(values) else math.nan

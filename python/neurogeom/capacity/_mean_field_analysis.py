@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from .._base import checks as _validate
 from .._base.checks import AnyArray, FloatArray
+from .._base.coordinates import ZERO_LENGTH
 from .._base.isa import core
 from .._base.progress import ProgressFunction
 from .._base.results import ConvergenceWarning
@@ -36,8 +37,6 @@ from .results import ManifoldCapacity
 # Manifolds are handled in groups whose coordinates, Gram matrices and anchors stay below this. Results do
 # not depend on it: every manifold is computed alone.
 _GROUP_BYTES = 64 << 20
-# A centre shorter than this, relative to the data, is zero up to rounding.
-_ZERO_CENTER = 1e-12
 # Columns of the core's summaries (anchors.hpp, AnchorSummary).
 _N_FIELDS, _N_FAILED = 13, 12
 
@@ -82,13 +81,13 @@ class Analysis:
         centers, size = self._centers(clouds)
         n_points = clouds.n_points
         overall = n_points @ centers / n_points.sum()
-        removed, shared = self._shared_directions(centers, _ZERO_CENTER * size)
+        removed, shared = self._shared_directions(centers, ZERO_LENGTH * size)
 
         # What is left of the centres; the points follow in the core, relative to them.
         left = centers - overall
         left -= (left @ removed.T) @ removed
         norms = np.linalg.norm(left, axis=1)
-        usable = norms > _ZERO_CENTER * size
+        usable = norms > ZERO_LENGTH * size
 
         summaries = np.full((len(clouds), _N_FIELDS), np.nan)
         status = np.where(usable, 0, 2).astype(np.int8)

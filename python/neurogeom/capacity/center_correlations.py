@@ -1,7 +1,8 @@
 """The search for the low-rank structure that manifold centres share.
 
 For each rank K in turn the K directions are sought whose removal leaves the centres least correlated
-(``lowrank.hpp``), then the rank is picked. Cohen, Chung, Lee and Sompolinsky, Nat. Commun. 11, 746 (2020).
+(``center_correlations.hpp``), then the rank is picked. Cohen, Chung, Lee and Sompolinsky, Nat. Commun. 11,
+746 (2020).
 
 The native search (:func:`search`) is a function of the centres alone, in their order. Its starts belong to a
 rank and an index and not to the caller's seed; at the picked rank it goes on until the best directions have
@@ -20,19 +21,18 @@ import numpy as np
 import scipy.linalg
 
 from .._base.checks import FloatArray
+from .._base.coordinates import ZERO_SQUARE
 from .._base.isa import core
 from .._base.threads import resolve_threads
 
-# A centre is to keep this share of its squared length; what leaves it less costs (lowrank.hpp). A manifold
-# whose centre vanishes has a radius, in units of that centre, without bound.
+# A centre is to keep this share of its squared length; what leaves it less costs (center_correlations.hpp).
+# A manifold whose centre vanishes has a radius, in units of that centre, without bound.
 _LEAST_SHARE = 0.02
 # The smallest rank whose mean correlation exceeds the least by this share at most is picked. On real layers
 # that correlation has a standard error (over the manifolds) of 2 to 20 %.
 RANK_TOLERANCE = 0.02
 # Share of the centres' variance, and ranks beyond it, that bound the search (the original's rule).
 _VARIANCE, _RANKS_BEYOND = 0.95, 10
-# Squared extent below which a direction of the centres is rounding of their Gram matrix.
-_ROUNDING = 1e-13
 # Relative decrease of the cost at which a descent ends: all starts go down to the first, those that come near
 # the best to the second, the picked one until nothing moves.
 _COARSE, _FINE = 1e-5, 1e-10
@@ -60,7 +60,7 @@ class RankRecord:
 def center_coordinates(centered: FloatArray) -> FloatArray:
     """Coordinates (P, r) of mean-subtracted centres (P, N) in their principal directions."""
     values, vectors = np.linalg.eigh(centered @ centered.T)
-    keep = values > _ROUNDING * max(values[-1], 0.0)
+    keep = values > ZERO_SQUARE * max(values[-1], 0.0)
     return np.ascontiguousarray((vectors[:, keep] * np.sqrt(values[keep]))[:, ::-1])
 
 

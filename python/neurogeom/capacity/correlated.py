@@ -6,24 +6,21 @@ import math
 import warnings
 
 import numpy as np
-import scipy.optimize
 from numpy.typing import ArrayLike
-from scipy.special import ndtr
 
 from .._base import checks as _validate
 from .._base.checks import FloatArray, explain_keywords, user_level
+from .._base.estimates import mean_and_error
 from .._base.progress import Progress, as_progress
 from .._base.results import ConvergenceWarning, warn_of_one
 from .._base.rng import RandomSource, as_generator
 from .._base.threads import resolve_threads, single_threaded_blas
 from ..clouds.dichotomies import Dichotomies
 from ..clouds.manifolds import ManifoldsLike, as_manifolds
-from .closed_forms import ball_capacity
 from .joint_cones import (
     LEAST_FOR_ERRORS,
     JointCones,
     JointProjections,
-    mean_and_error,
     warn_of_dead,
     warn_of_few,
 )
@@ -193,91 +190,3 @@ def decompose(cones: JointCones, found: JointProjections) -> dict[str, FloatArra
         terms["center_axis"][k] = 2 * (all_centers @ all_axes - (center_parts * axis_parts).sum())
         terms["individual"][k] = ((center_parts + axis_parts) ** 2).sum()
     return terms
-
-
-def correlated_sphere_capacity(
-    radius: float,
-    dimension: float,
-    center_correlation: float,
-    axis_correlation: float,
-    margin: float = 0.0,
-    *,
-    form: str = "ball",
-) -> float:
-    r"""Capacity of many equal spheres whose centres and axes are equally correlated.
-
-    Correlations of centres make the useful part of their norm smaller, those of axes that of the radius, so
-    that all depends on :math:`R' = R \sqrt{1-\lambda} / \sqrt{1-\psi}` and on
-    :math:`\kappa' = \kappa / \sqrt{1-\psi}`.
-
-    Parameters
-    ----------
-    radius : float
-        Radius R >= 0, in units of the centres' norm.
-    dimension : float
-        Dimension K > 0 of each sphere.
-    center_correlation : float
-        Cosine psi between any two centres, 0 <= psi < 1.
-    axis_correlation : float
-        Cosine lambda between corresponding axes of any two spheres, 0 <= lambda <= 1.
-    margin : float, default 0
-        Margin kappa >= 0, in units of the centres' norm.
-    form : {"ball", "saddle"}, default "ball"
-        ``"ball"``: the integral of :func:`neurogeom.ball_capacity` at R' and kappa'; ``"saddle"``: its
-        saddle point for large K, as published.
-
-    Returns
-    -------
-    float
-        Spheres per dimension that random dichotomies can separate, for many spheres.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is out of its range, or the saddle point is asked for where the theory has none: where
-        :math:`R' (\phi(\kappa') + \kappa' \Phi(\kappa'))` exceeds :math:`\sqrt K`, which is
-        :math:`R' > \sqrt{2\pi K}` without a margin. What its formulas give there rises with the radius.
-
-    Notes
-    -----
-    Saddle point: with :math:`c = R' \sqrt{K q} + \kappa'` and
-    :math:`\sqrt q = 1 - (R'/\sqrt K) (\phi(c) + c\,\Phi(c))`,
-    :math:`1/\alpha = K (\sqrt q - 1)^2 + (1 + c^2) \Phi(c) + c\,\phi(c)`.
-    Wakhloo, Sussman and Chung, Phys. Rev. Lett. 131, 027301 (2023).
-
-    Examples
-    --------
-    >>> import neurogeom as ng
-    >>> round(ng.correlated_sphere_capacity(0.5, 5, 0.0, 0.0), 6)  # no correlations: a ball
-    0.576511
-    >>> round(ng.correlated_sphere_capacity(0.252, 7, 0.0, 0.0, form="saddle"), 3)
-    0.799
-    """
-    length = float(_validate.as_nonnegative(_validate.as_number(radius, "radius"), "radius"))
-    size = float(
-        _validate.as_nonnegative(_validate.as_number(dimension, "dimension"), "dimension", zero=False)
-    )
-    psi = _validate.as_correlation(center_correlation, "center_correlation", one=False)
-    overlap = _validate.as_correlation(axis_correlation, "axis_correlation")
-    kappa = _validate.as_margin(margin) / math.sqrt(1 - psi)
-    length *= math.sqrt((1 - overlap) / (1 - psi))
-    if _validate.as_choice(form, "form", ("ball", "saddle")) == "ball":
-        return float(ball_capacity(length, size, kappa))
-
-    def reach(c: float) -> float:
-        return math.exp(-c * c / 2) / math.sqrt(2 * math.pi) + c * float(ndtr(c))
-
-    def gap(root: float) -> float:
-        return root - 1 + length / math.sqrt(size) * reach(length * math.sqrt(size) * root + kappa)
-
-    if length * reach(kappa) > math.sqrt(size):
-        raise ValueError(
-            f"form='saddle' has no solution for radius R' = {length:g}, margin kappa' = {kappa:g}, dimension "
-            f"{size:g}: R' (phi(kappa') + kappa' Phi(kappa')) exceeds sqrt(dimension); form='ball' has one"
-        )
-    # gap rises with its argument and is not negative at 1, where reach is at its largest.
-    lowest = 1 - length / math.sqrt(size) * reach(length * math.sqrt(size) + kappa)
-    root = scipy.optimize.brentq(gap, lowest, 1.0, xtol=1e-14, rtol=1e-14) if length > 0 else 1.0
-    c = length * math.sqrt(size) * root + kappa
-    inverse = size * (root - 1) ** 2 + float(ndtr(c)) + c * reach(c)
-    return 1 / inverse

@@ -17,17 +17,16 @@ from numpy.typing import NDArray
 
 from .._base import checks as _validate
 from .._base.checks import FloatArray, user_level
-from .._base.coordinates import mean_point, span_coordinates
+from .._base.coordinates import NO_EXTENT, span_coordinates
+from .._base.estimates import mean_and_error
 from .._base.isa import core
 from .._base.progress import ProgressFunction
 from .._base.results import ConvergenceWarning
 from .._base.rng import draw_key
 from ..clouds.dichotomies import Dichotomies, Signs, draw_dichotomies
-from ..clouds.manifolds import Manifolds
+from ..clouds.manifolds import Manifolds, mean_point
 
 _DRAW_STREAM = 0
-# Points whose mean is subtracted are zero up to rounding below this, relative to their largest value.
-_NO_EXTENT = 1e-14
 # Estimates from fewer samples have no error: these move the mean anchor points that they are measured from,
 # and two of them are as far from their mean as each other.
 LEAST_FOR_ERRORS = 10
@@ -65,7 +64,10 @@ class JointCones:
             draws = core.standard_normals(key, _DRAW_STREAM, 0, n_samples, points.shape[1])
         else:
             draws = _validate.as_float_matrix(gaussians, "gaussians")
-            _validate.require_shape(draws, "gaussians", (n_samples, clouds.n_features))
+            if draws.shape != (n_samples, clouds.n_features):
+                raise ValueError(
+                    f"gaussians must have shape {(n_samples, clouds.n_features)}, not {draws.shape}"
+                )
             points, size = joint_coordinates(clouds, center=center, may_rotate=False)
         starts = [0, *map(int, np.cumsum(clouds.n_points))]
         return cls(points, starts, draws, labels, _dead(points, starts, center, size))
@@ -144,7 +146,7 @@ class JointProjections:
 
 def _dead(points: FloatArray, starts: list[int], center: bool, size: float) -> NDArray[np.bool_] | None:
     """Manifolds whose points are all zero, or all manifolds if their points are one and the same."""
-    rounding = _NO_EXTENT * size * math.sqrt(points.shape[1])
+    rounding = NO_EXTENT * size * math.sqrt(points.shape[1])
     dead: NDArray[np.bool_] = np.maximum.reduceat(_lengths(points), starts[:-1]) <= (
         rounding if center else 0
     )
@@ -212,18 +214,3 @@ def joint_coordinates(clouds: Manifolds, *, center: bool, may_rotate: bool) -> t
     if may_rotate and n_features > n_points:
         return span_coordinates(columns, n_features, n_points), size
     return np.ascontiguousarray(columns(0, n_features)), size
-
-
-def mean_and_error(values: FloatArray) -> tuple[float, float]:
-    """Mean over samples that have a value, and its standard error."""
-    values = values[~np.isnan(values)]
-    if len(values) == 0:
-        return math.nan, math.nan
-    mean, n = float(values.mean()), len(values)
-    return mean, root_sum_square(values - mean) / math.sqrt(n * (n - 1)) if n > 1 else math.nan
-
-
-def root_sum_square(vector: FloatArray) -> float:
-    """Root of the sum of squares, which may themselves be out of range."""
-    largest = float(np.abs(vector).max())
-    return largest * float(np.sqrt(((vector / largest) ** 2).sum())) if 0 < largest < math.inf else largest

@@ -201,5 +201,12 @@ def _as_draws(
         _validate.as_float_matrix(array, "gaussians" if shared else f"gaussians[{i}]")
         for i, array in enumerate(arrays)
     ]
-    _validate.require_draws(draws, 1 if shared else n_manifolds, n_samples, n_features + 1)
+    if len(draws) != (1 if shared else n_manifolds):
+        raise ValueError(f"gaussians holds {len(draws)} arrays for {n_manifolds} manifolds")
+    for i, array in enumerate(draws):
+        if array.shape != (n_samples, n_features + 1):
+            raise ValueError(
+                f"gaussians[{i}] must have shape (n_samples, n_features + 1) = "
+                f"{(n_samples, n_features + 1)}, not {array.shape}"
+            )
     return (draws * n_manifolds if shared else draws), shared

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._base.checks import FloatArray
-from .._base.results import Column, Result, columns_of_kind, estimates
+from .._base.results import Column, Result, columns_of_kind, columns_with_errors
 from ..inference import Null
 
 if TYPE_CHECKING:
@@ -130,16 +130,16 @@ class ManifoldCapacity(Result):
     columns: ClassVar[tuple[Column, ...]] = (
         *columns_of_kind("count", "n_features", "n_samples"),
         *columns_of_kind("setting", "margin"),
-        *estimates("mean_capacity", over=("", "_manifolds"), in_null=True),
-        *estimates("mean_radius", unit="center norm", over=("", "_manifolds"), in_null=True),
-        *estimates("mean_dimension", over=("", "_manifolds"), in_null=True),
+        *columns_with_errors("mean_capacity", over=("", "_manifolds"), in_null=True),
+        *columns_with_errors("mean_radius", unit="center norm", over=("", "_manifolds"), in_null=True),
+        *columns_with_errors("mean_dimension", over=("", "_manifolds"), in_null=True),
         *columns_of_kind("diagnostic", "center_correlation", "residual_center_correlation"),
         *columns_of_kind("count", "rank_removed"),
         *columns_of_kind("count", "n_points", "reduced_dimension", of_items=True),
-        *estimates("capacity", of_items=True),
-        *estimates("radius", unit="center norm", of_items=True),
-        *estimates("dimension", "dimension_prx", of_items=True),
-        *estimates("radius_uncentered", unit="center norm", of_items=True),
+        *columns_with_errors("capacity", of_items=True),
+        *columns_with_errors("radius", unit="center norm", of_items=True),
+        *columns_with_errors("dimension", "dimension_prx", of_items=True),
+        *columns_with_errors("radius_uncentered", unit="center norm", of_items=True),
         Column(name="center_norm", kind="diagnostic", unit="data", of_items=True),
         *columns_of_kind("diagnostic", "kkt_residual", "interior_fraction", "status", of_items=True),
     )
@@ -227,15 +227,15 @@ class EffectiveGeometry(_JointResult):
     columns: ClassVar[tuple[Column, ...]] = (
         *columns_of_kind("count", "n_features", "n_samples"),
         *columns_of_kind("setting", "centered", "inactive"),
-        *estimates("capacity", "effective_radius", in_null=True),
-        *estimates("effective_radius_mean_ratio"),
-        *estimates("effective_dimension", in_null=True),
-        *estimates("utility", "approximate_capacity"),
-        *estimates(*_ALIGNMENTS, in_null=True),
-        *estimates("own_center_axis_alignment"),
-        *estimates(*(f"{name}_abs" for name in _ALIGNMENTS), in_null=True),
-        *estimates("own_center_axis_alignment_abs"),
-        *estimates(
+        *columns_with_errors("capacity", "effective_radius", in_null=True),
+        *columns_with_errors("effective_radius_mean_ratio"),
+        *columns_with_errors("effective_dimension", in_null=True),
+        *columns_with_errors("utility", "approximate_capacity"),
+        *columns_with_errors(*_ALIGNMENTS, in_null=True),
+        *columns_with_errors("own_center_axis_alignment"),
+        *columns_with_errors(*(f"{name}_abs" for name in _ALIGNMENTS), in_null=True),
+        *columns_with_errors("own_center_axis_alignment_abs"),
+        *columns_with_errors(
             *(f"{name}_raw" for name in (*_ALIGNMENTS, "own_center_axis_alignment")), unit="squared data"
         ),
         *columns_of_kind("count", "n_separable"),
@@ -326,7 +326,7 @@ class CorrelatedCapacity(_JointResult):
     columns: ClassVar[tuple[Column, ...]] = (
         *columns_of_kind("count", "n_features", "n_samples"),
         *columns_of_kind("setting", "margin"),
-        *estimates("capacity", *TERMS),
+        *columns_with_errors("capacity", *TERMS),
         *columns_of_kind("count", "n_separable"),
         *columns_of_kind("diagnostic", "inseparable_fraction", "infeasible_fraction", "kkt_residual"),
         *columns_of_kind("count", "n_points", of_items=True),

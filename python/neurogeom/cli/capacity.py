@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._base import checks as _validate
 from .._base.checks import AnyArray, as_labels
 from .._base.progress import ProgressFunction, as_progress
 from .._base.results import ConvergenceWarning
@@ -89,7 +88,7 @@ def simulated_capacity(name: str, X: Any, labels: Any, args: argparse.Namespace)
                 n_threads=args.threads,
                 progress=_bar(name) or False,
             )
-        except _validate.NoExtentError as error:
+        except simulated.NoExtentError as error:
             warnings.warn(f"{error}; capacity is NaN (status 2)", ConvergenceWarning, stacklevel=1)
             return SimulatedCapacity(
                 **dict.fromkeys(_SIMULATED_NUMBERS, math.nan),

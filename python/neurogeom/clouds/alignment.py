@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .._base import checks as _validate
 from .._base.checks import FloatArray, explain_keywords, user_level
-from .._base.results import ConvergenceWarning, Result
+from .._base.results import Column, ConvergenceWarning, Result, columns_of_kind
 from .._base.rng import RandomSource, as_generator, draw_key
 from .._base.threads import single_threaded_blas
 from ..inference import Null, Permutations
@@ -87,6 +87,14 @@ class Alignment(Result):
     """
 
     _headline: ClassVar[tuple[str, ...]] = ("n_manifolds", *_MEASURES)
+    columns: ClassVar[tuple[Column, ...]] = (
+        *columns_of_kind("count", "n_manifolds", "n_features"),
+        *(Column(name=name) for name in _MEASURES),
+        *columns_of_kind("count", "n_points", of_items=True),
+        Column(name="center_norm", unit="data", of_items=True),
+        Column(name="spread", unit="data", of_items=True),
+        *columns_of_kind("diagnostic", "status", of_items=True),
+    )
 
     names: NDArray[Any]
     n_points: NDArray[np.intp]
@@ -190,7 +198,11 @@ def alignment(manifolds: ManifoldsLike, *, null: int = 0, rng: RandomSource = No
     signal_noise ...
     """
     clouds = as_manifolds(manifolds)
-    _validate.require_pair(len(clouds), "its centre is the overall mean, and there is no pair to align")
+    if len(clouds) < 2:
+        raise ValueError(
+            "manifolds holds one manifold; its centre is the overall mean, and there is no pair to align: "
+            "give at least two"
+        )
     shuffles = _validate.as_count(null, "null", minimum=0)
     generator = as_generator(rng)
     counts = clouds.n_points
