@@ -24,8 +24,8 @@ from ..clouds.manifolds import manifolds
 from ..io.checks import MAX_BAD, cut
 from ..io.items import StoredItem
 from ..io.sources import contents_of, headers_of
+from ..report import capacities as report
 from ..report import figures as plot
-from ..report import text as report
 from .endings import TABLES, InputError, announced, check_output, check_plot, deliver, plain_errors, say
 from .inputs import FORMATS, add_flatten, open_inputs, read_labels, rows_of, say_flattened, stem_of
 from .options import add_common, count, margin, one_of

@@ -17,7 +17,7 @@ from typing import Any, TextIO, TypeVar
 
 from .._base.progress import ProgressFunction, ProgressLines, as_progress
 from ..io.checks import describe
-from ..report.figures import check_format
+from ..report.drawing import check_format
 from ..sweep import SweepError, SweepIncomplete, SweepStatus, status
 from ..sweep.attempts import Attempts
 from ..sweep.files import process_name
