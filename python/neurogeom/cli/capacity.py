@@ -30,8 +30,9 @@ from .endings import TABLES, InputError, announced, check_output, check_plot, de
 from .inputs import FORMATS, add_flatten, open_inputs, read_labels, rows_of, say_flattened, stem_of
 from .options import add_common, count, margin, one_of
 
-_SIMULATED_NUMBERS = ("capacity", "capacity_se", "critical_dimension", "critical_dimension_se")
 # ---- one data set
+
+_SIMULATED_NUMBERS = ("capacity", "capacity_se", "critical_dimension", "critical_dimension_se")
 
 
 def mean_field(name: str, X: Any, labels: Any, args: argparse.Namespace) -> ManifoldCapacity:

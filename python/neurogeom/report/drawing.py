@@ -41,7 +41,7 @@ def check_format(path: str | os.PathLike[str]) -> None:
         raise ValueError(f"{os.fspath(path)} must end in one of {', '.join(sorted(known))}")
 
 
-def new_figure(size: tuple[float, float], **paddings: float) -> Figure:
+def new_figure(size: tuple[float, float], **paddings: Any) -> Figure:
     """Make a figure that lays itself out; pyplot stays out, for it keeps global state and opens windows."""
     require_extra("matplotlib", "plot", "a picture")
     from matplotlib.figure import Figure
