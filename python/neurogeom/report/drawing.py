@@ -58,7 +58,7 @@ def finish(figure: Figure, caption: str, path: str | os.PathLike[str] | None) ->
     return figure
 
 
-def title(axis: Axes, text: str, **place: Any) -> None:
+def write_title(axis: Axes, text: str, **place: Any) -> None:
     """Write the title of a panel above its left edge."""
     axis.set_title(text, fontsize=11, color=INK, loc="left", **place)
 

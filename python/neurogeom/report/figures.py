@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._base.estimates import mean_and_deviation
-from .drawing import GREY, INK, finish, new_figure, plain, title
+from .drawing import GREY, INK, finish, new_figure, plain, write_title
 from .tables import null_values
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def plot_capacity(
         _draw_shuffled(axis, (null_values(result, name) for result in results.values()))
         _draw_band(axis, list(results.values()), name, colour)
         _draw_line(axis, list(results.values()), name, colour)
-        title(axis, quantity, pad=8)
+        write_title(axis, quantity, pad=8)
     caption = "bars: ± 2 standard errors over samples    band: ± 1 standard error over manifolds"
     return finish(figure, caption + _SHUFFLED * any(r.null is not None for r in results.values()), path)
 
@@ -136,10 +136,10 @@ def plot_geometry(
         dealt = nulls or {}
         _draw_shuffled(axis, (null_values(result, field, dealt.get(key)) for key, result in results.items()))
         _draw_line(axis, list(results.values()), field, colour)
-        title(axis, "joint capacity" if quantity == "capacity" else f"effective {quantity}", pad=8)
+        write_title(axis, "joint capacity" if quantity == "capacity" else f"effective {quantity}", pad=8)
     for kind, (label, colour, marker) in _ALIGNMENTS.items():
         _draw_line(panels[-1], list(results.values()), f"{kind}_alignment_abs", colour, marker, label)
-    title(panels[-1], "mean |cosine|", pad=8)
+    write_title(panels[-1], "mean |cosine|", pad=8)
     beside: Any = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}  # where it hides nothing
     panels[-1].legend(fontsize=8, frameon=False, labelcolor=INK, handlelength=1.2, **beside)
     return finish(figure, "bars: ± 2 standard errors over samples" + _SHUFFLED * with_null, path)

@@ -12,8 +12,7 @@ from scipy.cluster import hierarchy
 
 from .._base.checks import AnyArray, FloatArray
 from ..pairs.result import Pairwise
-from .drawing import GREY, INK, finish, new_figure, plain
-from .drawing import title as write_title
+from .drawing import GREY, INK, finish, new_figure, plain, write_title
 from .pairs import cells_of, require_same_items, short_names
 
 if TYPE_CHECKING:
