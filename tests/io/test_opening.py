@@ -287,6 +287,17 @@ def test_hdf5_of_matlab_is_read_in_its_order(tmp_path):
             ng.io.open_items(tmp_path, keys=[key])
 
 
+def test_ids_that_are_a_column_of_matlab_are_no_item(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "net.mat", "w", userblock_size=512) as file:
+        for name, data in {"V1": DATA.T, "image": np.arange(13.0)[None]}.items():
+            file[name] = data
+            file[name].attrs["MATLAB_class"] = np.bytes_("double")
+    assert names_of(ng.io.open_items(tmp_path)) == ["net/V1", "net/image"]
+    (item,) = ng.io.open_items(tmp_path, ids="image")
+    assert (item.name, item.ids.tolist()) == ("net", list(range(13)))
+
+
 def test_links_of_hdf5(tmp_path):
     h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "x.h5", "w") as file:

@@ -230,7 +230,7 @@ class Search:
         single = list(headers) == [""]
         if single:
             self.single = path
-        chosen = [key for key, header in headers.items() if not header.is_link]
+        chosen = [key for key, header in headers.items() if not header.is_link and key != self.ids.key]
         is_named = single and file.is_named
         if not single and isinstance(self.keys, list):
             for key in self.keys:
