@@ -1,4 +1,7 @@
-"""Distances between brain areas, between layers of networks, and between layers and human cortex.
+"""Brain areas, layers of networks, and human cortex
+=================================================
+
+Distances between brain areas, between layers of networks, and between layers and human cortex::
 
     python examples/areas_and_layers.py [--data FOLDER] [--out FOLDER]
 
@@ -40,7 +43,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from neurogeom.report import draw_pairwise, format_table, pairwise_table, plot_pairwise
 
-BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 ARCHIVES = ("mouse_texture", "effnetlite0_cifar10", "smallcnn_cifar10", "effnetlite0_stim92", "rdm92")
 STATES = {"untrained": "init", "epoch 1": "e1", "trained": "final"}
 AREAS = ("V1", "LM", "LI", "AL", "PM")  # of the texture recordings; AM was recorded with other stimuli only
@@ -49,14 +51,10 @@ RELIABLE = 0.2  # below this split-half reliability a correction for it would be
 INK, GREY, PALE, BLUE, RED = "#333333", "#8a8a8a", "#e8e8e8", "#1f4e8c", "#b4472e"
 
 
-def find_data(given: Path | None) -> dict[str, Path] | None:
-    """Find the archives, if they are there."""
-    named = os.environ.get("NEUROGEOM_DATA")
-    for folder in (given,) if given else (Path(named) if named else BESIDE, BESIDE):
-        paths = {name: folder / f"{name}_public.npz" for name in ARCHIVES}
-        if all(path.is_file() for path in paths.values()):
-            return paths
-    return None
+def find_data(folder: Path) -> dict[str, Path] | None:
+    """Find the archives, if they are all there."""
+    paths = {name: folder / f"{name}_public.npz" for name in ARCHIVES}
+    return paths if all(path.is_file() for path in paths.values()) else None
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -65,7 +63,9 @@ def save(figure: Figure, path: Path) -> None:
     print(f"\nwrote {path}")
 
 
-# ---- the areas of the mouse
+# %%
+# The areas of the mouse
+# ----------------------
 
 
 @dataclasses.dataclass
@@ -243,7 +243,9 @@ def quiet(axis: Axes) -> None:
     axis.tick_params(color=GREY, labelcolor=INK, labelsize=9, length=3)
 
 
-# ---- the layers of two networks
+# %%
+# The layers of two networks
+# --------------------------
 
 
 def load_layers(large: Path, small: Path) -> dict[str, np.ndarray]:
@@ -289,7 +291,9 @@ def analyse_layers(layers: Mapping[str, np.ndarray], out: Path) -> None:
     save(plot_pairwise(results), out / "layers.png")
 
 
-# ---- layers against human cortex
+# %%
+# Layers against human cortex
+# ---------------------------
 
 
 def analyse_cortex(layers: Mapping[str, np.ndarray], measured: Mapping[str, np.ndarray], out: Path) -> None:
@@ -341,11 +345,13 @@ def analyse_cortex(layers: Mapping[str, np.ndarray], measured: Mapping[str, np.n
 
 def main() -> None:
     """Measure, print and draw."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="folder with the archives")
+    parser = argparse.ArgumentParser()
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("NEUROGEOM_DATA"), help="folder with the archives"
+    )
     parser.add_argument("--out", type=Path, default=Path(), help="folder for the pictures")
     options = parser.parse_args()
-    paths = find_data(options.data)
+    paths = options.data and find_data(options.data)
     if options.data and paths is None:
         parser.error(f"{options.data} does not hold all archives: {', '.join(ARCHIVES)}")
     if paths is None:

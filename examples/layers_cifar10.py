@@ -1,4 +1,7 @@
-"""Joint capacity and effective geometry layer by layer, trained against untrained.
+"""Joint capacity and effective geometry, layer by layer
+=====================================================
+
+Joint capacity and effective geometry of the layers of two networks, trained against untrained::
 
     python examples/layers_cifar10.py [--data FOLDER] [--out layers.png] [--images 20] [--reduced] [--null]
 
@@ -14,8 +17,8 @@ more than 128 units (the small CNN's pooled layer) can separate, where capacity 
 network has learnt.
 
 The activations (effnetlite0_cifar10_public.npz, smallcnn_cifar10_public.npz) do not come with the package.
-They are looked for in --data, in the folder that NEUROGEOM_DATA names, and in ../shared/data by the clone.
-Where they are not found, the script runs on sentence embeddings that do come with the package, and says so.
+The folder that holds them is given by --data, or named by NEUROGEOM_DATA. Without them the script runs on
+sentence embeddings that do come with the package, and says so.
 """
 
 from __future__ import annotations
@@ -31,7 +34,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 ARCHIVES = ("effnetlite0", "smallcnn")
 EFFNET_LAYERS = (*(f"stage{k}" for k in range(2, 8)), "gap", "logits")
 # Its logits are left out: ten units separate no dichotomy of ten clouds.
@@ -76,15 +78,6 @@ class Estimates:
 
 
 Row = list[Estimates]
-
-
-def find_data(given: Path | None) -> Path | None:
-    """Find the folder with the activations, if there is one."""
-    named = os.environ.get("NEUROGEOM_DATA")
-    for folder in (given,) if given else (Path(named) if named else BESIDE, BESIDE):
-        if all((folder / f"{name}_cifar10_public.npz").is_file() for name in ARCHIVES):
-            return folder
-    return None
 
 
 def load_networks(folder: Path) -> list[Network]:
@@ -231,16 +224,21 @@ def draw(networks: list[Network], results: list[dict[str, Row]], n_points: int) 
 
 def main() -> None:
     """Measure, print and draw."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="folder with the two archives of activations")
+    parser = argparse.ArgumentParser()
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=os.environ.get("NEUROGEOM_DATA"),
+        help="folder with both archives",
+    )
     parser.add_argument("--out", type=Path, default=Path("layers.png"), help="picture to write")
     parser.add_argument("--images", type=int, default=20, help="images of a class in a set (at most 60)")
     parser.add_argument("--reduced", action="store_true", help="few images and samples; the default in CI")
     parser.add_argument("--null", action="store_true", help="also with the labels shuffled")
     options = parser.parse_args()
-    folder = find_data(options.data)
-    if options.data and folder is None:
-        parser.error(f"{options.data} does not hold both archives")
+    folder = options.data
+    if folder and not all((folder / f"{name}_cifar10_public.npz").is_file() for name in ARCHIVES):
+        parser.error(f"{folder} does not hold both archives")
     if folder is None:
         print("The CIFAR-10 activations are not there: sentence embeddings stand in for the images.")
     reduced = options.reduced or folder is None or bool(os.environ.get("CI"))

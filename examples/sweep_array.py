@@ -1,4 +1,7 @@
-"""A sweep as a job array does it, here with two plain processes that share a store; one of them is killed.
+"""A sweep as a job array
+======================
+
+What a job array does, here with two plain processes that share a store; one of them is killed::
 
     python examples/sweep_array.py
 

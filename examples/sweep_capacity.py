@@ -1,4 +1,7 @@
-"""Capacity as a sweep: one job a layer and seed, mean-field and joint, extended by another layer or network.
+"""Capacity as a sweep
+===================
+
+One job a layer and seed, mean-field and joint; extended by another layer or network::
 
     python examples/sweep_capacity.py [--data FOLDER]
 
@@ -8,11 +11,10 @@ these is done by hand, with the same bits. The tables give mean and standard dev
 
 Without data (layers 0, 2 and 4 of a language model that comes with the package, 20 intents of 25 sentences;
 extended by layer 6): both capacities rise to the last layer. The spread over seeds is about the standard
-error that each result gives itself, but for mean-field capacity of layer 4, where it is four times as large:
-the number of common directions that are removed from the centres (rank_removed) depends on the seed there.
+error that each result gives itself.
 
-With the archives effnetlite0_cifar10 and smallcnn_cifar10, which do not come with the package (looked for in
---data, in the folder that NEUROGEOM_DATA names, and in ../shared/data by the clone), the last layers of
+With the archives effnetlite0_cifar10 and smallcnn_cifar10, which do not come with the package (the
+folder that holds them is given by --data, or named by NEUROGEOM_DATA), the last layers of
 EfficientNet-Lite0 on ten classes of 60 images, extended by those of a small CNN trained on such images: its
 last layer has the largest capacity of both kinds. Most of its dichotomies cannot be separated (0.96), so that
 its radius and dimension are undefined for some seeds; capacities need no separability.
@@ -32,7 +34,6 @@ import numpy as np
 from neurogeom.report import format_table
 from neurogeom.sweep import CapacityJobs, CapacityTable
 
-BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 ARCHIVES = ("effnetlite0_cifar10", "smallcnn_cifar10")
 SEEDS = range(5)
 N_SAMPLES = 100
@@ -49,14 +50,10 @@ FIELDS = {
 Layers = dict[str, Any]
 
 
-def find_data(given: Path | None) -> dict[str, Path] | None:
-    """Find the archives, if they are there."""
-    named = os.environ.get("NEUROGEOM_DATA")
-    for folder in (given,) if given else (Path(named) if named else BESIDE, BESIDE):
-        paths = {name: folder / f"{name}_public.npz" for name in ARCHIVES}
-        if all(path.is_file() for path in paths.values()):
-            return paths
-    return None
+def find_data(folder: Path) -> dict[str, Path] | None:
+    """Find the archives, if they are all there."""
+    paths = {name: folder / f"{name}_public.npz" for name in ARCHIVES}
+    return paths if all(path.is_file() for path in paths.values()) else None
 
 
 def bundled() -> tuple[np.ndarray, Layers, Layers]:
@@ -113,10 +110,12 @@ def spread(values: np.ndarray) -> str:
 
 def main() -> None:
     """Plan, run, extend, run and show, for both kinds of capacity."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="folder with the archives")
+    parser = argparse.ArgumentParser()
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("NEUROGEOM_DATA"), help="folder with the archives"
+    )
     options = parser.parse_args()
-    paths = find_data(options.data)
+    paths = options.data and find_data(options.data)
     if options.data and paths is None:
         parser.error(f"{options.data} does not hold {' and '.join(ARCHIVES)}")
     if paths is None:

@@ -1,10 +1,13 @@
-r"""A sweep on a Dask cluster, here of two processes on this machine; one of them is killed.
+r"""A sweep on a Dask cluster
+=========================
+
+Here a cluster of two processes on this machine; one of them is killed::
 
     python examples/sweep_dask.py
 
 ``ng.sweep.run(store, executor=client)`` takes the Client of any cluster. Its workers only get the path of the
 store and the names of tiles; they read and write files, so that all must see the store and the inputs under
-the same paths. On a cluster with SLURM the same Client comes from a scheduler of one's own,
+the same paths. On a cluster with SLURM the same Client comes from a scheduler of one's own::
 
     dask scheduler --scheduler-file $PWD/scheduler.json &
     srun --ntasks=32 --cpus-per-task=1 dask worker --scheduler-file $PWD/scheduler.json \
@@ -12,7 +15,7 @@ the same paths. On a cluster with SLURM the same Client comes from a scheduler o
 
     client = distributed.Client(scheduler_file="scheduler.json")
 
-or from dask-jobqueue (neither was run for this script, which has no SLURM):
+or from dask-jobqueue (neither was run for this script, which has no SLURM)::
 
     cluster = dask_jobqueue.SLURMCluster(
         cores=1, processes=1, memory="4GB", walltime="04:00:00",

@@ -1,4 +1,7 @@
-"""A sweep over real data: every layer and every population of neurons, where the stimuli match.
+"""A sweep over real data
+======================
+
+Every layer and every population of neurons, where the stimuli match::
 
     python examples/sweep_real_data.py [--data FOLDER] [--out FOLDER]
 
@@ -25,10 +28,10 @@ are like themselves for textures (cka, p <= 0.05), reliable ones like most other
 (sweep_texture.png); areas are most like areas with reliable populations, not themselves, but for V1 and
 dots. Neighbouring layers of MiniLM are nearest.
 
-The archives do not come with the package. They are looked for in --data, in the folder that NEUROGEOM_DATA
-names, and in ../shared/data by the clone. Where they are not found, the script says so and takes what comes
-with the package: layers of MiniLM for 500 sentences (interrupted, too), and human fMRI of 8 categories, odd
-runs with even runs, of which few pairs stand out from permuted categories.
+The archives do not come with the package. The folder that holds them is given by --data, or named by
+NEUROGEOM_DATA. Without them the script says so and takes what comes with the package: layers of MiniLM for
+500 sentences (interrupted, too), and human fMRI of 8 categories, odd runs with even runs, of which few pairs
+stand out from permuted categories.
 """
 
 from __future__ import annotations
@@ -51,7 +54,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from neurogeom.report import draw_pairwise, format_table
 
-BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 ARCHIVES = ("effnetlite0_cifar10", "smallcnn_cifar10", "effnetlite0_stim92", "rdm92")
 ARCHIVES += ("mouse_texture", "mouse_rdk", "minilm_clinc")
 RUN = "import sys, neurogeom as ng; ng.sweep.run(sys.argv[1])"
@@ -75,17 +77,15 @@ class StimulusSet:
     is_interrupted: bool = False
 
 
-def find_data(given: Path | None) -> dict[str, Path] | None:
-    """Find the archives, if they are there."""
-    named = os.environ.get("NEUROGEOM_DATA")
-    for folder in (given,) if given else (Path(named) if named else BESIDE, BESIDE):
-        paths = {name: folder / f"{name}_public.npz" for name in ARCHIVES}
-        if all(path.is_file() for path in paths.values()):
-            return paths
-    return None
+def find_data(folder: Path) -> dict[str, Path] | None:
+    """Find the archives, if they are all there."""
+    paths = {name: folder / f"{name}_public.npz" for name in ARCHIVES}
+    return paths if all(path.is_file() for path in paths.values()) else None
 
 
-# ---- one sweep
+# %%
+# One sweep
+# ---------
 
 
 def sweep(stimuli: StimulusSet, store: Path) -> Results:
@@ -151,7 +151,9 @@ def compare_bits(results: Results, stimuli: StimulusSet) -> None:
         raise SystemExit("the store and ng.pairwise disagree")
 
 
-# ---- what was found
+# %%
+# What was found
+# --------------
 
 
 def best(result: ng.Pairwise, row: int, among: list[int]) -> int:
@@ -261,7 +263,9 @@ def draw_null(results: Results, path: Path) -> None:
     print(f"\nwrote {path}")
 
 
-# ---- the sets of stimuli
+# %%
+# The sets of stimuli
+# -------------------
 
 
 def named(path: Path, network: str) -> list[ng.io.StoredItem]:
@@ -373,11 +377,13 @@ def likeness_of_runs(results: Results) -> None:
 
 def main() -> None:
     """Sweep over all sets of stimuli."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="folder with the archives")
+    parser = argparse.ArgumentParser()
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("NEUROGEOM_DATA"), help="folder with the archives"
+    )
     parser.add_argument("--out", type=Path, default=Path(), help="folder for the picture")
     options = parser.parse_args()
-    paths = find_data(options.data)
+    paths = options.data and find_data(options.data)
     if options.data and paths is None:
         parser.error(f"{options.data} does not hold all archives: {', '.join(ARCHIVES)}")
     with tempfile.TemporaryDirectory() as folder:

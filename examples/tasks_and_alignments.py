@@ -1,4 +1,7 @@
-"""One representation, several tasks: which manifolds, and which dichotomies of them.
+"""One representation, several tasks
+=================================
+
+Which points make a manifold, and which dichotomies of the manifolds a readout has to separate::
 
     python examples/tasks_and_alignments.py
 

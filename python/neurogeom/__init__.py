@@ -1,9 +1,11 @@
 """neurogeom: the geometry of neural representations, measured fast."""
 
 from importlib.metadata import version as _version
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from . import datasets, io, sweep
+from . import datasets, io
 from ._base.isa import build_info
+from ._base.lazy import lazily as _lazily
 from ._base.results import ConvergenceWarning, load
 from .capacity.closed_forms import (
     EllipsoidCapacity,
@@ -60,9 +62,14 @@ from .metrics import (
 from .pairs.driver import pairwise
 from .pairs.result import Pairwise
 from .pairs.streaming import StreamingCKA
-from .representations.representation import RDM, Representation
+from .representations.rdm import RDM
+from .representations.representation import Representation
+
+if _TYPE_CHECKING:
+    from . import compat, plot, report, sweep
 
 __version__ = _version("neurogeom")
+__getattr__, __dir__ = _lazily(__name__, ["compat", "plot", "report", "sweep"])
 
 __all__ = [
     "CCA",
@@ -106,6 +113,7 @@ __all__ = [
     "build_info",
     "cca",
     "cka",
+    "compat",
     "correlated_capacity",
     "correlated_sphere_capacity",
     "datasets",
@@ -121,11 +129,13 @@ __all__ = [
     "manifolds",
     "overlap",
     "pairwise",
+    "plot",
     "point_capacity",
     "procrustes",
     "project_cone",
     "random_projection",
     "rdm",
+    "report",
     "rsa",
     "simulated_capacity",
     "simulated_ellipsoid_capacity",

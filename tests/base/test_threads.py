@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import re
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import neurogeom as ng
@@ -291,16 +294,19 @@ def test_exception_in_the_callback_comes_out_as_it_is():
 
 
 @pytest.mark.parametrize("function", ["cone", "capacity"])
-def test_progress_bar(function, capsys):
+def test_progress_bar(function, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     if function == "cone":
         ng.project_cone(np.eye(3), np.ones((5, 3)), progress=True)
     else:
         ng.manifold_capacity(make_clouds(), progress=True, rng=0)
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("\r" + function)
-    assert "#" * 30 in err
+    assert err.startswith(f"\r{function}: ")
+    assert re.search(r"100%\|[#█]+\| (\d+)/\1 \[", err)
     assert err.endswith("\n")
+    # Nor does tqdm leave the thread that watches its bars, which a fork would lose.
+    assert "TMonitor" not in {type(thread).__name__ for thread in threading.enumerate()}
 
 
 SHOW = "from neurogeom._base import threads; print(threads.resolve_threads(None))"

@@ -1,4 +1,7 @@
-"""Removal of centre correlations: cost, descent, search over ranks and choice of the rank."""
+"""Removal of centre correlations: descent, search over ranks and choice of the rank.
+
+Cost and gradient: cpp/tests/capacity/test_center_correlations.cpp.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,15 @@ def direct_cost(rows, basis):
     return 0.5 * (products**2 / np.outer(squares, squares)).sum()
 
 
+def direct_gradient(rows, basis):
+    """Of direct_cost by the basis: 2 X' (diag(g) - W) X V, W = R / (d d') and g = sum of R^2 / (d^2 d')."""
+    left = left_over(rows, basis)
+    products = left @ left.T
+    d = np.diagonal(products)
+    weights = np.diag((products**2 / np.outer(d**2, d)).sum(axis=1)) - products / np.outer(d, d)
+    return 2 * rows.T @ weights @ rows @ basis
+
+
 def cosines(rows):
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     return np.abs(unit @ unit.T)[np.triu_indices(len(rows), 1)]
@@ -61,55 +73,6 @@ def same_span(first, second, tolerance=1e-7):
     return linalg.subspace_angles(first, second).max() < tolerance
 
 
-# Cost and gradient
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_cost_and_gradient(shape):
-    rows, basis = problem(*shape)
-    cost, gradient = core.correlation_cost(rows, basis, 0.0)
-    assert cost == pytest.approx(direct_cost(rows, basis), rel=1e-12)
-    assert cost == pytest.approx(shape[0] / 2 + (cosines(left_over(rows, basis)) ** 2).sum(), rel=1e-11)
-    step = 1e-6
-    numeric = np.empty_like(basis)
-    for entry in np.ndindex(basis.shape):
-        change = np.zeros_like(basis)
-        change[entry] = step
-        ahead, behind = direct_cost(rows, basis + change), direct_cost(rows, basis - change)
-        numeric[entry] = (ahead - behind) / (2 * step)
-    np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-7 * np.abs(numeric).max())
-
-
-def test_cost_depends_on_the_span_alone():
-    rows, basis = problem(12, 8, 3)
-    turn = orthonormal(np.random.default_rng(1), 3, 3)
-    cost, gradient = core.correlation_cost(rows, basis, 0.0)
-    turned_cost, turned_gradient = core.correlation_cost(rows, np.ascontiguousarray(basis @ turn), 0.0)
-    assert turned_cost == pytest.approx(cost, rel=1e-13)
-    np.testing.assert_allclose(turned_gradient, gradient @ turn, rtol=1e-10, atol=1e-12)
-    scaled_cost, _ = core.correlation_cost(1e3 * rows, basis, 0.0)  # of each centre only the direction counts
-    assert scaled_cost == pytest.approx(cost, rel=1e-12)
-
-
-@pytest.mark.parametrize("least_share", [0.8, 0.97])
-def test_penalty_on_centres_of_which_little_is_left(least_share):
-    rows, basis = problem(10, 9, 3)
-
-    def penalised(basis):
-        share = 1 - ((rows @ basis) ** 2).sum(axis=1) / (rows**2).sum(axis=1)
-        return direct_cost(rows, basis) + 0.01 * (np.maximum(least_share / share - 1, 0) ** 2).sum()
-
-    cost, gradient = core.correlation_cost(rows, basis, least_share)
-    assert cost == pytest.approx(penalised(basis), rel=1e-12)
-    assert cost > direct_cost(rows, basis) * (1 + 1e-6)
-    numeric = np.empty_like(basis)
-    for entry in np.ndindex(basis.shape):
-        change = np.zeros_like(basis)
-        change[entry] = 1e-6
-        numeric[entry] = (penalised(basis + change) - penalised(basis - change)) / 2e-6
-    np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-7 * np.abs(numeric).max())
-
-
 # Descent
 
 
@@ -127,8 +90,7 @@ def test_descent_ends_at_a_stationary_point(shape):
         sound += 1
         assert cost <= direct_cost(rows, start) * (1 + 1e-12)  # one dimension left: always P^2/2
         assert cost == pytest.approx(direct_cost(rows, basis), rel=1e-6)
-        again, gradient = core.correlation_cost(rows, basis, 0.0)
-        assert again == pytest.approx(cost, rel=1e-12)
+        gradient = direct_gradient(rows, basis)
         gradient -= basis @ (basis.T @ gradient)
         assert norm == pytest.approx(np.linalg.norm(gradient), rel=1e-3, abs=1e-9)
         assert n_iterations < 2000

@@ -170,7 +170,7 @@ def test_definitions(name, inactive):
     clouds = CASES[name](np.random.default_rng(6))
     options = given(clouds, 60, seed=7)
     whole = geometry(clouds, quiet=True, inactive=inactive, **options)
-    some = np.flatnonzero(~whole.inseparable)  # the others have no anchors
+    some = np.flatnonzero(~whole.undetermined)  # the others have no anchors
     assert len(some) >= 20
     draws, labels = options["gaussians"][some], options["dichotomies"][some]
     expected = oracle(clouds, draws, labels, inactive)

@@ -362,7 +362,7 @@ def test_progress_is_shown_on_a_terminal_only(run, monkeypatch):
     assert run(*line)[2] == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     bar = run(*line)[2]
-    assert bar.startswith("\rlate [")
+    assert bar.startswith("\rlate: ")
     assert bar.endswith("\n")
 
 

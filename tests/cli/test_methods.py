@@ -158,7 +158,7 @@ def test_joint_warns_of_inseparable_data(run, arrays):
 def test_joint_progress_of_all_shuffles_is_one_bar(run, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     _, _, errors = run(*JOINT, "--data", "late", "--null", 2)
-    assert errors.startswith("\rlate [")
+    assert errors.startswith("\rlate: ")
     assert errors.count("\n") == 1
     assert "90/90" in errors
 

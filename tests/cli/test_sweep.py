@@ -190,7 +190,7 @@ def test_run_and_export(run, stores, planned):
     store = stores / "pairs.zarr"
     code, out, errors = run("run", store, "--threads", 2)
     assert (code, out) == (0, "6 of 6 tiles, 0 left\n")
-    assert errors == "neurogeom: 0 of 6 items\nneurogeom: 0 of 6 tiles\n"  # no second line within a minute
+    assert errors == "items:   0% 0/6 [00:00<?]\ntiles:   0% 0/6 [00:00<?]\n"  # a line a minute
     expected = ng.pairwise(planned[1], ["cka", "procrustes"])
     assert run("export", store, stores / "d.npz") == (0, "", "")
     with np.load(stores / "d.npz") as found:

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import time
 
 import neurogeom as ng
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from helpers import sweep_cli_util as util
 from helpers import sweep_metrics
-from neurogeom._base import progress as _progress
+from neurogeom._base.progress import as_progress
 from neurogeom.cli import main as cli
 from neurogeom.sweep.attempts import Attempts
 from neurogeom.sweep.files import process_name
@@ -168,7 +169,7 @@ def test_a_cluster_of_the_user(store, planned, cluster, option, tmp_path, capsys
     assert (code, out) == (0, "15 of 15 tiles, 0 left\n")
     note, *lines = errors.strip().split("\n")
     assert note == f"neurogeom: note: Dask at {cluster.scheduler_address}: workers 1, threads 1"
-    assert lines == ["neurogeom: 0 of 6 items", "neurogeom: 0 of 15 tiles"]
+    assert lines == ["items:   0% 0/6 [00:00<?]", "tiles:   0% 0/15 [00:00<?]"]
     np.testing.assert_array_equal(ng.sweep.open(store).square, planned[1])
 
 
@@ -208,45 +209,46 @@ def test_processes_that_have_ended_are_not_at_work(store):
     assert ng.sweep.status(store).eta is None
 
 
-class Clock:
-    """Time that passes when the test says so."""
-
-    def __init__(self):
-        self.now = 100.0
-
-    def monotonic(self):
-        return self.now
-
-
 @pytest.fixture
-def clock(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr(_progress, "time", clock)
-    return clock
+def now(monkeypatch):
+    """Time that passes when the test says so, in a list of one."""
+    now = [100.0]
+    monkeypatch.setattr("tqdm.std.time", lambda: now[0])
+    return now
 
 
-def test_lines_of_a_log(clock):
-    lines = []
-    report = _progress.ProgressLines("tiles", lines.append)
+def test_lines_of_a_log(now, capsys):
+    report = as_progress(True, "tiles")
     report(1000, 2000)
     for done in range(1001, 1101):  # 100 tiles of 3 s
-        clock.now += 3
+        now[0] += 3
         report(done, 2000)
-    assert lines[:3] == [
-        "1,000 of 2,000 tiles",
-        "1,020 of 2,000 tiles, 49 min to go",
-        "1,040 of 2,000 tiles, 48 min to go",
+    assert capsys.readouterr().err.splitlines() == [
+        "tiles:  50% 1,000/2,000 [00:00<?]",
+        "tiles:  51% 1,020/2,000 [01:00<49:00]",
+        "tiles:  52% 1,040/2,000 [02:00<48:00]",
+        "tiles:  53% 1,060/2,000 [03:00<47:00]",
+        "tiles:  54% 1,080/2,000 [04:00<46:00]",
+        "tiles:  55% 1,100/2,000 [05:00<45:00]",
     ]
-    assert len(lines) == 6
+    report(2000, 2000)
+    assert capsys.readouterr().err == ""  # within a minute of the last
 
 
-def test_bar_of_a_resumed_run(clock, capsys):
+def test_bar_of_a_resumed_run(now, capsys, monkeypatch):
     """The time that is left follows from what was done in this run."""
-    bar = _progress.as_progress(True, "tiles")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    bar = as_progress(True, "tiles")
     bar(90, 100)
-    clock.now += 10
+    now[0] += 10
     bar(91, 100)
-    clock.now += 10
+    now[0] += 10
     bar(100, 100)
-    shown = re.findall(r"(\d+)/100 (.*?) *(?=\r|\n)", capsys.readouterr().err)
-    assert shown == [("90", ""), ("91", "2 min left"), ("100", "20.0 s")]
+    bar(100, 100)
+    shown = capsys.readouterr().err
+    assert list(dict.fromkeys(re.findall(r" (\d+)/100 \[(.*?)\]", shown))) == [
+        ("90", "00:00<?"),
+        ("91", "00:10<01:30"),
+        ("100", "00:20<00:00"),
+    ]
+    assert shown.endswith("\n")

@@ -6,7 +6,7 @@ import warnings
 
 import neurogeom as ng
 import numpy as np
-from neurogeom.representations import representation
+from neurogeom.representations import blocks, items
 
 from helpers import pairwise_util as pu
 
@@ -49,9 +49,9 @@ KINDS = ("sqeuclidean", "euclidean", "correlation", "cosine", "poisson")
 
 def set_blocks(monkeypatch, n_stimuli=M, width=WIDTH):
     """Have items of few units read in blocks of this many."""
-    monkeypatch.setattr(representation, "LARGE_ITEM_BYTES", 0)
-    monkeypatch.setattr(representation, "BLOCK_BYTES", 8 * n_stimuli * width)
-    monkeypatch.setattr(representation, "LEAST_WIDTH", 1)
+    monkeypatch.setattr(items, "LARGE_ITEM_BYTES", 0)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 8 * n_stimuli * width)
+    monkeypatch.setattr(blocks, "LEAST_WIDTH", 1)
 
 
 def low_rank(seed, rank=6, m=M, n=N):

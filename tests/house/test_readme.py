@@ -1,4 +1,4 @@
-"""The README's examples print what it says they print."""
+"""The examples of the README and of the documentation print what is said there."""
 
 import contextlib
 import doctest
@@ -9,24 +9,27 @@ from pathlib import Path
 import pytest
 from helpers.printed import PrintedNumbers
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # A block of Python, "prints", and a block of what.
-EXAMPLES = re.findall(r"```python\n(.*?)```\n\nprints\n\n```\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+BLOCKS = re.compile(r"```python\n(.*?)```\n\nprints\n\n```\n(.*?)```", re.DOTALL)
+EXAMPLES = [(page, *found) for page in PAGES for found in BLOCKS.findall(page.read_text("utf-8"))]
 
 
 def test_examples_are_found():
-    assert len(EXAMPLES) == 4
+    assert sum(page.name == "README.md" for page, _, _ in EXAMPLES) == 3
+    for page in PAGES:
+        assert page.read_text("utf-8").count("\nprints\n") == sum(page == other for other, _, _ in EXAMPLES)
 
 
-@pytest.mark.parametrize("number", range(len(EXAMPLES)))
-def test_example(number):
-    code, expected = EXAMPLES[number]
+@pytest.mark.parametrize(("page", "code", "expected"), EXAMPLES, ids=[page.name for page, _, _ in EXAMPLES])
+def test_example(page, code, expected):
     for word, package in (("to_dataframe", "pandas"), ("ng.sweep", "zarr")):
         if word in code:
             pytest.importorskip(package)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(compile(code, str(README), "exec"), {})
+        exec(compile(code, str(page), "exec"), {})
     lines, wanted = printed.getvalue().splitlines(), expected.splitlines()
     for found, line in zip(lines, wanted, strict=True):
         assert PrintedNumbers().check_output(line, found, doctest.NORMALIZE_WHITESPACE), (found, line)

@@ -35,17 +35,29 @@ def without_comments(path):
 
 
 def names_of(module):
-    return {name for name in dir(module) if not name.startswith("__")}
+    return {name for name in dir(module) if not name.startswith(("__", "_pybind11_"))}
 
 
 def test_stub_names_what_the_module_has():
     tree = ast.parse((PACKAGE / "_core.pyi").read_text())
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    assert set(functions) == names_of(baseline)
-    for name, node in functions.items():
-        # pybind11 writes the signature in the first line of the docstring
-        given = re.findall(r"(\w+):", getattr(baseline, name).__doc__.split(" -> ")[0])
-        assert [argument.arg for argument in node.args.args] == given, name
+    check_stub(tree, baseline)
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            check_stub(node, getattr(baseline, node.name))
+
+
+def check_stub(node, owner):
+    """A module or class of the stub against the one that was built."""
+    parts = {part.name: part for part in node.body if isinstance(part, (ast.FunctionDef, ast.ClassDef))}
+    assert set(parts) == names_of(owner)
+    for name, part in parts.items():
+        built = getattr(owner, name)
+        if isinstance(built, property):
+            assert [decorator.id for decorator in part.decorator_list] == ["property"], name
+        elif isinstance(part, ast.FunctionDef):
+            # pybind11 writes the signature in the first line of the docstring
+            given = re.findall(r"(\w+):", built.__doc__.split(" -> ")[0])
+            assert [argument.arg for argument in part.args.args] == given, name
 
 
 @needs_v3
@@ -110,17 +122,44 @@ def test_both_modules_agree_to_rounding(options, tmp_path):
 
 
 def test_python_stays_in_the_bindings():
-    files = sources("cpp/include/**/*", "cpp/src/*", "cpp/tests/*")
+    files = sources("cpp/include/**/*", "cpp/src/**/*", "cpp/tests/**/*")
     assert files
     for path in files:
         assert not re.search(r"pybind11|Python\.h", without_comments(path)), path
 
 
 def test_threads_stay_in_one_file():
-    files = sources("cpp/include/**/*", "cpp/src/*", "cpp/bindings/*")
+    files = sources("cpp/include/**/*", "cpp/src/**/*", "cpp/bindings/*")
     pattern = r"#\s*pragma\s+omp|\bomp_\w+\(|<omp\.h>|_OPENMP\b|std::j?thread|<thread>|std::async|pthread_"
     with_threads = {path.name for path in files if re.search(pattern, without_comments(path))}
     assert with_threads == {"parallel.cpp"}
+
+
+# Folders of the core, and those that each may include.
+BELOW = {
+    "base": set(),
+    "dense": {"base"},
+    "cone": {"base", "dense"},
+    "pairs": {"base", "dense"},
+    "capacity": {"base", "dense", "cone", "pairs"},
+}
+
+
+def test_includes_of_the_core_go_down():
+    files = sources("cpp/include/neurogeom/**/*", "cpp/src/**/*")
+    assert {path.parent.name for path in files} == set(BELOW)
+    for path in files:
+        folder = path.parent.name
+        for header in re.findall(r'#include "(.+)"', path.read_text()):
+            other = re.fullmatch(r"neurogeom/(\w+)/\w+\.hpp", header)[1]
+            assert other in BELOW[folder] | {folder}, f"{path} includes {header}"
+
+
+def test_each_header_of_the_core_has_its_tests():
+    """But for types and tolerances, which hold nothing that can fail."""
+    headers = sources("cpp/include/neurogeom/**/*.hpp")
+    tested = {path.stem.removeprefix("test_") for path in sources("cpp/tests/**/*.cpp")}
+    assert {path.stem for path in headers} - tested == {"types", "tolerances"}
 
 
 def test_bindings_do_no_arithmetic_of_their_own():

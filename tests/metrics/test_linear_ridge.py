@@ -6,6 +6,7 @@ import neurogeom as ng
 import numpy as np
 import pytest
 from helpers import linear_util as lu
+from neurogeom.representations.blocks import UnitBlocks
 
 X, Y, _ = lu.reference_data()
 
@@ -58,7 +59,7 @@ def test_ridge_keeps_little_of_an_item(n_units, together):
     """Two thin matrices a fold or one of (test stimuli, stimuli), whichever is less work; no units."""
     data = np.random.default_rng(0).normal(size=(50, n_units))
     (part,) = ng.Ridge().parts()
-    record = part.prepare(data, "")
+    record = part.prepare(UnitBlocks(data, ""))
     assert all((right is None) == together for _, right in record.folds)
     size = sum(left.size + (0 if right is None else right.size) for left, right in record.folds)
     assert size == (50 * 50 if together else 5 * (4 + 1) * (10 + 50))

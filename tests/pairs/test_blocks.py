@@ -22,7 +22,8 @@ from helpers.streaming_util import (
     low_rank,
     values_of,
 )
-from neurogeom.representations.representation import as_items
+from neurogeom.representations.blocks import UnitBlocks
+from neurogeom.representations.items import as_items
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_more_stimuli_than_varying_units(small_blocks):
     small_blocks()
     for metric in (ng.Procrustes(), ng.CCA(), ng.ShapeMetric(0.5), ng.SVCCA(), ng.LinearR2()):
         for part in metric.parts():
-            record, whole = part.prepare_blocks(item.unit_blocks()), part.prepare(X, "X")
+            record, whole = part.prepare(item.open()), part.prepare(UnitBlocks(X, "X"))
             assert (record.rank, record.size) == (whole.rank, whole.size)
             np.testing.assert_allclose(record.matrix, whole.matrix, rtol=0, atol=1e-14)
             np.testing.assert_allclose(record.scale, whole.scale, rtol=1e-14)
@@ -107,7 +108,7 @@ def test_small_singular_values_keep_their_digits(small_blocks):
     (item,) = as_items([(left * singular) @ right.T], "items")
     small_blocks()
     part = ng.ShapeMetric(0.5, center=False).parts()[0]
-    record = part.prepare_blocks(item.unit_blocks())
+    record = part.prepare(item.open())
     np.testing.assert_allclose(record.scale * record.singular, singular, rtol=0, atol=2e-15)
 
 

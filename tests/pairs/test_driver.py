@@ -6,7 +6,7 @@ import neurogeom as ng
 import numpy as np
 import pytest
 from helpers import pairwise_util as pu
-from neurogeom.representations.representation import Item
+from neurogeom.representations.items import Responses
 
 approx = pytest.approx
 pytestmark = pytest.mark.filterwarnings("ignore:.*as many independent units")
@@ -203,13 +203,13 @@ def test_each_item_is_converted_once(name):
 
 
 def test_each_item_is_read_once_whatever_is_computed(monkeypatch):
-    reads, plain = [], Item.read
+    reads, plain = [], Responses._read
 
     def read(self):
         reads.append(self.name)
         return plain(self)
 
-    monkeypatch.setattr(Item, "read", read)
+    monkeypatch.setattr(Responses, "_read", read)
     items = dict(zip("abcd", pu.items_of(), strict=True))
     ng.pairwise(items, pu.METRICS, tile=1)
     assert sorted(reads) == list("abcd")

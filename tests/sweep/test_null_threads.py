@@ -5,7 +5,7 @@ import shutil
 import neurogeom as ng
 import numpy as np
 import pytest
-from neurogeom.sweep import pairs as _pairs
+from neurogeom.pairs.evaluation import WORTH_THREADS
 
 pytest.importorskip("zarr")
 
@@ -27,4 +27,4 @@ def test_null_by_threads(tmp_path, shape):
 
 
 def test_sizes_lie_on_both_sides_of_what_is_worth_threads():
-    assert 12 * 12 * 20 < _pairs._WORTH_THREADS < 310 * 310 * 320
+    assert 12 * 12 * 20 < WORTH_THREADS < 310 * 310 * 320

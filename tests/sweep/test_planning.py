@@ -17,7 +17,6 @@ from neurogeom._base import checks as _validate
 from neurogeom.metrics import Metric
 from neurogeom.sweep import calibration as _calibrate
 from neurogeom.sweep import planning as _plan
-from neurogeom.sweep.errors import as_bytes
 
 pytest.importorskip("zarr")
 
@@ -378,21 +377,6 @@ def test_bad_values(name, value, error, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with ss.nothing_left(tmp_path), pytest.raises(error, match=name):
         ng.sweep.plan(DATA, **{"store": "s", name: value})
-
-
-@pytest.mark.parametrize(
-    ("value", "known"),
-    [
-        *(
-            (value, 2 * 10**9)
-            for value in ("2GB", "2 GB", "2e9", 2e9, 2 * 10**9, "2000MB", "2000000 kB", "2g")
-        ),
-        ("2GiB", 2 << 30),
-        (3e17, 3 * 10**17),  # which Python writes as 3e+17
-    ],
-)
-def test_bytes(value, known):
-    assert as_bytes(value, "max_ram") == known
 
 
 # ---- without Zarr

@@ -15,7 +15,7 @@ from helpers import sweep_stores as ss
 from neurogeom._base import codec as _codec
 from neurogeom._base.threads import single_threaded_blas
 from neurogeom.metrics.base import Tile, evaluate, prepare_item
-from neurogeom.representations.representation import as_items
+from neurogeom.representations.items import as_items
 from neurogeom.sweep import specs as _metric_specs
 
 pytest.importorskip("zarr")

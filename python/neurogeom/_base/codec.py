@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 import numpy as np
 
 from .checks import AnyArray
+from .lazy import import_all
 
 # Packages and modules that may be imported; None: all, where this process itself made the description.
 Trust: TypeAlias = Sequence[str] | None
@@ -163,6 +164,8 @@ def found_as(name: str, trust: Trust) -> Any:
     """Find what :func:`name_of` named."""
     name = current_name(name)
     if ":" not in name:
+        if name not in _REGISTERED:
+            import_all()  # classes register when their modules are imported
         if name not in _REGISTERED:
             raise ValueError(f"{name!r} is no class that this version of neurogeom stores")
         return _REGISTERED[name]

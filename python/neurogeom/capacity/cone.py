@@ -79,8 +79,9 @@ def project_cone(
         ``projection`` (n_targets, n_dims); ``weights`` (n_targets, n_points), a >= 0 with
         ``weights @ points == projection``; ``status`` (n_targets,) int8: 0 solved, 1 iteration limit, 2 no v
         satisfies the margin (rows with status other than 0 are NaN); ``residual`` (n_targets,): the largest
-        violation of the optimality conditions, relative: max(0, s_i.v + margin)/(|s_i| |t|) and
-        \\|q.v + margin sum(a)| / \\|t|^2, where with a margin \\|t| stands for \\|t| + max_i margin/\\|s_i|.
+        violation of the optimality conditions, relative: ``max(0, s_i.v + margin) / (|s_i| |t|)`` and
+        ``|q.v + margin sum(a)| / |t|^2``, where with a margin ``|t|`` stands for
+        ``|t| + max_i margin / |s_i|``.
 
     Raises
     ------
@@ -96,9 +97,9 @@ def project_cone(
     -----
     Active-set method in the dual on a shared Gram matrix, with a fallback on an orthogonal factor where the
     active points are nearly dependent. When points are dependent the weights are one of several solutions;
-    the projection is unique. A point counts as satisfied within 1e-14 \\|t|. If points nearly coincide (to a
-    relative 1e-6, say) and the target lies inside their cone, the projection is then good to 1e-7 \\|t| only,
-    although the residual is 1e-14.
+    the projection is unique. A point counts as satisfied within ``1e-14 |t|``. If points nearly coincide (to
+    a relative 1e-6, say) and the target lies inside their cone, the projection is then good to ``1e-7 |t|``
+    only, although the residual is 1e-14.
 
     Examples
     --------

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._base import checks as _validate
-from .._base.checks import FloatArray, explain_keywords, user_level
+from .._base.checks import explain_keywords, user_level
 from .._base.estimates import mean_and_error
 from .._base.progress import Progress, as_progress
 from .._base.results import ConvergenceWarning, warn_of_one
@@ -20,7 +20,6 @@ from ..clouds.manifolds import ManifoldsLike, as_manifolds
 from .joint_cones import (
     LEAST_FOR_ERRORS,
     JointCones,
-    JointProjections,
     warn_of_dead,
     warn_of_few,
 )
@@ -74,9 +73,10 @@ def correlated_capacity(
         parts; ``center_axis``, those of centre parts with other manifolds' axis parts (both orders);
         ``individual``, the squared lengths of q_c + q_a of each manifold. They are means over samples whose
         projection is not the draw itself, where the parts are not unique, and sum to P / capacity where there
-        are no others; ``n_separable`` is their number. ``inseparable_fraction``, ``infeasible_fraction`` (no
-        v has the margin), and per sample ``squared_projections``, ``inseparable``, ``status`` (0 fine, 1 not
-        converged, 2 infeasible, 3 dead data) and ``dichotomies``.
+        are no others; ``n_used`` is their number. ``inseparable_fraction``, ``infeasible_fraction`` (no
+        v has the margin), and per sample ``squared_projections``, ``inseparable`` (at margin 0: no hyperplane
+        through the origin separates the dichotomy), ``undetermined`` (the projection is the draw itself),
+        ``status`` (0 fine, 1 not converged, 2 infeasible, 3 dead data) and ``dichotomies``.
 
     Raises
     ------
@@ -89,8 +89,9 @@ def correlated_capacity(
         If the margin is infeasible for a sample, a projection did not converge, all projections are zero, or
         the data are dead (all points of a manifold are zero, or all points of all manifolds are the same);
         capacity and parts are then NaN. If more than 5 % of the samples are inseparable (where all are,
-        capacity is P over the dimension that the points span, whatever the manifolds), or fewer than 10
-        separable, which leaves the parts without standard errors (NaN), as one sample does for capacity.
+        and no manifolds merely touch, capacity is P over the dimension that the points span, whatever the
+        manifolds) or undetermined, or the parts rest on fewer than 10, which leaves them without standard
+        errors (NaN), as one sample does for capacity.
 
     Notes
     -----
@@ -129,7 +130,7 @@ def correlated_capacity(
             generator=as_generator(rng),
         )
         found = cones.project(kappa, threads, report)
-        terms = decompose(cones, found)
+        terms = found.parts(threads)
     warn_of_dead(cones, clouds, False, "capacity and its parts are")
     found.warn("capacity and its parts are")
     warn_of_few(found, "its parts")
@@ -145,9 +146,9 @@ def correlated_capacity(
     good = not found.status.any()
     capacity, capacity_error = found.capacity(len(clouds))
     parts = {}
-    for name in TERMS:
-        parts[name], parts[f"{name}_se"] = mean_and_error(terms[name] if good else terms[name][:0])
-        if found.n_separable < LEAST_FOR_ERRORS:
+    for name, values in zip(TERMS, terms, strict=True):
+        parts[name], parts[f"{name}_se"] = mean_and_error(values if good else values[:0])
+        if np.count_nonzero(found.has_anchors) < LEAST_FOR_ERRORS:
             parts[f"{name}_se"] = math.nan
     if report is not None:
         report(samples, samples)
@@ -165,28 +166,7 @@ def correlated_capacity(
         kkt_residual=float(found.residual.max()),
         squared_projections=found.squared,
         inseparable=found.inseparable,
+        undetermined=found.undetermined,
         status=found.status,
         dichotomies=cones.labels,
     )
-
-
-def decompose(cones: JointCones, found: JointProjections) -> dict[str, FloatArray]:
-    """Parts of |q|^2 for each sample; NaN where the weights are not unique."""
-    group = np.repeat(np.arange(cones.n_manifolds), np.diff(cones.starts))
-    centers = np.add.reduceat(cones.points, cones.starts[:-1]) / np.diff(cones.starts)[:, None]
-    terms = {name: np.full(len(cones.draws), np.nan) for name in TERMS}
-    weights = found.weights
-    for k in np.flatnonzero((found.status == 0) & ~found.inseparable):
-        own = slice(weights.indptr[k], weights.indptr[k + 1])
-        points = weights.indices[own]
-        signed = weights.data[own] * cones.labels[k, group[points]]
-        center_parts = np.bincount(group[points], signed, cones.n_manifolds)[:, None] * centers
-        axis_parts = np.zeros_like(centers)
-        np.add.at(axis_parts, group[points], signed[:, None] * cones.points[points])
-        axis_parts -= center_parts
-        all_centers, all_axes = center_parts.sum(axis=0), axis_parts.sum(axis=0)
-        terms["center_center"][k] = all_centers @ all_centers - (center_parts**2).sum()
-        terms["axis_axis"][k] = all_axes @ all_axes - (axis_parts**2).sum()
-        terms["center_axis"][k] = 2 * (all_centers @ all_axes - (center_parts * axis_parts).sum())
-        terms["individual"][k] = ((center_parts + axis_parts) ** 2).sum()
-    return terms

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._base import checks as _validate
-from .._base.isa import core
 from .._base.progress import Progress, as_progress
 from .._base.results import ConvergenceWarning, warn_of_one
 from .._base.rng import RandomSource, as_generator, draw_key
@@ -98,13 +97,16 @@ def effective_geometry(
         ``..._matrix``, whose entries are means over the samples that have them; entry (m, n) of the third
         kind is that of centre m with axis n. Its diagonal, each centre with its own axis, has the mean
         ``own_center_axis_alignment`` (``_abs``, ``_raw``).
-        ``n_separable`` is the number of samples that all of these but capacity rest on.
+        ``n_used`` is the number of samples that all of these but capacity rest on, ``n_separable`` that of
+        dichotomies that can be separated.
         Per manifold: ``anchor_center_norm``, ``anchor_axis_norm`` (root mean square), ``anchor_radius``,
         ``active_fraction``, ``mean_anchor_weights`` (weights on the points whose combination is the anchor
         centre). Diagnostics: ``inseparable_fraction``, ``kkt_residual`` (largest), ``n_failed``, and per
-        sample ``squared_projections``, ``inseparable``, ``status`` (0 fine, 1 not converged, 3 dead data)
-        and ``dichotomies``. ``null``: a NullGeometry (draws, mean, interval, z and p-value of capacity,
-        radius, dimension and alignments), or None.
+        sample ``squared_projections``, ``inseparable`` (no hyperplane through the origin separates the
+        dichotomy), ``undetermined`` (the projection is the draw itself, so that there are no anchor points),
+        ``status`` (0 fine, 1 not converged, 3 dead data) and ``dichotomies``. ``null``: a
+        NullGeometry (draws, mean, interval, z and p-value of capacity, radius, dimension and alignments), or
+        None.
 
     Raises
     ------
@@ -114,11 +116,11 @@ def effective_geometry(
     Warns
     -----
     ConvergenceWarning
-        If more than 5 % of the samples are inseparable; if fewer than 10 are separable, which leaves no
-        standard errors (NaN), as one sample does for capacity; if a projection did not converge, all
-        projections are zero, or the data are dead: all points of a manifold are zero (with `center`: are the
-        mean of all points, up to rounding), or all points of all manifolds are the same. Estimates are then
-        NaN.
+        If more than 5 % of the samples are inseparable or undetermined; if fewer than 10 have anchor points,
+        which leaves no standard errors (NaN), as one sample does for capacity; if a projection did not
+        converge, all projections are zero, or the data are dead: all points of a manifold are zero (with
+        `center`: are the mean of all points, up to rounding), or all points of all manifolds are the same.
+        Estimates are then NaN.
 
     Notes
     -----
@@ -233,21 +235,8 @@ def geometry_of(
         )
         found = cones.project(0.0, threads, report)
         failed = found.status != 0
-        used = ~found.inseparable if not failed.any() else np.zeros(samples, dtype=bool)
-        weights = found.weights
-        anchors = core.joint_anchors(
-            cones.points,
-            cones.starts,
-            cones.draws,
-            cones.labels,
-            weights.data,
-            weights.indices.astype(np.int64),
-            weights.indptr.astype(np.int64),
-            used,
-            INACTIVE.index(convention),
-            threads,
-            None,
-        )
+        used = found.has_anchors & ~failed.any()
+        anchors = found.anchors(INACTIVE.index(convention), threads)
     warn_of_dead(cones, clouds, center, "all estimates are")
     found.warn("all estimates are")
     warn_of_few(found, "radius, dimension and alignments")
@@ -274,6 +263,7 @@ def geometry_of(
         n_failed=int(np.count_nonzero(failed)),
         squared_projections=found.squared,
         inseparable=found.inseparable,
+        undetermined=found.undetermined,
         status=found.status,
         dichotomies=cones.labels,
     )

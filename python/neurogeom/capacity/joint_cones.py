@@ -15,6 +15,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
+from .. import _core
 from .._base import checks as _validate
 from .._base.checks import FloatArray, user_level
 from .._base.coordinates import NO_EXTENT, span_coordinates
@@ -30,7 +31,7 @@ _DRAW_STREAM = 0
 # Estimates from fewer samples have no error: these move the mean anchor points that they are measured from,
 # and two of them are as far from their mean as each other.
 LEAST_FOR_ERRORS = 10
-# Above this share of inseparable samples an estimate rests on too few others.
+# Above this share of samples that are inseparable, or have no anchors, a warning says so.
 MANY_INSEPARABLE = 0.05
 
 
@@ -80,39 +81,43 @@ class JointCones:
     def project(self, margin: float, n_threads: int, progress: ProgressFunction | None) -> JointProjections:
         """Project every draw on its joint cone; if a manifold is dead, none (status 3)."""
         n_samples = len(self.draws)
-        if self.dead is not None:
-            nothing = np.full(n_samples, np.nan)
-            return JointProjections(
-                nothing,
-                nothing.copy(),
-                np.full(n_samples, 3, dtype=np.int8),
-                np.zeros(n_samples, dtype=bool),
-                scipy.sparse.csr_array((n_samples, len(self.points))),
-            )
-        squared, residual, status, inseparable, weights = core.project_joint(
+        found = core.project_joint(
             self.points,
             self.starts,
             self.draws,
             self.labels,
+            self.dead is not None,
             margin,
             n_threads,
             progress and (lambda done, total: progress(done * n_samples // max(1, total), n_samples)),
         )
-        shape = (n_samples, len(self.points))
-        return JointProjections(
-            squared, residual, status, inseparable, scipy.sparse.csr_array(weights, shape)
-        )
+        return JointProjections(found)
 
 
-@dataclasses.dataclass(frozen=True)
 class JointProjections:
-    """Squared lengths of the projections, how each solve ended, and the weights of the points."""
+    """Squared lengths of the projections and how each solve ended; what they are made of stays in the core.
 
-    squared: FloatArray
-    residual: FloatArray
-    status: NDArray[np.int8]
-    inseparable: NDArray[np.bool_]
-    weights: scipy.sparse.csr_array[np.float64, tuple[int, int]]
+    A sample without anchors did not converge, or nothing is left of its draw in the span of the points, so
+    that the weights are one choice of many.
+    """
+
+    def __init__(self, found: _core.JointProjections) -> None:
+        self._found = found
+        self.squared, self.residual, self.status = found.squared, found.residual, found.status
+        self.inseparable, self.undetermined = found.inseparable, found.undetermined
+        self.has_anchors: NDArray[np.bool_] = (self.status == 0) & ~self.undetermined
+
+    def weights(self, n_points: int) -> scipy.sparse.csr_array[np.float64, tuple[int, int]]:
+        """Weights of the points in each sample."""
+        return scipy.sparse.csr_array(self._found.weights(), (len(self.status), n_points))
+
+    def anchors(self, inactive: int, n_threads: int) -> dict[str, Any]:
+        """Geometry of the anchor points, from the samples that have them; from none, if any failed."""
+        return self._found.anchors(inactive, n_threads, None)
+
+    def parts(self, n_threads: int) -> FloatArray:
+        """Parts of the squared length by sample (joint_anchors.hpp, Part); NaN where there are no anchors."""
+        return self._found.parts(n_threads, None)
 
     def capacity(self, n_manifolds: int) -> tuple[float, float]:
         """Manifolds over the mean squared length, with its standard error; NaN if any sample failed."""
@@ -120,11 +125,6 @@ class JointProjections:
         if square == 0:
             return math.nan, math.nan
         return n_manifolds / square, n_manifolds / square * error / square
-
-    @property
-    def n_separable(self) -> int:
-        """Number of samples with unique weights."""
-        return int(np.count_nonzero((self.status == 0) & ~self.inseparable))
 
     def warn(self, what: str) -> None:
         """Say that samples have failed, or all are zero, which makes the estimates NaN."""
@@ -177,19 +177,31 @@ def warn_of_dead(cones: JointCones, clouds: Manifolds, center: bool, what: str) 
 
 
 def warn_of_few(found: JointProjections, what: str) -> None:
-    """Say that samples are inseparable, or too few for errors."""
+    """Say that samples are inseparable, or have no anchors, or too few have for errors."""
     if found.status.any():
         return
-    n_samples, n_used = len(found.status), found.n_separable
-    share = 1 - n_used / n_samples
-    if share > MANY_INSEPARABLE:
-        left = "rest on the others" if n_used else "are NaN"
-        warnings.warn(
-            f"{share:.0%} of the dichotomies cannot be separated by a hyperplane through the origin; they "
-            f"count in the capacity by the whole span of the points, while {what} {left}",
-            ConvergenceWarning,
-            stacklevel=user_level(),
-        )
+    n_samples, n_used = len(found.status), int(np.count_nonzero(found.has_anchors))
+    left = "rest on the others" if n_used else "are NaN"
+    cannot = "of the dichotomies cannot be separated by a hyperplane through the origin"
+    for cases, text in (
+        (
+            found.inseparable & found.undetermined,
+            f"{cannot}; they count in the capacity by the whole span of the points, while {what} {left}",
+        ),
+        (
+            found.inseparable & ~found.undetermined,
+            f"{cannot}, because manifolds share points or touch each other: {what} rest on one choice of "
+            "many anchor points there",
+        ),
+        (
+            ~found.inseparable & found.undetermined,
+            "of the draws lie in their cone, although the dichotomy can be separated: they count in the "
+            f"capacity, while their anchor points are not unique, and {what} {left}",
+        ),
+    ):
+        share = float(cases.mean())
+        if share > MANY_INSEPARABLE:
+            warnings.warn(f"{share:.0%} {text}", ConvergenceWarning, stacklevel=user_level())
     if n_used < LEAST_FOR_ERRORS and n_samples > 1 and n_used:
         warnings.warn(
             f"{what} rest on {n_used} of {n_samples} samples: too few for standard errors, which are NaN",

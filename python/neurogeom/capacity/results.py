@@ -69,7 +69,7 @@ class NullCapacity(_NullOfResults):
     mean_capacity, mean_radius, mean_dimension, center_correlation : ndarray, shape (n_shuffles,)
         Values of :class:`ManifoldCapacity`, one entry a shuffle.
     measure, observed, mean, sd, lower, upper, z, p_value, n_draws, n_defined, alternative
-        As in :class:`neurogeom.inference.Null`, with one entry for each of these four; two-sided.
+        As in :class:`neurogeom.Null`, with one entry for each of these four; two-sided.
     """
 
     _sizes: ClassVar[dict[str, float]] = {
@@ -96,7 +96,7 @@ class NullGeometry(_NullOfResults):
     center_alignment, axis_alignment, center_axis_alignment : ndarray, shape (n_shuffles,)
         And of its alignments, with ``..._abs``.
     measure, observed, mean, sd, lower, upper, z, p_value, n_draws, n_defined, alternative
-        As in :class:`neurogeom.inference.Null`, with one entry for each of these nine; two-sided.
+        As in :class:`neurogeom.Null`, with one entry for each of these nine; two-sided.
     """
 
     _sizes: ClassVar[dict[str, float]] = {
@@ -197,6 +197,7 @@ class _JointResult(Result):
     if TYPE_CHECKING:  # fields of the classes below, each in its own order
         n_points: NDArray[np.intp]
         inseparable: NDArray[np.bool_]
+        undetermined: NDArray[np.bool_] | None
         status: NDArray[np.int8]
 
     @property
@@ -206,8 +207,14 @@ class _JointResult(Result):
 
     @property
     def n_separable(self) -> int:
-        """Number of samples that all but the capacity rest on."""
+        """Number of samples whose dichotomy a hyperplane through the origin separates."""
         return int(np.count_nonzero((self.status == 0) & ~self.inseparable))
+
+    @property
+    def n_used(self) -> int:
+        """Number of samples that all but the capacity rest on: those whose projection has anchor points."""
+        without = self.inseparable if self.undetermined is None else self.undetermined
+        return int(np.count_nonzero((self.status == 0) & ~without))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -238,7 +245,7 @@ class EffectiveGeometry(_JointResult):
         *columns_with_errors(
             *(f"{name}_raw" for name in (*_ALIGNMENTS, "own_center_axis_alignment")), unit="squared data"
         ),
-        *columns_of_kind("count", "n_separable"),
+        *columns_of_kind("count", "n_separable", "n_used"),
         *columns_of_kind("diagnostic", "inseparable_fraction", "kkt_residual", "n_failed"),
         *columns_of_kind("count", "n_points", of_items=True),
         *columns_of_kind("diagnostic", "active_fraction", of_items=True),
@@ -308,6 +315,7 @@ class EffectiveGeometry(_JointResult):
     n_failed: int
     squared_projections: FloatArray
     inseparable: NDArray[np.bool_]
+    undetermined: NDArray[np.bool_] | None = None  # of 0.1.0 no result has it: inseparable stood for both
     status: NDArray[np.int8]
     dichotomies: NDArray[np.int8]
     null: NullGeometry | None = None  # results saved by 0.1.0 have no such field
@@ -327,7 +335,7 @@ class CorrelatedCapacity(_JointResult):
         *columns_of_kind("count", "n_features", "n_samples"),
         *columns_of_kind("setting", "margin"),
         *columns_with_errors("capacity", *TERMS),
-        *columns_of_kind("count", "n_separable"),
+        *columns_of_kind("count", "n_separable", "n_used"),
         *columns_of_kind("diagnostic", "inseparable_fraction", "infeasible_fraction", "kkt_residual"),
         *columns_of_kind("count", "n_points", of_items=True),
     )
@@ -352,5 +360,6 @@ class CorrelatedCapacity(_JointResult):
     kkt_residual: float
     squared_projections: FloatArray
     inseparable: NDArray[np.bool_]
+    undetermined: NDArray[np.bool_] | None = None  # of 0.1.0 no result has it: inseparable stood for both
     status: NDArray[np.int8]
     dichotomies: NDArray[np.int8]

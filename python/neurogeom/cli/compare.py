@@ -17,7 +17,8 @@ from ..metrics.base import prepare_item
 from ..pairs.driver import pairwise
 from ..report.heatmaps import plot_pairwise
 from ..report.pairs import pairwise_table, write_pairwise_csv
-from ..representations.representation import Representation, as_items
+from ..representations.items import as_items
+from ..representations.representation import Representation
 from .endings import TABLES, InputError, announced, check_output, check_plot, deliver, plain_errors, say
 from .inputs import FORMATS, add_flatten, add_ids_and_skip_bad, open_inputs, rows_of, say_flattened, stem_of
 from .options import add_threads_and_plot, metric_name

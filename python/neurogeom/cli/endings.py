@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO, TypeVar
 
-from .._base.progress import ProgressFunction, ProgressLines, as_progress
+from .._base.progress import ProgressFunction, as_progress
 from ..io.checks import describe
 from ..report.drawing import check_format
 from ..sweep import SweepError, SweepIncomplete, SweepStatus, status
@@ -28,8 +28,8 @@ FAILURE = 1
 INCOMPLETE = 3
 WITHOUT_RESULT = 4
 _SIGNALLED = 128  # plus the number of the signal, as shells report it
-# What batch systems send before they kill, and what a closed terminal sends.
-_ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+# What batch systems send before they kill, and what a closed terminal sends, but for Windows.
+_ENDING_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 # Errors of the system that say that a path is wrong; others are failures of the machine.
 _BAD_PATH = (FileNotFoundError, FileExistsError, PermissionError, NotADirectoryError, IsADirectoryError)
 
@@ -50,14 +50,9 @@ class Ending(Exception):  # noqa: N818 - not all are errors
 
 
 def say(kind: str, message: object) -> None:
-    """Write one line to stderr."""
-    say_line(f"{kind}: {' '.join(str(message).split())}")
-
-
-def say_line(text: str) -> None:
-    """Write a line to stderr as it is; that nobody reads it is no reason to stop."""
+    """Write one line to stderr; that nobody reads it is no reason to stop."""
     with contextlib.suppress(OSError):
-        print(f"neurogeom: {text}", file=sys.stderr, flush=True)
+        print(f"neurogeom: {kind}: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
@@ -199,9 +194,7 @@ class Stop:
 
     def progress(self, label: str) -> ProgressFunction:
         """Report progress as a bar on a terminal, else in lines of a log."""
-        report: Any = as_progress(sys.stderr.isatty(), label)
-        if report is None:
-            report = ProgressLines(label, say_line)
+        report: Any = as_progress(True, label)
 
         def look(done: int, total: int) -> None:
             if self.number is not None:  # the handler's exception was lost in a place that swallows them

@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Callable, Iterable
 
 from .._base.checks import as_count, as_margin
+from .._base.quantities import as_duration
 from ..metrics import METRICS
 from ..representations.checks import did_you_mean
-from ..sweep.errors import as_duration
 from .endings import WITHOUT_RESULT
 
 

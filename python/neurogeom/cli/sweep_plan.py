@@ -7,10 +7,10 @@ import os
 from typing import Literal
 
 from .. import sweep
+from .._base.quantities import as_bytes
 from ..io.checks import MAX_BAD
 from ..io.search import Found
 from ..metrics import METRICS
-from ..sweep import errors as check
 from .endings import InputError, announced, plain_errors, say, stoppable
 from .inputs import FORMATS, add_flatten, add_ids_and_skip_bad, open_inputs, read_labels, say_flattened
 from .options import count, duration, one_of
@@ -53,7 +53,7 @@ def _edge(text: str) -> int | Literal["auto"]:
 
 def _bytes(text: str) -> int:
     try:
-        return check.as_bytes(text, "the value")
+        return as_bytes(text, "the value")
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

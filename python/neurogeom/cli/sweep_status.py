@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .._base.progress import format_seconds
+from .._base.quantities import format_seconds
 from ..sweep import SweepStatus, status
 from ..sweep.workers import SeenWorker, kinds_of_hardware, this_hardware, workers_of
 from .endings import end_of, plain_errors, say

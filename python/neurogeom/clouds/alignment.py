@@ -38,7 +38,7 @@ class NullAlignment(Null):
     measure : ndarray of str, shape (5,)
         Names of the measures, as in :class:`Alignment`.
     observed, mean, sd, lower, upper, z, p_value, n_draws, n_defined, alternative
-        As in :class:`neurogeom.inference.Null`, of shape (5,); two-sided.
+        As in :class:`neurogeom.Null`, of shape (5,); two-sided.
     values : ndarray, shape (n_shuffles, 5)
         All values.
     """

@@ -154,7 +154,7 @@ def _as_signs(value: Any, n_rows: int, n_columns: int, name: str) -> NDArray[np.
     if bad.any():
         position, shown = _validate.first_of(bad, name)
         raise ValueError(f"{shown} is {array[position]}; labels must be +1 or -1")
-    return np.ascontiguousarray(array, dtype=np.int8)
+    return np.array(array, dtype=np.int8, order="C")  # of our own: results and rules keep it
 
 
 def _as_task(value: Any, name: str) -> NDArray[np.int8]:
@@ -166,4 +166,4 @@ def _as_task(value: Any, name: str) -> NDArray[np.int8]:
     if bad.any():
         position, shown = _validate.first_of(bad, name)
         raise ValueError(f"{shown} is {array[position]}; labels must be -1, 0 or +1")
-    return np.ascontiguousarray(array, dtype=np.int8)
+    return np.array(array, dtype=np.int8, order="C")  # of our own: results and rules keep it

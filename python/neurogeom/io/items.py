@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import errno
-import hashlib
 import math
 import os
 import tempfile
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._base.checks import AnyArray, as_count
-from ..representations.representation import Stored
+from ..representations.items import Stored, hash_of_matrix
 from .checks import place
 from .formats import Header, npy_header
 from .sources import ArraySource, FlatSource, Source, open_source
@@ -315,11 +314,8 @@ class StoredItem(Stored):
         str
             SHA-256 in hexadecimal.
         """
-        stored = self.dtype.newbyteorder("<")
-        digest = hashlib.sha256(f"{stored.str} {self.shape[0]} {self.shape[1]}\n".encode())
-        for block in self.blocks(max(1, _PIECE // (self.nbytes // len(self)))):
-            digest.update(np.ascontiguousarray(block, dtype=stored).data)
-        return digest.hexdigest()
+        n_rows = max(1, _PIECE // (self.nbytes // len(self)))
+        return hash_of_matrix(self.dtype, self.shape, self.blocks(n_rows))
 
 
 def stamp_of(location: Mapping[str, Any]) -> dict[str, int]:

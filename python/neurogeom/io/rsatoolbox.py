@@ -9,7 +9,7 @@ import numpy as np
 
 from .._base.checks import AnyArray, as_array, require_finite
 from ..representations.checks import require_items, require_same_stimuli
-from ..representations.representation import RDM
+from ..representations.rdm import RDM
 
 _NUMBER = "index"  # the descriptor that rsatoolbox adds to all RDMs
 

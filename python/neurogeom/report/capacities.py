@@ -108,7 +108,7 @@ def geometry_table(
         columns.insert(2, "capacity,\nshuffled")
     rows = []
     for key, result in results.items():
-        samples = f"{result.n_separable}/{result.n_samples}"
+        samples = f"{result.n_used}/{result.n_samples}"
         row = [key, *_estimates(result, "capacity", "effective_radius", "effective_dimension"), samples]
         if with_null:
             row.insert(2, _shuffled(result, "capacity", (nulls or {}).get(key)))

@@ -207,10 +207,7 @@ def _time_pairs(sweep: PairSweep, prepared: Sequence[Prepared]) -> tuple[float, 
         for k, group in enumerate(groups):
             start = time.thread_time()
             where = np.ones((len(group), len(columns)), dtype=bool)
-            tile = Tile([prepared[i] for i in group], columns, where, 1)
-            found = evaluate(sweep.metrics, tile, held_out=sweep.held_out)
-            for metric, values in zip(sweep.metrics, found, strict=False):
-                metric.finish(values)
+            evaluate(sweep.metrics, Tile([prepared[i] for i in group], columns, where, 1), sweep.held_out)
             times[k] += time.thread_time() - start
             pairs[k] += where.size
         if time.thread_time() - begin > _PAIRING or time.monotonic() - clock > _LONGEST:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .._base.progress import format_seconds
+from .._base.quantities import format_seconds
 from ..pairs.tiles import TileKey
 from .attempts import Attempts
 from .journal import read_journals

@@ -8,9 +8,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..metrics.base import Metric, streams
+from ..metrics.base import Metric
 from ..pairs.tiles import Grid
-from ..representations.representation import Item
+from ..representations.items import Item
 from . import errors as check
 from .calibration import Measurements
 from .kinds import CapacitySweep, PairSweep, Sweep
@@ -45,7 +45,7 @@ class Limits:
 
 def require_items_that_fit(items: Sequence[Item], metrics: Sequence[Metric], max_ram: int) -> None:
     """Refuse items that could not even be measured: too large to be read whole, or of too many stimuli."""
-    whole = [metric.name for metric in metrics if not streams(metric)]
+    whole = [metric.name for metric in metrics if metric.needs_whole]
     for item in items:
         in_blocks = item.is_large and not whole
         width = min(item.n_stimuli, item.n_units)

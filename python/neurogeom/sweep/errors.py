@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,45 +16,11 @@ class SweepError(RuntimeError):
     """A store cannot be used as it is: another plan, changed inputs, damage."""
 
 
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_BINARY = {unit: 1024**power for power, unit in enumerate(_UNITS)}
-_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}
-
-
-def as_bytes(value: Any, name: str) -> int:
-    """Take a number of bytes: 3e9, "3GB", "512 MiB"."""
-    text = str(value).strip()
-    found = re.fullmatch(r"([0-9.]+(?:e\+?[0-9]+)?)\s*([KMGT]?)(i?)B?", text, re.IGNORECASE)
-    try:
-        if isinstance(value, bool) or found is None:
-            raise ValueError
-        size = int(float(found[1]) * (_BINARY if found[3] else _UNITS)[found[2].upper()])
-    except (ValueError, OverflowError):
-        raise ValueError(f"{name} must be a number of bytes such as '3GB', not {value!r}") from None
-    if size < 1:
-        raise ValueError(f"{name} must be positive, not {value!r}")
-    return size
-
-
 def as_path(value: Any, name: str) -> Path:
     """Take a path, made absolute."""
     if not isinstance(value, (str, os.PathLike)):
         raise TypeError(f"{name} must be a path, not {type(value).__name__}")
     return Path(value).absolute()
-
-
-def as_duration(value: Any, name: str) -> float:
-    """Take a number of seconds: 90, "5m", "1h30m", "02:00:00"."""
-    text = str(value).strip().lower()
-    if re.fullmatch(r"(\d+:)?\d+:\d\d", text):
-        seconds = 0.0
-        for part in text.split(":"):
-            seconds = 60 * seconds + float(part)
-        return seconds
-    parts = re.findall(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text)
-    if isinstance(value, bool) or not parts or "".join(a + b for a, b in parts) != text.replace(" ", ""):
-        raise ValueError(f"{name} must be a duration such as '5m' or '1h30m', not {value!r}")
-    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
 def require_store(there: bool, path: Any) -> None:
@@ -197,12 +162,6 @@ def require_rows(found: int, expected: int, label: str) -> None:
         raise ValueError(f"{label} has {found} rows, but there are {expected} labels")
 
 
-def require_responses(are_responses: bool, label: str) -> None:
-    """Refuse measured dissimilarities where there are to be points."""
-    if not are_responses:
-        raise TypeError(f"{label} is an RDM, but capacity needs responses (n_stimuli, n_units)")
-
-
 def require_free(is_store: bool, path: Any) -> None:
     """Refuse to plan where there is something else."""
     if not is_store:
@@ -257,14 +216,6 @@ def refuse_fields(value: Any) -> None:
     if value is not None:
         raise ValueError(
             "fields are for capacity jobs; pairs have their value, and what test and null add to it"
-        )
-
-
-def require_stimuli_in_rows(are_stimuli: bool, name: str) -> None:
-    """Refuse to permute rows that are observations of several folds."""
-    if not are_stimuli:
-        raise ValueError(
-            f"null permutes stimuli, but rows are single observations to {name!r} (folds): leave out null"
         )
 
 

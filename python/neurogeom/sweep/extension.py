@@ -6,11 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import io
 from .._base.checks import AnyArray
-from ..pairs.driver import as_tests
+from ..pairs.driver import held_out_items
 from ..representations.checks import require_items
-from ..representations.representation import RDM, Representation, as_items, require_same_stimuli
+from ..representations.items import as_items, own_name, require_comparable
 from . import errors as check
 from .completeness import SweepStatus, status_of
 from .files import names_in, one_at_a_time
@@ -84,10 +83,11 @@ def _append(found: Store, items: Any, names: Sequence[str] | None, test: Any) ->
     count = len(known)
     new = as_items(given, "items", names)
     if names is None and not isinstance(given, Mapping):
-        new = as_items(given, "items", [_name_of(item, count + k) for k, item in enumerate(given)])
+        named = [own_name(item) for item in given]
+        new = as_items(given, "items", [str(count + k) if n is None else n for k, n in enumerate(named)])
     require_items(len(new), "items")
     check.require_new_names([item.name for item in new], known)
-    require_same_stimuli(new)
+    require_comparable(new)
     stimuli = stimuli_of(new)
     expected = found.plan["stimuli"]
     check.require_same_sweep_stimuli(
@@ -96,11 +96,11 @@ def _append(found: Store, items: Any, names: Sequence[str] | None, test: Any) ->
     tests = None
     if isinstance(sweep, CapacitySweep):
         for item in new:
-            check.require_responses(not isinstance(item.source, RDM), item.label)
+            item.require_kind(("responses",), "capacity")
         check.require_test(test is not None, False)
     else:
         check.require_test(test is not None, sweep.held_out)
-        tests, _ = as_tests(test, new, None, sweep.metrics)
+        tests, _ = held_out_items(test, new, None, sweep.metrics)
         for item in tests or []:
             planned = sweep.items[0]["test"]["shape"][0]
             check.require_same_sweep_stimuli((item.n_stimuli, None), (planned, None), item.label)
@@ -111,9 +111,3 @@ def _append(found: Store, items: Any, names: Sequence[str] | None, test: Any) ->
     parts = [*found.item_lists(), described]
     grid = sweep_of(found.plan, parts, found.arguments()).grid
     found.append_items(described, inputs, grid.shape)
-
-
-def _name_of(item: Any, number: int) -> str:
-    """Number those on that have no name of their own."""
-    own = item.name if isinstance(item, (Representation, RDM, io.StoredItem)) else None
-    return str(number) if own is None else own

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -67,8 +66,13 @@ def names_in(folder: Path) -> Iterator[str]:
 def one_at_a_time(folder: Path) -> Iterator[None]:
     """Wait until no other thread or process is in here for this folder; the lock ends with its process.
 
-    File systems that have no such locks are used without.
+    File systems that have no such locks are used without, and Windows, where folders cannot be opened.
     """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):

@@ -18,7 +18,7 @@ from ..capacity import joint
 from ..capacity import mean_field as capacity
 from ..capacity.results import EffectiveGeometry, ManifoldCapacity
 from ..clouds.manifolds import manifolds
-from ..representations.representation import Item
+from ..representations.items import Item
 from . import errors as check
 
 # The function, its result, and the number without which a job has none.

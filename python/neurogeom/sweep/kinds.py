@@ -13,10 +13,10 @@ from .._base.codec import decode
 from ..inference import Permutations
 from ..metrics import GULP, LinearR2, Ridge
 from ..metrics.base import Metric
+from ..pairs.evaluation import pair_fields
 from ..pairs.tiles import Grid, TileKey, blocks_of
-from ..representations.representation import Item
+from ..representations.items import Item
 from .jobs import CapacityJobs
-from .pairs import pair_fields
 from .specs import make_metric
 from .store import Store
 

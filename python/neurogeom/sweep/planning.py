@@ -11,18 +11,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from .. import io
 from .._base import checks as _validate
 from .._base.checks import AnyArray
 from .._base.codec import encode
+from .._base.quantities import as_bytes
 from .._base.rng import RandomSource, as_generator, draw_key
 from .._base.threads import resolve_threads
 from ..metrics.base import Metric
-from ..pairs.driver import as_tests
+from ..pairs.driver import held_out_items
+from ..pairs.evaluation import require_stimuli_in_rows
 from ..representations import checks as _validate_pairwise
-from ..representations.representation import RDM, Item, as_items, require_same_stimuli
+from ..representations.items import Item, as_items, require_comparable
 from . import errors as check
 from .calibration import Measurements, calibrate
 from .costs import Limits, choose_edge, describe, estimate, require_items_that_fit
@@ -164,7 +164,7 @@ def plan(
     if store is not None:
         require_zarr()
     limits = Limits(
-        check.as_bytes(max_ram, "max_ram"),
+        as_bytes(max_ram, "max_ram"),
         _validate.as_count(max_files, "max_files"),
         check.as_seconds(target_seconds, "target_seconds"),
         resolve_threads(n_threads),
@@ -183,9 +183,9 @@ def plan(
         check.refuse_for_jobs(others=others is not None, test=test is not None, null=draws > 0)
         content |= _describe_jobs(metric, fields, arguments)
         _validate_pairwise.require_items(len(rows), "items")
-        require_same_stimuli(rows)
+        require_comparable(rows)
         for item in rows:
-            check.require_responses(not isinstance(item.source, RDM), item.label)
+            item.require_kind(("responses",), "capacity")
             check.require_rows(item.n_stimuli, len(metric.labels), item.label)
         identities = [(item.label, item.identity) for item in rows]
         _validate_pairwise.require_same_indices([("labels", metric.index), *identities])
@@ -194,19 +194,19 @@ def plan(
         check.refuse_fields(fields)
         metrics = [resolve_metric(m) for m in (metric if isinstance(metric, (list, tuple)) else [metric])]
         for each in metrics if draws else ():
-            check.require_stimuli_in_rows(each.rows_are_stimuli, each.name)
+            require_stimuli_in_rows(each)
         content |= _describe_pairs(metrics, not isinstance(metric, (list, tuple)), arguments)
         _validate_pairwise.require_items(len(rows), "items", 2 if columns is None else 1)
         if columns is not None:
             _validate_pairwise.require_items(len(columns), "others")
-        require_same_stimuli(rows + (columns or []))
-        tests, column_tests = as_tests(test, rows, columns, metrics)
+        require_comparable(rows + (columns or []))
+        tests, column_tests = held_out_items(test, rows, columns, metrics)
         require_items_that_fit(rows + (columns or []), metrics, limits.max_ram)
         described = describe_items(rows, "rows", tests, inputs)
         described += describe_items(columns or [], "columns", column_tests, inputs)
     content["arguments"] = hashes_of(arguments)
     content["stimuli"] = stimuli_of(rows + (columns or []))
-    input_bytes = sum(_input_bytes(item) for item in rows + (columns or []))
+    input_bytes = sum(item.nbytes for item in rows + (columns or []))
     if path is not None and path.exists():
         check.require_free((path / "zarr.json").is_file(), path)
         if fields is None:
@@ -279,11 +279,6 @@ def stimuli_of(items: Sequence[Item]) -> dict[str, Any]:
     plain = (bool, int, float, str)
     named = None if ids is None else [k if isinstance(k, plain) else str(k) for k in ids.tolist()]
     return {"count": items[0].n_stimuli, "ids": named}
-
-
-def _input_bytes(item: Item) -> int:
-    dtype = np.dtype(getattr(item.source, "dtype", np.float64))
-    return item.n_stimuli * item.n_units * dtype.itemsize
 
 
 def _taken_up(found: Store, content: Mapping[str, Any], items: list[Any], edge: int | None) -> SweepPlan:

@@ -17,7 +17,7 @@ from .._base.results import Result
 from ..inference import NULL_FIELDS
 from ..metrics.base import Metric
 from ..pairs.result import Pairwise
-from ..pairs.tiles import Grid, TileKey
+from ..pairs.tiles import Grid, TileKey, fill_known
 from . import errors as check
 from .kinds import CapacitySweep, PairSweep, load_sweep
 from .store import Store
@@ -181,13 +181,11 @@ def _pairwise(
 ) -> Pairwise:
     fields = {name: values[at] for at, (owner, name) in enumerate(sweep.fields) if owner == k}
     if sweep.grid.among_themselves:
+        lost = [at for at, number in enumerate(sweep.positions["rows"]) if number in bad]
         for name, field in fields.items():
-            if name not in NULL_FIELDS and metric.diagonal is not None:
-                for at, number in enumerate(sweep.positions["rows"]):
-                    field[at, at] = np.nan if number in bad else metric.diagonal
-            if metric.symmetric:
-                for i in range(len(field)):
-                    field[i + 1 :, i] = field[i, i + 1 :]
+            fill_known(field, metric, has_diagonal=name not in NULL_FIELDS)
+            if metric.diagonal is not None:
+                field[lost, lost] = np.nan
     rows, columns = (
         np.array([sweep.items[number]["name"] for number in sweep.positions[side]])
         for side in ("rows", "columns")

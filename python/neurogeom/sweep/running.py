@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 
 from .._base import checks as _validate
 from .._base.progress import Progress, ProgressFunction, as_progress
-from .._base.threads import resolve_threads
-from ..metrics.base import map_threads
+from .._base.quantities import as_duration
+from .._base.threads import map_threads, resolve_threads
 from ..pairs.tiles import TileKey
 from . import errors as check
 from .attempts import MOST_TRIES
@@ -189,9 +189,9 @@ def _deadline(stop_before: Any, time_limit: Any) -> float | None:
     """When no tile may be running any more, on the clock of time.time()."""
     if stop_before is None and time_limit is None:
         return None
-    margin = 0.0 if stop_before is None else check.as_duration(stop_before, "stop_before")
+    margin = 0.0 if stop_before is None else as_duration(stop_before, "stop_before")
     if time_limit is not None:
-        return time.time() + check.as_duration(time_limit, "time_limit") - margin
+        return time.time() + as_duration(time_limit, "time_limit") - margin
     return check.as_end_time(os.environ.get("SLURM_JOB_END_TIME")) - margin
 
 

@@ -15,14 +15,15 @@ from .._base.checks import AnyArray, FloatArray
 from .._base.codec import size_of
 from .._base.threads import single_threaded_blas
 from ..metrics.base import Prepared, prepare_item
+from ..pairs.evaluation import pair_tile
 from ..pairs.tiles import Grid, TileKey
-from ..representations.representation import Item
+from ..representations.items import Item
 from . import errors as check
 from .attempts import MOST_TRIES, Attempts, preparation_of
 from .items import open_described
 from .journal import Journal, PeakMemory, cpu_seconds
 from .kinds import CapacitySweep, PairSweep, load_sweep
-from .pairs import decode_prepared, encode_prepared, pair_tile
+from .pairs import decode_prepared, encode_prepared
 from .store import VERSION, Store
 
 

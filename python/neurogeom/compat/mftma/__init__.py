@@ -7,3 +7,7 @@ Put ``neurogeom.compat.`` in front of ``mftma`` in the imports of a script; noth
 As there, manifolds are (features x points) arrays and random numbers come from ``numpy.random``, so
 ``numpy.random.seed`` is honoured. Neither cvxopt nor pymanopt nor torch is needed.
 """
+
+from ..._base.lazy import lazily as _lazily
+
+__getattr__, __dir__ = _lazily(__name__)

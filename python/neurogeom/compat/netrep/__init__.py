@@ -12,3 +12,7 @@ but descent: ``clone`` and ``cross_validate(metric, X, Y)`` take them, and sciki
 installed. Where the original gives wrong or undefined numbers ours are right, and ``parity=True`` gives its
 own: see :class:`~neurogeom.compat.netrep.metrics.LinearMetric`.
 """
+
+from ..._base.lazy import lazily as _lazily
+
+__getattr__, __dir__ = _lazily(__name__)
