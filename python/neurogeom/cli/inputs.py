@@ -28,9 +28,9 @@ def add_flatten(parser: argparse.ArgumentParser, keys: str) -> None:
     parser.add_argument(
         "--flatten",
         action="store_true",
-        help="take arrays of more than two axes as rows by all other axes also where they stand beside "
-        f"others in an archive; one that {keys} names, or that is alone in its file, is always taken so, "
-        "with a note; vectors are taken as ids and labels only",
+        help="take arrays of more than two axes, as rows by all other axes, from archives too; one that "
+        f"{keys} names, or that is alone in its file, is always taken so, with a note (vectors are labels and "
+        "ids, never data)",
     )
 
 
