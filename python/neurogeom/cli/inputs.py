@@ -29,8 +29,8 @@ def add_flatten(parser: argparse.ArgumentParser, keys: str) -> None:
         "--flatten",
         action="store_true",
         help="take arrays of more than two axes, as rows by all other axes, from archives too; one that "
-        f"{keys} names, or that is alone in its file, is always taken so, with a note (vectors are labels and "
-        "ids, never data)",
+        f"{keys} names, or that is alone in its file, is always taken so, with a note (vectors are labels "
+        "and ids, never data)",
     )
 
 
