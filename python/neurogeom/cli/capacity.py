@@ -274,7 +274,9 @@ def run(args: argparse.Namespace) -> None:
 def _choose(labels: AnyArray, args: argparse.Namespace) -> dict[str, StoredItem]:
     """Open the data sets: those named, else every matrix with a row for each label."""
     file = args.file
-    found = open_inputs([file], args.data or (lambda key: key != args.labels.strip("/")), args, "--data")
+    found = open_inputs(
+        [file], args.data or (lambda key: key != args.labels.strip("/")), "--data", flatten=args.flatten
+    )
     items = {item.location["key"] or stem_of(file): item for item in found.items}
     if not args.data and all(item.location["key"] for item in found.items):  # else FILE is one array
         items = _with_rows(len(labels), items, found.left_out, file)

@@ -67,7 +67,9 @@ def run(args: argparse.Namespace) -> None:
     """Compare all representations of some files."""
     names = list(dict.fromkeys(args.metric or [_DEFAULT]))
     outputs = _outputs(args.out, names)
-    found = open_inputs(args.files, args.data, args, "--data")
+    found = open_inputs(
+        args.files, args.data, "--data", flatten=args.flatten, ids=args.ids, skip_bad=args.skip_bad
+    )
     sources = [*args.files, *(item.location["path"] for item in found.items)]
     for output in outputs.values():
         check_output(output, sources, _ENDINGS)

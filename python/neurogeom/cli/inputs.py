@@ -51,21 +51,18 @@ def add_ids_and_skip_bad(parser: argparse.ArgumentParser) -> None:
 def open_inputs(
     paths: Sequence[str],
     keys: Sequence[str] | Callable[[str], bool] | None,
-    args: argparse.Namespace,
     option: str,
+    *,
+    flatten: bool,
+    ids: str | None = None,
+    skip_bad: bool = False,
     lead: str = "",
 ) -> Found:
     """Open matrices; `option` is what names arrays, `lead` is said before what is wrong."""
+    source = paths[0] if len(paths) == 1 else paths
     words = Words("FILE", option, "--ids", "--flatten", "--skip-bad")
     with plain_errors(lead):
-        return opened(
-            paths[0] if len(paths) == 1 else paths,
-            keys,
-            ids=getattr(args, "ids", None),
-            flatten=args.flatten or "asked",
-            skip_bad=getattr(args, "skip_bad", False),
-            words=words,
-        )
+        return opened(source, keys, None, ids, flatten or "asked", skip_bad, words)
 
 
 def say_flattened(items: Mapping[str, StoredItem]) -> None:

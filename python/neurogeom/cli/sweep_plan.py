@@ -72,7 +72,9 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
 
 def open_items(paths: list[str], args: argparse.Namespace, option: str = "") -> Found:
     """Open items by these options."""
-    found = open_inputs(paths, args.keys, args, "--keys", option)
+    found = open_inputs(
+        paths, args.keys, "--keys", flatten=args.flatten, ids=args.ids, skip_bad=args.skip_bad, lead=option
+    )
     say_flattened({item.name: item for item in found.items})
     return found
 
