@@ -202,12 +202,17 @@ def write_csv(
     path : path-like or text file
         The file; what it held before is lost. With the ending .tsv it has tabs for commas, with .json it is a
         list of objects, in which NaN is null.
-    results : mapping of str to ManifoldCapacity, EffectiveGeometry or SimulatedCapacity
-        Results of one kind by name of the data set.
+    results : mapping of str to Result
+        Results of one kind that declares its columns (all capacities do), by name of the data set.
     per_manifold : bool
-        Write one row a manifold instead of one row a data set (simulated capacity has no such rows).
+        Write one row a manifold instead of one row a data set, of results that have values of manifolds.
     nulls : mapping of str to sequence of EffectiveGeometry, optional
         Results for shuffled data, by name, where the results have no null of their own.
+
+    Raises
+    ------
+    ValueError
+        If the results are of several kinds.
 
     Notes
     -----

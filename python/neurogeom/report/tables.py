@@ -24,17 +24,18 @@ def population_rows(
     its errors, and in the end mean and deviation of the nulls of those that have one.
     """
     columns = _columns_of(results)
-    of_manifolds = any(column.of_items for column in columns)
     names = [name for column in columns if not column.of_items for name in (column.name, *column.errors)]
     in_null = [column.name for column in columns if column.in_null]
-    header: list[object] = ["data", *(["n_manifolds", "n_points"] if of_manifolds else []), *names]
+    of_manifolds = _are_of_manifolds(columns)
+    sizes = ["n_manifolds"] if of_manifolds and "n_manifolds" not in names else []
+    header: list[object] = ["data", *sizes, *(["n_points"] if of_manifolds else []), *names]
     if in_null:
         header += ["n_null", *(f"null_{name}{end}" for name in in_null for end in ("", "_sd"))]
     rows = [header]
     for key, result in results.items():
-        row: list[object] = [key]
+        row: list[object] = [key, *(getattr(result, name) for name in sizes)]
         if of_manifolds:
-            row += [result.n_manifolds, int(result.n_points.sum())]
+            row.append(int(result.n_points.sum()))
         row += [_plain(getattr(result, name)) for name in names]
         if in_null:
             draws = [null_values(result, name, (nulls or {}).get(key)) for name in in_null]
@@ -48,6 +49,8 @@ def population_rows(
 def manifold_rows(results: Mapping[str, Any]) -> list[list[object]]:
     """One row a manifold, below the header."""
     columns = [column for column in _columns_of(results) if column.of_items]
+    if results and not _are_of_manifolds(columns):
+        raise ValueError(f"{type(next(iter(results.values()))).__name__} has no values of single manifolds")
     names = [name for column in columns for name in (column.name, *column.errors)]
     rows: list[list[object]] = [["data", "manifold", *names]]
     for key, result in results.items():
@@ -57,10 +60,16 @@ def manifold_rows(results: Mapping[str, Any]) -> list[list[object]]:
 
 
 def _columns_of(results: Mapping[str, Any]) -> tuple[Column, ...]:
-    for result in results.values():
-        columns: tuple[Column, ...] = result.columns
-        return columns
-    return ()
+    """Give the columns that all results declare."""
+    kinds = {type(result).__name__: result.columns for result in results.values()}
+    if len(kinds) > 1:
+        raise ValueError(f"results must be of one kind, not {' and '.join(kinds)}")
+    columns: tuple[Column, ...] = next(iter(kinds.values()), ())
+    return columns
+
+
+def _are_of_manifolds(columns: Iterable[Column]) -> bool:
+    return any(column.name == "n_points" and column.of_items for column in columns)
 
 
 def null_values(result: Any, name: str, dealt: Sequence[Any] | None = None) -> Any:
