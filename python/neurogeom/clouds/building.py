@@ -92,7 +92,7 @@ def exemplar_manifolds(
         if change is not None:
             batch = change(batch, generator)
         width = None if points is None else points.shape[2]
-        responses = _as_responses(model(batch), n_stimuli, width)
+        responses = _as_model_output(model(batch), n_stimuli, width)
         if points is None:
             points = np.empty((n_stimuli, repeats, responses.shape[1]), responses.dtype)
         elif (wider := np.result_type(points, responses)) != points.dtype:
@@ -299,7 +299,7 @@ def _as_stimuli(value: Any, name: str = "stimuli") -> int:
     return len(value)
 
 
-def _as_responses(value: Any, n_stimuli: int, width: int | None) -> AnyArray:
+def _as_model_output(value: Any, n_stimuli: int, width: int | None) -> AnyArray:
     """Take what a user's model returned: one finite row for each stimulus, always of one width."""
     array = _validate.as_matrix(value, "what respond returned")
     if len(array) != n_stimuli or width not in (None, array.shape[1]):
