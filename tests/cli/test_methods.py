@@ -62,6 +62,7 @@ def calls(monkeypatch):
             n_features=manifolds.n_features,
             n_trials=options["n_trials"],
             fit_intercept=options["fit_intercept"],
+            columns=ng.SimulatedCapacity.columns,
         )
 
     monkeypatch.setattr(ng.capacity.simulated, "simulated_capacity", simulated_capacity)

@@ -139,9 +139,9 @@ def test_options_reach_the_plan(run, planned, monkeypatch):
     argv += ["--others", "shuffled.npz", "--null", 7, "--rng", 3, "--tile", "auto", "--max-ram", "1.5 GB"]
     argv += ["--trust", "mine"]
     code, _, errors = run("plan", *argv, "--target-tile", "90", "--max-files", 99, "--threads", 2)
-    shuffled = planned[0] / "shuffled.npz"
     assert code == 2
-    assert errors == f"neurogeom: error: --others: {shuffled} has no 'y'; it holds 'x', 'stimuli'\n"
+    held = "x (20, 4) float64, stimuli (20,) int64"
+    assert errors == f"neurogeom: error: --others: --keys: shuffled.npz has no 'y'; it holds {held}\n"
     argv[argv.index("y,x")] = "x"
     code, _, errors = run("plan", *argv, "--target-tile", "90", "--max-files", 99, "--threads", 2)
     assert (code, errors) == (2, "neurogeom: error: seen\n")

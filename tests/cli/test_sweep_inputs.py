@@ -49,7 +49,7 @@ BAD = [
     (["plan", "two.npz", "--keys", "z"], "has no 'z'"),
     (["plan", "nets", "--ids", "stimuli"], "stimuli"),
     (["plan", "two.npz", "shuffled.npz", "--keys", "x", "--ids", "stimuli"], "order"),
-    (["plan", "maps.npy", "nets/net1.npy"], "of shape (20, 2, 2)"),
+    (["plan", "maps.npz"], "of shape (20, 2, 2); --flatten takes its other axes as units"),
     (["plan", "nets", "short.npy"], "stimuli"),
     (["plan", "nets", "--others", "none.npy"], "none.npy: No such file"),
     (["plan", "nets", "--null", "-1"], "--null: the value must be"),
@@ -105,7 +105,6 @@ BAD = [
     (["export", "pairs.zarr", "./-"], "must end in .csv, .npy, .npz, or be - for stdout, not './-'"),
     (["plan", "nets", "--metric", "PWCA"], "did you mean 'pwcca'?"),
     (["plan", "none.npy", "gone.npy", "nets"], "2 files cannot be used (--skip-bad leaves them out): "),
-    (["plan", "maps.npy"], "--flatten takes its other axes as units"),
     (["export", "pairs.zarr", "no/where/d.csv"], "there is no directory no/where"),
 ]
 

@@ -38,7 +38,7 @@ def write_inputs(folder):
     np.savez(folder / "two.npz", x=arrays["net0"], y=arrays["net1"], stimuli=np.arange(20))
     np.savez(folder / "shuffled.npz", x=arrays["net0"], stimuli=np.arange(20)[::-1])
     np.save(folder / "short.npy", arrays["net0"][:7])
-    np.save(folder / "maps.npy", arrays["net0"].reshape(20, 2, 2))
+    np.savez(folder / "maps.npz", x=arrays["net0"].reshape(20, 2, 2))
     return arrays
 
 

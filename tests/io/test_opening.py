@@ -146,10 +146,12 @@ def test_keys(tree):
     assert names_of(ng.io.open_items(tree / "a.npz", keys=lambda key: key != "fc")) == ["a"]
     (item,) = ng.io.open_items(tree / "a.npz", keys=["maps"], flatten=True)
     np.testing.assert_array_equal(item.read(), DATA)
-    with pytest.raises(ValueError, match=r"only\.npz has no 'conv'; it holds 'fc', 'ids'$"):
+    with pytest.raises(
+        ValueError, match=r"only\.npz has no 'conv'; it holds fc \(13, 10\) float64, ids \(13,\) <U3$"
+    ):
         ng.io.open_items(tree, keys=["conv"])
     with pytest.raises(
-        ValueError, match="keys names members of archives, but every file of the source holds one"
+        ValueError, match=r"^keys names arrays of a .npz file or the like, but .*b\.npy is one array$"
     ):
         ng.io.open_items(tree / "b.npy", keys=["conv"])
     for bad in ("conv", 3, b"conv"):
@@ -285,6 +287,17 @@ def test_hdf5_of_matlab_is_read_in_its_order(tmp_path):
             ng.io.open_items(tmp_path, keys=[key])
 
 
+def test_ids_that_are_a_column_of_matlab_are_no_item(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "net.mat", "w", userblock_size=512) as file:
+        for name, data in {"V1": DATA.T, "image": np.arange(13.0)[None]}.items():
+            file[name] = data
+            file[name].attrs["MATLAB_class"] = np.bytes_("double")
+    assert names_of(ng.io.open_items(tmp_path)) == ["net/V1", "net/image"]
+    (item,) = ng.io.open_items(tmp_path, ids="image")
+    assert (item.name, item.ids.tolist()) == ("net", list(range(13)))
+
+
 def test_links_of_hdf5(tmp_path):
     h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "x.h5", "w") as file:
@@ -346,13 +359,15 @@ def test_bad_ids(tree):
     for ids, text in [
         (range(12), r"ids \(for .*a\.npz: conv\) must give one label for each of the 13 rows"),
         ([1] * 13, r"ids \(for .*\) must be distinct, but .*1.* occurs more than once"),
-        ("gone", r"a\.npz has no 'gone'; it holds 'conv', 'fc', 'ids', 'maps', 'one'"),
+        ("gone", r"a\.npz has no 'gone'; it holds conv \(13, 10\) float64, fc \(13, 4\)"),
         ("conv", r"a\.npz: conv: ids must be one label for each stimulus, not of shape \(13, 10\)"),
         (Path("ids.txt"), r"ids as a file must be a \.npy file, not 'ids\.txt'"),
     ]:
         with pytest.raises(ValueError, match=text):
             ng.io.open_items(files, ids=ids)
-    with pytest.raises(ValueError, match=r"ids='ids' is no \.npy file, and .*b\.npy has no members"):
+    with pytest.raises(
+        ValueError, match=r"ids: 'ids' names an array of a \.npz or the like, but .*b\.npy is one array"
+    ):
         ng.io.open_items(tree, ids="ids")
     with pytest.raises(FileNotFoundError, match=r"gone\.npy"):
         ng.io.open_items(tree, ids="gone.npy")

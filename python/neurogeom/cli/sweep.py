@@ -14,9 +14,8 @@ from ..sweep.store import sweep_command
 from . import sweep_plan as planning
 from . import sweep_run as running
 from . import sweep_status as statuses
-from .endings import plain_errors, stoppable
-from .files import check_output
-from .options import FAILURE, Ending, announced, count, say, stdout
+from .endings import FAILURE, Ending, announced, check_output, plain_errors, say, stdout, stoppable
+from .options import count
 
 _EXPORTS = (".csv", ".npy", ".npz")
 
@@ -123,12 +122,12 @@ def _add_extend(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_extend(args: argparse.Namespace) -> None:
-    opened = planning.open_inputs(args.files, args)
-    names = [f"{args.prefix}{item.name}" for item in opened.items]
+    new = planning.open_items(args.files, args)
+    names = [f"{args.prefix}{item.name}" for item in new.items]
     with plain_errors():
-        found = sweep.extend(args.store, opened.items, names=names, trust=args.trust)
+        found = sweep.extend(args.store, new.items, names=names, trust=args.trust)
     print(found)
-    if text := planning.left_out_of(opened):
+    if text := planning.left_out_of(new):
         print(text)
     print(f"go on with: {found.resume_command}")
 

@@ -11,25 +11,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .._base.checks import require_extra
-from .._base.quantities import as_duration
 from ..sweep import SweepStatus, status
 from ..sweep import run as run_sweep
 from ..sweep import work as work_on
 from ..sweep.cluster import local_client
-from .endings import INCOMPLETE, add_strict, end_of, plain_errors, stoppable
-from .files import InputError
-from .options import Ending, announced, count, say
+from .endings import INCOMPLETE, Ending, InputError, announced, end_of, plain_errors, say, stoppable
+from .options import add_strict, count, duration
 
 # Seconds that a scheduler, which may have been started a moment ago, may take to write its file.
 _PATIENCE = 30.0
-
-
-def duration(text: str) -> float:
-    """Read "90", "5m" or "1h30m" as the argparse type of an option, in seconds."""
-    try:
-        return as_duration(text, "the value")
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 # ---- neurogeom sweep run ----------------------------------------------------------------------

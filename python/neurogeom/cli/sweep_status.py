@@ -13,8 +13,8 @@ from .._base.quantities import format_seconds
 from ..sweep import SweepStatus, status
 from ..sweep.journal import SeenWorker, kinds_of_hardware, this_hardware, workers_of
 from ..sweep.store import tile_name
-from .endings import add_strict, end_of, plain_errors
-from .options import count, say
+from .endings import end_of, plain_errors, say
+from .options import add_strict, count
 
 _MAX_SHOWN = 10  # lines of a kind
 
