@@ -191,45 +191,6 @@ def test_uncentered():
 # ---- invariances
 
 
-@given(
-    st.integers(0, 2**32),
-    st.sampled_from([*ESTIMATORS]),
-    st.sampled_from(["linear", "rbf"]),
-    st.floats(-8, 8),
-)
-@settings(max_examples=60, deadline=None)
-def test_invariances(seed, estimator, kernel, exponent):
-    rng = np.random.default_rng(seed)
-    x, y = rng.normal(size=(18, 7)), rng.normal(size=(18, 30))
-    y[:, :7] += x
-    metric = ng.CKA(kernel, **ESTIMATORS[estimator])
-    value = metric.similarity(x, y)
-    rotation = np.linalg.qr(rng.normal(size=(7, 7)))[0]
-    scale = 10.0**exponent
-    for other in (
-        x @ rotation,
-        x[:, rng.permutation(7)],
-        x * scale,
-        x + rng.normal(size=7),
-        -x,
-        np.pad(x, ((0, 0), (0, 3))),
-    ):
-        assert metric.similarity(other, y) == pytest.approx(value, rel=1e-9, abs=1e-12)
-    assert metric.similarity(y, x) == pytest.approx(value, rel=1e-14, abs=1e-16)
-    if estimator != "minibatch":
-        order = rng.permutation(18)
-        assert metric.similarity(x[order], y[order]) == pytest.approx(value, rel=1e-9, abs=1e-12)
-    assert metric.similarity(x, x) == pytest.approx(1, abs=1e-14)
-    assert metric.distance(x, x.copy()) == 0
-
-
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-@pytest.mark.parametrize("scale", [1e-120, 1e-8, 1e8, 1e120])
-def test_any_scale(estimator, scale):
-    wanted = ng.cka(X, Y, **ESTIMATORS[estimator])
-    assert ng.cka(scale * X, Y / scale, **ESTIMATORS[estimator]) == pytest.approx(wanted, rel=1e-12)
-
-
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize("kernel", ["linear", "rbf"])
 def test_far_from_the_origin(estimator, kernel):
@@ -238,29 +199,6 @@ def test_far_from_the_origin(estimator, kernel):
     far = x + 2.0**30 * np.arange(1, 13), y - 2.0**32
     wanted = ng.cka(x, y, kernel=kernel, **ESTIMATORS[estimator])
     assert ng.cka(*far, kernel=kernel, **ESTIMATORS[estimator]) == pytest.approx(wanted, rel=1e-11)
-
-
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_angles_obey_the_triangle_inequality(estimator):
-    rng = np.random.default_rng(3)
-    latent = rng.normal(size=(30, 4))
-    items = [latent[:, :k] @ rng.normal(size=(k, n)) for k in (1, 2, 4) for n in (1, 3, 10, 40)]
-    d = ng.pairwise(items, ng.CKA(score="angular", **ESTIMATORS[estimator])).square
-    assert (d[:, None, :] <= d[:, :, None] + d[None] + 1e-12).all()
-
-
-def test_one_minus_cka_does_not():
-    t = np.linspace(0, np.pi / 2, 3)
-    base = np.linalg.qr(np.column_stack([np.ones(20), np.random.default_rng(0).normal(size=(20, 2))]))[0][
-        :, 1:
-    ]
-    items = [base @ [[np.cos(a)], [np.sin(a)]] for a in t]
-    d = 1 - ng.pairwise(items, ng.CKA(estimator="biased")).square
-    np.testing.assert_allclose(d[[0, 1, 0], [1, 2, 2]], [0.5, 0.5, 1.0], atol=1e-14)
-    t = np.linspace(0, np.pi / 4, 3)
-    items = [base @ [[np.cos(a)], [np.sin(a)]] for a in t]
-    d = 1 - ng.pairwise(items, ng.CKA(estimator="biased")).square
-    assert d[0, 2] > d[0, 1] + d[1, 2] + 0.1
 
 
 # ---- small angles

@@ -1,6 +1,8 @@
-"""Linear measures: published reference values, definitions, closed forms, faults of other packages."""
+"""Linear measures: reference values, definitions, closed forms, faults of other packages, options."""
 
 from __future__ import annotations
+
+import warnings
 
 import linear_util as lu
 import neurogeom as ng
@@ -368,3 +370,83 @@ def test_undetermined_components_are_remarked_on(metric):
     ):
         metric.compare(tied, X[:8, :4])
     metric.compare(tied * [1.0, 1.0, 0.9], X[:8, :4])
+
+
+def test_two_stimuli_are_one_direction():
+    """Centred responses to two stimuli are multiples of one another."""
+    x, y = np.array([[1.0, 2.0], [3.0, 5.0]]), np.array([[0.0], [2.0]])
+    for name in (*lu.SIMILARITIES, *lu.DISTANCES):
+        metric = ng.metrics.METRICS[name]()
+        if name == "ridge":  # which leaves stimuli out
+            continue
+        known = {"bures": (np.sqrt(13) - 2) / np.sqrt(2), "eigenspace_overlap": 0.5}  # the latter not centred
+        known = known.get(name, float(metric.is_similarity))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # as many independent units as stimuli
+            assert metric.compare(x, y) == pytest.approx(known, abs=1e-12), name
+
+
+# ---- options
+
+
+def test_options_are_in_the_name():
+    names = [metric.name for metric in lu.every_metric()]
+    assert len(set(names)) == len(names)
+    assert ng.Ridge(10, folds=3, score="pearson").name == "ridge(10, 3 folds, pearson)"
+    assert ng.SVCCA(0.9).name == "svcca(0.9)"
+    assert ng.SubspaceDistance("chordal", n_components=3).name == "chordal(3 components)"
+    assert ng.Bures(normalize=True, center=False).name == "bures(normalized, uncentered)"
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "text"),
+    [
+        (lambda: ng.NBS(center=1), TypeError, "center must be True or False, not 1"),
+        (lambda: ng.Bures(normalize="yes"), TypeError, "normalize must be True or False, not 'yes'"),
+        (lambda: ng.MeanCCA(squared=None), TypeError, "squared must be True or False"),
+        (lambda: ng.PWCCA(center=None), TypeError, "center must be True or False"),
+        (lambda: ng.SVCCA(0), ValueError, "variance must be above 0 and at most 1, not 0.0"),
+        (lambda: ng.SVCCA(1.01), ValueError, "variance must be above 0 and at most 1"),
+        (lambda: ng.SVCCA(np.nan), ValueError, "variance must be finite"),
+        (lambda: ng.SVCCA("0.9"), TypeError, "variance must be a number, not str"),
+        (lambda: ng.SVCCA(n_components=0), ValueError, "n_components must be at least 1, not 0"),
+        (lambda: ng.SVCCA(n_components=2.0), TypeError, "n_components must be an integer"),
+        (lambda: ng.LinearR2(center="no"), TypeError, "center must be True or False"),
+        (lambda: ng.Ridge(-1), ValueError, "penalty must not be negative, not -1.0"),
+        (lambda: ng.Ridge(np.inf), ValueError, "penalty must be finite"),
+        (lambda: ng.Ridge([1, 10]), TypeError, "penalty must be a number, not list"),
+        (lambda: ng.Ridge(folds=1), ValueError, "folds must be at least 2, not 1"),
+        (lambda: ng.Ridge(folds=2.5), TypeError, "folds must be an integer"),
+        (lambda: ng.Ridge(score="mse"), ValueError, "score must be one of 'r2', 'pearson', not 'mse'"),
+        (lambda: ng.GULP(-0.1), ValueError, "penalty must not be negative, not -0.1"),
+        (lambda: ng.GULP(None), TypeError, "penalty must be a number, not NoneType"),
+        (lambda: ng.SubspaceDistance("martin"), ValueError, "kind must be one of 'grassmann'"),
+        (lambda: ng.SubspaceDistance(n_components=-1), ValueError, "n_components must be at least 1"),
+        (lambda: ng.SubspaceDistance(center=0), TypeError, "center must be True or False"),
+        (lambda: ng.EigenspaceOverlap(n_components=True), TypeError, "n_components must be an integer"),
+        (lambda: ng.EigenspaceOverlap(center="x"), TypeError, "center must be True or False"),
+        (lambda: ng.subspace_angles(X, Y[:9]), ValueError, "X has 40 and Y has 9"),
+        (lambda: ng.subspace_angles(X, Y[0]), ValueError, "Y must be two-dimensional|'Y'. must be two"),
+        (lambda: ng.subspace_angles(X, np.ones((40, 2))), ValueError, "Y does not vary"),
+        (lambda: ng.subspace_angles(X, Y * np.nan), ValueError, r"Y\[0, 0\] is nan"),
+        (lambda: ng.subspace_angles(X, ng.RDM(np.ones(780))), TypeError, "Y is an RDM"),
+        (lambda: ng.subspace_angles(X, Y, n_components=0), ValueError, "n_components must be at least 1"),
+        (lambda: ng.Ridge(folds=41).similarity(X, Y), ValueError, "folds is 41, but X has 40 stimuli only"),
+    ],
+)
+def test_bad_options(make, error, text):
+    with pytest.raises(error, match=text):
+        make()
+
+
+def test_subspace_angles_take_what_metrics_take():
+    known = ng.subspace_angles(X, Y)
+    assert known.dtype == np.float64
+    assert known.shape == (9,)
+    assert (np.diff(known) <= 0).all()
+    np.testing.assert_array_equal(ng.subspace_angles(X.tolist(), ng.Representation(Y)), known)
+    np.testing.assert_array_equal(ng.SubspaceDistance().angles(X, Y), known)
+    np.testing.assert_allclose(ng.subspace_angles(1e-8 * X, 1e8 * Y), known, rtol=1e-10)
+    ids = np.arange(40)
+    with pytest.raises(ValueError, match="the order of the stimulus ids differs"):
+        ng.subspace_angles(ng.Representation(X, ids=ids), ng.Representation(Y, ids=ids[::-1]))

@@ -14,89 +14,6 @@ each_metric = pytest.mark.parametrize("name", pu.METRICS)
 # ---- kinds of arrays
 
 
-class ArrayLike:
-    """Like a tensor of another library: only __array__."""
-
-    def __init__(self, data):
-        self.data = data
-
-    def __array__(self, dtype=None, copy=None):
-        return np.asarray(self.data, dtype=dtype)
-
-
-class DLPackOnly:
-    def __init__(self, data):
-        self.data = data
-
-    def __dlpack__(self, **options):
-        return self.data.__dlpack__(**options)
-
-    def __dlpack_device__(self):
-        return self.data.__dlpack_device__()
-
-
-def strided(item):
-    padded = np.full((2 * len(item), 3 * item.shape[1]), np.nan)
-    padded[1::2, ::3] = item
-    return padded[1::2, ::3]
-
-
-def read_only(item):
-    item = item.copy()
-    item.flags.writeable = False
-    return item
-
-
-LAYOUTS = {
-    "Fortran": np.asfortranarray,
-    "negative strides": lambda item: item[::-1, ::-1].copy()[::-1, ::-1],
-    "gaps": strided,
-    "read-only": read_only,
-    "list": lambda item: item.tolist(),
-    "__array__": ArrayLike,
-    "DLPack": DLPackOnly,
-    "matrix of another byte order": lambda item: item.astype(">f8"),
-    "Representation": ng.Representation,
-}
-
-
-@each_metric
-def test_layouts(name):
-    items = pu.items_of((6, 4, 5))
-    known = ng.pairwise(items, name).values
-    for layout, change in LAYOUTS.items():
-        found = ng.pairwise([change(item) for item in items], name).values
-        np.testing.assert_array_equal(found, known, err_msg=layout)
-
-
-@each_metric
-@pytest.mark.parametrize("dtype", ["f2", "f4", "i1", "u2", "i8"])
-def test_dtypes_are_computed_in_float64(name, dtype):
-    items = [np.round(abs(4 * item)).astype(dtype) for item in pu.items_of((6, 4, 5))]
-    found = ng.pairwise(items, name).values
-    assert found.dtype == np.float64
-    np.testing.assert_array_equal(found, ng.pairwise([item.astype(float) for item in items], name).values)
-
-
-def test_booleans():
-    items = [item > 0 for item in pu.items_of()]
-    found = ng.pairwise(items, ["procrustes", "cka", "permutation"])
-    for name, result in found.items():
-        known = ng.pairwise([item.astype(float) for item in items], name).values
-        np.testing.assert_array_equal(result.values, known)
-
-
-@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
-def test_memory_maps(tmp_path, dtype):
-    items, maps = [item.astype(dtype) for item in pu.items_of()], []
-    for i, item in enumerate(items):
-        np.save(tmp_path / f"{i}.npy", item)
-        maps.append(np.load(tmp_path / f"{i}.npy", mmap_mode="r"))
-    for name in ("procrustes", "rsa", "ridge"):
-        found = ng.pairwise(maps, name).values
-        np.testing.assert_array_equal(found, ng.pairwise(items, name).values)
-
-
 def test_one_array_of_items():
     stack = np.random.default_rng(0).normal(size=(5, 20, 4))
     known = ng.pairwise(list(stack)).values
@@ -106,22 +23,6 @@ def test_one_array_of_items():
     np.testing.assert_array_equal(
         ng.pairwise(np.moveaxis(stack.copy(), 0, -1).transpose(2, 0, 1)).values, known
     )
-
-
-@each_metric
-@pytest.mark.parametrize("power", [-8, 8])
-def test_scales(name, power):
-    """Whatever a common scale does to a measure, it does not make it wrong."""
-    items = pu.items_of((6, 4, 5))
-    metric = pu.metric_of(name)
-    if name == "ridge":  # whose penalty has the units of the data, squared
-        metric = ng.Ridge(10.0 ** (2 * power))
-        known = ng.pairwise(items, ng.Ridge(1.0)).values
-    else:
-        known = ng.pairwise(items, name).values
-    factor = 10.0**power if name == "bures" else 1.0
-    found = ng.pairwise([10.0**power * item for item in items], metric).values
-    np.testing.assert_allclose(found, factor * known, rtol=1e-9, atol=1e-13 * factor)
 
 
 # ---- names
@@ -286,28 +187,20 @@ def test_others_may_be_one_but_not_none():
         ng.pairwise([], others=[x])
 
 
-@pytest.mark.parametrize("name", sorted({*pu.METRICS} - {"rsa"}))
-def test_measured_dissimilarities_are_for_rsa(name):
-    items = [*pu.items_of((4,), 6), ng.RDM(np.arange(1.0, 16.0), name="IT")]
-    with pytest.raises(
-        TypeError, match=rf"^representations\[1\] \('IT'\) is an RDM, but {name} needs responses"
-    ):
-        ng.pairwise(items, name)
-    with pytest.raises(TypeError, match=rf"is an RDM, but {name} needs responses"):
-        ng.pairwise(items, ["rsa", name])
-    assert np.isfinite(ng.pairwise(items, "rsa").values).all()
-
-
-@each_metric
-def test_items_that_do_not_vary_are_named(name):
-    flat = {"a": pu.items_of()[0], "silent": np.full((20, 3), 2.5), "b": pu.items_of()[1]}
-    if name == "eigenspace_overlap":  # which is uncentred
-        flat["silent"] = np.zeros((20, 3))
-    with pytest.raises(ValueError, match=r"representations\[1\] \('silent'\)"):
-        ng.pairwise(flat, name)
-
-
 # ---- test data
+
+
+def test_measures_without_a_held_out_form_say_why():
+    items = pu.items_of((3, 4))
+    for name, reason in (
+        ("ridge", "predicts folds .* itself"),
+        ("r2", "measures how well the data at hand are fitted .*"),
+        ("pwcca", "correlates the stimuli .* fitted to"),
+        ("cka", "fits nothing"),
+    ):
+        text = rf"^{name} {reason}, so it has no held-out form: leave out test$"
+        with pytest.raises(ValueError, match=text):
+            ng.pairwise(items, ["procrustes", name], test=items)
 
 
 TESTS = [
@@ -355,16 +248,3 @@ def test_test_data_of_two_sets():
             ng.pairwise(train[:1], others=train[1:], test=bad)
     with pytest.raises(ValueError, match=r"test\[1\] must hold test data for each of the 2 items, not 1"):
         ng.pairwise(train[:1], others=train[1:], test=(test[:1], test[:1]))
-
-
-@each_metric
-def test_measures_that_fit_nothing_refuse_test_data(name):
-    items = pu.items_of((3, 4))
-    if pu.metric_of(name).has_held_out:
-        assert ng.pairwise(items, name, test=items).held_out.shape == (2, 2)
-        return
-    reason = {"ridge": "predicts folds .* itself", "r2": "measures how well the data at hand are fitted .*"}
-    reason |= dict.fromkeys(("mean_cca", "svcca", "pwcca"), "correlates the stimuli .* fitted to")
-    text = rf"^{name} {reason.get(name, 'fits nothing')}, so it has no held-out form: leave out test$"
-    with pytest.raises(ValueError, match=text):
-        ng.pairwise(items, ["procrustes", name], test=items)
