@@ -6,7 +6,8 @@ import importlib
 
 import numpy as np
 import pytest
-from neurogeom import _core, _isa
+from neurogeom import _core
+from neurogeom._base import isa as _isa
 
 N_ROWS, LENGTH = 2000, 100
 

@@ -6,7 +6,7 @@ import math
 
 import neurogeom as ng
 import numpy as np
-from neurogeom import _isa
+from neurogeom._base import isa as _isa
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]

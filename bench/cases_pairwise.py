@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import neurogeom as ng
 import numpy as np
-from neurogeom._threads import single_threaded_blas
+from neurogeom._base.threads import single_threaded_blas
 from neurogeom.metrics import as_metric
 from neurogeom.metrics.base import prepare_item
-from neurogeom.representation import as_items
+from neurogeom.representations.representation import as_items
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]

@@ -23,7 +23,7 @@ from pathlib import Path
 import neurogeom as ng
 import numpy as np
 from cases import RADII, SIZES, capacity, clouds, coordinates, estimates_for, readme_example
-from neurogeom import _isa
+from neurogeom._base import isa as _isa
 from peers import Peer, available_peers
 from table_joint import joint_rows, large_case
 from timing import hold_to_one_thread, print_markdown, show, spent

@@ -31,7 +31,7 @@ from cases_pairwise import (
     prepare,
     representations,
 )
-from neurogeom import _isa
+from neurogeom._base import isa as _isa
 from peers_pairwise import PairPeer, available_pair_peers, available_rsatoolbox
 from timing import hold_to_one_thread, print_markdown, show, spent
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import neurogeom as ng
 import numpy as np
-from neurogeom.sweep._journal import read_journals
+from neurogeom.sweep.journal import read_journals
 from timing import print_markdown
 
 N_THREADS = 2
@@ -95,7 +95,7 @@ def start_client() -> Any:
 
 def import_sweeps() -> None:
     """Load on a worker what it needs."""
-    import neurogeom.sweep._work
+    import neurogeom.sweep.worker
     import zarr
 
     del neurogeom, zarr

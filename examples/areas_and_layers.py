@@ -38,9 +38,7 @@ import neurogeom as ng
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from neurogeom.plot_pairwise import draw_pairwise, plot_pairwise
-from neurogeom.report import format_table
-from neurogeom.report_pairwise import pairwise_table
+from neurogeom.report import draw_pairwise, format_table, pairwise_table, plot_pairwise
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 ARCHIVES = ("mouse_texture", "effnetlite0_cifar10", "smallcnn_cifar10", "effnetlite0_stim92", "rdm92")

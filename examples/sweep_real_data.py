@@ -49,8 +49,7 @@ from typing import Any
 import neurogeom as ng
 import numpy as np
 from matplotlib.figure import Figure
-from neurogeom.plot_pairwise import draw_pairwise
-from neurogeom.report import format_table
+from neurogeom.report import draw_pairwise, format_table
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 ARCHIVES = ("effnetlite0_cifar10", "smallcnn_cifar10", "effnetlite0_stim92", "rdm92")

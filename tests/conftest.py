@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -14,51 +15,54 @@ settings.load_profile("neurogeom")
 if "PYTEST_XDIST_WORKER" in os.environ:  # before NumPy and neurogeom are imported, which read it once
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+HERE = Path(__file__).parent
+
 # Files that touch no numbers, or whose tolerance is the error of many draws. All others are `kernels`, which
 # .ci/run repeats with other BLAS kernels, instruction sets and versions of Python, NumPy and SciPy.
 WITHOUT_NUMBERS = {
-    "test_cli",
-    "test_cli_compare",
-    "test_cli_methods",
-    "test_cli_sweep",
-    "test_cli_sweep_inputs",
-    "test_cli_sweep_stops",
-    "test_codebase",
-    "test_joint_simulated",
-    "test_joint_statistics",
-    "test_memory",
-    "test_pairwise_memory",
-    "test_pairwise_streaming_items",
-    "test_plot",
-    "test_plot_pairwise",
-    "test_statistics",
-    "test_sweep_bad_items",
-    "test_sweep_extend",
-    "test_sweep_faults_dask",
-    "test_sweep_faults_plan",
-    "test_sweep_faults_processes",
-    "test_sweep_faults_storage",
-    "test_sweep_items",
-    "test_sweep_null_threads",
-    "test_sweep_plan",
-    "test_sweep_rdm_items",
-    "test_sweep_review",
-    "test_sweep_status",
-    "test_sweep_store",
-    "test_threads",
+    "base/test_threads",
+    "capacity/test_joint_simulated",
+    "capacity/test_joint_statistics",
+    "capacity/test_statistics",
+    "cli/test_compare",
+    "cli/test_main",
+    "cli/test_methods",
+    "cli/test_sweep",
+    "cli/test_sweep_inputs",
+    "cli/test_sweep_stops",
+    "house/test_layers",
+    "house/test_memory",
+    "house/test_sources",
+    "pairs/test_blocks_of_files",
+    "pairs/test_memory",
+    "report/test_figures",
+    "report/test_heatmaps",
+    "sweep/faults/test_dask",
+    "sweep/faults/test_plan",
+    "sweep/faults/test_processes",
+    "sweep/faults/test_storage",
+    "sweep/test_bad_items",
+    "sweep/test_completeness",
+    "sweep/test_extension",
+    "sweep/test_items",
+    "sweep/test_null_threads",
+    "sweep/test_planning",
+    "sweep/test_rdm_items",
+    "sweep/test_review",
+    "sweep/test_store",
 }
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.path.stem not in WITHOUT_NUMBERS:
+        if item.path.relative_to(HERE).with_suffix("").as_posix() not in WITHOUT_NUMBERS:
             item.add_marker(pytest.mark.kernels)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
     """The cores that this process may use, not those of the machine; more than 8 only wait for each other."""
-    from neurogeom._threads import available_cores
+    from neurogeom._base.threads import available_cores
 
     return min(available_cores(), 8)
 

@@ -3,19 +3,21 @@
 from importlib.metadata import version as _version
 
 from . import datasets, io, sweep
-from ._isa import build_info
-from ._pairwise_result import Pairwise
-from ._results import ConvergenceWarning, load
-from .alignment import Alignment, NullAlignment, alignment
-from .capacity import ManifoldCapacity, NullCapacity, manifold_capacity
-from .closed_forms import EllipsoidCapacity, ball_capacity, ellipsoid_capacity, point_capacity
-from .cone import ConeProjection, project_cone
-from .correlated import CorrelatedCapacity, correlated_capacity, correlated_sphere_capacity
-from .dichotomies import sparse_dichotomies, tilted_dichotomies
-from .dimensionality import Dimensionality, dimensionality
-from .exemplars import downsample, exemplar_manifolds, random_projection, translation_manifolds
-from .joint import EffectiveGeometry, effective_geometry
-from .manifolds import Manifolds, manifolds
+from ._base.isa import build_info
+from ._base.results import ConvergenceWarning, load
+from .capacity.closed_forms import EllipsoidCapacity, ball_capacity, ellipsoid_capacity, point_capacity
+from .capacity.cone import ConeProjection, project_cone
+from .capacity.correlated import CorrelatedCapacity, correlated_capacity, correlated_sphere_capacity
+from .capacity.joint import EffectiveGeometry, effective_geometry
+from .capacity.mean_field import ManifoldCapacity, NullCapacity, manifold_capacity
+from .capacity.overlap import Overlap, overlap
+from .capacity.simulated import SimulatedCapacity, simulated_capacity, simulated_ellipsoid_capacity
+from .clouds.alignment import Alignment, NullAlignment, alignment
+from .clouds.building import downsample, exemplar_manifolds, random_projection, translation_manifolds
+from .clouds.dichotomies import sparse_dichotomies, tilted_dichotomies
+from .clouds.dimensionality import Dimensionality, dimensionality
+from .clouds.manifolds import Manifolds, manifolds
+from .io.rsatoolbox import from_rsatoolbox, to_rsatoolbox
 from .metrics import (
     CCA,
     CKA,
@@ -33,21 +35,18 @@ from .metrics import (
     Procrustes,
     Ridge,
     ShapeMetric,
-    StreamingCKA,
     SubspaceDistance,
     cca,
     cka,
-    from_rsatoolbox,
     procrustes,
     rdm,
     rsa,
     subspace_angles,
-    to_rsatoolbox,
 )
-from .overlap import Overlap, overlap
-from .pairwise import pairwise
-from .representation import RDM, Representation
-from .simulated import SimulatedCapacity, simulated_capacity, simulated_ellipsoid_capacity
+from .pairs.driver import pairwise
+from .pairs.result import Pairwise
+from .pairs.streaming import StreamingCKA
+from .representations.representation import RDM, Representation
 
 __version__ = _version("neurogeom")
 

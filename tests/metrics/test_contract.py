@@ -12,6 +12,7 @@ import functools
 import neurogeom as ng
 import numpy as np
 import pytest
+from helpers.streaming_util import set_blocks
 
 REGISTERED = {name: make() for name, make in ng.metrics.METRICS.items()}
 WITH_OPTIONS = {
@@ -648,9 +649,7 @@ def test_blocks_of_a_large_item_give_what_the_whole_gives(name, monkeypatch):
     x, y = items_of((61, 50), 16)
     y[:, 20:27] = 0.25  # a whole block does not vary
     whole = ng.pairwise([x, y], METRICS[name]).values
-    monkeypatch.setattr("neurogeom.representation.LARGE_ITEM_BYTES", 0)
-    monkeypatch.setattr("neurogeom.representation.BLOCK_BYTES", 8 * 16 * 7)
-    monkeypatch.setattr("neurogeom.representation.LEAST_WIDTH", 1)
+    set_blocks(monkeypatch, 16, width=7)
     found = ng.pairwise([x, y], METRICS[name]).values
     size = unit_of(name, x, y)
     np.testing.assert_allclose(found / size, whole / size, rtol=1e-12, atol=1e-12)

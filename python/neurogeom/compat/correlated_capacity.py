@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from .. import _threads, _validate
-from .._joint import JointCones, JointProjections
-from .._results import ConvergenceWarning
-from .._validate import FloatArray
-from ..correlated import decompose
-from ..dichotomies import Signs
+from .._base import checks as _validate
+from .._base import threads as _threads
+from .._base.checks import FloatArray
+from .._base.results import ConvergenceWarning
+from ..capacity._joint_cones import JointCones, JointProjections
+from ..capacity.correlated import decompose
+from ..clouds.dichotomies import Signs
 from .mftma._shared import read_clouds
 
 _STATISTICS = {

@@ -25,15 +25,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import _threads, _validate
-from .._joint_results import EffectiveGeometry
-from .._results import ConvergenceWarning
-from .._validate import FloatArray
-from ..dichotomies import Dichotomies, Signs
-from ..exemplars import downsample
-from ..joint import geometry_of
-from ..manifolds import Manifolds
-from ..simulated import simulated_capacity
+from .._base import checks as _validate
+from .._base import threads as _threads
+from .._base.checks import FloatArray
+from .._base.results import ConvergenceWarning
+from ..capacity._joint_results import EffectiveGeometry
+from ..capacity.joint import geometry_of
+from ..capacity.simulated import simulated_capacity
+from ..clouds.building import downsample
+from ..clouds.dichotomies import Dichotomies, Signs
+from ..clouds.manifolds import Manifolds
 from .mftma._shared import read_clouds
 
 if TYPE_CHECKING:

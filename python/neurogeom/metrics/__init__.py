@@ -6,8 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from .. import _validate_pairwise as check
-from ._streaming_cka import StreamingCKA
+from ..representations import checks as check
 from .base import Distance, Metric, Part, Product, Similarity
 from .bures import NBS, Bures
 from .canonical import PWCCA, SVCCA, MeanCCA
@@ -16,7 +15,6 @@ from .gulp import GULP
 from .matching import Permutation
 from .predictivity import LinearR2, Ridge
 from .rsa import RSA, rdm, rsa
-from .rsatoolbox import from_rsatoolbox, to_rsatoolbox
 from .shape import CCA, Procrustes, ShapeMetric, cca, procrustes
 from .subspace import EigenspaceOverlap, SubspaceDistance, subspace_angles
 
@@ -42,18 +40,15 @@ __all__ = [
     "Ridge",
     "ShapeMetric",
     "Similarity",
-    "StreamingCKA",
     "SubspaceDistance",
     "as_metric",
     "as_metrics",
     "cca",
     "cka",
-    "from_rsatoolbox",
     "procrustes",
     "rdm",
     "rsa",
     "subspace_angles",
-    "to_rsatoolbox",
 ]
 
 # What `metric="..."` may be, with default options.

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from .. import _validate_rdm as check
-from .._validate import FloatArray
+from .._base.checks import FloatArray
+from .._base.codec import registered
+from . import checks as check
 
 # Share of a variance, in units of n eps, that must be left given the others.
 _LEAST_REST = 8.0
 
 
+@registered
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Covariance:
     """A covariance matrix as its Cholesky factor L (or, of a diagonal one, the square roots)."""

@@ -13,16 +13,10 @@ import math
 import numpy as np
 import scipy.linalg
 
-from .._validate import FloatArray
-from ..representation import UnitBlocks
-from ._reduction import (
-    Reduced,
-    balance,
-    balance_blocks,
-    lower_trapezoid,
-    reduce_blocks,
-    reduce_stimuli,
-)
+from .._base.checks import FloatArray
+from .._base.codec import registered
+from ..representations.representation import UnitBlocks
+from ._reduction import Reduced, balance, balance_blocks, lower_trapezoid, reduce_blocks, reduce_stimuli
 from .base import Part
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -30,6 +24,7 @@ _EPS = float(np.finfo(np.float64).eps)
 _WELL_CONDITIONED = 1e-7
 
 
+@registered
 @dataclasses.dataclass(frozen=True, eq=False)
 class Factor:
     """The record of one item.

@@ -11,11 +11,11 @@ import math
 import numpy as np
 import scipy.spatial.distance
 
-from .. import _validate_pairwise as check
-from .._isa import core
-from .._validate import FloatArray
-from ..representation import UnitBlocks
-from ._streaming import responses, sum_differences
+from .._base.checks import FloatArray
+from .._base.isa import core
+from ..representations import checks as check
+from ..representations.representation import UnitBlocks
+from ._stimulus_distances import responses, sum_differences
 
 _EPS = float(np.finfo(np.float64).eps)
 # Fourth powers of data of this size, and of what centring leaves of them, stay in the range of float64.

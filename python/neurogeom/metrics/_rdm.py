@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import _validate, _validate_rdm
-from .._validate import FloatArray
-from ..representation import RDM, Data, UnitBlocks
+from .._base import checks as _validate
+from .._base.checks import FloatArray
+from .._base.codec import registered
+from ..representations.representation import RDM, Data, UnitBlocks
+from . import checks as _validate_rdm
 from ._covariance import Covariance
-from ._folds import Design
-from ._streaming import Maps, measure_patterns, responses, sum_differences
+from ._design import Design
+from ._stimulus_distances import Maps, measure_patterns, responses, sum_differences
 
 KINDS = ("sqeuclidean", "euclidean", "correlation", "cosine", "mahalanobis", "crossnobis", "poisson")
 
@@ -29,6 +31,7 @@ _ZERO = 8 * _EPS
 _CHUNK = 1 << 20  # numbers of a block of differences
 
 
+@registered
 @dataclasses.dataclass(frozen=True)
 class RDMRule:
     """How dissimilarities are computed from responses; hashable, for the key of a part."""

@@ -9,10 +9,11 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate_rdm as check
-from .._isa import core
-from .._validate import FloatArray
-from ..representation import Data, UnitBlocks
+from .._base.checks import FloatArray
+from .._base.codec import registered
+from .._base.isa import core
+from ..representations.representation import Data, UnitBlocks
+from . import checks as check
 from ._covariance import Covariance
 from ._rdm import RDMRule
 from .base import Part, Product, Tile
@@ -92,6 +93,7 @@ class RDMVector(Part):
         return np.concatenate([square[above] * np.sqrt(2), np.diagonal(square)])
 
 
+@registered
 @dataclasses.dataclass(frozen=True, eq=False)
 class Ranked:
     """Ranks of dissimilarities, their order, and where they tie."""

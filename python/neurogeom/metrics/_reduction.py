@@ -16,15 +16,17 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from .. import _validate_pairwise as check
-from .._validate import FloatArray
-from ..representation import UnitBlocks
+from .._base.checks import FloatArray
+from .._base.codec import registered
+from ..representations import checks as check
+from ..representations.representation import UnitBlocks
 
 _EPS = float(np.finfo(np.float64).eps)
 # Columns that LAPACK's update of a triangle takes together.
 _PANEL = 64
 
 
+@registered
 class Reduced(NamedTuple):
     """A centred representation without what cannot matter; see :func:`reduce_stimuli`."""
 
@@ -78,6 +80,7 @@ def lower_trapezoid(matrix: FloatArray) -> FloatArray:
     return np.ascontiguousarray((upper * signs[:, None]).T)
 
 
+@registered
 class Balanced(NamedTuple):
     """A reduced representation whose units have one scale; see :func:`balance`."""
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .._validate import FloatArray
-from ..representation import UnitBlocks
+from .._base.checks import FloatArray
+from .._base.codec import registered
+from ..representations.representation import UnitBlocks
 from ._factors import BasisPart, Factor, SpectrumPart
 from ._reduction import lower_trapezoid
 from .base import Mask, Part, Prepared
@@ -20,6 +21,7 @@ _TIE = 1e-12
 _NEAR = 1e-4
 
 
+@registered
 @dataclasses.dataclass(frozen=True, eq=False)
 class Leading(Factor):
     """A record of :class:`LeadingPart`; is_determined is False where components tie across the cut."""

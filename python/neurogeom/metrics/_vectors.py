@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .._isa import core
-from .._validate import FloatArray
+from .._base.checks import FloatArray
+from .._base.isa import core
 from .base import Product, Tile
 
 

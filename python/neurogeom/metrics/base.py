@@ -28,10 +28,11 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate_pairwise as check
-from .._threads import resolve_threads, single_threaded_blas
-from .._validate import FloatArray, user_level
-from ..representation import RDM, Data, Item, UnitBlocks, as_items, require_same_stimuli
+from .._base.checks import FloatArray, user_level
+from .._base.codec import register_if_built_in, registered
+from .._base.threads import resolve_threads, single_threaded_blas
+from ..representations import checks as check
+from ..representations.representation import RDM, Data, Item, UnitBlocks, as_items, require_same_stimuli
 
 Mask: TypeAlias = NDArray[np.bool_]
 Prepared: TypeAlias = dict[Hashable, Any]
@@ -71,6 +72,10 @@ class Part:
     # Whether items may be measured dissimilarities.
     takes_rdm: ClassVar[bool] = False
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        register_if_built_in(cls)
+
     def prepare(self, data: Any, label: str) -> Any:
         """Compute the record of one item; errors name it by `label`."""
         raise NotImplementedError
@@ -99,6 +104,10 @@ class Product:
 
     part: Part
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        register_if_built_in(cls)
+
     @classmethod
     def compute(cls, products: Sequence[Any], tile: Tile) -> list[Any]:
         """Compute products of this class and of one part for the wanted pairs of a tile of records.
@@ -112,6 +121,7 @@ class Product:
 Products: TypeAlias = Mapping[Product, Any]
 
 
+@registered
 class Metric:
     """Base of all measures; see the module's text for what a new one has to give.
 
@@ -140,6 +150,10 @@ class Metric:
 
     # What it was made from, so that another process can make it again.
     arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        register_if_built_in(cls)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """Keep the arguments, whatever the `__init__` of a subclass makes of them."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import _validate_pairwise as check
-from .._validate import FloatArray
+from .._base.checks import FloatArray
+from ..representations import checks as check
 from .base import Product, Products, Similarity, Tile
 from .shape import Procrustes
 

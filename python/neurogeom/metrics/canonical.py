@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .. import _validate
-from .. import _validate_pairwise as check
-from .._validate import FloatArray
-from ._cores import NuclearNorm, WeightedSquares
+from .._base import checks as _validate
+from .._base.checks import FloatArray
+from .._base.codec import registered
+from ..representations import checks as check
 from ._factors import BasisPart
+from ._products import NuclearNorm, WeightedSquares
 from ._reduction import reduce_stimuli
 from ._subspaces import LeadingPart, orthonormal, ranks_of, remark_full_rank, remark_ties
 from .base import Part, Prepared, Product, Products, Similarity, Tile, inner_products, map_pairs
@@ -140,6 +141,7 @@ class SVCCA(Similarity):
         return remark_full_rank(items, self._part, _NO_NEWS) or remark_ties(items, self._part)
 
 
+@registered
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Loaded:
     """An orthonormal basis of the column space, and what each unit has of its vectors."""

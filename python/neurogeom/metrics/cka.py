@@ -11,10 +11,10 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _validate
-from .. import _validate_pairwise as check
-from .._validate import FloatArray
-from ..representation import UnitBlocks
+from .._base import checks as _validate
+from .._base.checks import FloatArray
+from ..representations import checks as check
+from ..representations.representation import UnitBlocks
 from ._hsic import (
     LinearGram,
     in_range,

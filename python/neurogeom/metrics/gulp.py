@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .. import _validate_pairwise as check
-from .._validate import FloatArray
-from ._cores import WeightedSquares, Weighting
+from .._base.checks import FloatArray
+from ..representations import checks as check
 from ._factors import Factor, SpectrumPart
+from ._products import WeightedSquares, Weighting
 from ._subspaces import is_near, projector_distance, remark_full_rank
 from .base import Distance, Prepared, Product, Products, Tile, map_pairs
 from .subspace import SubspaceDistance

@@ -11,10 +11,11 @@ import scipy.spatial.distance
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from .. import _validate
-from .. import _validate_pairwise as check
-from .._threads import single_threaded_blas
-from .._validate import FloatArray
+from .._base import checks as _validate
+from .._base.checks import FloatArray
+from .._base.codec import registered
+from .._base.threads import single_threaded_blas
+from ..representations import checks as check
 from .base import Distance, Part, Product, Products, Tile, inner_products, map_threads
 
 _SCORES = ("angular", "euclidean")
@@ -24,6 +25,7 @@ _NEARLY_EQUAL = 1e-6
 _AMBIGUOUS = 1e-9
 
 
+@registered
 class Units(NamedTuple):
     """Responses of norm 1, of each unit in a column, and the norm that they had."""
 
@@ -31,6 +33,7 @@ class Units(NamedTuple):
     norm: float
 
 
+@registered
 @dataclasses.dataclass(frozen=True, eq=False)
 class MatchedItem:
     """The record of one item: responses to fit to, and held-out ones about the mean of those."""

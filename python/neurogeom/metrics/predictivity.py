@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .. import _validate
-from .. import _validate_pairwise as check
-from .._validate import FloatArray
-from ..representation import UnitBlocks
-from ._cores import squares_between
+from .._base import checks as _validate
+from .._base.checks import FloatArray
+from .._base.codec import registered
+from ..representations import checks as check
+from ..representations.representation import UnitBlocks
 from ._factors import BasisPart, FactorPart, shortest_map
+from ._products import squares_between
 from ._reduction import balance, lower_trapezoid, reduce_blocks, reduce_stimuli, with_all_stimuli
 from ._subspaces import ranks_of, remark_full_rank
 from .base import Part, Prepared, Products, Similarity, Tile, map_pairs
@@ -75,6 +76,7 @@ class LinearR2(Similarity):
         return remark_full_rank(items, self._predictor, "in sample it predicts everything")
 
 
+@registered
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Regression:
     """An item as predictor and as target.

@@ -9,10 +9,12 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from .. import _validate, _validate_pairwise, _validate_rdm
-from .._threads import single_threaded_blas
-from .._validate import FloatArray
-from ..representation import RDM, Item, Representation, as_items
+from .._base import checks as _validate
+from .._base.checks import FloatArray
+from .._base.threads import single_threaded_blas
+from ..representations import checks as _validate_pairwise
+from ..representations.representation import RDM, Item, Representation, as_items
+from . import checks as _validate_rdm
 from ._covariance import Covariance
 from ._rdm import RDMRule
 from ._rdm_comparisons import (

@@ -9,12 +9,12 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from .. import _validate
-from .. import _validate_pairwise as check
-from .._threads import single_threaded_blas
-from .._validate import FloatArray
-from ._cores import HeldOutNorm, NuclearNorm, Weighting, aligned_bases
+from .._base import checks as _validate
+from .._base.checks import FloatArray
+from .._base.threads import single_threaded_blas
+from ..representations import checks as check
 from ._factors import BasisPart, Factor, FactorPart, SpectrumPart, outside_of
+from ._products import HeldOutNorm, NuclearNorm, Weighting, aligned_bases
 from .base import Distance, Part, Prepared, Product, Products, Tile
 
 _SCORES = ("angular", "euclidean")

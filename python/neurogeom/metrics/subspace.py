@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .. import _validate
-from .. import _validate_pairwise as check
-from .._threads import single_threaded_blas
-from .._validate import FloatArray
-from ..representation import as_items, require_same_stimuli
-from ._cores import WeightedSquares
+from .._base import checks as _validate
+from .._base.checks import FloatArray
+from .._base.threads import single_threaded_blas
+from ..representations import checks as check
+from ..representations.representation import as_items, require_same_stimuli
+from ._products import WeightedSquares
 from ._subspaces import (
     is_near,
     orthonormal,

@@ -1,14 +1,14 @@
 """Sweeps beyond memory and beyond one machine: plan, run, resume, extend and verify."""
 
-from .._validate_sweep import SweepError
-from ._capacity_jobs import CapacityJobs
-from ._extend import extend
-from ._plan import SweepPlan, plan
-from ._results import CapacityTable, export
-from ._results import open_sweep as open
-from ._run import run, work
-from ._status import SweepIncomplete, SweepStatus, status
-from ._verify import Verification, verify
+from .completeness import SweepIncomplete, SweepStatus, status
+from .errors import SweepError
+from .extension import extend
+from .jobs import CapacityJobs
+from .planning import SweepPlan, plan
+from .results import CapacityTable, export
+from .results import open_sweep as open
+from .running import run, work
+from .verification import Verification, verify
 
 __all__ = [
     "CapacityJobs",

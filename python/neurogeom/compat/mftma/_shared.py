@@ -10,9 +10,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy.linalg import lapack
 
-from ... import _validate, project_cone
-from ..._results import ConvergenceWarning
-from ..._validate import AnyArray, FloatArray
+from ... import project_cone
+from ..._base import checks as _validate
+from ..._base.checks import AnyArray, FloatArray
+from ..._base.results import ConvergenceWarning
 
 Statistics: TypeAlias = tuple[np.float64, np.float64, np.float64]
 

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from ... import _threads, _validate
-from ..._validate import FloatArray
-from ...dimensionality import _count_like_mftma, _participation, dimensionality
+from ..._base import checks as _validate
+from ..._base import threads as _threads
+from ..._base.checks import FloatArray
+from ...clouds.dimensionality import _count_like_mftma, _participation, dimensionality
 from . import _shared
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ... import _threads, _validate
-from ..._validate import FloatArray
+from ..._base import checks as _validate
+from ..._base import threads as _threads
+from ..._base.checks import FloatArray
 from . import _shared
 from .manifold_analysis_correlation import maxproj, minimize_vt_sq
 

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from ... import _lowrank, _threads, _validate, project_cone
-from ..._validate import FloatArray
+from ... import project_cone
+from ..._base import checks as _validate
+from ..._base import threads as _threads
+from ..._base.checks import FloatArray
+from ...capacity import _center_correlations as _lowrank
 from . import _shared
 
 # Added to the squared norm of an anchor by the original: the dimension of a point is 0, not 0/0.

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ... import _validate
-from ..._isa import core
-from ..._results import ConvergenceWarning
-from ..._threads import single_threaded_blas
-from ..._validate import FloatArray
+from ..._base import checks as _validate
+from ..._base.checks import FloatArray
+from ..._base.isa import core
+from ..._base.results import ConvergenceWarning
+from ..._base.threads import single_threaded_blas
 from . import _shared
 
 # The fraction separable that is near enough to one half, and the number of steps that the search may take.

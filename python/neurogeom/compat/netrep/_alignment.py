@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ... import _validate
-from ... import _validate_pairwise as check
-from ..._threads import single_threaded_blas
-from ..._validate import FloatArray
+from ..._base import checks as _validate
+from ..._base.checks import FloatArray
+from ..._base.threads import single_threaded_blas
+from ...representations import checks as check
 from ._estimator import Estimator, NotFittedError
 from ._sweeps import among_themselves
 

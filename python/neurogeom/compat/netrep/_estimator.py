@@ -6,9 +6,9 @@ import importlib
 import inspect
 from typing import Any, ClassVar, TypeVar
 
-from ... import _validate
-from ... import _validate_pairwise as check
+from ..._base import checks as _validate
 from ...metrics.base import Metric
+from ...representations import checks as check
 
 _Self = TypeVar("_Self", bound="Estimator")
 

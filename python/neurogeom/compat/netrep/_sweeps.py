@@ -9,14 +9,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ... import _validate
-from ... import _validate_pairwise as check
-from ..._progress import as_progress
-from ..._validate import FloatArray
+from ..._base import checks as _validate
+from ..._base.checks import FloatArray
+from ..._base.progress import as_progress
 from ...metrics._reduction import reduce_stimuli
 from ...metrics.base import Metric
-from ...pairwise import pairwise
-from ...representation import Representation
+from ...pairs.driver import pairwise
+from ...representations import checks as check
+from ...representations.representation import Representation
 from ._estimator import Estimator
 
 Distances: TypeAlias = tuple[FloatArray, FloatArray | None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._validate import FloatArray
+from ..._base.checks import FloatArray
 from ._sweeps import among_themselves, between
 
 

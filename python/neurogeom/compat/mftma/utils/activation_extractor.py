@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...._validate import AnyArray
+from ...._base.checks import AnyArray
 
 
 def extractor(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...._validate import AnyArray, FloatArray
+from ...._base.checks import AnyArray, FloatArray
 from ..manifold_analysis_correlation import manifold_analysis_corr
 from .activation_extractor import extractor
 from .make_manifold_data import make_manifold_data

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .... import _validate
+from ...._base import checks as _validate
 
 
 def make_manifold_data(

@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .... import _validate_pairwise as check
-from ...._threads import single_threaded_blas
-from ...._validate import FloatArray
+from ...._base.checks import FloatArray
+from ...._base.threads import single_threaded_blas
 from ....metrics._reduction import reduce_stimuli
 from ....metrics.base import Metric
 from ....metrics.cka import CKA
+from ....representations import checks as check
 from .._alignment import as_training
 from .._estimator import Estimator
 

@@ -6,14 +6,14 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from .... import _validate_pairwise as check
-from ...._threads import single_threaded_blas
-from ...._validate import FloatArray
-from ....metrics._cores import aligned_bases
+from ...._base.checks import FloatArray
+from ...._base.threads import single_threaded_blas
 from ....metrics._factors import BasisPart, SpectrumPart, outside_of
+from ....metrics._products import aligned_bases
 from ....metrics._reduction import reduce_stimuli
 from ....metrics.base import Metric
 from ....metrics.shape import ShapeMetric
+from ....representations import checks as check
 from .._alignment import AligningMetric, as_training, padded
 from .._estimator import as_score_method
 

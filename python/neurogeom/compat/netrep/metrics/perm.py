@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from .... import _validate_pairwise as check
-from ...._threads import single_threaded_blas
-from ...._validate import FloatArray
+from ...._base.checks import FloatArray
+from ...._base.threads import single_threaded_blas
 from ....metrics._reduction import reduce_stimuli
 from ....metrics.base import Metric
 from ....metrics.matching import Permutation, match_units
+from ....representations import checks as check
 from .._alignment import AligningMetric, as_training, padded
 from .._estimator import as_score_method
 

@@ -1,0 +1,1 @@
+"""What every floor rests on: checks, threads, random numbers, results, the codec."""

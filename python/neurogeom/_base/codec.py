@@ -1,0 +1,215 @@
+"""Values as JSON and arrays, without pickle: results, prepared items, metrics and their arguments.
+
+What is written names the classes of this package by registered names, so that files may move and what is
+stored still opens. Only classes and functions of users are named by their place, "package.module:name";
+these are imported only if the reader trusts the package.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import numpy as np
+
+from .checks import AnyArray
+
+# Packages and modules that may be imported; None: all, where this process itself made the description.
+Trust: TypeAlias = Sequence[str] | None
+
+_Class = TypeVar("_Class", bound=type)
+_ROOT = __name__.partition(".")[0]
+_REGISTERED: dict[str, type] = {}
+
+
+def registered(cls: _Class) -> _Class:
+    """Let values of a class of this package be stored under the class's name, which must not change."""
+    other = _REGISTERED.setdefault(cls.__name__, cls)
+    assert other.__module__ == cls.__module__, f"two classes are called {cls.__name__}: {cls}, {other}"
+    return cls
+
+
+def register_if_built_in(cls: type) -> None:
+    """Register a subclass of ours that is made; one of users has its place for a name."""
+    if _is_ours(cls.__module__):
+        registered(cls)
+
+
+def _is_ours(module: str | None) -> bool:
+    return module is not None and module.partition(".")[0] == _ROOT
+
+
+def encode(value: Any, name: str, arrays: dict[str, AnyArray]) -> Any:
+    """Describe a value in JSON; arrays in it go to `arrays`, by keys that start with `name`."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return {"value": value}
+    if isinstance(value, np.ndarray):
+        if value.dtype.hasobject:
+            raise TypeError(f"{name} holds an array of Python objects, which a store cannot keep")
+        arrays[name] = _as_read(value)
+        return {"array": name}
+    lead = f"{name}." if name else ""
+    if isinstance(value, (list, tuple)):
+        items = [encode(item, f"{lead}{i}", arrays) for i, item in enumerate(value)]
+        if hasattr(value, "_fields"):
+            return {"tuple": items, "class": name_of(type(value), name)}
+        return {"tuple" if isinstance(value, tuple) else "list": items}
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {"dict": {key: encode(item, f"{lead}{key}", arrays) for key, item in value.items()}}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        described = {key: encode(item, f"{lead}{key}", arrays) for key, item in fields.items()}
+        return {"fields": described, "class": name_of(type(value), name)}
+    if hasattr(value, "__array__"):
+        return encode(np.asarray(value), name, arrays)
+    if callable(value):
+        return {"import": name_of(value, name)}
+    raise TypeError(
+        f"{name} holds a {type(value).__name__}, which a store cannot keep: only numbers, strings, arrays, "
+        "lists, dicts, dataclasses and importable functions can be made again by another process"
+    )
+
+
+def _as_read(array: AnyArray) -> AnyArray:
+    """Give an array the strides that it will have when it is read: BLAS rounds by them."""
+    order: Literal["C", "F"] = "F" if array.flags.fnc else "C"
+    plain = np.empty(array.shape, array.dtype, order)
+    return array if array.strides == plain.strides else array.copy(order)
+
+
+def decode(description: Mapping[str, Any], arrays: Mapping[str, AnyArray], trust: Trust = ()) -> Any:
+    """Make the value again that :func:`encode` described; what users named is imported from `trust` only."""
+    if "value" in description:
+        return description["value"]
+    if "array" in description:
+        return arrays[description["array"]]
+    if "import" in description:
+        return found_as(description["import"], trust)
+    if "list" in description:
+        return [decode(item, arrays, trust) for item in description["list"]]
+    if "tuple" in description:
+        items = [decode(item, arrays, trust) for item in description["tuple"]]
+        if "class" not in description:
+            return tuple(items)
+        cls = found_as(description["class"], trust)
+        if not (isinstance(cls, type) and issubclass(cls, tuple) and hasattr(cls, "_make")):
+            raise TypeError(f"{description['class']!r} is no class of named tuples")
+        return cls._make(items)
+    if "dict" in description:
+        return {key: decode(item, arrays, trust) for key, item in description["dict"].items()}
+    # Version 0.1.0 wrote results as {"result": name}.
+    cls = found_as(description["result" if "result" in description else "class"], trust)
+    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
+        raise TypeError(f"{cls!r} is no dataclass")
+    fields = {key: decode(item, arrays, trust) for key, item in description["fields"].items()}
+    return _made(cls, fields)
+
+
+def _made(cls: type, fields: Mapping[str, Any]) -> Any:
+    """Make a dataclass from its fields, without its checks; those that it did not have yet by default."""
+    made: Any = object.__new__(cls)
+    unknown = fields.keys() - {field.name for field in dataclasses.fields(cls)}
+    if unknown:
+        raise TypeError(f"{cls.__name__} has no field {', '.join(sorted(unknown))}")
+    for field in dataclasses.fields(cls):
+        if field.name in fields:
+            value = fields[field.name]
+        elif field.default is not dataclasses.MISSING:
+            value = field.default
+        elif field.default_factory is not dataclasses.MISSING:
+            value = field.default_factory()
+        else:
+            raise KeyError(field.name)
+        object.__setattr__(made, field.name, value)
+    return made
+
+
+# ---- names of classes and functions
+
+
+def name_of(thing: Any, user: str) -> str:
+    """Give the registered name of a class of ours, or "package.module:name" of what is the user's.
+
+    `user` says in errors what uses it.
+    """
+    module, qualified = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+    if qualified in _REGISTERED and _REGISTERED[qualified] is thing:
+        return str(qualified)
+    path = f"{module}:{qualified}"
+    if not module or not qualified or module == "__main__" or "<" in qualified:
+        what = "a lambda" if qualified and "<lambda>" in qualified else repr(path)
+        raise TypeError(
+            f"{user} uses {what}, which workers cannot import: put it at the top level of a module "
+            "(a file of its own that all workers find) and use it as package.module:name"
+        )
+    if _is_ours(module):
+        raise TypeError(f"{user} uses {path!r} of neurogeom, which a store cannot name")
+    try:
+        same = import_from(path) is thing
+    except (ImportError, AttributeError):
+        same = False
+    if not same:
+        raise TypeError(f"{user} uses {path!r}, but importing that gives something else")
+    return path
+
+
+def found_as(name: str, trust: Trust) -> Any:
+    """Find what :func:`name_of` named."""
+    name = current_name(name)
+    if ":" not in name:
+        if name not in _REGISTERED:
+            raise ValueError(f"{name!r} is no class that this version of neurogeom stores")
+        return _REGISTERED[name]
+    require_trust(name, trust)
+    return import_from(name)
+
+
+def current_name(name: str) -> str:
+    """Give the registered name for the place of a class of ours, by which version 0.1.0 named it."""
+    module, _, qualified = name.partition(":")
+    return qualified if qualified and _is_ours(module) else name
+
+
+def with_current_names(description: Any) -> Any:
+    """Give what version 0.1.0 wrote as this version would have written it."""
+    if isinstance(description, list):
+        return [with_current_names(item) for item in description]
+    if not isinstance(description, dict):
+        return description
+    return {
+        key: current_name(item) if key == "class" and isinstance(item, str) else with_current_names(item)
+        for key, item in description.items()
+    }
+
+
+def require_trust(path: str, trust: Trust) -> None:
+    """Refuse to import what stands outside of the packages that the reader trusts."""
+    module = path.partition(":")[0]
+    if trust is not None and not any(
+        module == package or module.startswith(f"{package}.") for package in trust
+    ):
+        package = module.partition(".")[0]
+        raise ValueError(
+            f"{path!r} is not part of neurogeom, and importing it runs its code: if you trust it, say "
+            f"trust=[{package!r}] (in the command line: --trust {package})"
+        )
+
+
+def import_from(path: str) -> Any:
+    """Import what "package.module:name" names."""
+    module, _, qualified = path.partition(":")
+    found: Any = importlib.import_module(module)
+    for part in qualified.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def size_of(value: Any) -> int:
+    """Bytes of the arrays in a value."""
+    arrays: dict[str, AnyArray] = {}
+    encode(value, "", arrays)
+    return sum(array.nbytes for array in arrays.values())

@@ -1,0 +1,120 @@
+"""What functions return: frozen records of arrays that can be tabulated, saved and loaded."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import warnings
+import zipfile
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .checks import user_level
+from .codec import decode, encode, register_if_built_in
+
+
+class ConvergenceWarning(UserWarning):
+    """Some part of a result could not be computed; it is NaN and its status says why."""
+
+
+def warn_of_one(count: int, name: str, missing: str = "no standard errors") -> None:
+    """Say that an estimate from one draw has no error."""
+    if count == 1:
+        warnings.warn(
+            f"{name} is 1, which leaves {missing}: they are NaN",
+            ConvergenceWarning,
+            stacklevel=user_level(),
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Result:
+    """Base of all results."""
+
+    # Fields that go into __repr__, in order.
+    _headline: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        register_if_built_in(cls)
+
+    def __repr__(self) -> str:
+        shown = []
+        for name in self._headline:
+            value = getattr(self, name)
+            error = getattr(self, f"{name}_se", None)
+            text = f"{value:.4g}" if isinstance(value, float) else f"{value}"
+            shown.append(f"{name}={text}" + (f"±{error:.2g}" if isinstance(error, float) else ""))
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Fields as a dict; nested results become dicts."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {k: v.to_dict() if isinstance(v, Result) else v for k, v in fields.items()}
+
+    def _columns(self) -> dict[str, Any]:
+        """Columns of the table: the one-dimensional fields of the first such field's length."""
+        columns: dict[str, Any] = {}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            flat = isinstance(value, np.ndarray) and value.ndim == 1
+            if flat and all(len(value) == len(other) for other in columns.values()):
+                columns[field.name] = value
+        return columns
+
+    def to_dataframe(self) -> Any:
+        """Give the fields that hold one value per item as a pandas DataFrame, one row an item."""
+        try:
+            import pandas as pd
+        except ImportError:
+            raise ImportError("to_dataframe needs pandas: pip install 'neurogeom[pandas]'") from None
+        return pd.DataFrame(self._columns())
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all fields to an .npz file (no pickle); :func:`neurogeom.load` reads it back."""
+        arrays: dict[str, Any] = {}
+        description = encode(self, "", arrays)
+        with open(path, "wb") as file:
+            np.savez_compressed(file, __neurogeom__=json.dumps(description), **arrays)
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Read a result that was written by its ``save`` method.
+
+    Parameters
+    ----------
+    path : path-like
+        An .npz file.
+
+    Returns
+    -------
+    Result
+        An object of the class that was saved, with equal fields.
+
+    Raises
+    ------
+    ValueError
+        If the file was not written by neurogeom.
+
+    Examples
+    --------
+    >>> import tempfile, os
+    >>> import neurogeom as ng
+    >>> result = ng.dimensionality([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    >>> path = os.path.join(tempfile.mkdtemp(), "dimension.npz")
+    >>> result.save(path)
+    >>> ng.load(path).participation_ratio == result.participation_ratio
+    True
+    """
+    with open(path, "rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                result = decode(json.loads(str(archive["__neurogeom__"])), archive)
+        # Whatever a file of somebody else's, or half of one of ours, may raise on the way.
+        except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{os.fspath(path)} is no readable neurogeom result: {error!r}") from error
+    if not isinstance(result, Result):
+        raise ValueError(f"{os.fspath(path)} is no readable neurogeom result")
+    return result

@@ -1,0 +1,1 @@
+"""How separable manifolds are: capacity in all its forms, and the cone projections below it."""

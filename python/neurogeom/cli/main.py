@@ -1,0 +1,204 @@
+"""The ``neurogeom`` command."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import select
+import sys
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, NoReturn
+
+import numpy as np
+import scipy
+
+from .. import __version__, build_info
+from .._base.threads import blas_of, resolve_threads
+from . import capacity as _cli_capacity
+from . import compare as _cli_compare
+from . import demo as _cli_demo
+from . import sweep as _cli_sweep
+from .files import InputError
+from .options import Ending, say
+
+_USER_ERROR = 2
+_FAILURE = 1
+_INTERRUPTED = 130  # what a shell reports for Ctrl-C
+
+
+_EPILOG = """\
+Exit codes: 0 done, also if who reads the output has gone (| head); 1 failure of the machine (memory, a full
+disk), or a sweep that is not sound; 2 bad input; 3 a sweep has tiles left or failed; 130 Ctrl-C; 143 SIGTERM.
+Errors, warnings and notes are lines on stderr."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Argument parser whose errors are one line, like all others of the command."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message} (see {self.prog} --help)")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; by default those of the process.
+
+    Returns
+    -------
+    int
+        0 when all went well, also if who reads the output has gone; 1 when the machine failed us (memory, a
+        full disk) or a sweep is not sound,
+        2 when the input cannot be used, 3 when a sweep is not finished, 130 after Ctrl-C, 143 when a sweep
+        was told to end (SIGTERM).
+
+    Examples
+    --------
+    >>> from neurogeom.cli.main import main
+    >>> main(["--version"])
+    neurogeom ...
+    0
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # an ASCII terminal shows "?" for ±
+            stream.reconfigure(errors="replace")
+    code = _code_of(lambda: _run(argv))
+    flushed = _code_of(_flush)  # also after an error, or Python would complain of it at exit
+    return code or flushed
+
+
+def _run(argv: Sequence[str] | None) -> None:
+    args = _build_parser().parse_args(argv)
+    args.run(args)
+
+
+def _flush() -> None:
+    if sys.stdout is not None:  # as it is if it was closed before we began
+        sys.stdout.flush()
+
+
+def _code_of(step: Callable[[], None]) -> int:
+    """Do something; what goes wrong is said in one line, and gives the exit code."""
+    try:
+        step()
+    except InputError as error:
+        say("error", error)
+        return _USER_ERROR
+    except Ending as ending:
+        say(ending.kind, ending)
+        return ending.code
+    except SystemExit as stop:  # argparse, after --help and --version
+        return int(stop.code or 0)
+    except KeyboardInterrupt:
+        if sys.stderr.isatty():
+            print(file=sys.stderr)  # leave the line of the progress bar
+        say("interrupted", "stopped by the user")
+        return _INTERRUPTED
+    except MemoryError as error:
+        say("error", f"out of memory: {error}")
+        return _FAILURE
+    except OSError as error:
+        gone = isinstance(error, BrokenPipeError) and _reader_has_gone()  # as after `| head -1`: no failure
+        if not gone:
+            say("error", _describe(error))
+        if sys.stdout is not None:
+            # Keep Python from complaining when it flushes at exit.
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0 if gone else _FAILURE
+    return 0
+
+
+def _reader_has_gone() -> bool:
+    """Say whether stdout is a pipe that nobody reads any more."""
+    if sys.stdout is None:
+        return False
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+def _describe(error: OSError) -> str:
+    where = error.filename if error.filename is not None else "the output cannot be written"
+    return f"{where}: {error.strerror or error}"
+
+
+# ---- neurogeom info ---------------------------------------------------------------------------
+
+
+def _add_info(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print all of it as one line of JSON")
+
+
+def _run_info(args: argparse.Namespace) -> None:
+    lines = {
+        "neurogeom": __version__,
+        **build_info(),
+        "n_threads": resolve_threads(None),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "numpy_blas": blas_of(np),
+        "scipy": scipy.__version__,
+        "scipy_blas": blas_of(scipy),
+        "os": platform.platform(),
+    }
+    if args.json:
+        print(json.dumps(lines))
+        return
+    width = max(map(len, lines))
+    for key, value in lines.items():
+        print(f"{key.ljust(width)}  {value}")
+
+
+# ---- the table of subcommands ----------------------------------------------------------------
+
+
+class _Command(NamedTuple):
+    """One subcommand: a line of help, its options, and what it does."""
+
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], None]
+
+
+_COMMANDS = {
+    "demo": _Command(
+        "analyse the real data that come with the package", _cli_demo.add_arguments, _cli_demo.run
+    ),
+    "capacity": _Command(
+        "manifold capacity and geometry of your data", _cli_capacity.add_arguments, _cli_capacity.run
+    ),
+    "compare": _Command(
+        "distances and similarities between representations, all pairs",
+        _cli_compare.add_arguments,
+        _cli_compare.run,
+    ),
+    "sweep": _Command(
+        "all pairs of many representations, or their capacity: planned, resumable, on many machines",
+        _cli_sweep.add_arguments,
+        _cli_sweep.run,
+    ),
+    "info": _Command("show the versions, the build, and what this machine makes of it", _add_info, _run_info),
+}
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="neurogeom",
+        description="The geometry of neural representations.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"neurogeom {__version__}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, command in _COMMANDS.items():
+        sub = subparsers.add_parser(name, help=command.help, description=f"{command.help}.")
+        command.add_arguments(sub)
+        sub.set_defaults(run=command.run)
+    return parser

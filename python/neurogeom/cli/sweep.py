@@ -1,0 +1,189 @@
+"""``neurogeom sweep``: plan, run, work, status, verify, extend, export."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .. import sweep
+from . import sweep_plan as planning
+from . import sweep_run as running
+from . import sweep_status as statuses
+from .endings import plain_errors, stoppable
+from .files import check_output
+from .options import FAILURE, Ending, announced, count, say, stdout
+
+_EXPORTS = (".csv", ".npy", ".npz")
+
+_EPILOG = """\
+A sweep in four commands, on one machine:
+  neurogeom sweep plan 'activations/*.npy' --metric cka --metric procrustes --store sweep.zarr
+  neurogeom sweep run sweep.zarr          (Ctrl-C at any time; the same line goes on)
+  neurogeom sweep status sweep.zarr
+  neurogeom sweep export sweep.zarr distances.csv
+
+As a SLURM array (`plan` prints this line with numbers that suit the sweep; submit it again to go on):
+  sbatch --array=0-15 --cpus-per-task=4 --wrap 'neurogeom sweep work sweep.zarr --threads 4 --stop-before 5m'
+
+Exit codes: 0 done; 1 failure of the machine, or a sweep that is not sound; 2 bad input; 3 tiles are left or
+failed (run, work, status); 4 items have no result because of their data (run, work, status, with --strict,
+otherwise a warning); 130 Ctrl-C; 143 SIGTERM. Results have the same bits however they were computed, on one
+kind of processor and BLAS."""
+
+
+class _Command(NamedTuple):
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], None]
+    epilog: str = ""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the commands of sweeps."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, command in _COMMANDS.items():
+        sub = subparsers.add_parser(
+            name,
+            help=command.help,
+            description=f"{command.help}.",
+            epilog=command.epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(sub)
+        sub.set_defaults(run_sweep_command=command.run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run one of them."""
+    args.run_sweep_command(args)
+
+
+# ---- neurogeom sweep verify, extend, export
+
+
+def _add_store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("store", metavar="STORE", help="a sweep")
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    _add_store(parser)
+    parser.add_argument(
+        "--sample", type=count(0), default=20, metavar="N", help="tiles to compute again (default: 20)"
+    )
+    parser.add_argument("--rng", type=count(0), default=0, metavar="SEED", help="which ones (default: 0)")
+    parser.add_argument(
+        "--repair", action="store_true", help="remove what is wrong, so that `run` computes it again"
+    )
+    parser.add_argument("--threads", type=count(1), metavar="N", help="threads (default: all)")
+
+
+def _run_verify(args: argparse.Namespace) -> None:
+    with plain_errors(), stoppable(args.store) as stop:
+        statuses.warn_of_other_hardware(args.store)
+        found = announced(
+            "",
+            lambda: sweep.verify(
+                args.store,
+                args.sample,
+                rng=args.rng,
+                repair=args.repair,
+                n_threads=args.threads,
+                progress=stop.progress("recomputed"),
+            ),
+        )
+    print(found)
+    if not found.is_sound:
+        then = "run" if found.repaired else "verify --repair"
+        wrong = len(found.damaged) + len(found.different)
+        raise Ending("error", f"{wrong} not sound; mend it with: neurogeom sweep {then}", FAILURE)
+
+
+def _add_extend(parser: argparse.ArgumentParser) -> None:
+    _add_store(parser)
+    parser.add_argument("files", nargs="+", metavar="FILE", help="new items, as for `plan`")
+    planning.add_inputs(parser)
+    parser.add_argument(
+        "--prefix", default="", metavar="TEXT", help="put this before the names of the new items"
+    )
+
+
+def _run_extend(args: argparse.Namespace) -> None:
+    opened = planning.open_inputs(args.files, args)
+    names = [f"{args.prefix}{item.name}" for item in opened.items]
+    with plain_errors():
+        found = sweep.extend(args.store, opened.items, names=names)
+    print(found)
+    if text := planning.left_out_of(opened):
+        print(text)
+    print(f"go on with: {found.resume_command}")
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    _add_store(parser)
+    parser.add_argument(
+        "out",
+        metavar="OUT",
+        help=".csv: a line for each pair or job; .npz: names and a matrix for each metric; .npy: one matrix; "
+        "-: CSV on stdout",
+    )
+
+
+def _run_export(args: argparse.Namespace) -> None:
+    if args.out != "-":
+        check_output(args.out, endings=_EXPORTS)
+    with plain_errors(), tempfile.TemporaryDirectory() as folder:
+        found = sweep.status(args.store)
+        out = os.path.join(folder, "sweep.csv") if args.out == "-" else args.out
+        sweep.export(args.store, out)
+        if args.out == "-":
+            with open(out, encoding="utf-8", newline="") as file:
+                shutil.copyfileobj(file, stdout())
+    if not found.is_complete:
+        say("warning", f"the sweep is not finished ({found}): what is missing is NaN")
+
+
+_COMMANDS = {
+    "plan": _Command(
+        "measure a few items and pairs, print what a sweep will cost, and make its store",
+        planning.add_plan,
+        planning.run_plan,
+        planning.EPILOG,
+    ),
+    "run": _Command(
+        "compute a sweep, or go on with it, on this machine or a Dask cluster",
+        running.add_run,
+        running.run,
+        "It may be stopped or killed at any moment; finished tiles stay. Several runs at once do no harm.",
+    ),
+    "work": _Command(
+        "compute one share of a sweep, then help with the others: for SLURM arrays and plain processes",
+        running.add_work,
+        running.work,
+        "Workers know nothing of each other but the store: any may be missing, come late, or die.\n"
+        "Ends with exit code 3 if the time did not suffice: submit the same job again.",
+    ),
+    "status": _Command(
+        "show how far a sweep is, who works on it and what went wrong",
+        statuses.add_status,
+        statuses.run_status,
+        "Exit code 3 if tiles are left or have failed.",
+    ),
+    "verify": _Command(
+        "check all checksums of a sweep and compute a sample of its tiles again, bit by bit",
+        _add_verify,
+        _run_verify,
+        "Exit code 0 if the sweep is sound, 1 if not, also if it has just been repaired.",
+    ),
+    "extend": _Command(
+        "add items to a sweep; finished tiles stay, and the next run computes only what is new",
+        _add_extend,
+        _run_extend,
+    ),
+    "export": _Command("write what a sweep has found to one file", _add_export, _run_export),
+}

@@ -1,0 +1,224 @@
+"""``neurogeom sweep plan``: what a sweep will cost, and its store."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Literal
+
+from .. import sweep
+from ..io.checks import MAX_BAD
+from ..io.search import Found, opened
+from ..metrics import METRICS
+from ..sweep import errors as check
+from .endings import plain_errors, stoppable
+from .files import FORMATS, InputError, read_labels_file, user_input
+from .options import announced, count, say
+from .sweep_run import duration
+
+_DEFAULT = "procrustes"
+_MAX_SHOWN = 20  # arrays that are named as left out
+
+EPILOG = """\
+Examples:
+  neurogeom sweep plan nets/                                     (only prints what it would cost)
+  neurogeom sweep plan 'nets/**/*.npz' --keys layer3,layer4 --ids stimuli --store s.zarr
+  neurogeom sweep plan models/*.npy --others areas/*.npy --metric ridge --null 200 --rng 1 --store s.zarr
+  neurogeom sweep plan layers/*.npy --capacity mean_field --labels labels.npy --seeds 0,1,2 --store s.zarr
+
+The same line again takes the store up, another plan is refused. Patterns in quotes are read by neurogeom and
+may be longer than a command line."""
+
+
+# ---- types of options
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be integers such as 0,1,2, not {text!r}") from None
+
+
+def _words(text: str) -> list[str]:
+    words = [part.strip() for part in text.split(",")]
+    if not all(words):
+        raise argparse.ArgumentTypeError(f"must be names such as conv1,fc, not {text!r}")
+    return words
+
+
+def _edge(text: str) -> int | Literal["auto"]:
+    return "auto" if text == "auto" else count(1)(text)
+
+
+def _bytes(text: str) -> int:
+    try:
+        return check.as_bytes(text, "the value")
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+# ---- items
+
+
+def add_inputs(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how files are read."""
+    parser.add_argument(
+        "--keys", type=_words, metavar="A,B", help="arrays of .npz, HDF5 and other archives; by default all"
+    )
+    parser.add_argument(
+        "--ids",
+        metavar="FILE|KEY",
+        help="which stimuli the rows are: a .npy file, or an array in each archive; all must agree",
+    )
+    parser.add_argument(
+        "--flatten", action="store_true", help="take arrays of more axes as stimuli by all other axes"
+    )
+    parser.add_argument(
+        "--skip-bad", action="store_true", help="leave out files that cannot be used, and name them"
+    )
+
+
+def open_inputs(paths: list[str], args: argparse.Namespace, option: str = "") -> Found:
+    """Open items by these options."""
+    source = paths[0] if len(paths) == 1 else paths
+    try:
+        with plain_errors(option):
+            return opened(source, args.keys, ids=args.ids, flatten=args.flatten, skip_bad=args.skip_bad)
+    except InputError as error:
+        text = str(error).replace("flatten=True", "--flatten").replace("skip_bad leaves", "--skip-bad leaves")
+        raise InputError(text) from error
+
+
+def left_out_of(found: Found) -> str:
+    """Say which files and arrays are not taken, and why."""
+    texts = [*found.bad[:MAX_BAD], *found.left_out[:_MAX_SHOWN]]
+    if more := len(found.bad) + len(found.left_out) - len(texts):
+        texts.append(f"{more} more")
+    lead = "left out".ljust(len("processor time"))  # as the lines of the plan are laid out
+    return "\n".join(f"{lead}  {text}" for text in texts).replace("flatten=True", "--flatten")
+
+
+# ---- the command
+
+
+def add_plan(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help=f"files, directories or patterns: {FORMATS}; rows are stimuli",
+    )
+    parser.add_argument("--store", metavar="DIR", help="make the sweep here; without it, only print the plan")
+    parser.add_argument(
+        "--metric",
+        action="append",
+        metavar="NAME",
+        help=f"what to compute, may be given several times (default: {_DEFAULT}): "
+        f"{', '.join(sorted(METRICS))}, or package.module:Class of your own, found in PYTHONPATH",
+    )
+    add_inputs(parser)
+    parser.add_argument(
+        "--others", nargs="+", metavar="FILE", help="compare FILES (rows) with these (columns)"
+    )
+    parser.add_argument(
+        "--null",
+        type=count(0),
+        default=0,
+        metavar="N",
+        help="also compare with permuted stimuli, N times, for a p-value of each pair",
+    )
+    parser.add_argument(
+        "--rng", type=count(0), default=0, metavar="SEED", help="seed of the permutations (default: 0)"
+    )
+    parser.add_argument(
+        "--tile",
+        type=_edge,
+        default="auto",
+        metavar="N",
+        help="items along the edge of a tile, the unit of work and loss (default: auto)",
+    )
+    parser.add_argument(
+        "--max-ram", type=_bytes, default="2GB", metavar="SIZE", help="memory of a worker (default: 2GB)"
+    )
+    parser.add_argument(
+        "--target-tile",
+        type=duration,
+        default=60.0,
+        metavar="TIME",
+        help="how long a tile may take (default: 60s)",
+    )
+    parser.add_argument(
+        "--max-files", type=count(1), default=50_000, metavar="N", help="most tiles (default: 50000)"
+    )
+    parser.add_argument(
+        "--threads", type=count(1), default=1, metavar="N", help="threads of each worker (default: 1)"
+    )
+    jobs = parser.add_argument_group("capacity of each item, instead of pairs")
+    jobs.add_argument("--capacity", choices=("mean_field", "joint"), help="which capacity")
+    jobs.add_argument(
+        "--labels",
+        metavar="FILE",
+        help="the manifold of each stimulus: a .npy file, or FILE.npz:KEY",
+    )
+    jobs.add_argument(
+        "--seeds", type=_numbers, metavar="0,1,2", help="analyse each item with each seed (default: 0)"
+    )
+    jobs.add_argument("--samples", type=count(1), metavar="N", help="Gaussian samples")
+    jobs.add_argument("--fields", type=_words, metavar="A,B", help="numbers to keep (default: all)")
+
+
+def run_plan(args: argparse.Namespace) -> None:
+    """Plan a sweep and print what it will cost."""
+    metric = _jobs(args) if args.capacity is not None else _metrics(args)
+    existed = args.store is not None and os.path.exists(args.store)
+    found = open_inputs(args.files, args)
+    others = None if args.others is None else open_inputs(args.others, args, "--others")
+    with plain_errors(), stoppable(None):
+        made = announced(
+            "",
+            lambda: sweep.plan(
+                found.items,
+                metric,
+                store=args.store,
+                others=None if others is None else others.items,
+                fields=args.fields,
+                null=args.null,
+                rng=args.rng,
+                tile=args.tile,
+                max_ram=args.max_ram,
+                target_seconds=args.target_tile,
+                max_files=args.max_files,
+                n_threads=args.threads,
+            ),
+        )
+    print(made)
+    for opening in (found, others):
+        if opening is not None and (text := left_out_of(opening)):
+            print(text)
+    if made.store is None:
+        say("note", "nothing was made: --store DIR makes the sweep")
+    elif existed:
+        say("note", f"{made.store} holds this plan already, and is taken up as it is")
+
+
+def _metrics(args: argparse.Namespace) -> str | list[str]:
+    for option in ("labels", "seeds", "samples", "fields"):
+        if getattr(args, option) is not None:
+            raise InputError(f"--{option} belongs to --capacity, which is not given")
+    names = list(dict.fromkeys(args.metric or [_DEFAULT]))
+    return names[0] if len(names) == 1 else names
+
+
+def _jobs(args: argparse.Namespace) -> sweep.CapacityJobs:
+    for option, given in (("metric", args.metric), ("others", args.others), ("null", args.null or None)):
+        if given is not None:
+            raise InputError(f"--{option} is for pairs, --capacity for single items: plan two sweeps")
+    if args.labels is None:
+        raise InputError("--capacity needs --labels, the manifold of each stimulus")
+    options = {} if args.samples is None else {"n_samples": args.samples}
+    with user_input("--capacity"):
+        return sweep.CapacityJobs(
+            read_labels_file(args.labels, "--labels"), args.capacity, seeds=args.seeds or (0,), **options
+        )

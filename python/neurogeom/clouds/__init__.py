@@ -1,0 +1,1 @@
+"""Manifolds as clouds of points: building them, their labellings, alignment and dimensionality."""

@@ -1,0 +1,203 @@
+"""What stands at the start of files of arrays: kinds of files, names, shapes and dtypes, without the data.
+
+Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import math
+import os
+import tokenize
+import zipfile
+from typing import IO, Any
+
+import numpy as np
+
+from . import checks as check
+
+NPY = b"\x93NUMPY"
+ZIP = b"PK"
+PICKLE = b"\x80"
+HDF5 = b"\x89HDF"
+
+ENDINGS = {
+    ".npy": "npy",
+    ".npz": "npz",
+    ".h5": "hdf5",
+    ".hdf5": "hdf5",
+    ".mat": "hdf5",  # of MATLAB from version 7.3 on
+    ".safetensors": "safetensors",
+    ".zarr": "zarr",
+}
+# Files of these endings are, or hold, pickles.
+PICKLE_ENDINGS = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
+_USER_BLOCK = 512  # bytes that MATLAB puts before the HDF5
+_ZARR_FILES = {"zarr.json", ".zarray", ".zgroup"}
+
+# bfloat16 is the upper half of a float32, which NumPy has no dtype for.
+_SAFETENSORS = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "BF16": "<u2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "|i1",
+    "U64": "<u8",
+    "U32": "<u4",
+    "U16": "<u2",
+    "U8": "|u1",
+    "BOOL": "|b1",
+}
+_LONGEST_HEADER = 100_000_000  # the limit of the safetensors library
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """Where an array lies in a file and what it is."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]  # of the bytes in the file
+    offset: int = 0
+    fortran: bool = False  # of HDF5: axes are stored in the reverse order, as MATLAB does
+    bfloat16: bool = False
+    is_link: bool = False  # another name of what stands elsewhere in the file
+    reason: str = ""  # why it cannot be read, if that is not seen from shape and dtype
+
+    @property
+    def native(self) -> np.dtype[Any]:
+        """The dtype in this machine's byte order."""
+        if self.bfloat16:
+            return np.dtype(np.float32)
+        return self.dtype.newbyteorder("=") if self.dtype.kind in "fiub" else self.dtype
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array in the file."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def read_npy_header(file: IO[bytes]) -> Header:
+    """Read shape and dtype at the start of .npy data."""
+    version = np.lib.format.read_magic(file)
+    try:
+        if version == (1, 0):
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        elif version == (2, 0):
+            shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
+        else:  # written only for records whose field names are not Latin-1: never data of ours
+            return Header((), np.dtype("V"))
+    except (tokenize.TokenError, SyntaxError) as error:  # NumPy takes a damaged header for one of Python 2
+        check.refuse_header(error)
+    return Header(shape, dtype, fortran=fortran)
+
+
+def read_npz_headers(archive: zipfile.ZipFile, path: str) -> dict[str, Header]:
+    """Read shapes and dtypes of all members of an .npz archive."""
+    headers = {}
+    for name in archive.namelist():
+        if name.endswith("/data.pkl"):  # torch.save, whatever the ending of the file
+            check.refuse_pickle(path, of_torch=True)
+        if name.endswith(".npy"):
+            with archive.open(name) as file:
+                headers[name[: -len(".npy")]] = read_npy_header(file)
+    return headers
+
+
+def npy_header(path: str) -> Header:
+    """Read the header of a .npy file and see whether all of the data are there."""
+    # Unbuffered: a header is one short read, and 10,000 of them are to be quick.
+    with open(path, "rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        magic = file.read(len(NPY))
+        if magic != NPY:
+            check.refuse_content(path, ".npy", is_pickle=magic.startswith(PICKLE))
+        file.seek(0)
+        with check.readable(path, ""):
+            header = read_npy_header(file)
+        header = dataclasses.replace(header, offset=file.tell())
+    if not header.dtype.hasobject:
+        check.require_bytes(header.offset + header.nbytes, size, path, "")
+    return header
+
+
+def safetensors_headers(path: str) -> dict[str, Header]:
+    """Read what a safetensors file holds: an 8-byte length, so many bytes of JSON, then the tensors."""
+    found = os.stat(path)
+    return _safetensors_headers(path, found.st_size, (found.st_ino, found.st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=8)
+def _safetensors_headers(path: str, size: int, _version: tuple[int, int]) -> dict[str, Header]:
+    with open(path, "rb") as file, check.readable(path, ""):
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or length > min(size - 8, _LONGEST_HEADER):
+            raise ValueError("no safetensors file, or a cut one")
+        text = json.loads(file.read(length))
+        if not isinstance(text, dict):
+            raise ValueError("its header is no mapping")
+        text.pop("__metadata__", None)
+        return {name: _tensor(entry, 8 + length, size) for name, entry in text.items()}
+
+
+def _tensor(entry: Any, start: int, size: int) -> Header:
+    """Take one entry of a safetensors header."""
+    shape = tuple(int(n) for n in entry["shape"])
+    begin, end = (int(n) for n in entry["data_offsets"])
+    kind = entry["dtype"]
+    if kind not in _SAFETENSORS:  # eight-bit floats and the like
+        return Header(shape, np.dtype("V1"))
+    header = Header(shape, np.dtype(_SAFETENSORS[kind]), start + begin, bfloat16=kind == "BF16")
+    if min(shape, default=0) < 0 or begin < 0 or end - begin != header.nbytes or start + end > size:
+        raise ValueError("a tensor lies outside of the file: it is damaged or cut")
+    return header
+
+
+def is_old_matlab(path: str) -> bool:
+    """Say whether a file that MATLAB wrote is of the formats before HDF5."""
+    if os.path.splitext(path)[1].lower() != ".mat" or os.path.isdir(path):
+        return False
+    with open(path, "rb") as file:
+        start = file.read(_USER_BLOCK + len(HDF5))
+    return not (start.startswith(HDF5) or start.endswith(HDF5))
+
+
+def is_zarr(path: str) -> bool:
+    """Say whether a directory is a Zarr array or group."""
+    return any(os.path.exists(os.path.join(path, name)) for name in _ZARR_FILES)
+
+
+def is_sweep(path: str) -> bool:
+    """Say whether a directory is a sweep of this package, or a draft of one."""
+    try:
+        with open(os.path.join(path, "zarr.json"), encoding="utf-8") as file:
+            return "neurogeom_sweep" in json.load(file).get("attributes", {})
+    except (OSError, ValueError, AttributeError):
+        return path.endswith(".partial") and os.path.exists(os.path.join(path, "draft.json"))
+
+
+def kind_of(path: str) -> str:
+    """Tell the kind of file by its ending, else by its content; refuses pickles and what is not known."""
+    ending = os.path.splitext(path)[1].lower()
+    if os.path.isdir(path):
+        if is_zarr(path):
+            return "zarr"
+        check.refuse_kind(path)
+    if ending in PICKLE_ENDINGS:
+        check.refuse_pickle(path)
+    if is_old_matlab(path):
+        check.refuse_old_matlab(path)
+    if ending in ENDINGS and ending != ".zarr":
+        return ENDINGS[ending]
+    with open(path, "rb") as file:
+        magic = file.read(len(NPY))
+    if magic.startswith(PICKLE):
+        check.refuse_pickle(path)
+    for start, kind in ((NPY, "npy"), (HDF5, "hdf5"), (ZIP, "npz")):
+        if magic.startswith(start):
+            return kind
+    check.refuse_kind(path)

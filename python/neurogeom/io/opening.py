@@ -1,0 +1,182 @@
+"""Representations in files: opened by their headers, read when they are needed, never unpickled.
+
+What can be opened: .npy, .npz, safetensors, HDF5 and MATLAB 7.3 (``pip install 'neurogeom[io]'``), Zarr
+(``pip install 'neurogeom[store]'``), directories and glob patterns of these, arrays in memory, and tensors
+of torch on the CPU.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from .._base.checks import user_level
+from . import checks as check
+from .formats import ENDINGS
+from .items import StoredItem
+from .kinds import open_source
+from .search import in_memory, opened, require_matrix, size_of
+
+__all__ = ["StoredItem", "content_hash", "open_item", "open_items"]
+
+_KINDS = sorted(set(ENDINGS.values()))
+
+
+def open_items(
+    source: Any,
+    *,
+    keys: Sequence[str] | Callable[[str], Any] | None = None,
+    names: Sequence[str] | None = None,
+    ids: ArrayLike | str | os.PathLike[str] | None = None,
+    flatten: bool = False,
+    skip_bad: bool = False,
+) -> list[StoredItem]:
+    """Open representations in files; only their headers are read.
+
+    Parameters
+    ----------
+    source : path, glob pattern, directory, or list or mapping of these and of arrays
+        Where the matrices (n_stimuli, n_units) are. Of a directory all files of a known ending are taken,
+        sorted, also in directories below, but not of sweeps; ``**`` in a pattern stands for any directories.
+        Arrays, memory maps, torch tensors on the CPU and :class:`neurogeom.Representation` are taken from
+        lists and mappings. Keys of a mapping are names.
+    keys : list of str or callable(str) -> bool, optional
+        Which arrays of files that hold several (.npz, HDF5, safetensors, groups of Zarr) to take; each file
+        must have those of a list. By default all that are matrices of numbers.
+    names : list of str, optional
+        Names of the items. By default the paths below the common directory, without ending, and with
+        ``/key`` where several arrays of a file are taken.
+    ids : array-like of shape (n_stimuli,), path of a .npy file, or str, optional
+        What identifies each stimulus: for all items, or the name of an array in each file. By default the
+        index of a DataFrame or the coordinate of a DataArray, where they say more than the number of the row.
+    flatten : bool, default False
+        Take arrays of more axes as (n_stimuli, product of the others); without it they are left out, or
+        refused if they were asked for.
+    skip_bad : bool, default False
+        Leave out files that cannot be used, with a warning that names them, instead of refusing all
+        (arrays in memory are refused).
+
+    Returns
+    -------
+    list of StoredItem
+        For :func:`neurogeom.pairwise`, or to be read, indexed or sent to other processes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the source is of no kind that can be read, holds pickles, or no matrix of two stimuli or more; if a
+        file is damaged; if names are not distinct or ids do not fit.
+    FileNotFoundError, PermissionError
+        If a file is not there or must not be read.
+    ImportError
+        If HDF5 or Zarr is to be read and its library is not installed.
+
+    Notes
+    -----
+    HDF5 that MATLAB wrote (also as .mat, from its version 7.3 on) has its axes in the reverse order and says
+    so: it is read as MATLAB shows it. Files of Julia and R are stored in that order too, but do not say so:
+    transpose these. What stands in an HDF5 file counts once; `keys` may also name it by links within the
+    file. Links to other files are not followed.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> import neurogeom as ng
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> V1 = np.array([[0.0, 1.0], [2.0, 1.0], [3.0, 4.0]])
+    >>> np.save(os.path.join(folder.name, "V1.npy"), V1)
+    >>> np.savez(os.path.join(folder.name, "net.npz"), conv1=V1[::-1], fc=V1**2)
+    >>> items = ng.io.open_items(folder.name)
+    >>> [item.name for item in items]
+    ['V1', 'net/conv1', 'net/fc']
+    >>> ng.pairwise(items).values[0].round(3)
+    array([0.   , 0.331, 0.245])
+    >>> folder.cleanup()
+    """
+    found = opened(source, keys, names, ids, flatten, skip_bad)
+    if found.bad:
+        warnings.warn(
+            f"files left out: {check.cut(found.bad, check.MAX_BAD)}", UserWarning, stacklevel=user_level()
+        )
+    return found.items
+
+
+def open_item(location: Mapping[str, Any]) -> StoredItem:
+    """Open an item again, perhaps on another machine that sees the same files.
+
+    Parameters
+    ----------
+    location : mapping
+        ``StoredItem.location``: kind, path, key, flatten and name.
+
+    Returns
+    -------
+    StoredItem
+        The item, without ids.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no such mapping, or what it names is no matrix (any more).
+    FileNotFoundError, PermissionError
+        If the file is not there or must not be read.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> import neurogeom as ng
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "V1.npy")
+    ...     np.save(path, np.eye(3))
+    ...     (item,) = ng.io.open_items(path)
+    ...     ng.io.open_item(item.location)
+    StoredItem('V1', 3 stimuli, 3 units, float64)
+    """
+    place = check.as_location(location, _KINDS)
+    path, key = place["path"], place["key"]
+    if not os.path.exists(path):
+        check.refuse_missing(path)
+    with open_source(place["kind"], path, key) as source:
+        header = source.header
+    require_matrix(place["kind"], header, path, key, place["flatten"])
+    return StoredItem(place, header, size=size_of(path))
+
+
+def content_hash(array: Any) -> str:
+    """Give a checksum of a matrix that depends on its content only.
+
+    It is that of the dtype, the shape and the numbers, row after row, and so the same for a matrix in any
+    kind of file and in memory, in any byte order and layout.
+
+    Parameters
+    ----------
+    array : array-like of shape (n_stimuli, n_units), or StoredItem
+        The matrix; read in blocks if it is stored.
+
+    Returns
+    -------
+    str
+        SHA-256 in hexadecimal.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no real matrix of two rows or more, or its file is damaged.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import neurogeom as ng
+    >>> ng.io.content_hash(np.eye(2))[:16]
+    '2e8e811ca5c057d1'
+    >>> ng.io.content_hash(np.eye(2)) == ng.io.content_hash(np.eye(2, dtype=">f8"))
+    True
+    """
+    item = array if isinstance(array, StoredItem) else in_memory(array, "array", "array")
+    return item.content_hash()

@@ -1,0 +1,174 @@
+"""Products of measures that align representations linearly: one core F_i' F_j serves all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from .._base.checks import FloatArray
+from .._base.codec import register_if_built_in
+from .._base.isa import core
+from ..representations import checks as check
+from ._factors import Factor
+from .base import Product, Tile, inner_products, map_pairs
+
+# Whether a nuclear norm is wanted, and the weights of all rows and columns (empty ones stand for ones).
+CoreQuantity: TypeAlias = tuple[bool, list[FloatArray], list[FloatArray]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Weighting:
+    """Weights of the columns of a factor; subclasses are frozen dataclasses. None stands for ones."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        register_if_built_in(cls)
+
+    def weights(self, record: Factor) -> FloatArray:
+        """Give one weight for each column."""
+        raise NotImplementedError
+
+    def outside(self, record: Factor) -> float:
+        """Give the weight of what held-out responses have outside of the span of the record."""
+        raise NotImplementedError
+
+
+class Aligned(NamedTuple):
+    """Similarity after the best rotation, and one minus it, accurate also where that is tiny."""
+
+    similarity: FloatArray
+    gap: FloatArray
+
+
+class _CoreProduct(Product):
+    """What follows from the core F_i' F_j; the core is computed once for all of them."""
+
+    def quantity(self, rows: Sequence[Factor], columns: Sequence[Factor]) -> CoreQuantity:
+        """Say whether it is a nuclear norm, and give the weights of rows and columns."""
+        raise NotImplementedError
+
+    def wrap(self, values: FloatArray) -> Any:
+        """Pick from value, gap and error what users of the product want."""
+        raise NotImplementedError
+
+    @classmethod
+    def compute(cls, products: Sequence[Any], tile: Tile) -> list[Any]:
+        """Compute all quantities of the cores of a tile."""
+        found = _quantities(tile, [product.quantity(tile.rows, tile.columns) for product in products])
+        return [product.wrap(values) for product, values in zip(products, found, strict=True)]
+
+
+def _quantities(tile: Tile, wanted: list[CoreQuantity]) -> list[FloatArray]:
+    rows, columns = ([record.matrix for record in side] for side in tile.sides)
+    trapezoidal = all(record.trapezoidal for side in tile.sides for record in side)
+    return list(core.core_quantities(rows, columns, trapezoidal, tile.where, wanted, tile.n_threads, None))
+
+
+def squares_between(tile: Tile) -> FloatArray:
+    """Sums of squares of the cores F_i' G_j of a tile with the F of one part and the G of another."""
+    n_rows, n_columns = len(tile.rows), len(tile.columns)
+    return np.asarray(_quantities(tile, [(False, [np.zeros(0)] * n_rows, [np.zeros(0)] * n_columns)])[0][0])
+
+
+@dataclasses.dataclass(frozen=True)
+class NuclearNorm(_CoreProduct):
+    """The nuclear norm of F_i' F_j, both weighted; weighted factors must have Frobenius norm 1."""
+
+    weighting: Weighting | None = None
+
+    def quantity(self, rows: Sequence[Factor], columns: Sequence[Factor]) -> CoreQuantity:
+        """Weight both sides alike."""
+        return True, _weights(self.weighting, rows), _weights(self.weighting, columns)
+
+    def wrap(self, values: FloatArray) -> Aligned:
+        """Leave the error estimate out, which is for tests."""
+        return Aligned(values[0], values[1])
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightedSquares(_CoreProduct):
+    """The sum of squares of F_i' F_j, rows weighted by `left` and columns by `right`."""
+
+    left: Weighting | None = None
+    right: Weighting | None = None
+
+    def quantity(self, rows: Sequence[Factor], columns: Sequence[Factor]) -> CoreQuantity:
+        """Weight the sides each in its way."""
+        return False, _weights(self.left, rows), _weights(self.right, columns)
+
+    def wrap(self, values: FloatArray) -> FloatArray:
+        """Give the sums."""
+        return np.asarray(values[0])
+
+
+def _weights(weighting: Weighting | None, records: Sequence[Factor]) -> list[FloatArray]:
+    return [np.zeros(0) if weighting is None else weighting.weights(record) for record in records]
+
+
+@dataclasses.dataclass(frozen=True)
+class HeldOutNorm(Product):
+    """Similarity of held-out responses, aligned as the training data are; same weights as `NuclearNorm`."""
+
+    weighting: Weighting | None = None
+
+    @classmethod
+    def compute(cls, products: Sequence[Any], tile: Tile) -> list[tuple[FloatArray, FloatArray, FloatArray]]:
+        """Give the norms of both sides and one minus the similarity, as three arrays of a tile."""
+        found = []
+        for product in products:
+            left, right = ([_held_out(record, product.weighting) for record in side] for side in tile.sides)
+            norms_and_gap = map_pairs(align_held_out, left, right, tile.where, tile.n_threads, n_values=3)
+            found.append(tuple(norms_and_gap))
+        return found
+
+
+class _HeldOut(NamedTuple):
+    """A weighted factor, the held-out responses in its coordinates, and the norm of what these leave out."""
+
+    label: str
+    factor: FloatArray
+    responses: FloatArray
+    outside: float
+
+
+def _held_out(record: Factor, weighting: Weighting | None) -> _HeldOut:
+    assert record.held_out is not None
+    if weighting is None:
+        return _HeldOut(record.label, record.matrix, record.held_out, record.held_out_outside)
+    weights, outside = weighting.weights(record), weighting.outside(record) * record.held_out_outside
+    return _HeldOut(record.label, record.matrix * weights, record.held_out * weights, outside)
+
+
+def aligned_bases(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Give orthonormal columns that align those of two factors: the singular vectors of the core x' y.
+
+    Down to its numerical rank only, as others are arbitrary: where a singular value is at the rounding of the
+    core, which is relative to the factors and not to the largest singular value, that decides which they are.
+    """
+    u, s, vt = np.linalg.svd(inner_products(x, y), full_matrices=False)
+    rounding = max(u.shape[0], vt.shape[1]) * np.finfo(np.float64).eps
+    rank = int((s > rounding * np.linalg.norm(x) * np.linalg.norm(y)).sum())
+    return u[:, :rank], vt[:rank].T
+
+
+def align_held_out(x: _HeldOut, y: _HeldOut) -> tuple[float, float, float]:
+    """Norms of held-out responses of two items and one minus their similarity.
+
+    Only directions that the training data align count: others are arbitrary. They contribute to the norms and
+    nothing to the inner product, so that the result does not depend on the basis that units are given in.
+    """
+    sides, rests, norms = [], [], []
+    for item, basis in zip((x, y), aligned_bases(x.factor, y.factor), strict=True):
+        aligned = item.responses @ basis
+        rest = math.hypot(float(np.linalg.norm(item.responses - aligned @ basis.T)), item.outside)
+        norm = math.hypot(float(np.linalg.norm(aligned)), rest)
+        check.require_spread(norm, f"the held-out data of {item.label}")
+        sides.append(aligned / norm)
+        rests.append(rest / norm)
+        norms.append(norm)
+    residual = float(np.linalg.norm(sides[0] - sides[1]))
+    return norms[0], norms[1], (residual**2 + rests[0] ** 2 + rests[1] ** 2) / 2

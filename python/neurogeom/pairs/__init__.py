@@ -1,0 +1,1 @@
+"""All pairs of representations: one driver over one grid of tiles."""

@@ -1,0 +1,116 @@
+"""The matrix of distances or similarities that a sweep gives."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._base.checks import AnyArray, FloatArray, require_extra
+from .._base.results import Result
+from ..representations import checks as check
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Pairwise(Result):
+    """Distances or similarities between representations; made by :func:`pairwise`.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_rows, n_columns)
+        Entry (i, j) compares row item i with column item j; also what ``numpy.asarray`` gives. NaN where the
+        measure is not defined by the stimuli that two items have in common (`nan_policy="omit"`).
+    names, column_names : ndarray of str
+        Names of the items along both axes; equal ones unless `others` was given.
+    metric : str
+        The measure.
+    is_similarity : bool
+        Whether larger means more alike.
+    symmetric : bool
+        Whether entry (i, j) is entry (j, i).
+    n_stimuli : int or ndarray of shape (n_rows, n_columns)
+        Stimuli that the entries rest on; an array where missing values were omitted.
+    is_square : bool
+        Whether rows and columns are the same items.
+    held_out : ndarray of shape (n_rows, n_columns) or None
+        The same measure on the stimuli of `test`, with the alignment fitted to the others.
+    flags : ndarray of int8 or None
+        Entries that the measure has a remark on; 0 is none. See the measure.
+    null_mean, null_sd, p_value : ndarray of shape (n_rows, n_columns) or None
+        Mean and standard deviation of the measure with the stimuli of the second item permuted, and the share
+        of permutations at least as alike, (1 + count) / (1 + permutations); see :func:`neurogeom.sweep.plan`.
+    """
+
+    _headline: ClassVar[tuple[str, ...]] = ("metric", "shape")
+
+    values: FloatArray
+    names: AnyArray
+    column_names: AnyArray
+    metric: str
+    is_similarity: bool
+    symmetric: bool
+    n_stimuli: int | NDArray[np.int64]
+    is_square: bool = True
+    held_out: FloatArray | None = None
+    flags: NDArray[np.int8] | None = None
+    null_mean: FloatArray | None = None
+    null_sd: FloatArray | None = None
+    p_value: FloatArray | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows and columns."""
+        return (len(self.names), len(self.column_names))
+
+    @property
+    def square(self) -> FloatArray:
+        """The values of items among themselves, as a matrix."""
+        check.require_square(self.is_square)
+        return self.values
+
+    @property
+    def condensed(self) -> FloatArray:
+        """The entries above the diagonal, row by row, as SciPy's ``squareform`` and ``linkage`` take them."""
+        check.require_square(self.is_square)
+        check.require_symmetric(self.symmetric, self.metric)
+        return self.values[np.triu_indices(len(self.values), 1)]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> AnyArray:
+        if copy is False and dtype not in (None, self.values.dtype):
+            raise ValueError("a conversion to another dtype needs a copy")
+        array = self.values if dtype is None else self.values.astype(dtype, copy=False)
+        return array.copy() if copy and array is self.values else array
+
+    def _columns(self) -> dict[str, Any]:
+        """One row a pair; pairs that a symmetric measure has twice are given once."""
+        rows, columns = np.indices(self.shape)
+        keep = columns > rows if self.is_square and self.symmetric else np.ones(self.shape, dtype=bool)
+        table = {
+            "row": self.names[rows[keep]],
+            "column": self.column_names[columns[keep]],
+            self.metric: self.values[keep],
+            "n_stimuli": np.broadcast_to(self.n_stimuli, self.shape)[keep],
+        }
+        if self.held_out is not None:
+            table[f"{self.metric} held out"] = self.held_out[keep]
+        for name in ("flags", "null_mean", "null_sd", "p_value"):
+            if getattr(self, name) is not None:
+                table[name] = getattr(self, name)[keep]
+        return table
+
+    def to_xarray(self) -> Any:
+        """Give a Dataset with the dimensions row and column, whose main variable has the measure's name."""
+        xarray = require_extra("xarray", "xarray", "to_xarray")
+        named = {self.metric: self.values, f"{self.metric} held out": self.held_out}
+        named |= {name: getattr(self, name) for name in ("flags", "null_mean", "null_sd", "p_value")}
+        variables: dict[str, Any] = {
+            name: (("row", "column"), array) for name, array in named.items() if array is not None
+        }
+        if isinstance(self.n_stimuli, np.ndarray):
+            variables["n_stimuli"] = (("row", "column"), self.n_stimuli)
+        described = {"is_similarity": int(self.is_similarity), "symmetric": int(self.symmetric)}
+        if not isinstance(self.n_stimuli, np.ndarray):
+            described["n_stimuli"] = int(self.n_stimuli)
+        return xarray.Dataset(variables, {"row": self.names, "column": self.column_names}, described)

@@ -1,0 +1,32 @@
+"""Results as text, files and pictures; pictures need Matplotlib (``pip install 'neurogeom[plot]'``)."""
+
+from .figures import check_format, plot_capacity, plot_geometry
+from .heatmaps import draw_pairwise, linkage_of, plot_pairwise
+from .pairs import pairwise_table, write_pairwise_csv
+from .text import (
+    alignment_table,
+    capacity_table,
+    format_estimate,
+    format_table,
+    geometry_table,
+    simulated_table,
+    write_csv,
+)
+
+__all__ = [
+    "alignment_table",
+    "capacity_table",
+    "check_format",
+    "draw_pairwise",
+    "format_estimate",
+    "format_table",
+    "geometry_table",
+    "linkage_of",
+    "pairwise_table",
+    "plot_capacity",
+    "plot_geometry",
+    "plot_pairwise",
+    "simulated_table",
+    "write_csv",
+    "write_pairwise_csv",
+]

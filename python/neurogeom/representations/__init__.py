@@ -1,0 +1,1 @@
+"""What is compared: representations, measured dissimilarities, and items of both."""

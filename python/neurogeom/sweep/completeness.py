@@ -1,0 +1,158 @@
+"""How far a sweep is."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .._base.progress import format_seconds
+from ..pairs.tiles import TileKey
+from .attempts import Attempts
+from .journal import read_journals
+from .kinds import CapacitySweep, load_sweep
+from .store import Store
+from .workers import eta_of
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepStatus:
+    """How far a sweep is; made by :func:`status`.
+
+    Attributes
+    ----------
+    store : Path
+        The sweep.
+    n_tiles, done, left : int
+        Tiles: all, finished, still to be computed (not those that have failed).
+    failed : dict of tile to list of str
+        Tiles that were given up after three tries, and what went wrong.
+    n_items, prepared : int
+        Items, and those whose preparation is finished.
+    errors : dict of int to dict
+        Items (or capacity jobs) whose data do not allow the analysis, and why; what depends on them is NaN.
+    remarks : dict of int to dict
+        What metrics have to say about single items, and what jobs that have a result have warned of.
+    eta : float or None
+        Seconds that the processes now at work will still need; None if none is, or nothing is known yet.
+    cpu_seconds : float
+        Processor time so far.
+    """
+
+    store: Path
+    n_tiles: int
+    done: int
+    left: int
+    failed: Mapping[TileKey, list[str]]
+    n_items: int
+    prepared: int
+    errors: Mapping[int, Mapping[str, Any]]
+    remarks: Mapping[int, Mapping[str, Any]]
+    eta: float | None
+    cpu_seconds: float
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all tiles are finished."""
+        return self.done == self.n_tiles
+
+    @property
+    def resume_command(self) -> str:
+        """What goes on with it, in a shell."""
+        return f"neurogeom sweep run {shlex.quote(str(self.store))}"
+
+    def __str__(self) -> str:
+        parts = [f"{self.done:,} of {self.n_tiles:,} tiles", f"{self.left:,} left"]
+        if self.failed:
+            parts.append(f"{len(self.failed):,} failed")
+        if self.prepared < self.n_items:
+            parts.append(f"{self.prepared:,} of {self.n_items:,} items prepared")
+        if self.errors:
+            parts.append(f"{len(self.errors):,} without result because of their data")
+        if self.eta is not None and self.left:
+            parts.append(f"{format_seconds(self.eta)} to go")
+        return ", ".join(parts)
+
+
+class SweepIncomplete(RuntimeError):  # noqa: N818 - what it says, as StopIteration does
+    """A run ended before all tiles were finished; what is finished is safe.
+
+    Attributes
+    ----------
+    status : SweepStatus
+        What is done, left and failed.
+    """
+
+    def __init__(self, reason: str, status: SweepStatus) -> None:
+        self.status = status
+        self._reason = reason
+        failed = ""
+        if status.failed:
+            tile, errors = next(iter(status.failed.items()))
+            failed = f"; tile {'-'.join(map(str, tile))} failed {len(errors)} times, last: {errors[-1]}"
+        retry = " --retry-failed" if status.failed and not status.left else ""
+        ended = dataclasses.replace(status, eta=None)  # who was at work a moment ago is so no longer
+        super().__init__(f"{reason}: {ended}{failed}. Go on with: {status.resume_command}{retry}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be raised in other processes too: what Exception does by itself would leave out the status."""
+        return type(self), (self._reason, self.status)
+
+
+def status(store: str | os.PathLike[str]) -> SweepStatus:
+    """Say how far a sweep is; reads names of files and the journal, and writes nothing.
+
+    Parameters
+    ----------
+    store : path-like
+        The sweep.
+
+    Returns
+    -------
+    SweepStatus
+        With ``done``, ``left``, ``failed`` and ``eta``.
+
+    Raises
+    ------
+    FileNotFoundError, SweepError
+        If it is no sweep, or its plan was changed.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> import neurogeom as ng
+    >>> store = os.path.join(tempfile.mkdtemp(), "sweep.zarr")
+    >>> plan = ng.sweep.plan(np.random.default_rng(0).normal(size=(5, 20, 4)), store=store)
+    >>> ng.sweep.status(store).done
+    0
+    """
+    return status_of(Store(store))
+
+
+def status_of(store: Store) -> SweepStatus:
+    """Say how far an opened store is."""
+    sweep = load_sweep(store)
+    tiles = sweep.grid.tiles()
+    finished = store.finished_tiles()
+    done = sum(key in finished for key in tiles)
+    known = set(tiles) - finished  # items are given up, too, and then all of their tiles
+    failed = {k: v for k, v in Attempts(store.path).given_up().items() if k in known}
+    left = len(tiles) - done - len(failed)
+    lines = read_journals(store.path / "journal")
+    return SweepStatus(
+        store=store.path,
+        n_tiles=len(tiles),
+        done=done,
+        left=left,
+        failed=failed,
+        n_items=len(sweep.items),
+        prepared=len(sweep.items) if isinstance(sweep, CapacitySweep) else len(store.prepared_items()),
+        errors=store.notes("errors"),
+        remarks=store.notes("remarks"),
+        eta=eta_of(lines, left),
+        cpu_seconds=sum(line.get("cpu", 0.0) for process in lines.values() for line in process),
+    )

@@ -1,0 +1,69 @@
+"""Metrics as JSON and arrays, so that any process can make them again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from .._base.checks import AnyArray
+from .._base.codec import Trust, decode, encode, found_as, import_from, name_of
+from ..metrics import as_metric
+from ..metrics.base import Metric
+
+
+def resolve_metric(value: Any) -> Metric:
+    """Take a metric by name, as an object, or as "package.module:Class" of one's own."""
+    if isinstance(value, str) and ":" in value:
+        try:
+            value = import_from(value)
+        except (ImportError, AttributeError) as error:
+            raise ValueError(f"metric {value!r} cannot be imported: {error}") from error
+        if isinstance(value, type) or callable(value):
+            value = value()
+        if not isinstance(value, Metric):
+            raise TypeError(f"metric must be a neurogeom.Metric, not {type(value).__name__}")
+    return as_metric(value)
+
+
+def describe_metric(metric: Metric, arrays: dict[str, AnyArray]) -> dict[str, Any]:
+    """Describe a metric by its class and the arguments that it was made with."""
+    positional, named = metric.arguments
+    label = f"metric {metric.name!r}"
+    own: dict[str, AnyArray] = {}
+    spec = {
+        "class": name_of(type(metric), label),
+        "arguments": encode(list(positional), label, own),
+        "options": encode(dict(named), label, own),
+        "name": metric.name,
+    }
+    arrays.update(own)
+    made = make_metric(json.loads(json.dumps(spec)), own)
+    if _promises(made) != _promises(metric):
+        raise TypeError(
+            f"metric {metric.name!r} cannot be made again from the arguments of its constructor: was it "
+            "changed since?"
+        )
+    return spec
+
+
+def _promises(metric: Metric) -> Any:
+    """What a metric says of itself and asks for; arrays by their content, as their identity says nothing."""
+    arrays: dict[str, AnyArray] = {}
+    asked = []
+    for k, thing in enumerate([*metric.parts(), *metric.products()]):
+        try:
+            asked.append(encode(thing, str(k), arrays))
+        except TypeError:  # something of one's own that only other processes' constructors need to make
+            asked.append(name_of(type(thing), str(k)))
+    said = [metric.name, metric.symmetric, metric.is_similarity, metric.diagonal]
+    return said, asked, {name: (a.dtype.str, a.shape, a.tobytes()) for name, a in arrays.items()}
+
+
+def make_metric(spec: Mapping[str, Any], arrays: Mapping[str, AnyArray], trust: Trust = None) -> Metric:
+    """Make a metric again; nothing but a Metric is called."""
+    cls = found_as(spec["class"], trust)
+    if not (isinstance(cls, type) and issubclass(cls, Metric)):
+        raise TypeError(f"{spec['class']!r} is no neurogeom.Metric")
+    made: Metric = cls(*decode(spec["arguments"], arrays, trust), **decode(spec["options"], arrays, trust))
+    return made

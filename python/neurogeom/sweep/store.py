@@ -1,0 +1,426 @@
+"""The directory that a sweep lives in: a Zarr v3 hierarchy with a few files beside it.
+
+::
+
+    zarr.json             group; attributes: the plan, its hash, what it will cost
+    arguments.npz         arrays among the arguments of the metrics, if there are any
+    items/0000.json       the items of the plan and, one file each, of extensions
+    errors/  remarks/     what users should know about single items; of jobs in tiles/, a file each tile
+    inputs/000012.npy     items that were given as arrays in memory
+    prepared/000012.npz   what the metrics need of an item (pairs only), and the hash of its content
+    contents/             the same hash, for capacity jobs
+    values/               Zarr array (field, row, column) or (field, job); one chunk a tile
+    failures/  attempts/  tiles and items that could not be computed, and tries under way
+    journal/              who computed what, when, with how much time and memory
+
+The chunk of a tile is its commit: it is there whole or not at all, and it carries a checksum. No locks
+are needed: two processes that compute the same tile write the same bytes. Only
+extensions wait for each other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+import threading
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib.metadata import version
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._base.checks import AnyArray, FloatArray, require_extra
+from .._base.codec import with_current_names
+from ..pairs.tiles import TileKey
+from . import errors as check
+from .files import names_in, read_json, remove_stale_partials, write_atomically, write_json
+
+SCHEMA = 1
+VERSION = version("neurogeom")
+_ATTRIBUTE = "neurogeom_sweep"
+# What reading an .npz file raises, depending on which of its bits are wrong.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, ValueError, KeyError, EOFError, RuntimeError)
+
+
+def require_zarr() -> Any:
+    """Import Zarr 3, or say how to install it."""
+    zarr = require_extra("zarr", "store", "a sweep's store")
+    check.require_zarr_3(zarr.__version__)
+    return zarr
+
+
+class Store:
+    """Reads and writes the files of one sweep; knows nothing of what they mean."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        require_zarr()
+        self.path = check.as_path(path, "store")
+        check.require_store((self.path / "zarr.json").is_file(), self.path)
+        attributes = read_json(self.path / "zarr.json").get("attributes", {})
+        check.require_store(_ATTRIBUTE in attributes, self.path)
+        content = attributes[_ATTRIBUTE]
+        check.require_schema(content["schema"], SCHEMA, self.path)
+        self.plan: dict[str, Any] = content["plan"]
+        self.costs: dict[str, Any] = content["costs"]
+        check.require_untouched_plan(plan_hash(self.plan) == content["plan_sha256"], self.path)
+        self.plan["metrics"] = with_current_names(self.plan.get("metrics", []))
+        self.require("values/zarr.json")
+        read_json(self.path / "values" / "zarr.json")  # whose damage Zarr would not name
+        self._array = self._open_values("r")
+        self.chunk_shape: tuple[int, ...] = self._array.chunks
+        self._encoder = _Encoder(self.chunk_shape)
+
+    @classmethod
+    def create(
+        cls,
+        draft: Path,
+        path: Path,
+        plan: Mapping[str, Any],
+        costs: Mapping[str, Any],
+        shape: tuple[int, ...],
+        chunks: tuple[int, ...],
+    ) -> Store:
+        """Turn a draft (items, inputs, arguments) into a store, which appears whole or not at all."""
+        content = {"schema": SCHEMA, "plan": plan, "plan_sha256": plan_hash(plan), "costs": costs}
+        group = require_zarr().create_group(str(draft), attributes={_ATTRIBUTE: content})
+        _create_values(group, shape, chunks)
+        try:
+            os.rename(draft, path)
+        except OSError as error:
+            check.require_still_free(not path.exists(), path, error)
+            raise
+        return cls(path)
+
+    # ---- the plan and the items
+
+    def arguments(self) -> dict[str, AnyArray]:
+        """Arrays among the arguments of the metrics."""
+        known = self.plan["arguments"]
+        if not known:
+            return {}
+        try:
+            found = read_npz((self.path / "arguments.npz").read_bytes())
+        except (*_DAMAGED, OSError):
+            found = {}
+        check.require_untouched_arguments(hashes_of(found) == known, self.path)
+        return found
+
+    def item_lists(self) -> list[list[dict[str, Any]]]:
+        """The items of the plan and of each extension."""
+        names = (name.removesuffix(".json") for name in names_in(self.path / "items"))
+        count = 1 + max((int(name) for name in names if name.isdigit()), default=0)
+        found: list[list[dict[str, Any]]] = []
+        for number in range(count):
+            self.require(_list_name(number))
+            items, first = read_items(self.path / _list_name(number))
+            before = sum(map(len, found))
+            if first is not None:
+                check.require_items_before(before, first, _list_name(number), self.path)
+            found.append(items)
+        return found
+
+    def append_items(
+        self, items: Sequence[Mapping[str, Any]], inputs: Mapping[int, AnyArray], shape: tuple[int, ...]
+    ) -> None:
+        """Add the items of an extension; the list of items is the commit."""
+        for number, array in inputs.items():
+            write_input(self.path, number, array)
+        lists = self.item_lists()
+        write_items(self.path / _list_name(len(lists)), items, sum(map(len, lists)))
+        self.grow(shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Entries along each side of the values."""
+        return tuple(self._array.shape[1:])
+
+    def grow(self, shape: tuple[int, ...]) -> None:
+        """Make room for so many entries."""
+        array = self._open_values("r+")
+        array.resize((array.shape[0], *map(max, array.shape[1:], shape)))
+        self._array = self._open_values("r")
+
+    def _open_values(self, mode: str) -> Any:
+        return require_zarr().open_array(str(self.path / "values"), mode=mode)
+
+    def require_room(self, shape: tuple[int, ...], lists: int) -> None:
+        """See to it that the values are those of the items: as large as `shape`, that of their blocks.
+
+        A list of items is written before room is made for its values.
+        """
+        if any(map(int.__lt__, self.shape, shape)):
+            self._array = self._open_values("r")  # an extension has been made meanwhile
+        if any(map(int.__gt__, self.shape, shape)):
+            self.require_list(len(self.item_lists()) > lists, lists)
+
+    def require_list(self, is_there: bool, number: int) -> None:
+        """Refuse a store that has lost a list of items."""
+        check.require_file(is_there, _list_name(number), self.path)
+
+    def require(self, name: str) -> None:
+        """Refuse a store that has lost a file that nothing can make again."""
+        check.require_file((self.path / name).is_file(), name, self.path)
+
+    # ---- prepared items
+
+    def _prepared_path(self, number: int) -> Path:
+        return self.path / "prepared" / f"{number:06d}.npz"
+
+    def prepared_items(self) -> set[int]:
+        """Numbers of the items that are prepared."""
+        names = names_in(self.path / "prepared")
+        return {int(name.removesuffix(".npz")) for name in names if name.endswith(".npz")}
+
+    def has_prepared(self, number: int) -> bool:
+        """Say whether an item is prepared."""
+        return self._prepared_path(number).exists()
+
+    def write_prepared(self, number: int, header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> int:
+        """Commit what was computed of an item; returns the size of the file."""
+        listed = {**header, "arrays": list(arrays)}
+        data = npz_bytes({"header": np.array(json.dumps(listed)), **arrays})
+        write_atomically(self._prepared_path(number), data)
+        return len(data)
+
+    def read_prepared(self, number: int) -> tuple[dict[str, Any], dict[str, AnyArray]] | None:
+        """Read a prepared item; None if it is not there, an error if it is damaged."""
+        try:
+            data = self._prepared_path(number).read_bytes()
+        except FileNotFoundError:
+            return None
+        try:
+            arrays = read_npz(data)
+            header: dict[str, Any] = json.loads(str(arrays.pop("header")))
+            # The directory of the archive has no checksum, and may have lost some of its entries.
+            return header, {name: arrays[name] for name in header.pop("arrays")}
+        except _DAMAGED as error:
+            raise check.damaged(f"the prepared item {number}", self.path, error) from error
+
+    def read_header(self, number: int) -> dict[str, Any] | None:
+        """Read what is known of a prepared item without its arrays."""
+        try:
+            with zipfile.ZipFile(self._prepared_path(number)) as archive:
+                header: dict[str, Any] = json.loads(str(_read_member(archive, "header.npy")))
+            return header
+        except FileNotFoundError:
+            return None
+        except _DAMAGED as error:
+            raise check.damaged(f"the prepared item {number}", self.path, error) from error
+
+    def content(self, number: int, key: str = "sha256") -> str | None:
+        """Give the hash of what was in the file of an item when it was first read, if it was."""
+        header = self.read_header(number)
+        if header is None:
+            with suppress(FileNotFoundError):
+                header = read_json(self.path / "contents" / f"{number:06d}.json")
+        return None if header is None else header.get(key)
+
+    def remove_prepared(self, number: int) -> None:
+        """Forget a prepared item."""
+        self._prepared_path(number).unlink(missing_ok=True)
+
+    # ---- what users should know
+
+    def write_note(self, kind: str, number: int, content: Mapping[str, Any]) -> None:
+        """Keep an error ("errors"), a remark ("remarks") or the content ("contents") of an item or job."""
+        write_json(self.path / kind / f"{number:06d}.json", dict(content))
+
+    def write_tile_notes(self, kind: str, key: TileKey, notes: Mapping[int, Mapping[str, Any]]) -> None:
+        """Keep the errors or remarks of the jobs of a tile."""
+        write_json(self.path / kind / "tiles" / f"{name_of(key)}.json", dict(notes))
+
+    def notes(self, kind: str) -> dict[int, dict[str, Any]]:
+        """Read all errors or remarks: files of single items or jobs (as 0.1.0 wrote them), and of tiles."""
+        found = {int(path.stem): read_json(path) for path in _json_in(self.path / kind)}
+        for path in _json_in(self.path / kind / "tiles"):
+            found |= {int(job): content for job, content in read_json(path).items()}
+        return dict(sorted(found.items()))
+
+    # ---- tiles
+
+    def _tile_path(self, key: TileKey) -> Path:
+        return self.path.joinpath("values", "c", "0", *map(str, key))
+
+    def has_tile(self, key: TileKey) -> bool:
+        """Say whether a tile is there."""
+        return self._tile_path(key).exists()
+
+    def finished_tiles(self) -> set[TileKey]:
+        """List the tiles that are there, by names of files only."""
+        top = self.path / "values" / "c" / "0"
+        firsts = [int(name) for name in names_in(top) if name.isdigit()]
+        if len(self.chunk_shape) == 2:
+            return {(i,) for i in firsts}
+        return {(i, int(j)) for i in firsts for j in names_in(top / str(i)) if j.isdigit()}
+
+    def write_tile(self, key: TileKey, values: FloatArray) -> None:
+        """Commit a tile of (fields, rows, columns) or (fields, jobs), filled up with NaN."""
+        full = np.full(self.chunk_shape, np.nan)
+        full[tuple(slice(0, n) for n in values.shape)] = values
+        write_atomically(self._tile_path(key), self._encoder.encode(full))
+
+    def read_tile(self, key: TileKey) -> FloatArray | None:
+        """Read a full tile; None if it is not there, an error if it is damaged."""
+        if not self.has_tile(key):
+            return None
+        where = tuple(slice(k * n, (k + 1) * n) for k, n in zip(key, self.chunk_shape[1:], strict=True))
+        try:
+            values: FloatArray = np.asarray(self._array[(slice(None), *where)])
+        except (ValueError, RuntimeError, OSError) as error:
+            raise check.damaged(f"tile {name_of(key)}", self.path, error) from error
+        return values
+
+    def read_run(self, key: TileKey, count: int) -> list[FloatArray]:
+        """Read tiles that follow each other in a row; NaN where one is not there."""
+        *first, last = (slice(k * n, (k + 1) * n) for k, n in zip(key, self.chunk_shape[1:], strict=True))
+        width = self.chunk_shape[-1]
+        try:
+            found = np.asarray(
+                self._array[(slice(None), *first, slice(last.start, last.start + count * width))]
+            )
+        except (ValueError, RuntimeError, OSError):
+            for k in range(count):
+                self.read_tile((*key[:-1], key[-1] + k))  # names the one that is damaged
+            raise
+        return np.split(found, count, axis=-1)
+
+    def remove_tile(self, key: TileKey) -> None:
+        """Forget a tile."""
+        self._tile_path(key).unlink(missing_ok=True)
+
+    def remove_stale_files(self) -> None:
+        """Remove what dead processes left half written."""
+        top = self.path / "values" / "c" / "0"
+        folders = [
+            top,
+            *(top / name for name in names_in(top) if name.isdigit() and len(self.chunk_shape) == 3),
+        ]
+        remove_stale_partials([*folders, self.path / "prepared", self.path / "failures"])
+
+
+def _json_in(folder: Path) -> list[Path]:
+    return [folder / name for name in sorted(names_in(folder)) if name.endswith(".json")]
+
+
+class _Encoder:
+    """Encodes chunks by Zarr's own codecs, in an array in memory that is made once.
+
+    They are written by us: Zarr's store of local files has renamed them into place only since version 3.1.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._shape = shape
+        self._lock = threading.Lock()
+        self._encoded: dict[str, Any] = {}
+        self._array: Any = None
+
+    def encode(self, chunk: FloatArray) -> bytes:
+        """Give the bytes of a chunk."""
+        with self._lock:
+            if self._array is None:
+                zarr = require_zarr()
+                group = zarr.create_group(zarr.storage.MemoryStore(store_dict=self._encoded))
+                self._array = _create_values(group, self._shape[1:], self._shape)
+            self._array[...] = chunk
+            (name,) = (name for name in self._encoded if name.startswith("values/c/"))
+            return bytes(self._encoded.pop(name).to_bytes())
+
+
+def write_items(path: Path, items: Sequence[Mapping[str, Any]], first: int = 0) -> None:
+    """Write a list of items with its hash and the number of its first one."""
+    write_json(path, {"sha256": plan_hash({"items": items}), "first": first, "items": list(items)})
+
+
+def read_items(path: Path) -> tuple[list[dict[str, Any]], int | None]:
+    """Read a list of items, which nobody may have changed, and the number of the first, unknown to 0.1.0."""
+    content = read_json(path)
+    found: list[dict[str, Any]] = content["items"]
+    check.require_untouched_items(plan_hash({"items": found}) == content["sha256"], path)
+    return found, content.get("first")
+
+
+def _list_name(number: int) -> str:
+    return f"items/{number:04d}.json"
+
+
+def name_of(key: TileKey) -> str:
+    """Name a tile, as files do and errors call it."""
+    return "-".join(map(str, key))
+
+
+def plan_hash(plan: Mapping[str, Any]) -> str:
+    """Hash a plan."""
+    return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+
+
+def hashes_of(arrays: Mapping[str, AnyArray]) -> dict[str, str]:
+    """Hash arrays of any shape and plain dtype."""
+    found = {}
+    for name, array in arrays.items():
+        digest = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+        found[name] = digest.hexdigest()
+    return found
+
+
+def _create_values(group: Any, shape: tuple[int, ...], chunks: tuple[int, ...]) -> Any:
+    zarr = require_zarr()
+    dimensions = ("field", "row", "column") if len(chunks) == 3 else ("field", "job")
+    return group.create_array(
+        "values",
+        shape=(chunks[0], *shape),
+        chunks=chunks,
+        dtype="float64",
+        fill_value=float("nan"),
+        compressors=[zarr.codecs.ZstdCodec(level=1), zarr.codecs.Crc32cCodec()],
+        dimension_names=dimensions,
+        config={"write_empty_chunks": True},
+    )
+
+
+def write_arguments(folder: Path, arguments: Mapping[str, AnyArray]) -> None:
+    """Keep arrays among the arguments of metrics."""
+    if arguments:
+        write_atomically(folder / "arguments.npz", npz_bytes(arguments))
+
+
+def write_input(folder: Path, number: int, array: AnyArray) -> None:
+    """Keep an item that was given in memory."""
+    buffer = BytesIO()
+    np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
+    write_atomically(folder / input_name(number), buffer.getbuffer())
+
+
+def input_name(number: int) -> str:
+    """Where an item that was given in memory is kept, relative to the store."""
+    return f"inputs/{number:06d}.npy"
+
+
+def npz_bytes(arrays: Mapping[str, AnyArray]) -> memoryview:
+    """Write arrays as an .npz file in memory."""
+    buffer = BytesIO()
+    named: dict[str, Any] = dict(arrays)
+    np.savez(buffer, **named)  # to NumPy before 2.1 allow_pickle=False would be one more array
+    return buffer.getbuffer()
+
+
+def read_npz(data: bytes) -> dict[str, AnyArray]:
+    """Read an .npz file in memory."""
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        return {name.removesuffix(".npy"): _read_member(archive, name) for name in archive.namelist()}
+
+
+def _read_member(archive: zipfile.ZipFile, name: str) -> AnyArray:
+    with archive.open(name) as file:
+        array: AnyArray = np.lib.format.read_array(file, allow_pickle=False)
+        # Checksums are compared at the end of a file, which an array of a damaged shape may not reach.
+        if file.read(1):
+            raise ValueError(f"{name!r} is longer than its header says")
+    return array

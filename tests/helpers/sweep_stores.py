@@ -1,0 +1,91 @@
+"""Small sweeps for tests that are not about what a plan measures."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import tempfile
+from pathlib import Path
+from unittest import mock
+
+import neurogeom as ng
+import numpy as np
+from neurogeom.sweep import planning as _plan
+
+_FIELDS = ("values", "held_out", "flags", "null_mean", "null_sd", "p_value")
+
+
+def stack(count, n_stimuli=12, n_units=3, seed=0):
+    """Unrelated items of one size."""
+    return np.random.default_rng(seed).normal(size=(count, n_stimuli, n_units))
+
+
+@functools.cache
+def measured(kind):
+    """Measure one sweep of each kind; what is measured decides about costs, not about results."""
+    found = []
+    calibrate = _plan.calibrate
+
+    def keep(folder):
+        found.append(calibrate(folder))
+        return found[-1]
+
+    jobs = ng.sweep.CapacityJobs(np.repeat([0, 1], 6), n_samples=10)
+    with mock.patch.object(_plan, "calibrate", keep):
+        ng.sweep.plan(stack(3), jobs if kind == "capacity" else "procrustes")
+    return found[0]
+
+
+def quick_plan(items, metric="procrustes", **options):
+    """Plan without measuring, as if the items were those of :func:`measured`."""
+    kind = "capacity" if isinstance(metric, ng.sweep.CapacityJobs) else "pairs"
+    known = measured(kind)
+    with mock.patch.object(_plan, "calibrate", return_value=known):
+        return ng.sweep.plan(items, metric, **options)
+
+
+def finished(store, items, metric="procrustes", *, n_threads=1, **options):
+    """Plan, run and read a sweep."""
+    quick_plan(items, metric, store=store, **options)
+    assert ng.sweep.run(store, n_threads=n_threads).is_complete
+    return ng.sweep.open(store)
+
+
+def assert_same_bits(found, known):
+    """Compare two results, or dicts of them, bit by bit."""
+    if isinstance(known, dict):
+        assert list(found) == list(known)
+        for name in known:
+            assert_same_bits(found[name], known[name])
+        return
+    for name in ("metric", "is_similarity", "symmetric", "n_stimuli", "is_square"):
+        assert getattr(found, name) == getattr(known, name), name
+    for name in ("names", "column_names"):
+        assert getattr(found, name).tolist() == getattr(known, name).tolist()
+    for name in _FIELDS:
+        mine, theirs = getattr(found, name), getattr(known, name)
+        assert (mine is None) == (theirs is None), name
+        if mine is not None:
+            assert (mine.dtype, mine.shape) == (theirs.dtype, theirs.shape)
+            assert mine.tobytes() == theirs.tobytes(), name
+
+
+def chunks(store):
+    """The files of all finished tiles, with size and time of change."""
+    top = Path(store) / "values" / "c"
+    return {
+        path.relative_to(top).as_posix(): (path.stat().st_size, path.stat().st_mtime_ns, path.stat().st_ino)
+        for path in top.rglob("*")
+        if path.is_file()
+    }
+
+
+@contextlib.contextmanager
+def nothing_left(folder):
+    """Expect that a folder, and the one for temporary files, have the same files afterwards."""
+    before = sorted(Path(folder).rglob("*"))
+    # One of its own: other processes that plan have drafts in the common one.
+    with tempfile.TemporaryDirectory() as drafts, mock.patch.object(tempfile, "tempdir", drafts):
+        yield
+        assert list(Path(drafts).iterdir()) == []
+    assert sorted(Path(folder).rglob("*")) == before
