@@ -11,7 +11,7 @@ import neurogeom as ng
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import util
+from helpers.same_bits import assert_same_bits
 from neurogeom.clouds.manifolds import as_manifolds
 
 RNG = np.random.default_rng(0)
@@ -65,7 +65,7 @@ def test_saving_and_loading(result, tmp_path):
         result.save(path)
         loaded = ng.load(path)
         assert type(loaded) is type(result)
-        util.assert_same_bits(result.to_dict(), loaded.to_dict())
+        assert_same_bits(result.to_dict(), loaded.to_dict())
         for field in dataclasses.fields(result):
             first, second = getattr(result, field.name), getattr(loaded, field.name)
             assert type(first) is type(second), field.name
@@ -89,7 +89,7 @@ def test_to_dict(result):
     for name, value in given.items():
         own = getattr(result, name)
         if isinstance(own, (ng.NullCapacity, ng.NullAlignment)):
-            util.assert_same_bits(value, own.to_dict())
+            assert_same_bits(value, own.to_dict())
             assert isinstance(value, dict)
         else:
             assert value is own
@@ -338,7 +338,7 @@ def test_lists_stacks_and_labels_give_the_same_result():
         ng.manifolds(flat, labels),
         ng.manifolds(flat[order], labels[order]),  # interleaved, the order within a manifold kept
     ):
-        util.assert_same_bits(stack, ng.manifold_capacity(given, **options).to_dict())
+        assert_same_bits(stack, ng.manifold_capacity(given, **options).to_dict())
     ragged = ng.manifold_capacity([cloud[: 2 + m] for m, cloud in enumerate(CLOUDS)], **options)
     assert ragged.n_points.tolist() == [2, 3, 4, 5, 6]
 

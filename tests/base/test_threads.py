@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import util
-from helpers.interrupts import time_to_interrupt
+from helpers.processes import run_python, time_to_interrupt
+from helpers.same_bits import assert_same_bits
 from neurogeom._base import threads as _threads
 from neurogeom.capacity import _analysis as _mean_field
 
@@ -41,7 +41,7 @@ def test_capacity_is_the_same_bits_for_any_number_of_threads(name):
     assert (one.status == 0).all()
     for threads in (2, 3, 7):
         other = ng.manifold_capacity(clouds, n_threads=threads, **options)
-        util.assert_same_bits(one.to_dict(), other.to_dict())
+        assert_same_bits(one.to_dict(), other.to_dict())
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -68,7 +68,7 @@ def test_capacity_is_the_same_bits_for_any_size_of_groups(name, monkeypatch):
         )
     assert min(groups[0]) == len(clouds) > max(groups[1]) > 1 == max(groups[2])
     for other in results[1:]:
-        util.assert_same_bits(tuple(results[0]), tuple(other))
+        assert_same_bits(tuple(results[0]), tuple(other))
 
 
 def at_offset(array, offset):
@@ -104,7 +104,7 @@ def test_bits_do_not_depend_on_where_the_input_lies():
         )
         del held
     for other in results[1:]:
-        util.assert_same_bits(results[0], other)
+        assert_same_bits(results[0], other)
 
 
 def test_given_draws_and_failed_manifolds_are_the_same_bits():
@@ -118,7 +118,7 @@ def test_given_draws_and_failed_manifolds_are_the_same_bits():
             results.append(ng.manifold_capacity(clouds, n_threads=threads, **options).to_dict())
     assert math.isnan(results[0]["capacity"][2])
     for other in results[1:]:
-        util.assert_same_bits(results[0], other)
+        assert_same_bits(results[0], other)
 
 
 def test_concurrent_python_threads():
@@ -133,7 +133,7 @@ def test_concurrent_python_threads():
     alone = [work(seed) for seed in range(16)]
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(work, range(16)))
-    util.assert_same_bits(tuple(alone), tuple(together))
+    assert_same_bits(tuple(alone), tuple(together))
 
 
 FORK = """
@@ -178,7 +178,7 @@ def test_forked_children():
     print("done")
     """
     )
-    assert util.run_python(code)[:2] == (0, "done")
+    assert run_python(code)[:2] == (0, "done")
 
 
 def test_fork_pool():
@@ -190,7 +190,7 @@ def test_fork_pool():
     print("done")
     """
     )
-    assert util.run_python(code)[:2] == (0, "done")
+    assert run_python(code)[:2] == (0, "done")
 
 
 # Each runs for many seconds if it is not stopped.
@@ -308,25 +308,25 @@ SHOW = "from neurogeom import _threads; print(_threads.resolve_threads(None))"
 
 @pytest.mark.parametrize(("value", "expected"), [("1", 1), ("3", 3), (" 5 ", 5), ("4,2", 4)])
 def test_omp_num_threads(value, expected):
-    assert util.run_python(SHOW, OMP_NUM_THREADS=value)[1] == str(expected)
+    assert run_python(SHOW, OMP_NUM_THREADS=value)[1] == str(expected)
 
 
 @pytest.mark.parametrize("value", ["", "0", "-1", "many"])
 def test_useless_omp_num_threads(value):
-    assert util.run_python(SHOW, OMP_NUM_THREADS=value)[1] == str(_threads.available_cores())
+    assert run_python(SHOW, OMP_NUM_THREADS=value)[1] == str(_threads.available_cores())
 
 
 def test_omp_num_threads_is_that_of_the_import():
     code = "import os, neurogeom; os.environ['OMP_NUM_THREADS'] = '9'; " + SHOW
-    assert util.run_python(code, OMP_NUM_THREADS="3")[1] == "3"
+    assert run_python(code, OMP_NUM_THREADS="3")[1] == "3"
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs affinity masks")
 def test_affinity():
     core = min(os.sched_getaffinity(0))
     code = f"import os; os.sched_setaffinity(0, {{{core}}}); " + SHOW
-    assert util.run_python(code, OMP_NUM_THREADS="")[1] == "1"
-    assert util.run_python(code, OMP_NUM_THREADS="2")[1] == "2"  # said, so done
+    assert run_python(code, OMP_NUM_THREADS="")[1] == "1"
+    assert run_python(code, OMP_NUM_THREADS="2")[1] == "2"  # said, so done
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(0.3, 1), (1.0, 1), (1.5, 2), (math.inf, 6)])

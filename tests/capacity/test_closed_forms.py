@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from helpers import util
+from helpers import cones
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from neurogeom._base import results as _results
@@ -240,7 +240,7 @@ def test_ellipse_lies_between_inner_and_outer_polygon():
     norm2 = closed_forms._ellipsoid_norm2(t, z, radii)
     for draw, (x, height) in enumerate(zip(t, z, strict=True)):
         vector = np.array([*x, height])
-        low, high = (vector @ vector - util.nnls(cone, vector)[1] ** 2 for cone in (inner, outer))
+        low, high = (vector @ vector - cones.nnls(cone, vector)[1] ** 2 for cone in (inner, outer))
         assert low - 1e-10 <= norm2[draw] <= high + 1e-10
         assert high - low < 5e-3 * (vector @ vector)
 

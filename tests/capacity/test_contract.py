@@ -17,7 +17,7 @@ from typing import Any
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers.util import assert_same_bits
+from helpers.same_bits import assert_same_bits
 
 P, M, N = 5, 6, 20  # manifolds, points of each, features
 

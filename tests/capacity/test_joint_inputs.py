@@ -9,8 +9,8 @@ import warnings
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import util
-from helpers.joint_util import ALIGNMENTS, RATIOS, balls
+from helpers.joint import ALIGNMENTS, RATIOS, balls
+from helpers.same_bits import assert_same_bits
 
 TERMS = ("center_center", "axis_axis", "center_axis", "individual")
 
@@ -408,7 +408,7 @@ def test_rules_leave_no_state():
     first = ng.effective_geometry(make_clouds(), n_samples=20, rng=0, dichotomies=rule)
     ng.effective_geometry(make_clouds(4), n_samples=20, rng=0, dichotomies=rule)
     again = ng.effective_geometry(make_clouds(), n_samples=20, rng=0, dichotomies=rule)
-    util.assert_same_bits(first.to_dict(), again.to_dict())
+    assert_same_bits(first.to_dict(), again.to_dict())
     reference = np.array([1, -1, 1, 0, 1])
     tilted = ng.tilted_dichotomies(reference, 50.0)
     reference[:] = 0

@@ -12,9 +12,9 @@ import neurogeom as ng
 import numpy as np
 import pytest
 import scipy.stats
-from helpers import util
-from helpers.interrupts import time_to_interrupt
-from helpers.joint_util import ALIGNMENTS, INACTIVE, RATIOS, balls
+from helpers.joint import ALIGNMENTS, INACTIVE, RATIOS, balls
+from helpers.processes import time_to_interrupt
+from helpers.same_bits import assert_same_bits
 from neurogeom.clouds.dichotomies import draw_dichotomies
 
 FUNCTIONS = {"geometry": ng.effective_geometry, "correlated": ng.correlated_capacity}
@@ -140,7 +140,7 @@ def test_labels_and_draws_have_streams_of_their_own():
     clouds = balls(np.random.default_rng(2), 4, 6, 20)
     plain = ng.effective_geometry(clouds, n_samples=100, rng=7, center=False, dichotomies="iid")
     again = ng.effective_geometry(clouds, n_samples=100, rng=7, center=False, dichotomies=plain.dichotomies)
-    util.assert_same_bits(plain.to_dict(), again.to_dict())
+    assert_same_bits(plain.to_dict(), again.to_dict())
     for rule in ("balanced", "one_vs_rest", ng.sparse_dichotomies(2), ng.tilted_dichotomies([1] * 4, 0.1)):
         other = ng.effective_geometry(clouds, n_samples=100, rng=7, center=False, dichotomies=rule)
         same = (other.dichotomies == plain.dichotomies).all(axis=1)
@@ -160,8 +160,8 @@ def test_sources_of_randomness():
     clouds = balls(np.random.default_rng(2), 4, 6, 20)
     for function in FUNCTIONS.values():
         seeded = function(clouds, n_samples=30, rng=3).to_dict()
-        util.assert_same_bits(seeded, function(clouds, n_samples=30, rng=np.random.SeedSequence(3)).to_dict())
-        util.assert_same_bits(seeded, function(clouds, n_samples=30, rng=np.random.default_rng(3)).to_dict())
+        assert_same_bits(seeded, function(clouds, n_samples=30, rng=np.random.SeedSequence(3)).to_dict())
+        assert_same_bits(seeded, function(clouds, n_samples=30, rng=np.random.default_rng(3)).to_dict())
         generator = np.random.default_rng(3)
         function(clouds, n_samples=30, rng=generator)
         later = function(clouds, n_samples=30, rng=generator)  # spawns other streams
@@ -188,7 +188,7 @@ def test_files_and_dictionaries(name, tmp_path):
     result.save(tmp_path / "joint.npz")
     loaded = ng.load(tmp_path / "joint.npz")
     assert type(loaded) is type(result)
-    util.assert_same_bits(result.to_dict(), loaded.to_dict())
+    assert_same_bits(result.to_dict(), loaded.to_dict())
     assert repr(loaded) == repr(result)
     assert loaded.n_manifolds == len(manifolds)
     assert set(result.to_dict()) >= {field.name for field in dataclasses.fields(result)}
@@ -253,7 +253,7 @@ def test_bits_do_not_depend_on_threads(inactive, shape):
             warnings.simplefilter("ignore", ng.ConvergenceWarning)
             results.append(ng.effective_geometry(clouds, n_threads=n_threads, **options).to_dict())
     for other in results[1:]:
-        util.assert_same_bits(results[0], other)
+        assert_same_bits(results[0], other)
 
 
 def test_bits_of_correlated_capacity():
@@ -262,7 +262,7 @@ def test_bits_of_correlated_capacity():
         options = {"n_samples": 150, "rng": 1, "margin": margin}
         results = [ng.correlated_capacity(clouds, n_threads=n, **options).to_dict() for n in (1, 2, 3, 7)]
         for other in results[1:]:
-            util.assert_same_bits(results[0], other)
+            assert_same_bits(results[0], other)
 
 
 def test_bits_of_a_sample_do_not_depend_on_the_others():

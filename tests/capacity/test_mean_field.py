@@ -7,7 +7,7 @@ import math
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import util
+from helpers import cones
 from neurogeom._base.isa import core
 
 ESTIMATES = ("capacity", "radius", "dimension", "dimension_prx", "radius_uncentered")
@@ -66,7 +66,7 @@ def reference(clouds, draws, margin):
         lifted = np.column_stack([points, np.ones(len(points))])
         squares, anchors = [], []
         for target in t:
-            weights, _ = util.nnls(lifted.T, target)
+            weights, _ = cones.nnls(lifted.T, target)
             q = weights @ lifted
             squares.append(q @ q)
             support = points[(points @ target[:-1]).argmax()]

@@ -10,7 +10,7 @@ import neurogeom as ng
 import numpy as np
 import pytest
 import scipy.optimize
-from helpers import util
+from helpers.same_bits import assert_same_bits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -312,11 +312,9 @@ def test_layouts_and_input_unchanged():
     wide = np.zeros((12, 8))
     wide[::2, ::2] = A
     for a in (frozen, wide[::2, ::2], A.tolist(), np.asfortranarray(A)):
-        util.assert_same_bits(ng.overlap(a, B).to_dict(), expected)
+        assert_same_bits(ng.overlap(a, B).to_dict(), expected)
     np.testing.assert_array_equal(frozen, A)
-    util.assert_same_bits(
-        ng.overlap(A > 0, B > 0).to_dict(), ng.overlap(1.0 * (A > 0), 1.0 * (B > 0)).to_dict()
-    )
+    assert_same_bits(ng.overlap(A > 0, B > 0).to_dict(), ng.overlap(1.0 * (A > 0), 1.0 * (B > 0)).to_dict())
 
 
 def test_save_and_load(tmp_path):
@@ -324,7 +322,7 @@ def test_save_and_load(tmp_path):
     for a, b in ((A, B), (A, A), tuple(rng.standard_normal((2, 40, 2)))):
         result = ng.overlap(a, b)
         result.save(tmp_path / "x.npz")
-        util.assert_same_bits(ng.load(tmp_path / "x.npz").to_dict(), result.to_dict())
+        assert_same_bits(ng.load(tmp_path / "x.npz").to_dict(), result.to_dict())
         assert repr(result).startswith("Overlap(relative_distance=")
 
 

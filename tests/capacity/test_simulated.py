@@ -10,7 +10,8 @@ import math
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import util
+from helpers import cones
+from helpers.same_bits import assert_same_bits
 from neurogeom._base.isa import core
 from neurogeom.capacity.simulated import critical_dimension
 from scipy.optimize import linprog
@@ -27,7 +28,7 @@ def decide(points, signs, *, intercept=False):
 def largest_margin(points, signs, *, intercept=False):
     """Largest m with s.w >= m for all directions s of the signed points, |w_i| <= 1."""
     lifted = np.column_stack([points, np.ones(len(points))]) if intercept else points
-    rows = util.unit_rows(np.asarray(signs)[:, np.newaxis] * lifted)
+    rows = cones.unit_rows(np.asarray(signs)[:, np.newaxis] * lifted)
     n = rows.shape[1]
     return -linprog(
         np.append(np.zeros(n), -1.0),
@@ -50,7 +51,7 @@ def gaussian_clouds(seed=0, n_manifolds=12, n_points=6, n_features=60, radius=0.
 
 def spheres(seed, n_manifolds, n_axes, n_features, radius):
     rng = np.random.default_rng(seed)
-    centers = util.unit_rows(rng.standard_normal((n_manifolds, n_features)))
+    centers = cones.unit_rows(rng.standard_normal((n_manifolds, n_features)))
     axes = [np.linalg.qr(rng.standard_normal((n_features, n_axes)))[0].T for _ in range(n_manifolds)]
     return centers, radius * np.array(axes)
 
@@ -216,7 +217,7 @@ def test_ellipsoids_in_one_trial_are_harder_than_their_points():
     rng = np.random.default_rng(2)
     centers, axes = rng.standard_normal((10, 20)), 0.5 * rng.standard_normal((10, 3, 20))
     labels = np.where(rng.random((30, 10)) < 0.5, -1, 1).astype(np.int8)
-    u = util.unit_rows(rng.standard_normal((40, 3)))
+    u = cones.unit_rows(rng.standard_normal((40, 3)))
     clouds = (centers[:, np.newaxis] + u @ axes).reshape(400, 20)
     vectors = np.concatenate([centers, axes.reshape(30, 20)])
     whole, _ = core.separability_thresholds(vectors, list(range(11)), 3, False, labels, 9, 1, None)
@@ -233,12 +234,12 @@ def test_same_bits_for_any_number_of_threads():
     first = ng.simulated_capacity(clouds, n_trials=30, rng=0, n_threads=1)
     for n_threads in (2, 3, 8):
         again = ng.simulated_capacity(clouds, n_trials=30, rng=0, n_threads=n_threads)
-        util.assert_same_bits(first.to_dict(), again.to_dict())
+        assert_same_bits(first.to_dict(), again.to_dict())
     centers, axes = spheres(0, 8, 2, 30, 0.7)
     one, two = (
         ng.simulated_ellipsoid_capacity(centers, axes, n_trials=20, rng=0, n_threads=n) for n in (1, 2)
     )
-    util.assert_same_bits(one.to_dict(), two.to_dict())
+    assert_same_bits(one.to_dict(), two.to_dict())
 
 
 @pytest.mark.parametrize("fit_intercept", [False, True])
@@ -287,7 +288,7 @@ def test_more_features_than_points_are_reduced_in_blocks():
     assert len(first.dimensions) == 17
     assert first.n_features == 5000
     grouped = ng.manifolds(clouds.reshape(18, 5000), np.repeat(np.arange(6), 3))
-    util.assert_same_bits(first.to_dict(), ng.simulated_capacity(grouped, **options).to_dict())
+    assert_same_bits(first.to_dict(), ng.simulated_capacity(grouped, **options).to_dict())
     small = np.linalg.qr(clouds.reshape(18, 5000).T, mode="r").T.reshape(6, 3, 18)
     again = ng.simulated_capacity(small, **options)
     np.testing.assert_array_equal(first.thresholds, again.thresholds)
@@ -297,7 +298,7 @@ def test_labels_and_projections_have_streams_of_their_own():
     clouds = gaussian_clouds()
     drawn = ng.simulated_capacity(clouds, n_trials=20, rng=0)
     given = ng.simulated_capacity(clouds, n_trials=20, rng=0, dichotomies=drawn.dichotomies)
-    util.assert_same_bits(drawn.to_dict(), given.to_dict())
+    assert_same_bits(drawn.to_dict(), given.to_dict())
     flipped = ng.simulated_capacity(clouds, n_trials=20, rng=0, dichotomies=-drawn.dichotomies)
     np.testing.assert_array_equal(drawn.thresholds, flipped.thresholds)
 
@@ -306,5 +307,5 @@ def test_seeds_and_generators():
     clouds = gaussian_clouds(n_points=2)
     first = ng.simulated_capacity(clouds, n_trials=10, rng=3)
     for rng in (np.random.SeedSequence(3), np.random.default_rng(3)):
-        util.assert_same_bits(first.to_dict(), ng.simulated_capacity(clouds, n_trials=10, rng=rng).to_dict())
+        assert_same_bits(first.to_dict(), ng.simulated_capacity(clouds, n_trials=10, rng=rng).to_dict())
     assert (ng.simulated_capacity(clouds, n_trials=10, rng=4).thresholds != first.thresholds).any()

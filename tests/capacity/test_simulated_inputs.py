@@ -8,7 +8,7 @@ import warnings
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import util
+from helpers.same_bits import assert_same_bits
 
 
 def gaussian_clouds(n_manifolds=6, n_points=4, n_features=20, seed=0):
@@ -40,8 +40,8 @@ def test_dtypes_give_the_answer_of_their_values_in_float64(dtype):
     values = (clouds > 0.2) if dtype == "?" else np.clip(20 * clouds + 60, 0, 120).astype(dtype)
     kept = values.copy()
     first = simulate(values.astype(np.float64)).to_dict()
-    util.assert_same_bits(first, simulate(values).to_dict())
-    util.assert_same_bits(first, simulate(list(np.asfortranarray(values))).to_dict())
+    assert_same_bits(first, simulate(values).to_dict())
+    assert_same_bits(first, simulate(list(np.asfortranarray(values))).to_dict())
     np.testing.assert_array_equal(values, kept)
 
 
@@ -50,15 +50,15 @@ def test_read_only_and_non_contiguous_arrays():
     first = simulate(clouds).to_dict()
     fixed = clouds.copy()
     fixed.flags.writeable = False
-    util.assert_same_bits(first, simulate(fixed).to_dict())
+    assert_same_bits(first, simulate(fixed).to_dict())
     wide = np.zeros((12, 8, 60))
     wide[::2, ::2, ::3] = clouds
-    util.assert_same_bits(first, simulate(wide[::2, ::2, ::3]).to_dict())
-    util.assert_same_bits(first, simulate(clouds.tolist()).to_dict())
+    assert_same_bits(first, simulate(wide[::2, ::2, ::3]).to_dict())
+    assert_same_bits(first, simulate(clouds.tolist()).to_dict())
     centers, axes = ellipsoids()
     first = simulate_ellipsoids(centers, axes).to_dict()
     axes.flags.writeable = False
-    util.assert_same_bits(
+    assert_same_bits(
         first, simulate_ellipsoids(np.asfortranarray(centers), np.asfortranarray(axes)).to_dict()
     )
 
@@ -68,7 +68,7 @@ def test_memory_maps(tmp_path):
     np.save(tmp_path / "x.npy", clouds.reshape(24, 20))
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     grouped = ng.manifolds(mapped, np.repeat(np.arange(6), 4))
-    util.assert_same_bits(simulate(clouds).to_dict(), simulate(grouped).to_dict())
+    assert_same_bits(simulate(clouds).to_dict(), simulate(grouped).to_dict())
 
 
 def test_manifolds_of_unequal_size():
@@ -107,7 +107,7 @@ def test_extreme_scales(scale):
 def test_results_are_saved_and_tabulated(tmp_path):
     result = simulate(gaussian_clouds())
     result.save(tmp_path / "r.npz")
-    util.assert_same_bits(result.to_dict(), ng.load(tmp_path / "r.npz").to_dict())
+    assert_same_bits(result.to_dict(), ng.load(tmp_path / "r.npz").to_dict())
     frame = result.to_dataframe()
     np.testing.assert_array_equal(frame["dimensions"], result.dimensions)
     np.testing.assert_array_equal(frame["fraction_separable"], result.fraction_separable)

@@ -8,7 +8,7 @@ import tracemalloc
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import util
+from helpers.same_bits import assert_same_bits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from neurogeom.clouds import _moments
@@ -186,7 +186,7 @@ def test_null_of_real_data():
     assert null.z[2] < -20
     assert null.p_value[2] == pytest.approx(2 / 50)
     again = ng.alignment(clouds, null=49, rng=0).null
-    util.assert_same_bits(again.to_dict(), null.to_dict())
+    assert_same_bits(again.to_dict(), null.to_dict())
     assert list(null.to_dataframe()["measure"]) == list(MEANS)
 
 
@@ -274,7 +274,7 @@ def test_layouts_and_input_unchanged():
     wide = np.zeros((3, 10, 12))
     wide[:, ::2, ::2] = clouds
     for given_as in (frozen, wide[:, ::2, ::2], list(clouds), [np.asfortranarray(c) for c in clouds]):
-        util.assert_same_bits(ng.alignment(given_as).to_dict(), expected)
+        assert_same_bits(ng.alignment(given_as).to_dict(), expected)
     labelled = ng.manifolds(clouds.reshape(15, 6)[::-1], np.repeat(list("cba"), 5))
     assert list(ng.alignment(labelled).names) == list("abc")
     np.testing.assert_array_equal(frozen, clouds)
@@ -292,7 +292,7 @@ def test_memory_map_is_never_converted_as_a_whole(tmp_path, monkeypatch):
     finally:
         tracemalloc.stop()
     assert peak < 20 << 20  # where the data in float64 are 46 MB
-    util.assert_same_bits(
+    assert_same_bits(
         ng.alignment(ng.manifolds(X, np.arange(100) % 10)).to_dict()["axis_axis"], result.axis_axis
     )
 
@@ -302,7 +302,7 @@ def test_save_and_load(tmp_path):
     clouds = ng.manifolds(np.concatenate(make_clouds(5, (4, 4, 4))), np.repeat(names, 4))
     for result in (ng.alignment(clouds), ng.alignment(clouds, null=3, rng=0)):
         result.save(tmp_path / "x.npz")
-        util.assert_same_bits(ng.load(tmp_path / "x.npz").to_dict(), result.to_dict())
+        assert_same_bits(ng.load(tmp_path / "x.npz").to_dict(), result.to_dict())
     assert list(result.to_dataframe()["names"]) == list(names)
     assert repr(result).startswith("Alignment(n_manifolds=3, mean_center_center=")
     assert repr(result.null) == "NullAlignment(n_shuffles=3)"

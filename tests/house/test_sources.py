@@ -14,7 +14,7 @@ from pathlib import Path
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import util
+from helpers.processes import run_python
 from neurogeom import _core as baseline
 from neurogeom._base import isa as _isa
 
@@ -68,18 +68,18 @@ SHOW_ISA = "import neurogeom._base.isa as i; print(i.isa, i.core.__name__)"
 
 @pytest.mark.parametrize("spelling", ["baseline", "Baseline"])
 def test_isa_override_to_baseline(spelling):
-    shown = util.run_python(SHOW_ISA, NEUROGEOM_ISA=spelling)
+    shown = run_python(SHOW_ISA, NEUROGEOM_ISA=spelling)
     assert shown[:2] == (0, "baseline neurogeom._core")
 
 
 @needs_v3
 @pytest.mark.parametrize("wanted", ["v3", "auto"])
 def test_isa_override_to_v3(wanted):
-    assert util.run_python(SHOW_ISA, NEUROGEOM_ISA=wanted)[:2] == (0, "v3 neurogeom._core_v3")
+    assert run_python(SHOW_ISA, NEUROGEOM_ISA=wanted)[:2] == (0, "v3 neurogeom._core_v3")
 
 
 def test_nonsense_isa():
-    code, _, error = util.run_python(SHOW_ISA, NEUROGEOM_ISA="avx9000")
+    code, _, error = run_python(SHOW_ISA, NEUROGEOM_ISA="avx9000")
     assert code != 0
     assert "ImportError: NEUROGEOM_ISA must be auto, baseline or v3, not 'avx9000'" in error
 
@@ -96,7 +96,7 @@ def test_both_modules_agree_to_rounding(options, tmp_path):
     results = []
     for isa in ("baseline", "v3"):
         path = tmp_path / f"{isa}.npz"
-        assert util.run_python(code, path, NEUROGEOM_ISA=isa)[0] == 0
+        assert run_python(code, path, NEUROGEOM_ISA=isa)[0] == 0
         results.append(ng.load(path).to_dict())
     for name, value in results[0].items():
         if isinstance(value, (float, np.ndarray)) and name != "names":

@@ -12,7 +12,7 @@ import functools
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers.streaming_util import set_blocks
+from helpers.blocks import set_blocks
 
 REGISTERED = {name: make() for name, make in ng.metrics.METRICS.items()}
 WITH_OPTIONS = {

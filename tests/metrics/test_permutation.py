@@ -7,11 +7,11 @@ import itertools
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import cka_util
+from helpers.references import VALUES, reference_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-X, Y, W = cka_util.reference_data()
+X, Y, W = reference_data("XYW")
 SCORES = ("angular", "euclidean")
 distances_of = {score: ng.Permutation(score=score).distance for score in SCORES}
 
@@ -50,7 +50,7 @@ def test_reference_values():
         ("permutation_euclidean(X,W)", W, "euclidean"),
         ("permutation_angular(X,Y) zero-padded", Y, "angular"),
     ):
-        assert distances_of[score](X, other) == pytest.approx(cka_util.reference_value(name), rel=1e-10)
+        assert distances_of[score](X, other) == pytest.approx(VALUES[name], rel=1e-10)
 
 
 def test_closed_form():

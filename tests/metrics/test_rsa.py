@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
-from pathlib import Path
 
 import neurogeom as ng
 import numpy as np
 import pytest
 import scipy.stats
-from helpers.rsa_util import ANGULAR, COMPARISONS, compare, reference_data, vectors
+from helpers.rdms import ANGULAR, COMPARISONS, compare, vectors
+from helpers.references import VALUES, reference_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-REFERENCE = json.loads((Path(__file__).parents[1] / "reference/shape_reference.json").read_text())
-X, Y = reference_data()
+X, Y = reference_data("XY")
 
 
 # ---- references
 
 
-def test_reference_data_are_the_ones_of_the_reference():
-    for data, name in ((X, "X"), (Y, "Y")):
-        assert data.sum() == pytest.approx(REFERENCE["data_checksums"][name]["sum"], rel=1e-12, abs=0)
-
-
 ENTRIES = [
     key
-    for key in REFERENCE["values"]
+    for key in VALUES
     if key.startswith("rsa ") and "bures" not in key  # those are measures of other modules
 ]
 
@@ -38,7 +31,7 @@ ENTRIES = [
 def test_reference_values(entry):
     rdm, how = entry.removeprefix("rsa ").removesuffix(" (X,Y)").split("/")
     how = {"corr": "pearson"}.get(how, how)
-    value = REFERENCE["values"][entry]["value"]
+    value = VALUES[entry]
     assert ng.rsa(X, Y, rdm=rdm, compare=how) == pytest.approx(value, rel=1e-10, abs=0)
 
 

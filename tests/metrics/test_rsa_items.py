@@ -6,10 +6,11 @@ import neurogeom as ng
 import numpy as np
 import pytest
 import scipy.stats
-from helpers.rsa_util import ANGULAR, COMPARISONS, compare, reference_data, vectors
+from helpers.rdms import ANGULAR, COMPARISONS, compare, vectors
+from helpers.references import reference_data
 from scipy.spatial.distance import pdist, squareform
 
-X, Y = reference_data()
+X, Y = reference_data("XY")
 CORRELATING = tuple(name for name in COMPARISONS if "cosine" not in name)
 
 

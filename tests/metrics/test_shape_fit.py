@@ -7,7 +7,7 @@ import itertools
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import linear_util as lu
+from helpers import linear
 
 approx = pytest.approx
 full_rank_is_meant = pytest.mark.filterwarnings("ignore:.*as many independent units")
@@ -35,11 +35,11 @@ def by_definition(alpha, train, test):
     """
     white = []
     for data in train:
-        _, s, vt = np.linalg.svd(lu.centered(data), full_matrices=False)
+        _, s, vt = np.linalg.svd(linear.centered(data), full_matrices=False)
         kept = s > 1e-10 * s[0]
         z = alpha * np.eye(data.shape[1]) + (1 - alpha) * (vt[kept].T / s[kept]) @ vt[kept]
-        white.append(z * np.linalg.norm(s) / np.linalg.norm(lu.centered(data) @ z))
-    core = (lu.centered(train[0]) @ white[0]).T @ (lu.centered(train[1]) @ white[1])
+        white.append(z * np.linalg.norm(s) / np.linalg.norm(linear.centered(data) @ z))
+    core = (linear.centered(train[0]) @ white[0]).T @ (linear.centered(train[1]) @ white[1])
     u, s, vt = np.linalg.svd(core)
     rank = int((s > 1e-10 * s[0]).sum())
     maps = white[0] @ u[:, :rank], white[1] @ vt[:rank].T
@@ -57,7 +57,7 @@ def low_rank(seed, m, n_x, n_y, rank=3):
     """X has `rank` dimensions, Y has at least one more, if it has the units."""
     rng = np.random.default_rng(seed)
     x, y = related(seed, m, n_x, n_y)
-    return [x[:, :1] + lu.centered(x[:, :rank]) @ rng.normal(size=(min(rank, n_x), n_x)), y]
+    return [x[:, :1] + linear.centered(x[:, :rank]) @ rng.normal(size=(min(rank, n_x), n_x)), y]
 
 
 # ---- fit, transform, align
@@ -77,7 +77,7 @@ def test_aligned_responses_are_as_far_apart_as_distance_says(alpha, shape, make)
     pair = make(m + n_x, m + 9, n_x, n_y)
     train, test = ([item[rows] for item in pair] for rows in (slice(m), slice(m, None)))
     known, _ = by_definition(alpha, train, test)
-    size = max(np.linalg.norm(lu.centered(item)) for item in train)
+    size = max(np.linalg.norm(linear.centered(item)) for item in train)
     for score in SCORES:
         metric = ng.ShapeMetric(alpha, score=score)
         result = ng.pairwise(train, metric, test=test)
@@ -135,7 +135,7 @@ def test_align_finds_a_known_rotation_and_reflection():
     rng = np.random.default_rng(2)
     x = rng.normal(size=(30, 5)) + 3
     for sign in (1, -1):  # faults 4.14 and 4.15: reflections are allowed
-        q = lu.rotation(rng, 5) * np.array([sign, 1, 1, 1, 1])
+        q = linear.rotation(rng, 5) * np.array([sign, 1, 1, 1, 1])
         metric = ng.Procrustes()
         alignment = metric.fit(x, x @ q)
         assert alignment.x_map @ alignment.y_map.T == approx(q, abs=1e-13)
@@ -173,7 +173,7 @@ def test_fault_4_6_more_units_than_training_stimuli(alpha, score):
     metric = ng.ShapeMetric(alpha, score=score)
     found = []
     for _ in range(4):
-        items = x @ lu.rotation(rng, 50), y @ lu.rotation(rng, 45)
+        items = x @ linear.rotation(rng, 50), y @ linear.rotation(rng, 45)
         result = ng.pairwise([i[:30] for i in items], metric, test=[i[30:] for i in items])
         found.append(result.held_out[0, 1])
     assert found == approx([found[0]] * 4, rel=1e-9)
@@ -186,8 +186,8 @@ def test_fault_4_6_more_units_than_training_stimuli(alpha, score):
 def test_nearly_orthogonal_representations_share_no_arbitrary_direction(alpha):
     """One direction in common, weakly: rounding of the core is relative to the factors, not to the core."""
     rng = np.random.default_rng(4)
-    basis = lu.rotation(rng, 40)[:, :21]
-    basis = lu.spanning(basis - basis.mean(axis=0))
+    basis = linear.rotation(rng, 40)[:, :21]
+    basis = linear.spanning(basis - basis.mean(axis=0))
     x = basis[:, :10] @ rng.normal(size=(10, 45))
     y = (basis[:, 10:20] + 1e-4 * basis[:, :1] * (np.arange(10) == 0)) @ rng.normal(size=(10, 50))
     new = [rng.normal(size=(30, item.shape[1])) for item in (x, y)]
@@ -195,7 +195,7 @@ def test_nearly_orthogonal_representations_share_no_arbitrary_direction(alpha):
     assert metric.fit(x, y).n_aligned == 1
     found = []
     for _ in range(3):
-        turn = [lu.rotation(rng, 45), lu.rotation(rng, 50)]
+        turn = [linear.rotation(rng, 45), linear.rotation(rng, 50)]
         train, test = ([item @ q for item, q in zip(pair, turn, strict=True)] for pair in ((x, y), new))
         found.append(ng.pairwise(train, metric, test=test).held_out[0, 1])
     assert found == approx([found[0]] * 3, rel=1e-7)

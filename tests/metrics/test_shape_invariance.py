@@ -7,8 +7,7 @@ import itertools
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import linear_util as lu
-from helpers import shape_util as su
+from helpers import linear, shapes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,15 +28,15 @@ SHAPES = {
 
 
 def pair_of(rng, m, n_x, n_y, rank, powers):
-    x = su.low_rank(rng, m, n_x, rank)
-    y = su.low_rank(rng, m, n_y, max(1, 51 - rank))
+    x = shapes.low_rank(rng, m, n_x, rank)
+    y = shapes.low_rank(rng, m, n_y, max(1, 51 - rank))
     width = min(n_x, n_y)
     y[:, :width] += rng.choice([0.0, 1.0, 10.0]) * x[:, :width]
     return x * 10.0 ** powers[0], y * 10.0 ** powers[1]
 
 
 def size_of(x):
-    return np.linalg.norm(lu.centered(x))
+    return np.linalg.norm(linear.centered(x))
 
 
 @pytest.mark.parametrize("score", ["angular", "euclidean"])
@@ -49,7 +48,7 @@ def test_procrustes_of_any_shape_rank_and_scale(score, seed, m, n_x, n_y, rank, 
     metric = ng.Procrustes(score=score)
     known = metric.distance(x, y)
     unit = 1.0 if score == "angular" else max(size_of(x), size_of(y))
-    assert known == approx(su.by_singular_values(x, y, 1.0, score), rel=1e-9, abs=1e-7 * unit)
+    assert known == approx(shapes.by_singular_values(x, y, 1.0, score), rel=1e-9, abs=1e-7 * unit)
     assert 0 <= known <= (np.pi / 2 if score == "angular" else np.hypot(size_of(x), size_of(y))) * (1 + 1e-12)
 
 
@@ -63,7 +62,7 @@ def test_cca_of_dependent_units(seed, m, r_x, r_y):
     metric = ng.CCA()
     known = metric.distance(x, y)
     if max(r_x, r_y) < m - 1:
-        basis_x, basis_y = (lu.spanning(lu.centered(side)) for side in (x, y))
+        basis_x, basis_y = (linear.spanning(linear.centered(side)) for side in (x, y))
         rho = np.linalg.svd(basis_x.T @ basis_y, compute_uv=False)
         expected = np.arccos(min(1, rho.sum() / np.sqrt(r_x * r_y)))
         assert known == approx(expected, rel=1e-9, abs=1e-7)
@@ -166,14 +165,16 @@ def test_rank_tolerance(alpha):
     """Directions of relative size 1e-6 count by default, and not above it."""
     rng = np.random.default_rng(6)
     x, y = rng.normal(size=(30, 3)), rng.normal(size=(30, 2))
-    noisy = np.column_stack([lu.spanning(lu.centered(x)), 1e-6 * lu.spanning(rng.normal(size=(30, 2)))])
+    noisy = np.column_stack(
+        [linear.spanning(linear.centered(x)), 1e-6 * linear.spanning(rng.normal(size=(30, 2)))]
+    )
     for tolerance, rank in ((None, 5), (1e-8, 5), (1e-4, 3)):
         metric = ng.ShapeMetric(alpha, rank_tolerance=tolerance)
-        expected = su.distance(noisy if rank == 5 else noisy[:, :3], y, alpha)
+        expected = shapes.distance(noisy if rank == 5 else noisy[:, :3], y, alpha)
         assert metric.distance(noisy, y) == approx(expected, rel=1e-9 if rank == 5 else 1e-5)
     for tolerance in (1e-13, 1e-5, 0.3):
         metric = ng.ShapeMetric(alpha, rank_tolerance=tolerance)
-        assert metric.distance(x, y) == approx(su.distance(x, y, alpha), rel=1e-11)
+        assert metric.distance(x, y) == approx(shapes.distance(x, y, alpha), rel=1e-11)
 
 
 def test_mixed_scales_within_the_rank():
@@ -182,4 +183,4 @@ def test_mixed_scales_within_the_rank():
     x, y = rng.normal(size=(40, 6)), rng.normal(size=(40, 4))
     graded = x * np.logspace(5, -5, 6)
     assert ng.cca(graded, y) == approx(ng.cca(x, y), rel=1e-11)
-    assert ng.cca(graded @ lu.rotation(rng, 6), y) == approx(ng.cca(x, y), rel=1e-4)
+    assert ng.cca(graded @ linear.rotation(rng, 6), y) == approx(ng.cca(x, y), rel=1e-4)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import pairwise_util as pu
+from helpers.items import METRICS, items_of
 from neurogeom.representations.representation import Item
 
 approx = pytest.approx
 pytestmark = pytest.mark.filterwarnings("ignore:.*as many independent units")
-each_metric = pytest.mark.parametrize("name", pu.METRICS)
+each_metric = pytest.mark.parametrize("name", METRICS)
 
 
 # ---- structure
@@ -27,8 +27,8 @@ def test_each_item_is_read_once_whatever_is_computed(monkeypatch):
         return plain(self)
 
     monkeypatch.setattr(Item, "read", read)
-    items = dict(zip("abcd", pu.items_of(), strict=True))
-    ng.pairwise(items, pu.METRICS, tile=1)
+    items = dict(zip("abcd", items_of(), strict=True))
+    ng.pairwise(items, METRICS, tile=1)
     assert sorted(reads) == list("abcd")
     reads.clear()
     pair = dict(list(items.items())[:2]), dict(list(items.items())[2:])
@@ -75,7 +75,7 @@ class Ordered(ng.metrics.Similarity):
 
 
 def test_metrics_of_ones_own():
-    items = pu.items_of()
+    items = items_of()
     means = np.array([item.mean() for item in items])
     for tile in (1, 3, 64):
         result = ng.pairwise(items, MeanRate(), tile=tile)
@@ -100,13 +100,13 @@ def test_errors_in_metrics_of_ones_own_come_out_as_they_are():
 
     for n_threads in (1, 2):
         with pytest.raises(RuntimeError, match=r"no luck with representations\[0\]"):
-            ng.pairwise(pu.items_of(), Failing(), n_threads=n_threads)
+            ng.pairwise(items_of(), Failing(), n_threads=n_threads)
     with pytest.raises(NotImplementedError):
-        ng.pairwise(pu.items_of(), ng.metrics.Metric())
+        ng.pairwise(items_of(), ng.metrics.Metric())
 
 
 def test_lists_of_metrics():
-    items = pu.items_of()
+    items = items_of()
     assert isinstance(ng.pairwise(items, "cca"), ng.Pairwise)
     assert isinstance(ng.pairwise(items, ng.CCA()), ng.Pairwise)
     for wanted in (["cca"], ("cca",), [ng.CCA()]):
@@ -140,7 +140,7 @@ def test_lists_of_metrics():
 )
 def test_bad_metrics(metric, error, text):
     with pytest.raises(error, match=text):
-        ng.pairwise(pu.items_of(), metric)
+        ng.pairwise(items_of(), metric)
 
 
 @pytest.mark.parametrize(
@@ -156,4 +156,4 @@ def test_bad_metrics(metric, error, text):
 )
 def test_bad_options(options, error, text):
     with pytest.raises(error, match=text):
-        ng.pairwise(pu.items_of(), **options)
+        ng.pairwise(items_of(), **options)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import pairwise_util as pu
+from helpers.items import METRICS, items_of
 
 approx = pytest.approx
-each_metric = pytest.mark.parametrize("name", pu.METRICS)
+each_metric = pytest.mark.parametrize("name", METRICS)
 
 
 # ---- kinds of arrays
@@ -29,7 +29,7 @@ def test_one_array_of_items():
 
 
 def test_names():
-    items = pu.items_of()
+    items = items_of()
     assert ng.pairwise(items).names.tolist() == ["0", "1", "2", "3"]
     assert ng.pairwise(items, names=["a", "b", "c", "d"]).names.tolist() == ["a", "b", "c", "d"]
     mapping = dict(zip("wxyz", items, strict=True))
@@ -53,11 +53,11 @@ def test_names():
 )
 def test_bad_names(names, text):
     with pytest.raises(ValueError, match=text):
-        ng.pairwise(pu.items_of(), names=names)
+        ng.pairwise(items_of(), names=names)
 
 
 def test_names_that_clash():
-    items = pu.items_of()
+    items = items_of()
     twice = [ng.Representation(items[0], name="V1"), ng.Representation(items[1], name="V1")]
     with pytest.raises(ValueError, match="names must be distinct, but 'V1'"):
         ng.pairwise(twice)
@@ -78,7 +78,7 @@ def with_ids(data, ids, name=None):
 
 
 def test_ids_that_agree():
-    items = pu.items_of((3, 4), 5)
+    items = items_of((3, 4), 5)
     known = ng.pairwise(items).values
     for ids in (list("abcde"), np.arange(5), np.array([7, 5, 3, 2, 1])):
         np.testing.assert_array_equal(ng.pairwise([with_ids(item, ids) for item in items]).values, known)
@@ -86,7 +86,7 @@ def test_ids_that_agree():
 
 
 def test_ids_that_differ_say_where():
-    a, b, c = pu.items_of((3, 4, 2), 5)
+    a, b, c = items_of((3, 4, 2), 5)
     first = with_ids(a, list("abcde"), "V1")
     order = (
         r"^the order of the stimulus ids differs: row 1 is 'b' in .*'V1'\) but 'd' in .*'LM'\); put the rows"
@@ -107,7 +107,7 @@ def test_ids_that_differ_say_where():
 
 
 def test_ids_of_held_out_stimuli():
-    train, test = pu.items_of((3, 4), 8), pu.items_of((3, 4), 5, seed=1)
+    train, test = items_of((3, 4), 8), items_of((3, 4), 5, seed=1)
     labelled = [with_ids(item, list("vwxyz")) for item in test]
     plain = ng.pairwise(train, test=test)
     np.testing.assert_array_equal(ng.pairwise(train, test=labelled).held_out, plain.held_out)
@@ -117,11 +117,11 @@ def test_ids_of_held_out_stimuli():
 
 def test_transposed_items_are_pointed_out():
     with pytest.raises(ValueError, match=r"have 10 columns: if these are units x stimuli, transpose them$"):
-        ng.pairwise([item.T for item in pu.items_of((3, 4, 5), 10)])
+        ng.pairwise([item.T for item in items_of((3, 4, 5), 10)])
 
 
 def test_numbers_of_stimuli_that_differ():
-    items = pu.items_of((3, 4, 5), 10)
+    items = items_of((3, 4, 5), 10)
     with pytest.raises(ValueError, match=r"representations\[0\] has 10 and representations\[2\] has 9$"):
         ng.pairwise([items[0], items[1], items[2][:9]])
     with pytest.raises(ValueError, match=r"representations\[0\] \('V1'\) has 10 and others\[0\] has 9$"):
@@ -138,7 +138,7 @@ BAD_SETS = [
     ("V1", TypeError, "representations must be a list of representations, not str"),
     (b"V1", TypeError, "not bytes"),
     (3.0, TypeError, "not float"),
-    ((item for item in pu.items_of()), TypeError, "not generator"),
+    ((item for item in items_of()), TypeError, "not generator"),
     (ng.Representation(np.eye(3)), TypeError, "not Representation"),
     (ng.RDM([1, 2, 3]), TypeError, "not RDM"),
     (np.eye(3), ValueError, r"as one array must have shape \(representation, stimulus, unit\)"),
@@ -191,7 +191,7 @@ def test_others_may_be_one_but_not_none():
 
 
 def test_measures_without_a_held_out_form_say_why():
-    items = pu.items_of((3, 4))
+    items = items_of((3, 4))
     for name, reason in (
         ("ridge", "predicts folds .* itself"),
         ("r2", "measures how well the data at hand are fitted .*"),
@@ -220,14 +220,14 @@ TESTS = [
 
 @pytest.mark.parametrize(("make", "error", "text"), TESTS)
 def test_bad_test_data(make, error, text):
-    train, test = pu.items_of((3, 4, 5), 12), pu.items_of((3, 4, 5), 7, seed=1)
+    train, test = items_of((3, 4, 5), 12), items_of((3, 4, 5), 7, seed=1)
     with pytest.raises(error, match=text):
         ng.pairwise(train, test=make(test))
 
 
 def test_test_data_as_a_mapping_belong_to_the_items_of_their_names():
-    x, y = pu.items_of((4, 4), 12)
-    a, b = pu.items_of((4, 4), 7, seed=1)
+    x, y = items_of((4, 4), 12)
+    a, b = items_of((4, 4), 7, seed=1)
     known = ng.pairwise([x, y], test=[a, b]).held_out
     try:
         found = ng.pairwise({"V1": x, "LM": y}, test={"LM": b, "V1": a}).held_out
@@ -238,11 +238,11 @@ def test_test_data_as_a_mapping_belong_to_the_items_of_their_names():
 
 def test_test_data_of_wrong_type():
     with pytest.raises(TypeError, match="test"):
-        ng.pairwise(pu.items_of(), test=5)
+        ng.pairwise(items_of(), test=5)
 
 
 def test_test_data_of_two_sets():
-    train, test = pu.items_of((3, 4, 5), 12), pu.items_of((3, 4, 5), 7, seed=1)
+    train, test = items_of((3, 4, 5), 12), items_of((3, 4, 5), 7, seed=1)
     for bad in (test, test[:1], np.zeros((3, 7, 3))):
         with pytest.raises(ValueError, match="with others, test must be a pair"):
             ng.pairwise(train[:1], others=train[1:], test=bad)

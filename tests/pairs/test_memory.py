@@ -16,8 +16,9 @@ from pathlib import Path
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import pairwise_util as pu
-from helpers import util
+from helpers.items import items_of
+from helpers.processes import run_python
+from helpers.same_bits import assert_same_bits
 
 on_linux = pytest.mark.skipif(
     not Path("/proc/self/clear_refs").exists(), reason="peak memory is read from Linux's /proc"
@@ -204,18 +205,18 @@ def test_forked_children():
     print("done")
     """
     )
-    assert util.run_python(code)[:2] == (0, "done")
+    assert run_python(code)[:2] == (0, "done")
 
 
 def test_concurrent_python_threads():
     """Calls do not share state: eight at a time give what they give alone."""
 
     def work(seed):
-        items = pu.items_of((3, 9, 30), 20, seed)
+        items = items_of((3, 9, 30), 20, seed)
         found = ng.pairwise(items, ["procrustes", "nbs", "cka", "rsa", "permutation"], n_threads=2, tile=2)
         return {name: result.values for name, result in found.items()}
 
     alone = [work(seed) for seed in range(12)]
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(work, range(12)))
-    util.assert_same_bits(tuple(alone), tuple(together))
+    assert_same_bits(tuple(alone), tuple(together))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import cka_util
-from helpers.cka_util import ESTIMATORS
+from helpers import hsic
+from helpers.hsic import ESTIMATORS
+from helpers.references import VALUES, reference_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-X, Y, W = cka_util.reference_data()
+X, Y, W = reference_data("XYW")
 
 
 def blocks_of(items, sizes):
@@ -45,7 +46,7 @@ def test_several_metrics_share_their_vectors():
 def test_names_tell_options_apart():
     names = [
         ng.CKA(kernel, score=score, **options, **width).name
-        for kernel, width in (("linear", {}), ("rbf", {}), ("rbf", {"bandwidth": 0.4}), (cka_util.gram, {}))
+        for kernel, width in (("linear", {}), ("rbf", {}), ("rbf", {"bandwidth": 0.4}), (hsic.gram, {}))
         for score in ("similarity", "angular")
         for options in ESTIMATORS.values()
     ]
@@ -59,13 +60,13 @@ def test_names_tell_options_apart():
 
 
 def test_a_kernel_may_return_the_same_array_twice():
-    fixed = cka_util.gram(X)
+    fixed = hsic.gram(X)
     kept = fixed.copy()
     assert ng.cka(X, Y, kernel=lambda data: fixed) == pytest.approx(1, abs=1e-14)
     np.testing.assert_array_equal(fixed, kept)
 
 
-@pytest.mark.parametrize("kernel", [cka_util.rbf, cka_util.gram])
+@pytest.mark.parametrize("kernel", [hsic.rbf, hsic.gram])
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.filterwarnings("ignore:invalid value")
 def test_constant_items_are_errors_with_kernels_of_ones_own(kernel, estimator):
@@ -94,9 +95,9 @@ def test_orthogonal_stimuli_have_no_debiased_cka(kernel, estimator):
 def test_batches_without_structure_count_as_zero():
     x = X.copy()
     x[:6] = 3.0
-    k, h = cka_util.gram(x), cka_util.gram(Y)
+    k, h = hsic.gram(x), hsic.gram(Y)
     options = ESTIMATORS["minibatch"]
-    assert ng.cka(x, Y, **options) == pytest.approx(cka_util.cka(k, h, **options), rel=1e-12)
+    assert ng.cka(x, Y, **options) == pytest.approx(hsic.cka(k, h, **options), rel=1e-12)
 
 
 def test_too_few_stimuli():
@@ -181,7 +182,7 @@ def test_streaming_equals_all_at_once(seed, estimator, distance, exponent):
 def test_streaming_reference_and_drift(estimator):
     key = {"biased": "cka_linear_biased(X,Y)", "debiased": "cka_linear_debiased_song(X,Y)"}[estimator]
     found = stream([X, Y], [1, 3, 20, 16], estimator)
-    assert found.square[0, 1] == pytest.approx(cka_util.reference_value(key), rel=1e-10)
+    assert found.square[0, 1] == pytest.approx(VALUES[key], rel=1e-10)
     # The first block is far away from all others.
     x, y = X.copy(), Y.copy()
     x[:4] += 1e4

@@ -9,20 +9,21 @@ import time
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import sweep_stores as ss
+from helpers.same_bits import assert_same_bits
+from helpers.stores import nothing_left, quick_plan, stack
 from neurogeom.sweep.files import process_name
 from neurogeom.sweep.store import Store
 from neurogeom.sweep.worker import Worker
 
 pytest.importorskip("zarr")
 
-DATA = ss.stack(7)
+DATA = stack(7)
 
 
 @pytest.fixture(scope="module")
 def planned(tmp_path_factory):
     store = tmp_path_factory.mktemp("planned") / "s"
-    ss.quick_plan(DATA, ["procrustes", "cka"], store=store, tile=2)
+    quick_plan(DATA, ["procrustes", "cka"], store=store, tile=2)
     return store
 
 
@@ -111,7 +112,7 @@ def test_durations_are_for_people(seconds, text, store):
 
 
 def test_status_writes_nothing(finished):
-    with ss.nothing_left(finished):
+    with nothing_left(finished):
         before = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
         ng.sweep.status(finished)
         assert {path: path.stat().st_mtime_ns for path in finished.rglob("*")} == before
@@ -197,7 +198,7 @@ def test_a_tile_with_other_values_is_found_and_computed_again(finished, tmp_path
     assert found.different == ["tile 0-1"]
     assert ng.sweep.status(store).left == 1
     ng.sweep.run(store)
-    ss.assert_same_bits(ng.sweep.open(store), known)
+    assert_same_bits(ng.sweep.open(store), known)
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,14 @@ import shutil
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import pairwise_util as pu
-from helpers import sweep_stores as ss
+from helpers.items import items_of
+from helpers.same_bits import assert_same_bits
+from helpers.stores import chunks, nothing_left, quick_plan, swept
 from neurogeom.sweep.worker import Worker
 
 pytest.importorskip("zarr")
 
-ITEMS = pu.items_of((6, 4, 9, 5, 7))
+ITEMS = items_of((6, 4, 9, 5, 7))
 NAMES = ["V1", "LM", "AL", "ü", "a, b"]
 METRICS = ["procrustes", "cka", "pwcca", "ridge"]
 KNOWN = ng.pairwise(ITEMS, METRICS, names=NAMES)
@@ -24,7 +25,7 @@ UPPER = np.triu_indices(5, 1)
 @pytest.fixture(scope="module")
 def planned(tmp_path_factory):
     store = tmp_path_factory.mktemp("planned") / "s"
-    ss.quick_plan(ITEMS, METRICS, store=store, names=NAMES, tile=2)
+    quick_plan(ITEMS, METRICS, store=store, names=NAMES, tile=2)
     return store
 
 
@@ -70,7 +71,7 @@ def test_each_tile_adds_its_pairs(store):
             np.testing.assert_array_equal(np.isfinite(result.values), where)
             np.testing.assert_array_equal(result.values[where], KNOWN[name].values[where])
     assert seen.all()
-    ss.assert_same_bits(ng.sweep.open(store), KNOWN)
+    assert_same_bits(ng.sweep.open(store), KNOWN)
 
 
 def test_time_that_is_up_leaves_the_rest(store):
@@ -78,7 +79,7 @@ def test_time_that_is_up_leaves_the_rest(store):
     assert (status.done, status.left) == (0, 9)
     assert np.isnan(ng.sweep.open(store)["cka"].condensed).all()
     assert ng.sweep.work(store, rank=1, of=3).is_complete
-    ss.assert_same_bits(ng.sweep.open(store), KNOWN)
+    assert_same_bits(ng.sweep.open(store), KNOWN)
 
 
 def test_a_stopped_run_goes_on_where_it_was(store):
@@ -89,34 +90,34 @@ def test_a_stopped_run_goes_on_where_it_was(store):
 
     with pytest.raises(KeyboardInterrupt):
         ng.sweep.run(store, n_threads=1, progress=stop)
-    before = ss.chunks(store)
+    before = chunks(store)
     assert len(before) == 4
     calls = []
     assert ng.sweep.run(
         store, n_threads=1, progress=lambda done, total: calls.append((done, total))
     ).is_complete
     assert calls == [(k, 9) for k in range(4, 10)]
-    after = ss.chunks(store)
+    after = chunks(store)
     assert {name: after[name] for name in before} == before
-    ss.assert_same_bits(ng.sweep.open(store), KNOWN)
+    assert_same_bits(ng.sweep.open(store), KNOWN)
     assert ng.sweep.run(store).done == 9
-    assert ss.chunks(store) == after, "nothing is computed twice"
+    assert chunks(store) == after, "nothing is computed twice"
 
 
 @pytest.mark.parametrize("of", [1, 2, 5])
 def test_a_missing_worker_is_stood_in_for(of, store):
     assert ng.sweep.work(store, rank=of - 1, of=of).left == 0
-    ss.assert_same_bits(ng.sweep.open(store), KNOWN)
+    assert_same_bits(ng.sweep.open(store), KNOWN)
 
 
 # ---- as what they can be had
 
 
 def test_single_metrics_and_lists_of_one(tmp_path):
-    single = ss.finished(tmp_path / "a", ITEMS, "cka")
-    listed = ss.finished(tmp_path / "b", ITEMS, ["cka"])
+    single = swept(tmp_path / "a", ITEMS, "cka")
+    listed = swept(tmp_path / "b", ITEMS, ["cka"])
     assert list(listed) == ["cka"]
-    ss.assert_same_bits(listed["cka"], single)
+    assert_same_bits(listed["cka"], single)
 
 
 def test_condensed_and_square(finished):
@@ -129,7 +130,7 @@ def test_condensed_and_square(finished):
 
 
 def test_rows_with_columns_have_no_square(tmp_path):
-    found = ss.finished(tmp_path / "s", ITEMS[:2], others=ITEMS[2:])
+    found = swept(tmp_path / "s", ITEMS[:2], others=ITEMS[2:])
     assert found.shape == (2, 3)
     for name in ("square", "condensed"):
         with pytest.raises(ValueError, match="rows and columns are different items"):
@@ -151,7 +152,7 @@ def full(tmp_path_factory):
     """With all that a pair can have: test data and a null."""
     test = [item[:8] for item in ITEMS]
     store = tmp_path_factory.mktemp("full") / "s"
-    ss.finished(store, ITEMS, ["procrustes", "permutation"], names=NAMES, test=test, null=4)
+    swept(store, ITEMS, ["procrustes", "permutation"], names=NAMES, test=test, null=4)
     return store
 
 
@@ -172,7 +173,7 @@ def test_to_xarray(full, finished):
 def test_save_and_load(full, tmp_path):
     result = ng.sweep.open(full)["permutation"]
     result.save(tmp_path / "r.npz")
-    ss.assert_same_bits(ng.load(tmp_path / "r.npz"), result)
+    assert_same_bits(ng.load(tmp_path / "r.npz"), result)
 
 
 def test_everything_of_a_pair_has_a_column(full):
@@ -201,7 +202,7 @@ def test_npz(finished, full, tmp_path):
 
 
 def test_npy(tmp_path):
-    ss.finished(tmp_path / "s", ITEMS, "cka")
+    swept(tmp_path / "s", ITEMS, "cka")
     path = ng.sweep.export(tmp_path / "s", str(tmp_path / "r.npy"))
     assert path == tmp_path / "r.npy"
     assert np.load(path).tobytes() == KNOWN["cka"].values.tobytes()
@@ -228,7 +229,7 @@ def test_csv(finished, full, tmp_path):
 
 
 def test_csv_of_rows_with_columns_and_of_partial_results(tmp_path):
-    ss.quick_plan(ITEMS[:2], "cka", others=ITEMS[1:], store=tmp_path / "s", tile=2)
+    quick_plan(ITEMS[:2], "cka", others=ITEMS[1:], store=tmp_path / "s", tile=2)
     rows = rows_of(ng.sweep.export(tmp_path / "s", tmp_path / "r.csv"))
     assert len(rows) == 1 + 8
     assert {row[3] for row in rows[1:]} == {"nan"}
@@ -236,7 +237,7 @@ def test_csv_of_rows_with_columns_and_of_partial_results(tmp_path):
 
 def test_exported_jobs(tmp_path):
     jobs = ng.sweep.CapacityJobs(np.repeat([0, 1], 10), seeds=[0, 4], n_samples=10)
-    table = ss.finished(tmp_path / "s", ITEMS[:2], jobs, fields=["mean_radius", "mean_dimension"])
+    table = swept(tmp_path / "s", ITEMS[:2], jobs, fields=["mean_radius", "mean_dimension"])
     header, *rows = rows_of(ng.sweep.export(tmp_path / "s", tmp_path / "r.csv"))
     assert header == ["name", "seed", "mean_radius", "mean_dimension"]
     assert [row[:2] for row in rows] == [["0", "0"], ["0", "4"], ["1", "0"], ["1", "4"]]
@@ -250,18 +251,18 @@ def test_exported_jobs(tmp_path):
 
 @pytest.mark.parametrize("name", ["r.txt", "r", "r.CSV", "r.csv.gz"])
 def test_unknown_endings(name, finished, tmp_path):
-    with ss.nothing_left(tmp_path), pytest.raises(ValueError, match=r"path must end in \.csv, \.npy, \.npz"):
+    with nothing_left(tmp_path), pytest.raises(ValueError, match=r"path must end in \.csv, \.npy, \.npz"):
         ng.sweep.export(finished, tmp_path / name)
 
 
 def test_several_matrices_are_no_npy(finished, tmp_path):
-    with ss.nothing_left(tmp_path), pytest.raises(ValueError, match=r"single metric: use \.npz or \.csv"):
+    with nothing_left(tmp_path), pytest.raises(ValueError, match=r"single metric: use \.npz or \.csv"):
         ng.sweep.export(finished, tmp_path / "r.npy")
 
 
 @pytest.mark.parametrize("name", ["names", "column_names", "file"])
 def test_matrices_of_reserved_names(name, tmp_path):
-    ss.finished(tmp_path / "s", ITEMS, [ng.RSA(name=name), "cka"])
+    swept(tmp_path / "s", ITEMS, [ng.RSA(name=name), "cka"])
     with pytest.raises(ValueError, match=f"cannot hold a matrix of the name '{name}': use .csv"):
         ng.sweep.export(tmp_path / "s", tmp_path / "r.npz")
     assert not (tmp_path / "r.npz").exists()

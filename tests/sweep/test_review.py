@@ -11,7 +11,7 @@ from unittest import mock
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers.sweep_stores import finished, measured, quick_plan, stack
+from helpers.stores import measured, quick_plan, stack, swept
 from neurogeom.sweep import attempts as _attempts
 from neurogeom.sweep import files as _files
 from neurogeom.sweep import planning as _plan
@@ -31,7 +31,7 @@ def _same(found, known):
 
 
 def test_no_flipped_bit_of_a_prepared_item_goes_unseen(tmp_path):
-    finished(tmp_path / "s.zarr", stack(2, 4, 2), ["procrustes", "cka"])
+    swept(tmp_path / "s.zarr", stack(2, 4, 2), ["procrustes", "cka"])
     store = Store(tmp_path / "s.zarr")
     known = store.read_prepared(1)
     path = store.path / "prepared" / "000001.npz"
@@ -120,7 +120,7 @@ def test_an_input_that_may_not_be_read_is_no_fault_of_the_store(tmp_path):
 
 def test_tiles_that_are_read_together_are_told_apart(tmp_path):
     data, store = stack(9), tmp_path / "s.zarr"
-    finished(store, data[:7], tile=2)
+    swept(store, data[:7], tile=2)
     ng.sweep.extend(store, data[7:])
     ng.sweep.run(store, n_threads=1)
     known = ng.pairwise(data).square

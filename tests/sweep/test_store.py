@@ -13,21 +13,22 @@ from pathlib import Path
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import sweep_stores as ss
+from helpers.same_bits import assert_same_bits
+from helpers.stores import nothing_left, quick_plan, stack, swept
 
 zarr = pytest.importorskip("zarr")
 
 from neurogeom.sweep import files as _files  # noqa: E402
 from neurogeom.sweep import store as _store  # noqa: E402
 
-DATA = ss.stack(7)
+DATA = stack(7)
 METRICS = ["procrustes", "cka"]
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     store = tmp_path_factory.mktemp("sweeps") / "s"
-    ss.finished(store, DATA, METRICS, tile=3, names=[*"abcdefg"])
+    swept(store, DATA, METRICS, tile=3, names=[*"abcdefg"])
     return store
 
 
@@ -92,12 +93,12 @@ def test_inputs_and_items(finished):
 
 def test_arguments_and_jobs(tmp_path):
     metric = ng.RSA("sqeuclidean", "cosine_cov", stimulus_covariance=np.linspace(1, 2, 12))
-    ss.quick_plan(DATA, [metric, "cka"], store=tmp_path / "pairs")
+    quick_plan(DATA, [metric, "cka"], store=tmp_path / "pairs")
     with np.load(tmp_path / "pairs" / "arguments.npz") as arguments:
         (name,) = arguments.files
         np.testing.assert_array_equal(arguments[name], np.linspace(1, 2, 12))
     jobs = ng.sweep.CapacityJobs(np.repeat([0, 1], 6), n_samples=10, seeds=[0, 1])
-    ss.quick_plan(DATA, jobs, store=tmp_path / "jobs", fields=["mean_capacity"], tile=4)
+    quick_plan(DATA, jobs, store=tmp_path / "jobs", fields=["mean_capacity"], tile=4)
     array = zarr.open_group(str(tmp_path / "jobs"), mode="r")["values"]
     assert (array.shape, array.chunks) == ((1, 16), (1, 4))
     assert array.metadata.dimension_names == ("field", "job")
@@ -178,7 +179,7 @@ def test_no_sweep(name, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("text")
     (tmp_path / "folder").mkdir()
     for path in ("missing", "folder", "file", "group"):
-        with ss.nothing_left(tmp_path), pytest.raises(FileNotFoundError, match=f"{path} is no sweep: make"):
+        with nothing_left(tmp_path), pytest.raises(FileNotFoundError, match=f"{path} is no sweep: make"):
             FUNCTIONS[name](path)
 
 
@@ -213,7 +214,7 @@ def test_another_version_may_read_only(name, store):
     change_attributes(store, older)
     with pytest.raises(ng.sweep.SweepError, match=r"begun by neurogeom 0\.0\.1, this is"):
         FUNCTIONS[name](store)
-    ss.assert_same_bits(ng.sweep.open(store), known)
+    assert_same_bits(ng.sweep.open(store), known)
 
 
 # ---- where it is
@@ -222,7 +223,7 @@ def test_another_version_may_read_only(name, store):
 @pytest.mark.parametrize("name", ["with space", "ünï/cödé.zarr", "quote'd $HOME", "new/folders/below"])
 def test_any_name(name, tmp_path):
     known = ng.pairwise(DATA[:4], METRICS)
-    ss.assert_same_bits(ss.finished(tmp_path / name, DATA[:4], METRICS, tile=2), known)
+    assert_same_bits(swept(tmp_path / name, DATA[:4], METRICS, tile=2), known)
     ng.sweep.extend(tmp_path / name, DATA[4:5])
     assert ng.sweep.run(tmp_path / name).is_complete
     assert ng.sweep.verify(tmp_path / name).is_sound
@@ -230,15 +231,15 @@ def test_any_name(name, tmp_path):
 
 def test_relative_paths_and_a_change_of_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    plan = ss.quick_plan(DATA, METRICS, store="below/s")
+    plan = quick_plan(DATA, METRICS, store="below/s")
     assert plan.store == tmp_path / "below" / "s"
     monkeypatch.chdir(tmp_path / "below")
     assert ng.sweep.run("s").is_complete
-    ss.assert_same_bits(ng.sweep.open("s"), ng.pairwise(DATA, METRICS))
+    assert_same_bits(ng.sweep.open("s"), ng.pairwise(DATA, METRICS))
 
 
 def test_a_store_may_be_moved(tmp_path):
-    ss.quick_plan(DATA, METRICS, store=tmp_path / "s", tile=3)
+    quick_plan(DATA, METRICS, store=tmp_path / "s", tile=3)
     ng.sweep.work(tmp_path / "s", time_limit=0)
     elsewhere = tmp_path / "elsewhere" / "t"
     elsewhere.parent.mkdir()
@@ -249,7 +250,7 @@ def test_a_store_may_be_moved(tmp_path):
     assert ng.sweep.run(tmp_path / "s").is_complete
     assert ng.sweep.verify(tmp_path / "s").is_sound
     known = ng.pairwise([*DATA, DATA[0] + 1], METRICS, names=[*map(str, range(7)), "new"])
-    ss.assert_same_bits(ng.sweep.open(tmp_path / "s"), known)
+    assert_same_bits(ng.sweep.open(tmp_path / "s"), known)
 
 
 # ---- files that are there whole or not at all
@@ -331,7 +332,7 @@ def test_files_of_other_names_do_not_disturb(store):
 def extended(tmp_path_factory):
     """The first four items, and two extensions of which the last has not been run."""
     store = tmp_path_factory.mktemp("sweeps") / "s"
-    ss.finished(store, DATA[:4], METRICS, tile=3)
+    swept(store, DATA[:4], METRICS, tile=3)
     ng.sweep.extend(store, DATA[4:6])
     ng.sweep.run(store)
     ng.sweep.extend(store, DATA[6:])
@@ -345,7 +346,7 @@ OPENED = {
     "run": ng.sweep.run,
     "work": ng.sweep.work,
     "extend": lambda store: ng.sweep.extend(store, DATA[:1], names=["new"]),
-    "plan": lambda store: ss.quick_plan(DATA[:4], METRICS, store=store, tile=3),
+    "plan": lambda store: quick_plan(DATA[:4], METRICS, store=store, tile=3),
 }
 
 
@@ -412,7 +413,7 @@ def test_an_interrupted_extension_goes_on(after, extended, tmp_path, monkeypatch
     assert np.isnan(ng.sweep.open(store)["cka"].values[6:, 0]).all()
     ng.sweep.run(store)
     known = ng.pairwise([*DATA, *DATA[:4]], METRICS, names=[*map(str, range(7)), *"hijk"])
-    ss.assert_same_bits(ng.sweep.open(store), known)
+    assert_same_bits(ng.sweep.open(store), known)
 
 
 def test_lost_inputs_are_named_before_work_begins(store):
@@ -425,12 +426,12 @@ def test_lost_inputs_are_named_before_work_begins(store):
 def test_lost_notes(tmp_path):
     """Of an item without result nothing else is lost with the note, and verify finds that it is."""
     items = [*DATA[:3], np.ones((12, 3)), DATA[4]]
-    ss.quick_plan(items, "cka", store=tmp_path / "s", tile=2)
+    quick_plan(items, "cka", store=tmp_path / "s", tile=2)
     with pytest.warns(UserWarning, match="does not vary"):
         ng.sweep.run(tmp_path / "s")
     known = ng.sweep.open(tmp_path / "s")
     shutil.rmtree(tmp_path / "s/errors")
-    ss.assert_same_bits(ng.sweep.open(tmp_path / "s"), known)
+    assert_same_bits(ng.sweep.open(tmp_path / "s"), known)
     found = ng.sweep.verify(tmp_path / "s", sample=0, repair=True)
     assert list(found.damaged) == ["item 3"]
     assert "the note of the error of item 3 is missing" in found.damaged["item 3"]

@@ -10,9 +10,10 @@ import shutil
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import pairwise_util as pu
-from helpers import sweep_util as su
-from helpers.sweep_util import bounded  # noqa: F401 - a fixture
+from helpers.items import items_of
+from helpers.same_bits import assert_same_bits
+from helpers.stores import chunks, quick_plan
+from helpers.sweeps import WIDTHS
 from neurogeom.sweep import store as _store
 
 pytest.importorskip("zarr")
@@ -27,12 +28,12 @@ class Files:
     def __init__(self, folder, metric="procrustes", **options):
         self.folder = folder / "inputs"
         self.folder.mkdir()
-        self.items = pu.items_of(su.WIDTHS[:6], 12)
+        self.items = items_of(WIDTHS[:6], 12)
         for k, item in enumerate(self.items):
             np.save(self.folder / f"area{k}.npy", item)
         self.store = folder / "sweep.zarr"
         self.plan = {"metric": metric, "store": self.store, "tile": 2, **options}
-        su.quick_plan(str(self.folder / "*.npy"), **self.plan)
+        quick_plan(str(self.folder / "*.npy"), **self.plan)
 
     def file(self, k):
         return self.folder / f"area{k}.npy"
@@ -67,7 +68,7 @@ def test_changed_input_is_refused_before_it_is_prepared(tmp_path, change):
     for call in (ng.sweep.run, ng.sweep.work, ng.sweep.verify):
         with pytest.raises(ng.sweep.SweepError, match=text):
             call(files.store)
-    assert su.chunks(files.store) == {}
+    assert chunks(files.store) == {}
     assert not (files.store / "prepared").exists()
 
 
@@ -76,19 +77,19 @@ def test_changed_input_after_preparation(tmp_path, change):
     files = Files(tmp_path)
     ng.sweep.run(files.store)
     (files.store / "values" / "c" / "0" / "0" / "1").unlink()
-    before = su.chunks(files.store)
+    before = chunks(files.store)
     change(files.file(3))
     if change is change_time:  # the content is looked at, and it is the same
         ng.sweep.run(files.store)
         expected = ng.pairwise(files.items, "procrustes", names=[f"area{k}" for k in range(6)])
-        su.assert_same_bits(ng.sweep.open(files.store), expected)
+        assert_same_bits(ng.sweep.open(files.store), expected)
         assert ng.sweep.verify(files.store).is_sound
         return
     text = rf"'area3' changed since it was first read: {re.escape(str(files.file(3)))}"
     for call in (ng.sweep.run, ng.sweep.work, ng.sweep.verify):
         with pytest.raises(ng.sweep.SweepError, match=text):
             call(files.store)
-    assert su.chunks(files.store) == before
+    assert chunks(files.store) == before
     assert np.isfinite(ng.sweep.open(files.store).values[0, 4])  # what is there can be read
 
 
@@ -133,13 +134,13 @@ def test_a_capacity_item_that_was_only_touched_goes_on(tmp_path):
 
 
 def test_changed_test_data_are_refused(tmp_path):
-    items, tests = pu.items_of((3, 4, 5), 12), pu.items_of((3, 4, 5), 7, seed=1)
+    items, tests = items_of((3, 4, 5), 12), items_of((3, 4, 5), 7, seed=1)
     paths = []
     for k, test in enumerate(tests):
         paths.append(tmp_path / f"test{k}.npy")
         np.save(paths[-1], test)
     store = tmp_path / "sweep.zarr"
-    su.quick_plan(items, "procrustes", test=ng.io.open_items(paths), store=store)
+    quick_plan(items, "procrustes", test=ng.io.open_items(paths), store=store)
     change_content(paths[1])
     with pytest.raises(ng.sweep.SweepError, match=f"changed since the plan: {re.escape(str(paths[1]))}"):
         ng.sweep.run(store)
@@ -158,12 +159,12 @@ def test_changed_input_of_capacity_jobs_is_refused(tmp_path):
 def test_the_same_plan_takes_a_store_up(tmp_path):
     files = Files(tmp_path, METRICS, null=2, rng=5)
     ng.sweep.run(files.store)
-    before = su.chunks(files.store)
+    before = chunks(files.store)
     again = ng.sweep.plan(str(files.folder / "*.npy"), **files.plan)
     assert again.store == files.store
     assert again.n_tiles == len(before) == ng.sweep.status(files.store).done
     assert ng.sweep.plan(str(files.folder / "*.npy"), **{**files.plan, "tile": "auto"}).tile == 2
-    assert su.chunks(files.store) == before
+    assert chunks(files.store) == before
 
 
 OTHER_PLANS = {
@@ -207,7 +208,7 @@ def test_plan_of_an_extended_store(tmp_path):
     """It is taken up with the items that it began with, and with those that it has now, not with others."""
     files = Files(tmp_path)
     more = [files.folder / f"more{k}.npy" for k in range(3)]
-    for path, item in zip(more, pu.items_of((4, 5, 6), 12, seed=1), strict=True):
+    for path, item in zip(more, items_of((4, 5, 6), 12, seed=1), strict=True):
         np.save(path, item)
     paths = [files.file(k) for k in range(6)]
     ng.sweep.extend(files.store, more)
@@ -279,7 +280,7 @@ def test_store_of_another_version_is_read_but_not_continued(tmp_path):
         with pytest.raises(ng.sweep.SweepError, match=text):
             call(files.store)
     with pytest.raises(ng.sweep.SweepError, match=text):
-        ng.sweep.extend(files.store, [pu.items_of((4,), 12)[0]])
+        ng.sweep.extend(files.store, [items_of((4,), 12)[0]])
     assert ng.sweep.status(files.store).is_complete
     assert ng.sweep.open(files.store).values.shape == (6, 6)
     with pytest.raises(ng.sweep.SweepError, match="another plan: version differ"):
@@ -324,4 +325,4 @@ def test_store_may_be_moved_if_its_inputs_stay(tmp_path):
     shutil.rmtree(files.store)
     assert ng.sweep.run(elsewhere).is_complete
     expected = ng.pairwise(files.items, "procrustes", names=[f"area{k}" for k in range(6)])
-    su.assert_same_bits(ng.sweep.open(elsewhere), expected)
+    assert_same_bits(ng.sweep.open(elsewhere), expected)

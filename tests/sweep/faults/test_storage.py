@@ -9,9 +9,9 @@ import time
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import pairwise_util as pu
-from helpers import sweep_util as su
-from helpers.sweep_util import bounded  # noqa: F401 - a fixture
+from helpers.items import items_of
+from helpers.processes import RUN, dedented, script
+from helpers.sweeps import Case
 from neurogeom.sweep import store as _store
 
 pytest.importorskip("zarr")
@@ -27,7 +27,7 @@ def flip(path, position, bit=0):
 
 @pytest.fixture
 def finished(tmp_path):
-    case = su.Case(tmp_path, is_open=True)
+    case = Case(tmp_path, is_open=True)
     ng.sweep.run(case.store)
     return case
 
@@ -152,7 +152,7 @@ def spoil(store, number):
 
 
 def test_other_record_with_a_right_checksum_spoils_all_tiles_of_its_item(tmp_path):
-    case = su.Case(tmp_path, is_open=True)
+    case = Case(tmp_path, is_open=True)
     ng.sweep.work(case.store)
     for path in (case.store / "values" / "c" / "0").rglob("*"):
         if path.is_file():
@@ -169,7 +169,7 @@ def test_other_record_with_a_right_checksum_spoils_all_tiles_of_its_item(tmp_pat
 
 def test_repaired_records_are_read_anew_by_dask_workers(tmp_path):
     distributed = pytest.importorskip("distributed")
-    case = su.Case(tmp_path, is_open=True)
+    case = Case(tmp_path, is_open=True)
     ng.sweep.run(case.store)
     for name in case.chunks():
         case.store.joinpath("values", "c", "0", *name.split("-")).unlink()
@@ -187,7 +187,7 @@ def test_repaired_records_are_read_anew_by_dask_workers(tmp_path):
 
 
 def test_damaged_input_of_the_store(tmp_path):
-    case = su.Case(tmp_path, is_open=True)
+    case = Case(tmp_path, is_open=True)
     path = case.store / "inputs" / "000002.npy"
     flip(path, path.stat().st_size - 3)
     with pytest.raises(ng.sweep.SweepError, match=r"items\[2\] \('2'\): .*000002.npy is damaged"):
@@ -211,15 +211,15 @@ FULL = """
 
 @pytest.mark.parametrize("stage", ["items", "tiles"])
 def test_full_disk(tmp_path, stage):
-    case = su.Case(tmp_path, tile=8, items=pu.items_of(range(3, 35), 12))
+    case = Case(tmp_path, tile=8, items=items_of(range(3, 35), 12))
     if stage == "tiles":  # which are larger than what is prepared of an item here
-        with su.script(su.RUN, case.store) as child:
+        with script(RUN, case.store) as child:
             case.wait_for(1, child)
     case.open()
     before = {path: path.stat().st_mtime_ns for path in (case.store / "prepared").glob("*")}
     assert len(before) == (0 if stage == "items" else 32)
     call = "ng.sweep.run(sys.argv[1], n_threads=1)"
-    with su.script(FULL.format(call=call, error="ng.sweep.SweepIncomplete"), case.store) as child:
+    with script(FULL.format(call=call, error="ng.sweep.SweepIncomplete"), case.store) as child:
         code, out, err = child.wait()
     assert code == 0, err
     assert out.startswith("the store is full (File too large: ")
@@ -239,7 +239,7 @@ def test_full_disk(tmp_path, stage):
 
 def test_full_disk_while_planning(tmp_path):
     call = "ng.sweep.plan(np.random.default_rng(0).normal(size=(4, 50, 20)), store=sys.argv[1])"
-    with su.script(FULL.format(call=call, error="OSError"), tmp_path / "sweep.zarr") as child:
+    with script(FULL.format(call=call, error="OSError"), tmp_path / "sweep.zarr") as child:
         status, out, err = child.wait()
     assert status == 0, err
     assert "File too large" in out
@@ -282,10 +282,10 @@ def allow_writing(store):
 
 @pytest.mark.parametrize("stage", ["new", "half"])
 def test_read_only_store(tmp_path, stage):
-    case = su.Case(tmp_path)
+    case = Case(tmp_path)
     if stage == "half":
         case.give_tickets(4)
-        with su.script(su.RUN, case.store) as child:
+        with script(RUN, case.store) as child:
             case.wait_for(1, child)
     case.open()
     done = len(case.chunks())
@@ -293,12 +293,12 @@ def test_read_only_store(tmp_path, stage):
     expected = ng.sweep.open(case.store).values
     forbid_writing(case.store)
     try:
-        with su.script(su.dedented(OBEY_MODES) + su.dedented(su.RUN), case.store) as child:
+        with script(dedented(OBEY_MODES) + dedented(RUN), case.store) as child:
             code, out, err = child.wait()
         assert code == 3, err
         assert out.startswith("SweepIncomplete: the store is read-only (Permission denied: ")
         assert f"{done} of 10 tiles, {10 - done} left" in out
-        with su.script(su.dedented(OBEY_MODES) + su.dedented(READ), case.store) as child:
+        with script(dedented(OBEY_MODES) + dedented(READ), case.store) as child:
             code, out, err = child.wait()
         assert code == 0, err
         status, values = out.split("\n")
@@ -314,7 +314,7 @@ def test_read_only_store(tmp_path, stage):
 def test_finished_read_only_store_has_nothing_left_to_do(finished):
     forbid_writing(finished.store)
     try:
-        with su.script(su.dedented(OBEY_MODES) + su.dedented(su.RUN), finished.store) as child:
+        with script(dedented(OBEY_MODES) + dedented(RUN), finished.store) as child:
             assert child.wait()[:2] == (0, "10 of 10 tiles, 0 left")
     finally:
         allow_writing(finished.store)
@@ -324,9 +324,9 @@ def test_finished_read_only_store_has_nothing_left_to_do(finished):
 
 
 def test_old_partial_files_are_swept_and_young_ones_are_not(tmp_path):
-    case = su.Case(tmp_path)
+    case = Case(tmp_path)
     case.give_tickets(4)
-    with su.script(su.RUN, case.store) as child:
+    with script(RUN, case.store) as child:
         case.wait_for(1, child)
     folders = ["prepared", "failures", "values/c/0", "values/c/0/0"]
     now = time.time()

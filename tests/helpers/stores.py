@@ -12,8 +12,6 @@ import neurogeom as ng
 import numpy as np
 from neurogeom.sweep import planning as _plan
 
-_FIELDS = ("values", "held_out", "flags", "null_mean", "null_sd", "p_value")
-
 
 def stack(count, n_stimuli=12, n_units=3, seed=0):
     """Unrelated items of one size."""
@@ -44,39 +42,20 @@ def quick_plan(items, metric="procrustes", **options):
         return ng.sweep.plan(items, metric, **options)
 
 
-def finished(store, items, metric="procrustes", *, n_threads=1, **options):
+def swept(store, items, metric="procrustes", *, n_threads=1, **options):
     """Plan, run and read a sweep."""
     quick_plan(items, metric, store=store, **options)
     assert ng.sweep.run(store, n_threads=n_threads).is_complete
     return ng.sweep.open(store)
 
 
-def assert_same_bits(found, known):
-    """Compare two results, or dicts of them, bit by bit."""
-    if isinstance(known, dict):
-        assert list(found) == list(known)
-        for name in known:
-            assert_same_bits(found[name], known[name])
-        return
-    for name in ("metric", "is_similarity", "symmetric", "n_stimuli", "is_square"):
-        assert getattr(found, name) == getattr(known, name), name
-    for name in ("names", "column_names"):
-        assert getattr(found, name).tolist() == getattr(known, name).tolist()
-    for name in _FIELDS:
-        mine, theirs = getattr(found, name), getattr(known, name)
-        assert (mine is None) == (theirs is None), name
-        if mine is not None:
-            assert (mine.dtype, mine.shape) == (theirs.dtype, theirs.shape)
-            assert mine.tobytes() == theirs.tobytes(), name
-
-
 def chunks(store):
-    """The files of all finished tiles, with size and time of change."""
-    top = Path(store) / "values" / "c"
+    """Finished tiles by name, each with what tells whether its file is still the same."""
+    top = Path(store) / "values" / "c" / "0"
+    files = {path: path.stat() for path in top.rglob("*") if path.is_file()}
     return {
-        path.relative_to(top).as_posix(): (path.stat().st_size, path.stat().st_mtime_ns, path.stat().st_ino)
-        for path in top.rglob("*")
-        if path.is_file()
+        path.relative_to(top).as_posix().replace("/", "-"): (known.st_size, known.st_mtime_ns, known.st_ino)
+        for path, known in files.items()
     }
 
 
