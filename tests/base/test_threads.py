@@ -303,7 +303,7 @@ def test_progress_bar(function, capsys):
     assert err.endswith("\n")
 
 
-SHOW = "from neurogeom import _threads; print(_threads.resolve_threads(None))"
+SHOW = "from neurogeom._base import threads; print(threads.resolve_threads(None))"
 
 
 @pytest.mark.parametrize(("value", "expected"), [("1", 1), ("3", 3), (" 5 ", 5), ("4,2", 4)])

@@ -325,14 +325,14 @@ def test_output_that_may_not_be_written(run, tmp_path):
 
 
 def test_warnings_are_one_line_each(run, monkeypatch):
-    original = ng.capacity.manifold_capacity
+    original = ng.capacity.mean_field.manifold_capacity
 
     def warn(*args, **kwargs):
         for _ in range(2):
             warnings.warn("something\nis odd", UserWarning, stacklevel=2)
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(ng.capacity, "manifold_capacity", warn)
+    monkeypatch.setattr(ng.capacity.mean_field, "manifold_capacity", warn)
     code, _, errors = run(*CAPACITY, "good.npz")
     assert code == 0
     assert errors.removeprefix(NOTE).split("\n")[:-1] == [
@@ -353,7 +353,7 @@ def test_failures_have_their_exit_codes(run, monkeypatch, error, code, line):
     def fail(*args, **kwargs):
         raise error
 
-    monkeypatch.setattr(ng.capacity, "manifold_capacity", fail)
+    monkeypatch.setattr(ng.capacity.mean_field, "manifold_capacity", fail)
     assert run(*CAPACITY, "good.npz") == (code, "", NOTE + line)
 
 
@@ -415,7 +415,7 @@ def test_json_has_null_for_what_is_no_number(tmp_path):
 
 @pytest.mark.parametrize("name", ["x.txt", "x", "x.xlsx", "x.csv.gz"])
 def test_other_endings_are_refused_before_the_work(run, monkeypatch, name):
-    monkeypatch.setattr(ng.capacity, "manifold_capacity", None)
+    monkeypatch.setattr(ng.capacity.mean_field, "manifold_capacity", None)
     code, out, errors = run(*CAPACITY, "good.npz", "--out", name)
     assert (code, out) == (2, "")
     assert f"the output must end in .csv, .tsv, .json, or be - for stdout, not '{name}'" in errors

@@ -64,7 +64,7 @@ def calls(monkeypatch):
             fit_intercept=options["fit_intercept"],
         )
 
-    monkeypatch.setattr(ng.simulated, "simulated_capacity", simulated_capacity)
+    monkeypatch.setattr(ng.capacity.simulated, "simulated_capacity", simulated_capacity)
     return seen
 
 
@@ -280,7 +280,7 @@ def test_failures_are_one_line(run, monkeypatch, method):
     def fail(*args, **kwargs):
         raise ValueError("not\nso")
 
-    monkeypatch.setattr(ng.joint, "effective_geometry", fail)
-    monkeypatch.setattr(ng.simulated, "simulated_capacity", fail)
+    monkeypatch.setattr(ng.capacity.joint, "effective_geometry", fail)
+    monkeypatch.setattr(ng.capacity.simulated, "simulated_capacity", fail)
     line = [*MEAN_FIELD, "--method", method]
     assert run(*line) == (2, "", "neurogeom: error: early: not so\n")

@@ -21,7 +21,7 @@ WAYS = {"covariances": _moments.CovarianceMoments, "gram": _moments.GramMoments}
 @pytest.fixture(params=WAYS)
 def way(request, monkeypatch):
     """Both ways to the moments, whatever the shape of the data."""
-    monkeypatch.setattr(sys.modules["neurogeom.alignment"], "moments_of", WAYS[request.param])
+    monkeypatch.setattr(sys.modules["neurogeom.clouds.alignment"], "moments_of", WAYS[request.param])
 
 
 def make_clouds(n_features, sizes=(4, 7, 12, 30), seed=0):

@@ -220,7 +220,7 @@ def test_bundled_data_comes_with_its_notice():
         assert (place / "py.typed").exists()
     assert sum(p.stat().st_size for p in (PACKAGE / "datasets" / "data").iterdir()) < 4_000_000
     text = (ROOT / "pyproject.toml").read_text()
-    assert "python/neurogeom/data/NOTICE.md" in text
+    assert "python/neurogeom/datasets/data/NOTICE.md" in text
     assert "LICENSE" in text
     assert "BSD 3-Clause" in (ROOT / "LICENSE").read_text()
 

@@ -218,7 +218,7 @@ import sys
 import numpy as np
 import neurogeom as ng
 from neurogeom.metrics.base import prepare_item
-from neurogeom.representation import LARGE_ITEM_BYTES, as_items
+from neurogeom.representations.representation import LARGE_ITEM_BYTES, as_items
 
 metric = eval(sys.argv[2])
 small = np.random.default_rng(0).normal(size=(100, 30))

@@ -289,7 +289,6 @@ def _input_bytes(item: Item) -> int:
 def _taken_up(found: Store, content: Mapping[str, Any], items: list[Any], edge: int | None) -> SweepPlan:
     """Take up a store of the same plan; refuse another one."""
     known = dict(found.plan)
-    # Whether what another version began may go on is asked where it runs.
     wanted = {**content, "version": known["version"], "tile": known["tile"] if edge is None else edge}
     different = [name for name in wanted if known.get(name) != json.loads(json.dumps(wanted[name]))]
     # The items of the plan, or these with those of the first few extensions.
@@ -297,7 +296,9 @@ def _taken_up(found: Store, content: Mapping[str, Any], items: list[Any], edge: 
     if json.loads(json.dumps(items)) not in lists:
         different.append("items")
     check.require_same_plan(different, found.path)
-    return _result(load_sweep(found), found.costs, found.path)
+    sweep = load_sweep(found)
+    check.require_same_numbers(known["version"], VERSION, found.path, sweep.has_numbers_of(known["version"]))
+    return _result(sweep, found.costs, found.path)
 
 
 def _result(sweep: Sweep, costs: Mapping[str, Any], path: Path | None) -> SweepPlan:
