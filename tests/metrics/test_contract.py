@@ -23,6 +23,7 @@ WITH_OPTIONS = {
         ng.CKA(estimator="biased", center=False),
         ng.CKA(estimator="biased", score="angular"),
         ng.CKA(estimator="lange"),
+        ng.CKA(score="angular"),
         ng.CKA(estimator="minibatch", batch_size=6),
         ng.CKA("rbf"),
         ng.EigenspaceOverlap(center=True),
@@ -46,8 +47,10 @@ WITH_OPTIONS = {
         ng.SVCCA(n_components=2),
         ng.ShapeMetric(0.3, whiten_scale="unit"),
         ng.ShapeMetric(0.5),
+        ng.ShapeMetric(0.5, score="euclidean"),
         ng.SubspaceDistance("chordal", n_components=2),
         ng.SubspaceDistance("grassmann", center=False),
+        ng.SubspaceDistance("projection", n_components=2),
     )
 }
 METRICS = REGISTERED | WITH_OPTIONS
@@ -62,17 +65,19 @@ class Claims:
     open: str = ""  # no promise either way
     proper: bool | None = False  # obeys the triangle inequality; None: no promise either way
     degree: float | None = 0  # a common scale of both items multiplies it by this power; None: neither
+    has_units: bool = False  # it is a length in the units of the responses
     ordered: bool = False  # by folds or batches, the order of the stimuli matters
 
 
 ANGLE, LINEAR = "POstd", "POLstud"
 CLAIMS = {
-    "bures": Claims("POtd", "POtd", proper=True, degree=1),
+    "bures": Claims("POtd", "POtd", proper=True, degree=1, has_units=True),
     "bures(normalized)": Claims(ANGLE, ANGLE, proper=True),
     "cca": Claims(LINEAR, LINEAR, proper=True),
     "chordal": Claims(LINEAR, LINEAR, proper=True),
     "chordal(2 components)": Claims(ANGLE, ANGLE, proper=True),
     "cka": Claims(ANGLE, ANGLE),
+    "cka(angular)": Claims(ANGLE, ANGLE, proper=True),
     "cka(biased)": Claims(ANGLE, ANGLE),
     "cka(biased, angular)": Claims(ANGLE, ANGLE, proper=True),
     "cka(biased, uncentered)": Claims("POsd", "POsd"),
@@ -94,10 +99,11 @@ CLAIMS = {
     "nbs(uncentered)": Claims("POsd", "POsd"),
     # A dead unit may take the place of a partner that is anticorrelated.
     "permutation": Claims("Pst", "Pst", open="d"),
-    "permutation(euclidean)": Claims("Pt", "Pt", open="d", degree=1),
+    "permutation(euclidean)": Claims("Pt", "Pt", open="d", degree=1, has_units=True),
     "procrustes": Claims(ANGLE, ANGLE, proper=True),
-    "procrustes(euclidean, uncentered)": Claims("POd", "POd", proper=True, degree=1),
+    "procrustes(euclidean, uncentered)": Claims("POd", "POd", proper=True, degree=1, has_units=True),
     "projection": Claims(LINEAR, LINEAR, proper=True),
+    "projection(2 components)": Claims(ANGLE, ANGLE, proper=True),
     "pwcca": Claims("Pstd", LINEAR),
     "pwcca(uncentered)": Claims("Psd", "POLsud"),
     "r2": Claims(LINEAR, ANGLE),
@@ -112,6 +118,7 @@ CLAIMS = {
     "rsa-sqeuclidean-cosine_cov": Claims(ANGLE, ANGLE),
     "shape(0.3, unit)": Claims(ANGLE, ANGLE, proper=True),
     "shape(0.5)": Claims("POtd", "POtd", proper=True, degree=None),
+    "shape(0.5, euclidean)": Claims("POtd", "POtd", proper=True, degree=None, has_units=True),
     "svcca": Claims(ANGLE, ANGLE),
     "svcca(0.8)": Claims(ANGLE, ANGLE),
     "svcca(2 components)": Claims(ANGLE, ANGLE),
@@ -137,9 +144,9 @@ def items_of(widths, n_stimuli=M, seed=0):
 
 
 @functools.cache
-def odd_items():
+def odd_items(n_stimuli=37):
     """Of many widths, two of more units than stimuli, one nearly equal to another, one twice."""
-    items = items_of((6, 4, 30, 5, 1 + M, 3))
+    items = items_of((6, 4, 131, 5, 1 + n_stimuli, 3), n_stimuli)
     return [*items, items[0] + 1e-7 * items[0][:, ::-1], items[1].copy()]
 
 
@@ -156,7 +163,7 @@ def compare(metric, x, y, **options):
 
 def unit_of(name, *items):
     """What rounding is relative to: 1, or a norm for distances in the units of the responses."""
-    return max(map(np.linalg.norm, items)) if CLAIMS[name].degree == 1 else 1.0
+    return max(map(np.linalg.norm, items)) if CLAIMS[name].has_units else 1.0
 
 
 def test_every_registered_metric_makes_its_claims():
@@ -361,14 +368,16 @@ def test_same_bits_for_any_tile_and_threads(name, known):
         np.testing.assert_array_equal(found.values, known[name].values)
 
 
-@pytest.mark.parametrize(("tile", "n_threads"), [(1, 1), (3, 2), (64, 1)])
-def test_same_bits_in_company(tile, n_threads, known):
+@pytest.mark.parametrize("n_stimuli", [37, 131])
+def test_same_bits_in_company(n_stimuli):
     """Beside unsymmetric measures, symmetric ones are computed in both orders."""
-    backwards = list(METRICS.values())[::-1]
-    found = ng.pairwise(odd_items(), backwards, tile=tile, n_threads=n_threads)
-    assert list(found) == list(METRICS)[::-1]
-    for name, result in found.items():
-        np.testing.assert_array_equal(result.values, known[name].values, err_msg=name)
+    items, metrics = odd_items(n_stimuli), list(METRICS.values())
+    alone = {name: ng.pairwise(items, metric, n_threads=1).values for name, metric in METRICS.items()}
+    for tile, n_threads in ((1, 1), (3, 2), (64, 1)):
+        found = ng.pairwise(items, metrics[::-1], tile=tile, n_threads=n_threads)
+        assert list(found) == list(METRICS)[::-1]
+        for name, result in found.items():
+            np.testing.assert_array_equal(result.values, alone[name], err_msg=name)
 
 
 @each_metric
@@ -447,7 +456,7 @@ def test_held_out_is_the_distance_of_what_the_fitted_maps_give(name):
     x, y = items_of((5, 4), 33)
     found = ng.pairwise([x[:M], y[:M]], metric, test=[x[M:], y[M:]]).held_out[0, 1]
     a, b = metric.transform(metric.fit(x[:M], y[:M]), x[M:], y[M:])
-    has_units = CLAIMS[name].degree == 1
+    has_units = CLAIMS[name].has_units
     if not has_units:
         a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
     chord = np.linalg.norm(a - b)
@@ -529,6 +538,15 @@ def test_kinds_of_input(name, tmp_path):
     np.testing.assert_array_equal(ng.pairwise(mapped, METRICS[name]).values, expected)
 
 
+def test_each_item_is_read_once_whatever_is_computed():
+    train, test = ([Counted(item) for item in items_of((5, 4, 6), M, seed)] for seed in (0, 1))
+    ng.pairwise(train, list(METRICS.values()), tile=1)
+    assert [item.count for item in train] == [1, 1, 1]
+    fitting = [metric for metric in METRICS.values() if metric.has_held_out]
+    ng.pairwise(train[:1], fitting, others=train[1:], test=(test[:1], test[1:]), tile=1)
+    assert [item.count for item in train + test] == [2, 2, 2, 1, 1, 1]
+
+
 @dead_units_are_meant
 @each_metric
 def test_booleans(name):
@@ -586,10 +604,11 @@ def answer(metric, **items):
 @each_metric
 def test_stimuli_that_are_all_the_same(name):
     """No variation, no measure; only where nothing is centred a constant item is a direction."""
-    x, flat = items_of((5,))[0], np.tile([2.5, 1.0, -3.0], (M, 1))
-    found = answer(METRICS[name], x=x, flat=flat)
-    assert "('flat')" in found if isinstance(found, str) else np.isfinite(found).all()
-    assert isinstance(found, str) or "t" not in CLAIMS[name].y
+    x = items_of((5,))[0]
+    for stimulus in ([2.5, 1.0, -3.0], [0.1, 0.2, 0.3], [1e8 / 3, 1e8 / 7, -1e8 / 3]):  # exact means, and not
+        found = answer(METRICS[name], x=x, flat=np.tile(stimulus, (M, 1)))
+        assert "('flat')" in found if isinstance(found, str) else np.isfinite(found).all()
+        assert isinstance(found, str) or "t" not in CLAIMS[name].y
 
 
 @each_metric

@@ -6,7 +6,6 @@ import neurogeom as ng
 import numpy as np
 import pytest
 from helpers.items import METRICS, items_of
-from neurogeom.representations.representation import Item
 
 approx = pytest.approx
 pytestmark = pytest.mark.filterwarnings("ignore:.*as many independent units")
@@ -17,25 +16,6 @@ each_metric = pytest.mark.parametrize("name", METRICS)
 
 
 # ---- reading
-
-
-def test_each_item_is_read_once_whatever_is_computed(monkeypatch):
-    reads, plain = [], Item.read
-
-    def read(self):
-        reads.append(self.name)
-        return plain(self)
-
-    monkeypatch.setattr(Item, "read", read)
-    items = dict(zip("abcd", items_of(), strict=True))
-    ng.pairwise(items, METRICS, tile=1)
-    assert sorted(reads) == list("abcd")
-    reads.clear()
-    pair = dict(list(items.items())[:2]), dict(list(items.items())[2:])
-    ng.pairwise(
-        pair[0], ["procrustes", "cca"], others=pair[1], test=tuple(list(p.values()) for p in pair), tile=1
-    )
-    assert sorted(reads) == list("aabbccdd")  # training and test
 
 
 # ---- metrics of one's own
