@@ -32,6 +32,7 @@ class Analysis:
     least: int = 2  # manifolds
     centred: bool = True  # a translation of everything changes nothing
     lengths: tuple[str, ...] = ()  # fields that are in the units of the data
+    scaled: tuple[str, ...] = ()  # options that are, too
     draws_with_features: bool = False  # what it draws are vectors in the coordinates of the data
     search: float = 1e-9  # how well searches and iterations settle what they find
 
@@ -81,6 +82,15 @@ ANALYSES = {
     ),
     "correlated capacity": Analysis(
         ng.correlated_capacity, FEW, least=1, centred=False, draws_with_features=True
+    ),
+    "correlated capacity with a margin": Analysis(
+        ng.correlated_capacity,
+        FEW | {"margin": 0.3},
+        least=1,
+        centred=False,
+        lengths=("margin",),
+        scaled=("margin",),
+        draws_with_features=True,
     ),
     "simulated capacity": Analysis(ng.simulated_capacity, {"n_trials": 12, "rng": 0}),
     "simulated capacity with an intercept": Analysis(
@@ -140,7 +150,7 @@ def assert_near(analysis, found, expected, scale=1.0, rtol=None):
 
 
 def strided(cloud):
-    wide = np.full((2 * len(cloud), 3 * cloud.shape[1]), np.nan)
+    wide = np.zeros((2 * len(cloud), 3 * cloud.shape[1]), cloud.dtype)
     wide[1::2, ::3] = cloud
     return wide[1::2, ::3]
 
@@ -243,6 +253,35 @@ def test_kinds_of_sets(name, tmp_path):
         if isinstance(given, ng.Manifolds):  # a null deals the rows of X, in whatever order they are
             found["null"] = expected["null"] = None
         assert_same_bits(found, expected)
+
+
+@each_random
+def test_kinds_of_draws_and_labels(name):
+    """Given by the user, in any form that says the same; never written to, nor kept."""
+    analysis, rng = ANALYSES[name], np.random.default_rng(4)
+    n = analysis.options.get("n_samples", analysis.options.get("n_trials"))
+    given = {}
+    if "dichotomies" in analysis.keywords:
+        given["dichotomies"] = rng.choice([-1, 1], (n, P))
+    if "gaussians" in analysis.keywords:
+        width = N + (analysis.function is ng.manifold_capacity)
+        given["gaussians"] = rng.standard_normal((n, width))
+    first = analysis(clouds_of(), **given).to_dict()
+    for option, value in given.items():
+        dtypes = (">f8",) if option == "gaussians" else (float, "i1", ">i8")
+        forms = [value.tolist(), np.asfortranarray(value), strided(value), read_only(value)]
+        forms += [value.astype(dtype) for dtype in dtypes]
+        if option == "dichotomies":
+            forms.append(lambda generator, n, p, value=value: value)
+        for form in forms:
+            kept = copy.deepcopy(form)
+            found = analysis(clouds_of(), **given | {option: form}).to_dict()
+            assert_same_bits(found, first)
+            if isinstance(form, np.ndarray):
+                np.testing.assert_array_equal(form, kept)
+                if form.flags.writeable:
+                    form[...] = 0
+                    assert_same_bits(found, first)
 
 
 @of_manifolds
@@ -465,7 +504,8 @@ def test_coordinates_do_not_matter(name):
 def test_scale_does_not_matter(name):
     analysis = ANALYSES[name]
     for scale in (1e-100, 1e-8, 3.0, 1e8, 1e100):
-        assert_near(analysis, analysis(scale * clouds_of()).to_dict(), known(name), scale)
+        options = {option: scale * analysis.options[option] for option in analysis.scaled}
+        assert_near(analysis, analysis(scale * clouds_of(), **options).to_dict(), known(name), scale)
 
 
 def permutable(analysis, rng):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-import json
 import math
 import warnings
 
@@ -156,65 +154,11 @@ def test_labels_and_draws_have_streams_of_their_own():
     assert (fresh[0].squared_projections != fresh[1].squared_projections).any()
 
 
-def test_sources_of_randomness():
-    clouds = balls(np.random.default_rng(2), 4, 6, 20)
-    for function in FUNCTIONS.values():
-        seeded = function(clouds, n_samples=30, rng=3).to_dict()
-        assert_same_bits(seeded, function(clouds, n_samples=30, rng=np.random.SeedSequence(3)).to_dict())
-        assert_same_bits(seeded, function(clouds, n_samples=30, rng=np.random.default_rng(3)).to_dict())
-        generator = np.random.default_rng(3)
-        function(clouds, n_samples=30, rng=generator)
-        later = function(clouds, n_samples=30, rng=generator)  # spawns other streams
-        assert later.capacity != seeded["capacity"]
-
-
 # Results
 
 
 CLOUDS = [x[: 3 + m] for m, x in enumerate(balls(np.random.default_rng(4), 5, 9, 30))]
 NAMED = ng.manifolds(np.vstack(CLOUDS), np.repeat(["a", "b", "c", "d", "län"], [3, 4, 5, 6, 7]))
-
-
-@pytest.mark.parametrize("name", [*FUNCTIONS, "one sample", "one manifold"])
-def test_files_and_dictionaries(name, tmp_path):
-    function = FUNCTIONS.get(name, ng.effective_geometry)
-    manifolds = CLOUDS[:1] if name == "one manifold" else NAMED
-    options = {"dichotomies": "iid", "rng": 0, "n_samples": 1 if name == "one sample" else 40}
-    if name == "one manifold":  # which contains the origin when it is centered
-        options["center"] = False
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ng.ConvergenceWarning)  # one sample has no error
-        result = function(manifolds, **options)
-    result.save(tmp_path / "joint.npz")
-    loaded = ng.load(tmp_path / "joint.npz")
-    assert type(loaded) is type(result)
-    assert_same_bits(result.to_dict(), loaded.to_dict())
-    assert repr(loaded) == repr(result)
-    assert loaded.n_manifolds == len(manifolds)
-    assert set(result.to_dict()) >= {field.name for field in dataclasses.fields(result)}
-    assert type(result).__name__ in repr(result)
-    assert f"n_manifolds={len(manifolds)}" in repr(result)
-    assert len(repr(result)) < 500
-    if name in FUNCTIONS:
-        np.testing.assert_array_equal(result.names, ["a", "b", "c", "d", "län"])
-    assert math.isnan(result.capacity_se) == (name == "one sample")
-
-
-def test_results_of_0_1_0_open(tmp_path):
-    """They have no alignments of centres with their own axes."""
-    result = ng.effective_geometry(NAMED, rng=0, n_samples=40)
-    result.save(tmp_path / "new.npz")
-    with np.load(tmp_path / "new.npz") as archive:
-        arrays = dict(archive)
-    description = json.loads(str(arrays.pop("__neurogeom__")))
-    fields = description["fields"]
-    description["fields"] = {k: v for k, v in fields.items() if not k.startswith("own_center_axis")}
-    assert len(fields) == len(description["fields"]) + 6
-    np.savez(tmp_path / "old.npz", __neurogeom__=json.dumps(description), **arrays)
-    old = ng.load(tmp_path / "old.npz")
-    assert math.isnan(old.own_center_axis_alignment)
-    assert old.n_separable == result.n_separable
-    assert old.axis_alignment == result.axis_alignment
 
 
 def test_results_are_what_they_say():
@@ -256,15 +200,6 @@ def test_bits_do_not_depend_on_threads(inactive, shape):
         assert_same_bits(results[0], other)
 
 
-def test_bits_of_correlated_capacity():
-    clouds = balls(np.random.default_rng(6), 8, 12, 60)
-    for margin in (0.0, 0.3):
-        options = {"n_samples": 150, "rng": 1, "margin": margin}
-        results = [ng.correlated_capacity(clouds, n_threads=n, **options).to_dict() for n in (1, 2, 3, 7)]
-        for other in results[1:]:
-            assert_same_bits(results[0], other)
-
-
 def test_bits_of_a_sample_do_not_depend_on_the_others():
     """Given draws, the first samples of a long run are those of a short one."""
     clouds = balls(np.random.default_rng(7), 8, 40, 60, radius=1.0)
@@ -296,20 +231,6 @@ def test_progress(n_samples, function, n_threads):
     assert min(done) >= 0
     if n_samples > 1000:
         assert len(set(done)) > 1
-
-
-def test_exceptions_of_the_callback():
-    class StopError(Exception):
-        pass
-
-    def stop(done, total):
-        raise StopError
-
-    clouds = balls(np.random.default_rng(9), 10, 30, 60)
-    for function in FUNCTIONS.values():
-        with pytest.raises(StopError):
-            function(clouds, n_samples=3000, n_threads=2, progress=stop)
-        assert function(clouds, n_samples=12, rng=0).capacity > 0
 
 
 # Each runs for many seconds if it is not stopped.

@@ -301,11 +301,3 @@ def test_labels_and_projections_have_streams_of_their_own():
     assert_same_bits(drawn.to_dict(), given.to_dict())
     flipped = ng.simulated_capacity(clouds, n_trials=20, rng=0, dichotomies=-drawn.dichotomies)
     np.testing.assert_array_equal(drawn.thresholds, flipped.thresholds)
-
-
-def test_seeds_and_generators():
-    clouds = gaussian_clouds(n_points=2)
-    first = ng.simulated_capacity(clouds, n_trials=10, rng=3)
-    for rng in (np.random.SeedSequence(3), np.random.default_rng(3)):
-        assert_same_bits(first.to_dict(), ng.simulated_capacity(clouds, n_trials=10, rng=rng).to_dict())
-    assert (ng.simulated_capacity(clouds, n_trials=10, rng=4).thresholds != first.thresholds).any()

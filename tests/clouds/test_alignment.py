@@ -254,32 +254,6 @@ def test_nothing_within_and_nothing_between():
     assert np.isnan([together.mean_center_center, together.signal_noise]).all()
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.int16, np.uint8, bool])
-def test_dtypes(dtype):
-    X = np.random.default_rng(7).integers(0, 2 if dtype is bool else 100, (40, 6)).astype(dtype)
-    labels = np.arange(40) % 3
-    check(
-        ng.alignment(ng.manifolds(X, labels)),
-        brute_force([X[labels == k] for k in range(3)]),
-        rtol=1e-11,
-        atol=1e-13,
-    )
-
-
-def test_layouts_and_input_unchanged():
-    clouds = np.array(make_clouds(6, (5, 5, 5)))
-    expected = ng.alignment(clouds).to_dict()
-    frozen = clouds.copy()
-    frozen.flags.writeable = False
-    wide = np.zeros((3, 10, 12))
-    wide[:, ::2, ::2] = clouds
-    for given_as in (frozen, wide[:, ::2, ::2], list(clouds), [np.asfortranarray(c) for c in clouds]):
-        assert_same_bits(ng.alignment(given_as).to_dict(), expected)
-    labelled = ng.manifolds(clouds.reshape(15, 6)[::-1], np.repeat(list("cba"), 5))
-    assert list(ng.alignment(labelled).names) == list("abc")
-    np.testing.assert_array_equal(frozen, clouds)
-
-
 def test_memory_map_is_never_converted_as_a_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(_moments, "_BLOCK_BYTES", 1 << 22)
     X = np.random.default_rng(8).standard_normal((100, 60_000)).astype(np.float16)
@@ -295,17 +269,6 @@ def test_memory_map_is_never_converted_as_a_whole(tmp_path, monkeypatch):
     assert_same_bits(
         ng.alignment(ng.manifolds(X, np.arange(100) % 10)).to_dict()["axis_axis"], result.axis_axis
     )
-
-
-def test_save_and_load(tmp_path):
-    names = np.array(["a", "b", "long"])
-    clouds = ng.manifolds(np.concatenate(make_clouds(5, (4, 4, 4))), np.repeat(names, 4))
-    for result in (ng.alignment(clouds), ng.alignment(clouds, null=3, rng=0)):
-        result.save(tmp_path / "x.npz")
-        assert_same_bits(ng.load(tmp_path / "x.npz").to_dict(), result.to_dict())
-    assert list(result.to_dataframe()["names"]) == list(names)
-    assert repr(result).startswith("Alignment(n_manifolds=3, mean_center_center=")
-    assert repr(result.null) == "NullAlignment(n_shuffles=3)"
 
 
 GOOD = np.random.default_rng(9).standard_normal((3, 4, 5))
