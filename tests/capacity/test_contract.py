@@ -262,7 +262,7 @@ def test_kinds_of_draws_and_labels(name):
     n = analysis.options.get("n_samples", analysis.options.get("n_trials"))
     given = {}
     if "dichotomies" in analysis.keywords:
-        given["dichotomies"] = rng.choice([-1, 1], (n, P))
+        given["dichotomies"] = np.insert(rng.choice([-1, 1], (n, P - 2)), [0, 1], [1, -1], axis=1)
     if "gaussians" in analysis.keywords:
         width = N + (analysis.function is ng.manifold_capacity)
         given["gaussians"] = rng.standard_normal((n, width))
