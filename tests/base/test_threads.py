@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from concurrent.futures import ThreadPoolExecutor
 
 import neurogeom as ng
 import numpy as np
@@ -119,21 +118,6 @@ def test_given_draws_and_failed_manifolds_are_the_same_bits():
     assert math.isnan(results[0]["capacity"][2])
     for other in results[1:]:
         assert_same_bits(results[0], other)
-
-
-def test_concurrent_python_threads():
-    """Calls do not share state: eight at a time give what they give alone."""
-
-    def work(seed):
-        rng = np.random.default_rng(seed)
-        cone = ng.project_cone(rng.normal(size=(60, 20)), rng.normal(size=(300, 20)), n_threads=2)
-        result = ng.manifold_capacity(make_clouds(seed, 8, 15), rng=seed, n_threads=2)
-        return cone.to_dict(), result.to_dict()
-
-    alone = [work(seed) for seed in range(16)]
-    with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(work, range(16)))
-    assert_same_bits(tuple(alone), tuple(together))
 
 
 FORK = """
