@@ -45,10 +45,7 @@ WITHOUT_NUMBERS = {
     "sweep/test_completeness",
     "sweep/test_extension",
     "sweep/test_items",
-    "sweep/test_null_threads",
     "sweep/test_planning",
-    "sweep/test_rdm_items",
-    "sweep/test_review",
     "sweep/test_store",
 }
 

@@ -44,20 +44,6 @@ def test_any_tile_and_number_of_threads(tmp_path, expected, tile, n_threads):
     assert_same_bits(ng.sweep.open(store), expected)
 
 
-def test_each_metric_alone(tmp_path, expected):
-    for name in METRICS:
-        (tmp_path / name).mkdir()
-        store = make(tmp_path / name, metric=name, tile=4)
-        ng.sweep.run(store)
-        assert_same_bits(ng.sweep.open(store), expected[name])
-
-
-def test_rows_with_columns(tmp_path):
-    store = make(tmp_path, ITEMS[:4], others=ITEMS[4:], tile=3)
-    ng.sweep.run(store)
-    assert_same_bits(ng.sweep.open(store), ng.pairwise(ITEMS[:4], METRICS, others=ITEMS[4:]))
-
-
 def test_held_out(tmp_path):
     metrics = [name for name in METRICS if metric_of(name).has_held_out]
     assert len(metrics) > 2

@@ -14,6 +14,7 @@ import scipy.stats
 from helpers import own_metrics as own
 from helpers.same_bits import assert_same_bits
 from helpers.stores import nothing_left, stack, swept
+from neurogeom.sweep import pairs as _pairs
 
 pytest.importorskip("zarr")
 
@@ -26,6 +27,7 @@ ITEMS = [*stack(3, 15, 3), *stack(2, 15, 5, seed=1)]
 # A second item that is much like the first, so that p-values differ.
 ITEMS[1] = ITEMS[0] + 0.3 * ITEMS[1]
 N_NULL = 9
+SWEEP = {"items": ITEMS, "metric": METRICS, "null": N_NULL, "rng": 3, "tile": 2}
 
 
 def brute_force(items, metrics, count, key, columns=None):
@@ -51,13 +53,6 @@ def brute_force(items, metrics, count, key, columns=None):
 
 def key_of(store):
     return _store.Store(store).plan["key"]
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    store = tmp_path_factory.mktemp("sweeps") / "s"
-    swept(store, ITEMS, METRICS, null=N_NULL, rng=3, tile=2)
-    return store
 
 
 def assert_null(found, known, where):
@@ -319,3 +314,23 @@ def test_what_reaches():
     assert reaches(1e-20 * draws, 0.3e-20, 1e-20).tolist() == [True, False, True, False, False, True]
     assert reaches(1e20 * draws, 0.3e20).tolist() == [True, False, True, False, False, True]
     assert reaches(np.array([-1e-17, 1e-17]), 2e-17).all(), "noise about zero, of a measure of size one"
+
+
+@pytest.mark.parametrize("shape", [(12, 20), (310, 320)])
+def test_null_by_threads(tmp_path, shape):
+    rng = np.random.default_rng(0)
+    items = rng.normal(size=(3, *shape))
+    ng.sweep.plan(items, ["procrustes", "rsa"], store=tmp_path / "planned.zarr", null=2)
+    found = []
+    for n_threads in (1, 2):
+        store = tmp_path / f"{n_threads}.zarr"
+        shutil.copytree(tmp_path / "planned.zarr", store)
+        ng.sweep.run(store, n_threads=n_threads)
+        found.append(ng.sweep.open(store))
+    for name, one in found[0].items():
+        for field in ("values", "null_mean", "null_sd", "p_value"):
+            assert getattr(one, field).tobytes() == getattr(found[1][name], field).tobytes()
+
+
+def test_sizes_lie_on_both_sides_of_what_is_worth_threads():
+    assert 12 * 12 * 20 < _pairs._WORTH_THREADS < 310 * 310 * 320

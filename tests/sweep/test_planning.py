@@ -6,14 +6,17 @@ import re
 import shlex
 import shutil
 import sys
+import threading
 import types
+from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 import neurogeom as ng
 import numpy as np
 import pytest
 from helpers import own_metrics as own
 from helpers.same_bits import assert_same_bits
-from helpers.stores import chunks, nothing_left, quick_plan, stack, swept
+from helpers.stores import chunks, measured, nothing_left, quick_plan, stack, swept
 from neurogeom._base import checks as _validate
 from neurogeom.metrics import Metric
 from neurogeom.sweep import calibration as _calibrate
@@ -427,3 +430,25 @@ def test_what_a_store_needs(version, python, text, monkeypatch, tmp_path):
     with pytest.raises(ImportError, match=text):
         quick_plan(stack(3), store=tmp_path / "s")
     assert not (tmp_path / "s").exists()
+
+
+def test_plans_made_at_the_same_time_do_not_disturb_each_other(tmp_path):
+    data, store = stack(4), tmp_path / "s.zarr"
+    known, ready = measured("pairs"), threading.Barrier(2)
+
+    def meanwhile(folder):
+        ready.wait(timeout=20)  # both have their drafts
+        return known
+
+    def make(k):
+        try:
+            return ng.sweep.plan(data, store=store, tile=2).n_tiles
+        except FileExistsError as error:
+            return str(error)
+
+    with mock.patch.object(_plan, "calibrate", meanwhile), ThreadPoolExecutor(2) as pool:
+        found = sorted(map(str, pool.map(make, range(2))))
+    assert found[1] == "3"
+    assert "made by somebody else" in found[0]
+    assert ng.sweep.run(store, n_threads=1).is_complete
+    assert [path.name for path in tmp_path.iterdir()] == ["s.zarr"]

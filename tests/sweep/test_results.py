@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import csv
-import shutil
+import json
 
 import neurogeom as ng
 import numpy as np
 import pytest
 from helpers.items import items_of
 from helpers.same_bits import assert_same_bits
-from helpers.stores import chunks, nothing_left, quick_plan, swept
+from helpers.stores import chunks, nothing_left, quick_plan, stack, swept
 from neurogeom.sweep.worker import Worker
 
 pytest.importorskip("zarr")
@@ -20,25 +20,7 @@ NAMES = ["V1", "LM", "AL", "ü", "a, b"]
 METRICS = ["procrustes", "cka", "pwcca", "ridge"]
 KNOWN = ng.pairwise(ITEMS, METRICS, names=NAMES)
 UPPER = np.triu_indices(5, 1)
-
-
-@pytest.fixture(scope="module")
-def planned(tmp_path_factory):
-    store = tmp_path_factory.mktemp("planned") / "s"
-    quick_plan(ITEMS, METRICS, store=store, names=NAMES, tile=2)
-    return store
-
-
-@pytest.fixture(scope="module")
-def finished(planned, tmp_path_factory):
-    store = shutil.copytree(planned, tmp_path_factory.mktemp("finished") / "s")
-    ng.sweep.run(store)
-    return store
-
-
-@pytest.fixture
-def store(planned, tmp_path):
-    return shutil.copytree(planned, tmp_path / "s")
+SWEEP = {"items": ITEMS, "metric": METRICS, "names": NAMES, "tile": 2}
 
 
 # ---- partial results
@@ -53,15 +35,15 @@ def test_nothing_is_known_before_the_first_tile(planned):
         assert result.names.tolist() == NAMES
 
 
-def test_each_tile_adds_its_pairs(store):
-    worker = Worker(store, 1)
+def test_each_tile_adds_its_pairs(fresh):
+    worker = Worker(fresh, 1)
     seen = np.zeros((5, 5), dtype=bool)
     for key in worker.grid.tiles():
         assert worker.run_tile(key)
         assert not worker.run_tile(key), "it is there already"
         (top, bottom), (left, right) = worker.grid.rows[key[0]], worker.grid.columns[key[1]]
         seen[top:bottom, left:right] = True
-        for name, result in ng.sweep.open(store).items():
+        for name, result in ng.sweep.open(fresh).items():
             where = seen | seen.T if KNOWN[name].symmetric else seen.copy()
             if name != "ridge":
                 np.fill_diagonal(where, True)
@@ -71,43 +53,43 @@ def test_each_tile_adds_its_pairs(store):
             np.testing.assert_array_equal(np.isfinite(result.values), where)
             np.testing.assert_array_equal(result.values[where], KNOWN[name].values[where])
     assert seen.all()
-    assert_same_bits(ng.sweep.open(store), KNOWN)
+    assert_same_bits(ng.sweep.open(fresh), KNOWN)
 
 
-def test_time_that_is_up_leaves_the_rest(store):
-    status = ng.sweep.work(store, time_limit=0)
+def test_time_that_is_up_leaves_the_rest(fresh):
+    status = ng.sweep.work(fresh, time_limit=0)
     assert (status.done, status.left) == (0, 9)
-    assert np.isnan(ng.sweep.open(store)["cka"].condensed).all()
-    assert ng.sweep.work(store, rank=1, of=3).is_complete
-    assert_same_bits(ng.sweep.open(store), KNOWN)
+    assert np.isnan(ng.sweep.open(fresh)["cka"].condensed).all()
+    assert ng.sweep.work(fresh, rank=1, of=3).is_complete
+    assert_same_bits(ng.sweep.open(fresh), KNOWN)
 
 
-def test_a_stopped_run_goes_on_where_it_was(store):
+def test_a_stopped_run_goes_on_where_it_was(fresh):
     def stop(done, total):
         assert total == 9
         if done == 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        ng.sweep.run(store, n_threads=1, progress=stop)
-    before = chunks(store)
+        ng.sweep.run(fresh, n_threads=1, progress=stop)
+    before = chunks(fresh)
     assert len(before) == 4
     calls = []
     assert ng.sweep.run(
-        store, n_threads=1, progress=lambda done, total: calls.append((done, total))
+        fresh, n_threads=1, progress=lambda done, total: calls.append((done, total))
     ).is_complete
     assert calls == [(k, 9) for k in range(4, 10)]
-    after = chunks(store)
+    after = chunks(fresh)
     assert {name: after[name] for name in before} == before
-    assert_same_bits(ng.sweep.open(store), KNOWN)
-    assert ng.sweep.run(store).done == 9
-    assert chunks(store) == after, "nothing is computed twice"
+    assert_same_bits(ng.sweep.open(fresh), KNOWN)
+    assert ng.sweep.run(fresh).done == 9
+    assert chunks(fresh) == after, "nothing is computed twice"
 
 
 @pytest.mark.parametrize("of", [1, 2, 5])
-def test_a_missing_worker_is_stood_in_for(of, store):
-    assert ng.sweep.work(store, rank=of - 1, of=of).left == 0
-    assert_same_bits(ng.sweep.open(store), KNOWN)
+def test_a_missing_worker_is_stood_in_for(of, fresh):
+    assert ng.sweep.work(fresh, rank=of - 1, of=of).left == 0
+    assert_same_bits(ng.sweep.open(fresh), KNOWN)
 
 
 # ---- as what they can be had
@@ -137,13 +119,13 @@ def test_rows_with_columns_have_no_square(tmp_path):
             getattr(found, name)
 
 
-def test_to_dataframe(finished, store):
+def test_to_dataframe(finished, fresh):
     pytest.importorskip("pandas")
     frame = ng.sweep.open(finished)["cka"].to_dataframe()
     known = KNOWN["cka"].to_dataframe()
     assert frame.equals(known)
     assert len(frame) == 10
-    assert ng.sweep.open(store)["cka"].to_dataframe()["cka"].isna().all()
+    assert ng.sweep.open(fresh)["cka"].to_dataframe()["cka"].isna().all()
     assert len(ng.sweep.open(finished)["pwcca"].to_dataframe()) == 25
 
 
@@ -267,3 +249,15 @@ def test_matrices_of_reserved_names(name, tmp_path):
         ng.sweep.export(tmp_path / "s", tmp_path / "r.npz")
     assert not (tmp_path / "r.npz").exists()
     assert len(rows_of(ng.sweep.export(tmp_path / "s", tmp_path / "r.csv"))) == 1 + 2 * 10
+
+
+def test_no_tile_is_begun_that_will_not_be_finished_in_time(tmp_path):
+    """Also not the first one: how long it takes is known from the plan."""
+    data, path = stack(6), tmp_path / "s.zarr"
+    quick_plan(data, "cka", store=path, tile=6)
+    text = (path / "zarr.json").read_text()
+    content = json.loads(text)
+    content["attributes"]["neurogeom_sweep"]["costs"]["seconds_per_unit"] = 1.0  # 15 s for all
+    (path / "zarr.json").write_text(json.dumps(content))
+    assert ng.sweep.work(path, n_threads=1, time_limit="14s").done == 0
+    assert ng.sweep.work(path, n_threads=1, time_limit="20s").is_complete

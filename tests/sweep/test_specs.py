@@ -10,7 +10,8 @@ import neurogeom as ng
 import numpy as np
 import pytest
 from helpers import own_metrics as own
-from helpers.items import METRICS, items_of, metric_of
+from helpers.items import items_of
+from helpers.measures import METRICS
 from helpers.same_bits import assert_same_bits
 from helpers.stores import nothing_left, quick_plan, stack, swept
 from neurogeom._base import codec as _codec
@@ -28,30 +29,11 @@ EQUAL_WIDTHS = items_of((5, 5, 5, 5, 5))
 FOLDS = np.repeat([0, 1], 10)
 COVARIANCE = np.cov(np.random.default_rng(5).normal(size=(5, 40)))
 
-# By name, as several have the same class; small enough for items of pairwise_util.
-WITH_OPTIONS = {
+# By name, as several have the same class; small enough for ITEMS.
+WITH_FUNCTIONS = {
     metric.name: metric
     for metric in (
-        ng.ShapeMetric(0.5),
-        ng.ShapeMetric(alpha=0.3, score="euclidean"),
-        ng.Procrustes(score="euclidean", center=False),
-        ng.metrics.CCA(rank_tolerance=1e-3),
-        ng.metrics.Bures(normalize=True),
-        ng.metrics.NBS(center=False),
-        ng.CKA("rbf", "biased", bandwidth=0.5),
-        ng.CKA(estimator="minibatch", batch_size=6),
-        ng.CKA(score="angular"),
         ng.CKA(kernel=own.cubic_kernel, estimator="biased"),
-        ng.metrics.SVCCA(0.9),
-        ng.metrics.SVCCA(n_components=2),
-        ng.metrics.MeanCCA(squared=True),
-        ng.metrics.Ridge(0.1, folds=4, score="pearson"),
-        ng.metrics.GULP(0.5),
-        ng.metrics.Permutation(score="euclidean"),
-        ng.metrics.SubspaceDistance("chordal", n_components=2),
-        ng.metrics.EigenspaceOverlap(center=True, n_components=2),
-        ng.RSA("euclidean", "kendall"),
-        ng.RSA("cosine", "rho-a"),
         ng.RSA("correlation", "pearson", score="angular", name="angle of RDMs"),
         ng.RSA("mahalanobis", "cosine", noise_covariance=own.unit_variances),
         ng.RSA("sqeuclidean", "cosine_cov", stimulus_covariance=np.linspace(1, 2, 20)),
@@ -71,12 +53,6 @@ WITH_ARRAYS = {
 # ---- the same bits as in memory
 
 
-@pytest.mark.parametrize("name", METRICS)
-def test_every_metric(name, tmp_path):
-    found = swept(tmp_path / "s", ITEMS, name, tile=3)
-    assert_same_bits(found, ng.pairwise(ITEMS, name))
-
-
 # Numbers of units at which one or another BLAS kernel rounds X'X otherwise than X' times a copy of X.
 ODD_ITEMS = items_of((5, 9, 17, 7), 20)
 
@@ -94,10 +70,10 @@ def placed(prepared, metric, held_out, offset):
     return {key: _codec.decode(record, moved) for key, record in zip(prepared, records, strict=True)}
 
 
-@pytest.mark.parametrize("name", [*METRICS, *WITH_OPTIONS])
+@pytest.mark.parametrize("name", [*METRICS, *WITH_FUNCTIONS])
 def test_a_pair_does_not_depend_on_its_place_in_memory(name):
     """Nor on whether an item meets itself or a copy of itself, for which BLAS has two algorithms."""
-    metric = WITH_OPTIONS.get(name) or metric_of(name)
+    metric = METRICS.get(name) or WITH_FUNCTIONS[name]
     held_out = metric.has_held_out
     items = as_items(ODD_ITEMS, "items")
     tests = as_items(held_out_of(ODD_ITEMS), "test") if held_out else [None] * len(ODD_ITEMS)
@@ -137,9 +113,9 @@ def test_what_was_just_prepared_is_laid_out_as_what_is_read(tmp_path):
     assert made.tobytes() == read.tobytes() == ITEMS[0][:, ::2].tobytes()
 
 
-@pytest.mark.parametrize("name", WITH_OPTIONS)
-def test_metrics_with_options(name, tmp_path):
-    metric = WITH_OPTIONS[name]
+@pytest.mark.parametrize("name", WITH_FUNCTIONS)
+def test_metrics_with_functions(name, tmp_path):
+    metric = WITH_FUNCTIONS[name]
     found = swept(tmp_path / "s", ITEMS, metric, tile=2)
     assert_same_bits(found, ng.pairwise(ITEMS, metric))
 
@@ -151,21 +127,8 @@ def test_metrics_with_arrays(name, tmp_path):
     assert_same_bits(found, ng.pairwise(EQUAL_WIDTHS, metric))
 
 
-@pytest.mark.parametrize("tile", [1, 2, 4, 7, 100])
-def test_all_metrics_in_one_pass_with_any_tile(tile, tmp_path):
-    found = swept(tmp_path / "s", ITEMS, METRICS, tile=tile)
-    assert_same_bits(found, ng.pairwise(ITEMS, METRICS))
-
-
-@pytest.mark.parametrize("n_threads", [2, 3])
-def test_threads(n_threads, tmp_path):
-    metrics = [*METRICS, *(m for m in WITH_OPTIONS.values() if m.name not in METRICS)]
-    found = swept(tmp_path / "s", ITEMS, metrics, tile=3, n_threads=n_threads)
-    assert_same_bits(found, ng.pairwise(ITEMS, metrics, n_threads=1))
-
-
 def test_others(tmp_path):
-    metrics = [*METRICS, own.UnitCount()]
+    metrics = [*METRICS.values(), own.UnitCount()]
     rows = {f"area {k}": item for k, item in enumerate(ITEMS[:3])}
     found = swept(tmp_path / "s", rows, metrics, others=ITEMS[3:], tile=2)
     assert_same_bits(found, ng.pairwise(rows, metrics, others=ITEMS[3:]))
@@ -178,24 +141,11 @@ def test_one_row_with_others(tmp_path):
         assert found.shape == (1, 6)
 
 
-HELD_OUT = [name for name in METRICS if metric_of(name).has_held_out]
+HELD_OUT = [metric for metric in METRICS.values() if metric.has_held_out]
 
 
 def held_out_of(items):
     return [np.random.default_rng(k).normal(size=(8, item.shape[1])) for k, item in enumerate(items)]
-
-
-def test_several_metrics_have_a_held_out_form():
-    assert {"procrustes", "cca", "permutation", "bures", "nbs"} <= set(HELD_OUT)
-
-
-@pytest.mark.parametrize("name", HELD_OUT)
-def test_held_out(name, tmp_path):
-    test = held_out_of(ITEMS)
-    found = swept(tmp_path / "s", ITEMS, name, test=test, tile=3)
-    known = ng.pairwise(ITEMS, name, test=test)
-    assert found.held_out is not None
-    assert_same_bits(found, known)
 
 
 def test_held_out_with_others_and_several_metrics(tmp_path):
@@ -217,8 +167,8 @@ def test_measured_dissimilarities(tmp_path):
     human = ng.RDM(np.random.default_rng(9).random(190), name="human")
     items = [human, *ITEMS]
     names = ["human", *map(str, range(1, 8))]
-    found = swept(tmp_path / "s", items, ["rsa", WITH_OPTIONS["angle of RDMs"]], tile=3)
-    known = ng.pairwise(items, ["rsa", WITH_OPTIONS["angle of RDMs"]])
+    found = swept(tmp_path / "s", items, ["rsa", WITH_FUNCTIONS["angle of RDMs"]], tile=3)
+    known = ng.pairwise(items, ["rsa", WITH_FUNCTIONS["angle of RDMs"]])
     assert found["rsa"].names.tolist() == names
     assert_same_bits(found, known)
 
@@ -251,9 +201,9 @@ def round_trip(metric):
     return _metric_specs.make_metric(spec, arrays)
 
 
-@pytest.mark.parametrize("name", [*METRICS, *WITH_OPTIONS, *WITH_ARRAYS])
+@pytest.mark.parametrize("name", [*METRICS, *WITH_FUNCTIONS, *WITH_ARRAYS])
 def test_made_again(name):
-    metric = WITH_OPTIONS.get(name) or WITH_ARRAYS.get(name) or metric_of(name)
+    metric = METRICS.get(name) or WITH_FUNCTIONS.get(name) or WITH_ARRAYS[name]
     items = EQUAL_WIDTHS if name in WITH_ARRAYS else ITEMS
     known = ng.pairwise(items, metric)
     for other in (metric, copy.copy(metric), copy.deepcopy(metric), pickle.loads(pickle.dumps(metric))):
