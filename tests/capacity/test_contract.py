@@ -405,36 +405,57 @@ SEEDS = [
 ]
 
 
-@each_random
+MARGINS = [
+    (-0.1, ValueError, "must not be negative, not -0.1: .*wrong side"),
+    (np.nan, ValueError, "must be finite"),
+    (np.inf, ValueError, "must be finite"),
+    ("a", TypeError, "must be a number, not str"),
+]
+NULLS = [
+    (-1, ValueError, "must be at least 0, not -1"),
+    (1.5, TypeError, "must be an integer"),
+    (True, TypeError, "must be an integer"),
+]
+LABELS = [
+    ("half", ValueError, "must be one of 'iid', 'balanced'"),
+    (np.ones((4, P)), ValueError, rf"must have shape .* not \(4, {P}\)"),
+    (np.ones(P), ValueError, rf"shape .* not \({P},\)"),
+    (lambda n: np.ones((n, P + 1)), ValueError, rf", {P}\), not .*, {P + 1}\)"),
+    (lambda n: np.eye(n, P), ValueError, r"\[0, 1\] is 0.0; labels must be"),
+    (lambda n: np.full((n, P), 2), ValueError, r"\[0, 0\] is 2; labels must be"),
+    (lambda n: np.full((n, P), 257), ValueError, "is 257; labels must be"),
+    (lambda n: np.full((n, P), 255, dtype="u1"), ValueError, "is 255; labels must be"),
+    (lambda n: np.full((n, P), np.nan), ValueError, "is nan; labels must be"),
+    (lambda n: np.ones((n, P), dtype=bool), ValueError, r"\[0, 0\] is True; labels must be"),
+    (lambda n: np.full((n, P), "a"), TypeError, "must hold real numbers"),
+    (ng.sparse_dichotomies(P), ValueError, "n_positive must be below"),
+    (ng.tilted_dichotomies([1, -1], 1), ValueError, rf"manifold \({P}\), not 2"),
+]
+DRAWS = [
+    (lambda n: np.zeros((n, N - 1)), ValueError, rf"not \(\d+, {N - 1}\)"),
+    (lambda n: np.zeros((n - 1, N)), ValueError, rf"not \(\d+, {N}\)"),
+    (lambda n: np.zeros((n, N)) + 0j, TypeError, "must hold real numbers"),
+    (lambda n: np.zeros(N), ValueError, "must be two-dimensional"),
+]
+
+
+@pytest.mark.parametrize("name", [name for name, one in ANALYSES.items() if "rng" in one.options])
 def test_bad_options_are_named(name):
     analysis = ANALYSES[name]
     count = "n_trials" if "n_trials" in analysis.options else "n_samples"
-    bad = [({argument: v}, e, f"{argument} {t}") for argument in (count, "n_threads") for v, e, t in COUNTS]
-    bad += [({"rng": value}, error, f"rng.*{text}") for value, error, text in SEEDS]
-    bad += [({"progress": "x"}, TypeError, "progress must be a bool or a callable, not str")]
-    if "margin" in analysis.keywords:
-        bad += [
-            ({"margin": -0.1}, ValueError, "margin must not be negative, not -0.1"),
-            ({"margin": np.nan}, ValueError, "margin must be finite"),
-            ({"margin": "a"}, TypeError, "margin must be a number, not str"),
-        ]
-    if "gaussians" in analysis.keywords:
-        bad += [
-            ({"gaussians": np.zeros((40, N - 1))}, ValueError, r"gaussians.*not \(40, 19\)"),
-            ({"gaussians": np.zeros((N, 40), dtype=complex)}, TypeError, "gaussians.*complex"),
-        ]
-    if "dichotomies" in analysis.keywords:
-        n = analysis.options[count]
-        bad += [
-            ({"dichotomies": "half"}, ValueError, "dichotomies must be one of 'iid', 'balanced'"),
-            ({"dichotomies": np.ones((n, P + 1))}, ValueError, rf"= \({n}, {P}\), not \({n}, {P + 1}\)"),
-            ({"dichotomies": np.eye(n, P)}, ValueError, r"dichotomies\[0, 1\] is 0.0; labels must be"),
-            ({"dichotomies": np.full((n, P), np.nan)}, ValueError, "is nan; labels must be"),
-            ({"dichotomies": lambda generator, n, p: None}, TypeError, "what dichotomies returned"),
-        ]
-    for options, error, text in bad:
-        with pytest.raises(error, match=text):
-            analysis(clouds_of(), **options)
+    n = analysis.options.get(count)
+    tables = {count: COUNTS, "n_threads": COUNTS, "rng": SEEDS, "margin": MARGINS, "null": NULLS}
+    tables |= {"gaussians": DRAWS, "dichotomies": LABELS}
+    tables |= {"progress": [("x", TypeError, "must be a bool or a callable, not str")]}
+    for option in tables.keys() & analysis.keywords:
+        for value, error, text in tables[option]:
+            # Rules of labels are functions too, and come from the package.
+            made = value(n) if getattr(value, "__module__", None) == __name__ else value
+            with pytest.raises(error, match=rf"^(?=.*({option}|n_positive|reference)).*{text}"):
+                analysis(clouds_of(), **{option: made})
+            if option == "dichotomies" and isinstance(made, np.ndarray) and made.ndim == 2:
+                with pytest.raises(error, match=f"what dichotomies returned.*{text}"):
+                    analysis(clouds_of(), dichotomies=lambda generator, n, p, made=made: made)
 
 
 # ---- data without an answer

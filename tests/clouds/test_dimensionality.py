@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from neurogeom._base import results as _results
 from neurogeom.clouds.dimensionality import _u_statistics, dimensionality
 
 
@@ -192,19 +191,6 @@ def test_rotation_translation_and_scale(n_samples, n_features, seed, log_scale, 
         assert 1 <= one.participation_ratio <= rank * (1 + 1e-12)
 
 
-def test_inputs_stay_and_dtypes_agree(tmp_path):
-    X = np.random.default_rng(6).integers(-9, 9, (20, 4))
-    kept = X.astype(np.float64)
-    result = dimensionality(kept, variance=0.5)
-    assert np.array_equal(kept, X)
-    for other in (X, X.astype(np.float32), X.tolist(), np.asfortranarray(kept)):
-        assert dimensionality(other, variance=0.5).participation_ratio == result.participation_ratio
-    result.save(tmp_path / "d.npz")
-    loaded = _results.load(tmp_path / "d.npz")
-    assert np.array_equal(loaded.eigenvalues, result.eigenvalues)
-    assert repr(loaded) == repr(result)
-
-
 def test_smallest_cases():
     assert dimensionality([[0.0], [1.0]]).participation_ratio == 1.0
     assert dimensionality([[0.0, 1.0], [1.0, 3.0]]).eigenvalues.tolist() == pytest.approx([2.5])
@@ -219,14 +205,7 @@ def test_smallest_cases():
     [
         ([[1.0, 2.0]], ValueError, r"number of samples \(rows\) of X must be at least 2, not 1"),
         ([[0.1, 0.7]] * 9, ValueError, "X has no variance: all of its 9 rows are the same"),
-        ([1.0, 2.0], ValueError, "X must be two-dimensional"),
         (np.zeros((2, 3, 4)), ValueError, "X must be two-dimensional"),
-        (np.zeros((0, 3)), ValueError, "X is empty"),
-        ([[1.0, np.nan], [0.0, 1.0]], ValueError, r"X\[0, 1\] is nan"),
-        ([[1.0, np.inf], [0.0, 1.0]], ValueError, r"X\[0, 1\] is inf"),
-        ([[1.0, 2.0], [3.0]], ValueError, "X cannot be read as one array"),
-        ([[1j, 0], [0, 1]], TypeError, "X must hold real numbers"),
-        ([["a", "b"], ["c", "d"]], TypeError, "X must hold real numbers"),
         ([[1e200, 0.0], [0.0, 1.0]], ValueError, "X has values of the order 1e"),
         ([[1e-200, 0.0], [0.0, 0.0]], ValueError, "X has values of the order 1e-200"),
     ],
