@@ -17,7 +17,6 @@ pytest.importorskip("zarr")
 from neurogeom.sweep import calibration as _calibrate
 from neurogeom.sweep import jobs as _capacity_jobs
 from neurogeom.sweep import planning as _plan
-from neurogeom.sweep.jobs import CapacityJobs
 
 LABELS = np.array(["cat", "dog", "owl"] * 4)
 CENTRES = np.random.default_rng(9).normal(size=(3, 30))
@@ -38,7 +37,7 @@ KINDS = {
 
 
 def jobs_of(kind="mean_field", seeds=SEEDS, **options):
-    return CapacityJobs(LABELS, kind, seeds=seeds, **{**KINDS[kind][1], **options})
+    return ng.sweep.CapacityJobs(LABELS, kind, seeds=seeds, **{**KINDS[kind][1], **options})
 
 
 def expected(item, kind, seed, fields, **options):
@@ -218,7 +217,7 @@ def test_repr(table):
 )
 def test_options_that_are_refused(kind, option):
     with pytest.raises(TypeError, match=f"'{option}' is no option of {KINDS[kind][0].__name__} in a sweep"):
-        CapacityJobs(LABELS, kind, **{option: None})
+        ng.sweep.CapacityJobs(LABELS, kind, **{option: None})
 
 
 @pytest.mark.parametrize(
@@ -235,12 +234,12 @@ def test_options_that_are_refused(kind, option):
 )
 def test_bad_seeds(seeds, error, text):
     with pytest.raises(error, match=f"seeds must be .*{text}"):
-        CapacityJobs(LABELS, seeds=seeds)
+        ng.sweep.CapacityJobs(LABELS, seeds=seeds)
 
 
 @pytest.mark.parametrize("seeds", [range(3), np.array([4, 5]), (0,)])
 def test_kinds_of_seeds(seeds):
-    assert CapacityJobs(LABELS, seeds=seeds).seeds == tuple(int(seed) for seed in seeds)
+    assert ng.sweep.CapacityJobs(LABELS, seeds=seeds).seeds == tuple(int(seed) for seed in seeds)
 
 
 @pytest.mark.parametrize(
@@ -254,12 +253,12 @@ def test_kinds_of_seeds(seeds):
 )
 def test_bad_labels(labels, error):
     with pytest.raises(error, match="labels"):
-        CapacityJobs(labels)
+        ng.sweep.CapacityJobs(labels)
 
 
 def test_bad_kind():
     with pytest.raises(ValueError, match="kind must be"):
-        CapacityJobs(LABELS, "correlated")
+        ng.sweep.CapacityJobs(LABELS, "correlated")
 
 
 def plan(tmp_path, items=ITEMS, jobs=None, **options):
@@ -276,7 +275,7 @@ REFUSED = {
     "no field": ({"fields": []}, ValueError, "fields must be distinct, one or more"),
     "fields as a string": ({"fields": "mean_radius"}, TypeError, "fields must be a list of names"),
     "labels too short": (
-        {"jobs": CapacityJobs(LABELS[:9])},
+        {"jobs": ng.sweep.CapacityJobs(LABELS[:9])},
         ValueError,
         r"items\[0\] \('layer 0'\) has 12 rows, but there are 9 labels",
     ),
@@ -320,7 +319,7 @@ def test_pairs_have_no_fields(tmp_path):
 def test_other_labels_are_another_plan(tmp_path):
     quick_plan(ITEMS, jobs_of(), store=tmp_path / "s")
     assert quick_plan(ITEMS, jobs_of(), store=tmp_path / "s").n_units == 8
-    other = CapacityJobs(LABELS[::-1], seeds=SEEDS, n_samples=40)
+    other = ng.sweep.CapacityJobs(LABELS[::-1], seeds=SEEDS, n_samples=40)
     for jobs in (other, jobs_of(n_samples=41), jobs_of(seeds=[0]), jobs_of("joint")):
         with pytest.raises(ng.sweep.SweepError, match="holds another plan"):
             quick_plan(ITEMS, jobs, store=tmp_path / "s")
@@ -334,8 +333,8 @@ def test_unconverged_solutions_do_not_warn(tmp_path):
 
 def test_a_store_of_fewer_fields_is_taken_up(tmp_path, monkeypatch):
     """All fields are those that a version has: one that has more goes on with what was planned."""
-    known = CapacityJobs.available_fields
-    monkeypatch.setattr(CapacityJobs, "available_fields", lambda self: known(self)[:4])
+    known = ng.sweep.CapacityJobs.available_fields
+    monkeypatch.setattr(ng.sweep.CapacityJobs, "available_fields", lambda self: known(self)[:4])
     quick_plan(ITEMS, jobs_of(), store=tmp_path / "s")
     monkeypatch.undo()
     quick_plan(ITEMS, jobs_of(), store=tmp_path / "s")
