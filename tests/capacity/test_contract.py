@@ -17,6 +17,7 @@ from typing import Any
 import neurogeom as ng
 import numpy as np
 import pytest
+from helpers.clouds import gaussian_clouds
 from helpers.same_bits import assert_same_bits
 
 P, M, N = 5, 6, 20  # manifolds, points of each, features
@@ -116,10 +117,8 @@ of_manifolds = pytest.mark.parametrize(
 )
 
 
-def clouds_of(n_manifolds=P, n_points=M, n_features=N, seed=0):
-    rng = np.random.default_rng(seed)
-    centers = rng.standard_normal((n_manifolds, 1, n_features))
-    return centers + 0.6 * rng.standard_normal((n_manifolds, n_points, n_features))
+def clouds_of(n_manifolds=P, n_points=M, n_features=N):
+    return gaussian_clouds(n_manifolds, n_points, n_features, spread=0.6)
 
 
 @functools.cache

@@ -11,6 +11,7 @@ import neurogeom as ng
 import numpy as np
 import pytest
 from helpers import cones
+from helpers.clouds import gaussian_clouds
 from helpers.same_bits import assert_same_bits
 from neurogeom._base.isa import core
 from neurogeom.capacity.simulated import critical_dimension
@@ -41,12 +42,6 @@ def largest_margin(points, signs, *, intercept=False):
 def cover_fraction(n_points, n_dims):
     """Share of labelings of points in general position that a plane through zero separates (Cover 1965)."""
     return float(sum(comb(n_points - 1, k, exact=True) for k in range(n_dims)) / 2 ** (n_points - 1))
-
-
-def gaussian_clouds(seed=0, n_manifolds=12, n_points=6, n_features=60, radius=0.6):
-    rng = np.random.default_rng(seed)
-    centers = rng.standard_normal((n_manifolds, 1, n_features))
-    return centers + radius * rng.standard_normal((n_manifolds, n_points, n_features))
 
 
 def spheres(seed, n_manifolds, n_axes, n_features, radius):
@@ -138,7 +133,7 @@ def test_points_with_an_intercept_follow_covers_count():
 
 
 def test_fields_fit_each_other():
-    result = ng.simulated_capacity(gaussian_clouds(), n_trials=40, rng=0)
+    result = ng.simulated_capacity(gaussian_clouds(12, 6, 60), n_trials=40, rng=0)
     n = np.arange(1, 61)
     np.testing.assert_array_equal(result.dimensions, n)
     np.testing.assert_array_equal(
@@ -180,7 +175,7 @@ def test_standard_error_covers():
 
 def test_standard_error_of_a_real_run():
     """Over 60 seeds the spread of estimates is the stated error (the spread is known to 9 %; 4 of them)."""
-    clouds = gaussian_clouds(n_manifolds=16, n_points=2)
+    clouds = gaussian_clouds(16, 2, 60)
     runs = [ng.simulated_capacity(clouds, n_trials=50, rng=seed) for seed in range(60)]
     spread = np.std([r.capacity for r in runs], ddof=1)
     assert spread == pytest.approx(np.mean([r.capacity_se for r in runs]), rel=0.36)
@@ -230,7 +225,7 @@ def test_ellipsoids_in_one_trial_are_harder_than_their_points():
 
 
 def test_same_bits_for_any_number_of_threads():
-    clouds = gaussian_clouds()
+    clouds = gaussian_clouds(12, 6, 60)
     first = ng.simulated_capacity(clouds, n_trials=30, rng=0, n_threads=1)
     for n_threads in (2, 3, 8):
         again = ng.simulated_capacity(clouds, n_trials=30, rng=0, n_threads=n_threads)
@@ -245,7 +240,7 @@ def test_same_bits_for_any_number_of_threads():
 @pytest.mark.parametrize("fit_intercept", [False, True])
 def test_rotation_scale_and_translation(fit_intercept):
     """The same trials, since coordinates are those of the inner products, not of the axes given."""
-    clouds = gaussian_clouds(n_features=100)
+    clouds = gaussian_clouds(12, 6, 100)
     turn = np.linalg.qr(np.random.default_rng(1).standard_normal((100, 100)))[0]
     options = {"n_trials": 30, "rng": 0, "fit_intercept": fit_intercept}
     first = ng.simulated_capacity(clouds, **options)
@@ -254,14 +249,14 @@ def test_rotation_scale_and_translation(fit_intercept):
 
 
 def test_translation_matters_without_centring():
-    clouds = gaussian_clouds()
+    clouds = gaussian_clouds(12, 6, 60)
     options = {"n_trials": 30, "rng": 0, "center": False}
     near, far = (ng.simulated_capacity(x, **options) for x in (clouds, clouds + 5))
     assert (near.thresholds != far.thresholds).any()
 
 
 def test_duplicates_and_inner_points_change_nothing():
-    clouds = gaussian_clouds(n_features=30)
+    clouds = gaussian_clouds(12, 6, 30)
     options = {"n_trials": 30, "rng": 0, "center": False}
     first = ng.simulated_capacity(clouds, **options)
     weights = np.random.default_rng(0).dirichlet(np.ones(6), size=4)
@@ -282,7 +277,7 @@ def test_duplicates_and_inner_points_change_nothing():
 
 def test_more_features_than_points_are_reduced_in_blocks():
     """Feature blocks of any width give one answer; memory maps and labels too."""
-    clouds = gaussian_clouds(n_features=5000, n_manifolds=6, n_points=3)
+    clouds = gaussian_clouds(6, 3, 5000)
     options = {"n_trials": 20, "rng": 0}
     first = ng.simulated_capacity(clouds, **options)
     assert len(first.dimensions) == 17
@@ -295,7 +290,7 @@ def test_more_features_than_points_are_reduced_in_blocks():
 
 
 def test_labels_and_projections_have_streams_of_their_own():
-    clouds = gaussian_clouds()
+    clouds = gaussian_clouds(12, 6, 60)
     drawn = ng.simulated_capacity(clouds, n_trials=20, rng=0)
     given = ng.simulated_capacity(clouds, n_trials=20, rng=0, dichotomies=drawn.dichotomies)
     assert_same_bits(drawn.to_dict(), given.to_dict())

@@ -7,13 +7,8 @@ import warnings
 import neurogeom as ng
 import numpy as np
 import pytest
+from helpers.clouds import gaussian_clouds
 from helpers.same_bits import assert_same_bits
-
-
-def gaussian_clouds(n_manifolds=6, n_points=4, n_features=20, seed=0):
-    rng = np.random.default_rng(seed)
-    centers = rng.standard_normal((n_manifolds, 1, n_features))
-    return centers + 0.5 * rng.standard_normal((n_manifolds, n_points, n_features))
 
 
 def simulate(clouds, **options):
@@ -42,7 +37,7 @@ def test_layouts_of_ellipsoids():
 
 
 def test_labels_in_every_form():
-    clouds = gaussian_clouds()
+    clouds = gaussian_clouds(6, 4, spread=0.5)
     for rule in ("iid", "balanced", "one_vs_rest", "first_vs_rest", ng.sparse_dichotomies(2)):
         assert simulate(clouds, dichotomies=rule).dichotomies.shape == (12, 6)
     given = np.tile([1, -1, 1, -1, 1, -1], (12, 1))
@@ -54,7 +49,7 @@ def test_labels_in_every_form():
 
 def test_points_of_very_different_lengths():
     """Without an intercept the length of a point plays no part, and any range of them works."""
-    clouds = gaussian_clouds(n_points=1, n_features=8)
+    clouds = gaussian_clouds(6, 1, 8)
     scaled = clouds * 2.0 ** np.array([-400, 0, 300, -30, 55, 7]).reshape(6, 1, 1)
     first, second = (simulate(x, center=False) for x in (clouds, scaled))
     np.testing.assert_array_equal(first.thresholds, second.thresholds)
@@ -62,7 +57,7 @@ def test_points_of_very_different_lengths():
 
 @pytest.mark.parametrize("scale", [1e-130, 1e130])
 def test_extreme_scales(scale):
-    clouds = gaussian_clouds()
+    clouds = gaussian_clouds(6, 4, spread=0.5)
     np.testing.assert_array_equal(simulate(clouds).thresholds, simulate(scale * clouds).thresholds)
     centers, axes = ellipsoids()
     first, second = (simulate_ellipsoids(s * centers, s * axes) for s in (1.0, scale))
@@ -139,7 +134,7 @@ def assert_nothing(result, status):
 
 @pytest.mark.parametrize("fit_intercept", [False, True])
 def test_points_with_both_labels_are_never_separable(fit_intercept):
-    clouds = gaussian_clouds()
+    clouds = gaussian_clouds(6, 4, spread=0.5)
     clouds[:, 0] = clouds[0, 0]  # all manifolds meet
     with pytest.warns(
         ng.ConvergenceWarning, match=r"not separable in any dimension up to 20; .* \(status 2\)"
@@ -151,7 +146,7 @@ def test_points_with_both_labels_are_never_separable(fit_intercept):
 
 
 def test_a_zero_point_needs_an_intercept():
-    clouds = gaussian_clouds()
+    clouds = gaussian_clouds(6, 4, spread=0.5)
     clouds[0, 0] = 0
     with pytest.warns(ng.ConvergenceWarning, match="status 2"):
         assert_nothing(simulate(clouds, center=False), 2)
@@ -187,12 +182,12 @@ def test_undecided_trials_are_left_out_or_leave_no_answer(monkeypatch):
 
     monkeypatch.setattr(simulated, "core", Core(2))
     with pytest.warns(ng.ConvergenceWarning, match="2 of 40 trials could not be decided; they are left out"):
-        result = simulate(gaussian_clouds(), n_trials=40)
+        result = simulate(gaussian_clouds(6, 4, spread=0.5), n_trials=40)
     assert (result.status, result.n_undecided) == (0, 2)
     assert result.fraction_separable[2] == 8 / 38
     monkeypatch.setattr(simulated, "core", Core(3))
     with pytest.warns(ng.ConvergenceWarning, match=r"too many for an estimate; capacity is NaN \(status 1\)"):
-        assert_nothing(simulate(gaussian_clouds(), n_trials=40), 1)
+        assert_nothing(simulate(gaussian_clouds(6, 4, spread=0.5), n_trials=40), 1)
 
 
 def test_undecided_trials_of_ellipsoids_are_inseparable(monkeypatch):
@@ -218,5 +213,5 @@ def test_undecided_trials_of_ellipsoids_are_inseparable(monkeypatch):
 def test_no_warning_where_all_is_well():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        simulate(gaussian_clouds())
+        simulate(gaussian_clouds(6, 4, spread=0.5))
         simulate_ellipsoids(*ellipsoids())
