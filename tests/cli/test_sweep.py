@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from helpers import commands
 from helpers import own_metrics as own
+from helpers.stores import short_measurements
 from neurogeom.cli import sweep_run as _cli_sweep_run
 from neurogeom.sweep import calibration as _calibrate
 
@@ -26,8 +27,7 @@ def planned(tmp_path_factory):
     """Items, and stores of sweeps over them that are planned but not run."""
     folder = tmp_path_factory.mktemp("sweep")
     arrays = commands.write_inputs(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        commands.plan_quickly(patch)
+    with short_measurements():
         for store, metric in (("pairs", ["cka", "procrustes"]), ("moody", own.Moody())):
             ng.sweep.plan(str(folder / "nets"), metric, store=folder / f"{store}.zarr", tile=2)
     return folder, arrays
@@ -48,8 +48,9 @@ def run(planned, monkeypatch, capsys):
 
 
 @pytest.fixture
-def quick(monkeypatch):
-    commands.plan_quickly(monkeypatch)
+def quick():
+    with short_measurements():
+        yield
 
 
 def fields_of(text):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from helpers import commands
 from helpers import own_metrics as own
+from helpers.stores import short_measurements
 from neurogeom.cli import sweep_run as _cli_sweep_run
 from neurogeom.sweep import planning as _plan
 
@@ -20,8 +21,7 @@ def folder(tmp_path_factory):
     """Items, good and bad, and a planned sweep."""
     folder = tmp_path_factory.mktemp("sweep")
     commands.write_inputs(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        commands.plan_quickly(patch)
+    with short_measurements():
         ng.sweep.plan(str(folder / "nets"), own.Moody(), store=folder / "pairs.zarr")
     return folder
 
@@ -33,8 +33,9 @@ def run(folder, monkeypatch, capsys):
 
 
 @pytest.fixture
-def quick(monkeypatch):
-    commands.plan_quickly(monkeypatch)
+def quick():
+    with short_measurements():
+        yield
 
 
 BAD = [

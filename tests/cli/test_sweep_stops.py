@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from helpers import commands
 from helpers import own_metrics as own
+from helpers.stores import quick_plan, short_measurements
 from neurogeom._base import progress as _progress
 from neurogeom.cli import main as cli
 from neurogeom.sweep.attempts import Attempts
@@ -27,8 +28,7 @@ def planned(tmp_path_factory):
     """A planned sweep of 15 tiles, and its result in memory."""
     folder = tmp_path_factory.mktemp("stops")
     arrays = commands.write_items(folder / "nets")
-    with pytest.MonkeyPatch.context() as patch:
-        commands.plan_quickly(patch)
+    with short_measurements():
         plan = ng.sweep.plan(str(folder / "nets"), own.Sluggish(), store=folder / "s.zarr", tile=1)
     assert plan.n_tiles == 15
     return folder / "s.zarr", ng.pairwise(arrays, own.Sluggish()).square
@@ -174,8 +174,7 @@ def test_a_cluster_of_the_user(store, planned, cluster, option, tmp_path, capsys
 
 def test_a_full_disk_of_a_dask_worker(cluster, monkeypatch, planned, tmp_path, capsys):
     moody = tmp_path / "moody.zarr"
-    commands.plan_quickly(monkeypatch)
-    ng.sweep.plan(str(planned[0].parent / "nets"), own.Moody(), store=moody, tile=3)
+    quick_plan(str(planned[0].parent / "nets"), own.Moody(), store=moody, tile=3)
     monkeypatch.setenv("MOOD", "disk")
     assert cli.main(["sweep", "run", str(moody), "--scheduler", cluster.scheduler_address]) == 3
     assert "neurogeom: incomplete: the store is full (No space left on device" in capsys.readouterr().err

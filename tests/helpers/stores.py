@@ -10,6 +10,7 @@ from unittest import mock
 
 import neurogeom as ng
 import numpy as np
+from neurogeom.sweep import calibration as _calibrate
 from neurogeom.sweep import planning as _plan
 
 
@@ -18,19 +19,25 @@ def stack(count, n_stimuli=12, n_units=3, seed=0):
     return np.random.default_rng(seed).normal(size=(count, n_stimuli, n_units))
 
 
+@contextlib.contextmanager
+def short_measurements():
+    """Have plans measure in this process and shortly: the seam by which tests do not wait for costs."""
+    with (
+        mock.patch.object(_calibrate, "_PAIRING", 0.01),
+        mock.patch.object(_plan, "calibrate", _calibrate.measure),
+    ):
+        yield
+
+
 @functools.cache
 def measured(kind):
     """Measure one sweep of each kind; what is measured decides about costs, not about results."""
     found = []
-    calibrate = _plan.calibrate
-
-    def keep(folder):
-        found.append(calibrate(folder))
-        return found[-1]
-
     jobs = ng.sweep.CapacityJobs(np.repeat([0, 1], 6), n_samples=10)
-    with mock.patch.object(_plan, "calibrate", keep):
-        ng.sweep.plan(stack(3), jobs if kind == "capacity" else "procrustes")
+    with short_measurements():
+        measure = _plan.calibrate
+        with mock.patch.object(_plan, "calibrate", lambda folder: found.append(measure(folder)) or found[-1]):
+            ng.sweep.plan(stack(3), jobs if kind == "capacity" else "procrustes")
     return found[0]
 
 

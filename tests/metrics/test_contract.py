@@ -12,6 +12,7 @@ import functools
 import neurogeom as ng
 import numpy as np
 import pytest
+from helpers import stores
 from helpers.blocks import set_blocks
 from helpers.measures import METRICS, REGISTERED
 
@@ -367,9 +368,7 @@ def swept(tmp_path_factory):
     """All measures in one sweep."""
     pytest.importorskip("zarr")
     store = tmp_path_factory.mktemp("contract") / "sweep.zarr"
-    ng.sweep.plan(odd_items(), list(METRICS.values()), store=store, tile=3)
-    ng.sweep.run(store, n_threads=2)
-    return ng.sweep.open(store)
+    return stores.swept(store, odd_items(), list(METRICS.values()), n_threads=2, tile=3)
 
 
 @each_metric

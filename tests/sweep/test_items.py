@@ -264,7 +264,7 @@ def layers_and_rdms():
 def test_layers_with_measured_rdms(tmp_path):
     layers, rdms = layers_and_rdms()
     store = tmp_path / "sweep.zarr"
-    ng.sweep.plan(layers, ["rsa"], others=rdms, store=store, tile=2)
+    quick_plan(layers, ["rsa"], others=rdms, store=store, tile=2)
     assert ng.sweep.run(store).is_complete
     found = ng.sweep.open(store)["rsa"]
     expected = ng.pairwise(layers, "rsa", others=rdms)
@@ -276,7 +276,7 @@ def test_layers_with_measured_rdms(tmp_path):
 def test_measured_rdms_among_themselves_with_a_null(tmp_path):
     _, rdms = layers_and_rdms()
     store = tmp_path / "sweep.zarr"
-    ng.sweep.plan(rdms, "rsa", store=store, null=19)
+    quick_plan(rdms, "rsa", store=store, null=19)
     ng.sweep.run(store)
     found = ng.sweep.open(store)
     assert found.condensed.tobytes() == ng.pairwise(rdms, "rsa").condensed.tobytes()
@@ -288,9 +288,9 @@ def test_measured_rdms_among_themselves_with_a_null(tmp_path):
 def test_another_rdm_is_another_plan(tmp_path):
     layers, rdms = layers_and_rdms()
     store = tmp_path / "sweep.zarr"
-    ng.sweep.plan(layers, "rsa", others=rdms, store=store, tile=2)
-    ng.sweep.plan(layers, "rsa", others=rdms, store=store)  # the same is taken up
+    quick_plan(layers, "rsa", others=rdms, store=store, tile=2)
+    quick_plan(layers, "rsa", others=rdms, store=store)  # the same is taken up
     values = rdms["subject 1"].condensed.copy()
     values[7] = np.nextafter(values[7], 3.0)
     with pytest.raises(ng.sweep.SweepError, match="items"):
-        ng.sweep.plan(layers, "rsa", others={**rdms, "subject 1": ng.RDM(values)}, store=store)
+        quick_plan(layers, "rsa", others={**rdms, "subject 1": ng.RDM(values)}, store=store)

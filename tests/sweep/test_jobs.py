@@ -10,13 +10,11 @@ import warnings
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers.stores import chunks, nothing_left, quick_plan, swept
+from helpers.stores import chunks, nothing_left, quick_plan, short_measurements, swept
 
 pytest.importorskip("zarr")
 
-from neurogeom.sweep import calibration as _calibrate
 from neurogeom.sweep import jobs as _capacity_jobs
-from neurogeom.sweep import planning as _plan
 
 LABELS = np.array(["cat", "dog", "owl"] * 4)
 CENTRES = np.random.default_rng(9).normal(size=(3, 30))
@@ -359,9 +357,9 @@ def test_a_dead_layer_is_named_with_its_reason(tmp_path):
     assert np.isnan(table["mean_capacity"]).tolist() == [name == "dead" for name in table.names]
 
 
-def test_a_plan_names_a_dead_layer_that_it_measured(monkeypatch):
-    monkeypatch.setattr(_plan, "calibrate", _calibrate.measure)
-    with pytest.warns(UserWarning, match=r"1 of the items .* no result .*'dead'\): .*centre is zero"):
+def test_a_plan_names_a_dead_layer_that_it_measured():
+    text = r"1 of the items .* no result .*'dead'\): .*centre is zero"
+    with short_measurements(), pytest.warns(UserWarning, match=text):
         ng.sweep.plan({"dead": np.zeros((12, 25)), **ITEMS}, jobs_of())
 
 

@@ -13,7 +13,7 @@ import scipy.spatial
 import scipy.stats
 from helpers import own_metrics as own
 from helpers.same_bits import assert_same_bits
-from helpers.stores import nothing_left, stack, swept
+from helpers.stores import nothing_left, quick_plan, stack, swept
 from neurogeom.sweep import pairs as _pairs
 
 pytest.importorskip("zarr")
@@ -320,7 +320,7 @@ def test_what_reaches():
 def test_null_by_threads(tmp_path, shape):
     rng = np.random.default_rng(0)
     items = rng.normal(size=(3, *shape))
-    ng.sweep.plan(items, ["procrustes", "rsa"], store=tmp_path / "planned.zarr", null=2)
+    quick_plan(items, ["procrustes", "rsa"], store=tmp_path / "planned.zarr", null=2)
     found = []
     for n_threads in (1, 2):
         store = tmp_path / f"{n_threads}.zarr"

@@ -16,10 +16,9 @@ import numpy as np
 import pytest
 from helpers import own_metrics as own
 from helpers.same_bits import assert_same_bits
-from helpers.stores import chunks, measured, nothing_left, quick_plan, stack, swept
+from helpers.stores import chunks, measured, nothing_left, quick_plan, short_measurements, stack, swept
 from neurogeom._base import checks as _validate
 from neurogeom.metrics import Metric
-from neurogeom.sweep import calibration as _calibrate
 from neurogeom.sweep import planning as _plan
 from neurogeom.sweep.errors import as_bytes
 
@@ -409,11 +408,10 @@ def hide_zarr(monkeypatch, version=None):
 
 def test_a_plan_without_store_needs_no_zarr(monkeypatch):
     hide_zarr(monkeypatch)
-    monkeypatch.setattr(_plan, "calibrate", _calibrate.measure)
-    monkeypatch.setattr(_calibrate, "_PAIRING", 0.01)
-    assert ng.sweep.plan(stack(3), ["cka", "ridge"]).n_units == 9
     jobs = ng.sweep.CapacityJobs(np.repeat([0, 1], 6), n_samples=10)
-    assert ng.sweep.plan(stack(3), jobs).n_units == 3
+    with short_measurements():
+        assert ng.sweep.plan(stack(3), ["cka", "ridge"]).n_units == 9
+        assert ng.sweep.plan(stack(3), jobs).n_units == 3
 
 
 @pytest.mark.parametrize(

@@ -443,7 +443,7 @@ def assert_contains(found, known, name):
 @pytest.mark.parametrize("options", [{"metric": "r2"}, {"metric": "cka"}])
 def test_sweeps_of_0_1_0_go_on_where_the_numbers_are_the_same(options, tmp_path, monkeypatch):
     monkeypatch.setattr("neurogeom.sweep.planning.VERSION", "0.1.0")
-    ng.sweep.plan(
+    quick_plan(
         [np.random.default_rng(k).normal(size=(9, 2)) for k in range(2)], store=tmp_path / "s", **options
     )
     monkeypatch.undo()
