@@ -20,6 +20,8 @@ HERE = Path(__file__).parent
 # Files that touch no numbers, or whose tolerance is the error of many draws. All others are `kernels`, which
 # .ci/run repeats with other BLAS kernels, instruction sets and versions of Python, NumPy and SciPy.
 WITHOUT_NUMBERS = {
+    "base/test_forks",
+    "base/test_interrupts",
     "base/test_threads",
     "capacity/test_joint_simulated",
     "capacity/test_joint_statistics",

@@ -1,4 +1,4 @@
-"""Threads: the same bits for any number, forks, Ctrl-C, progress, and how many there are by default."""
+"""Threads: the same bits for any number, progress, and how many there are by default."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers.processes import run_python, time_to_interrupt
+from helpers.processes import run_python
 from helpers.same_bits import assert_same_bits
 from neurogeom._base import threads as _threads
 from neurogeom.capacity import _analysis as _mean_field
@@ -118,105 +118,6 @@ def test_given_draws_and_failed_manifolds_are_the_same_bits():
     assert math.isnan(results[0]["capacity"][2])
     for other in results[1:]:
         assert_same_bits(results[0], other)
-
-
-FORK = """
-    import os, signal, sys, warnings, multiprocessing
-    import numpy as np, neurogeom as ng
-
-    warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of forks beside threads
-    rng = np.random.default_rng(0)
-    clouds = rng.normal(size=(6, 1, 30)) + rng.normal(size=(6, 20, 30))
-    points, targets = rng.normal(size=(40, 20)), rng.normal(size=(500, 20))
-
-    def work(threads):
-        cone = ng.project_cone(points, targets, n_threads=threads)
-        result = ng.manifold_capacity(clouds, rng=1, n_threads=threads)
-        return float(cone.projection.sum()), result.mean_capacity, result.capacity.tolist()
-
-    expected = work(2)
-"""
-
-
-def test_forked_children():
-    """Children of a process that has threads run threads of their own, and so do their children."""
-    code = (
-        FORK
-        + """
-    def child(depth):
-        signal.alarm(20)
-        same = all(work(threads) == expected for threads in (2, 3, 1))
-        if depth and same:
-            pid = os.fork()
-            if pid == 0:
-                child(depth - 1)
-            same = os.waitpid(pid, 0)[1] == 0
-        os._exit(0 if same else 1)
-
-    for _ in range(2):
-        pid = os.fork()
-        if pid == 0:
-            child(1)
-        assert os.waitpid(pid, 0)[1] == 0
-    assert work(2) == expected  # and the parent goes on
-    print("done")
-    """
-    )
-    assert run_python(code)[:2] == (0, "done")
-
-
-def test_fork_pool():
-    code = (
-        FORK
-        + """
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        assert pool.map_async(work, [2, 2, 1, 3]).get(timeout=30) == [expected] * 4
-    print("done")
-    """
-    )
-    assert run_python(code)[:2] == (0, "done")
-
-
-# Each runs for many seconds if it is not stopped.
-LONG = {
-    "capacity": (
-        "X = rng.normal(size=(200, 1, 100)) + rng.normal(size=(200, 60, 100))",
-        "ng.manifold_capacity(X, n_samples=200_000, remove_center_correlations=False, n_threads=n)",
-    ),
-    "capacity of few": (
-        "X = rng.normal(size=(2, 1, 100)) + rng.normal(size=(2, 60, 100))",
-        "ng.manifold_capacity(X, n_samples=1_000_000, n_threads=n)",
-    ),
-    "centre correlations": (
-        "X = rng.normal(size=(400, 8)) @ rng.normal(size=(8, 400)) * 9 + rng.normal(size=(400, 400))\n"
-        "X = X[:, None] + rng.normal(size=(400, 2, 400))",
-        "ng.manifold_capacity(X, n_samples=1, n_restarts=500, n_threads=n)",
-    ),
-    "cone of many targets": (
-        "X = rng.normal(size=(500, 200)); T = rng.normal(size=(50_000, 200))",
-        "ng.project_cone(X, T, n_threads=n)",
-    ),
-    "one large solve": (  # about 2 s for a target
-        "X = rng.normal(size=(2000, 1000)); T = rng.normal(size=(30, 1000))",
-        "ng.project_cone(X, T, n_threads=n)",
-    ),
-    "large Gram matrix": (  # about 2 s
-        "X = rng.normal(size=(2000, 8000)); T = X[:1]",
-        "ng.project_cone(X, T, n_threads=n)",
-    ),
-}
-
-
-@pytest.mark.parametrize(("name", "n_threads"), [("capacity", 1), *((name, 2) for name in LONG)])
-def test_ctrl_c(name, n_threads):
-    """Within 0.2 s. The best of up to three tries, as the machine may be busy with something else."""
-    times = []
-    for delay in (0.3, 0.45, 0.6):
-        times.append(time_to_interrupt(*LONG[name], n_threads, delay))
-        if times[-1] < 0.2:
-            break
-    print(f"{name}, {n_threads} threads: {times} s")
-    assert min(times) < 0.2
 
 
 def count_calls(function, *arguments, **options):

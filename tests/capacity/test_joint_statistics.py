@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import scipy.stats
 from helpers.joint import ALIGNMENTS, INACTIVE, RATIOS, balls
-from helpers.processes import time_to_interrupt
 from helpers.same_bits import assert_same_bits
 from neurogeom.clouds.dichotomies import draw_dichotomies
 
@@ -231,31 +230,3 @@ def test_progress(n_samples, function, n_threads):
     assert min(done) >= 0
     if n_samples > 1000:
         assert len(set(done)) > 1
-
-
-# Each runs for many seconds if it is not stopped.
-LONG = {
-    "below capacity": (
-        "X = rng.normal(size=(20, 1, 100)) + 0.5 * rng.normal(size=(20, 100, 100))",
-        "ng.effective_geometry(X, n_samples=200_000, n_threads=n)",
-    ),
-    "mostly anchors": (
-        "X = rng.normal(size=(150, 1, 160))",
-        "ng.effective_geometry(X, n_samples=60_000, n_threads=n)",
-    ),
-    "near capacity": (  # most of a second for a block
-        "X = rng.normal(size=(100, 1, 500)) + rng.normal(size=(100, 100, 500))",
-        "ng.correlated_capacity(X, n_samples=2000, n_threads=n)",
-    ),
-}
-
-
-@pytest.mark.parametrize(("name", "n_threads"), [("near capacity", 1), *((name, 2) for name in LONG)])
-def test_ctrl_c(name, n_threads):
-    """Within 0.2 s; the best of up to three tries, as in test_threads.py."""
-    times = []
-    for delay in (0.3, 0.6, 1.0):
-        times.append(time_to_interrupt(*LONG[name], n_threads, delay))
-        if times[-1] < 0.2:
-            break
-    assert min(times) < 0.2
