@@ -10,7 +10,7 @@ from pathlib import Path
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import util
+from helpers.same_bits import assert_same_bits
 from neurogeom._base.rng import draw_key
 from neurogeom.inference import NULL_FIELDS, Null, Permutations, RunningNull, reaches
 
@@ -165,7 +165,7 @@ def test_a_null_is_the_beginning_of_a_longer_one(kind):
 def test_threads_do_not_matter(kind):
     analyse, options = NULLS[kind]
     one, other = (analyse(CLOUDS, null=3, rng=5, n_threads=n, **options) for n in (1, 3))
-    util.assert_same_bits(one.to_dict(), other.to_dict())
+    assert_same_bits(one.to_dict(), other.to_dict())
 
 
 @pytest.mark.parametrize("kind", NULLS)
@@ -175,7 +175,7 @@ def test_the_data_do_not_depend_on_the_null(kind):
     assert alone.null is None
     given = tested.to_dict()
     null = given.pop("null")
-    util.assert_same_bits(given, {k: v for k, v in alone.to_dict().items() if k != "null"})
+    assert_same_bits(given, {k: v for k, v in alone.to_dict().items() if k != "null"})
     assert null["measure"].tolist() == [name for name in null["measure"] if hasattr(alone, name)]
 
 

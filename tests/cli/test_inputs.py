@@ -7,7 +7,7 @@ import csv
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import sweep_cli_util as util
+from helpers.stores import short_measurements
 from neurogeom.cli import main as cli
 
 FEW = ["--samples", "10", "--restarts", "1"]
@@ -35,10 +35,10 @@ def run(arrays, tmp_path, monkeypatch, capsys):
     np.save(tmp_path / "maps" / "labels.npy", arrays["labels"])
     np.savez(tmp_path / "maps.npz", **{k: arrays[k].reshape(20, 3, 2, 2) for k in ("early", "late")})
     monkeypatch.chdir(tmp_path)
-    util.plan_quickly(monkeypatch)
 
     def call(*argv):
-        code = cli.main([str(argument) for argument in argv])
+        with short_measurements():
+            code = cli.main([str(argument) for argument in argv])
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 

@@ -19,7 +19,7 @@ import neurogeom as ng
 import numpy as np
 import pytest
 import scipy
-from helpers import util
+from helpers.processes import run_python
 from neurogeom._base import threads as _threads
 from neurogeom.cli import main as cli
 from neurogeom.io.sources import FlatSource
@@ -211,7 +211,7 @@ def test_info_and_version(run):
 @pytest.mark.skipif(_threads.blas_of(np)[:9] != "openblas ", reason="needs NumPy with OpenBLAS")
 def test_info_names_the_kernels_of_blas():
     code = "from neurogeom.cli.main import main; main(['info', '--json'])"
-    _, text, _ = util.run_python(code, OPENBLAS_CORETYPE="Nehalem", OPENBLAS_NUM_THREADS="1")
+    _, text, _ = run_python(code, OPENBLAS_CORETYPE="Nehalem", OPENBLAS_NUM_THREADS="1")
     facts = json.loads(text)
     for package in ("numpy", "scipy"):
         assert re.fullmatch(r"openblas [\d.]+ Nehalem, 1 threads", facts[f"{package}_blas"])

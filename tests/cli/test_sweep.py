@@ -13,8 +13,9 @@ from types import SimpleNamespace
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import sweep_cli_util as util
-from helpers import sweep_metrics
+from helpers import commands
+from helpers import own_metrics as own
+from helpers.stores import short_measurements
 from neurogeom.cli import sweep_run as _cli_sweep_run
 from neurogeom.sweep import calibration as _calibrate
 
@@ -27,10 +28,9 @@ TRUST = ("--trust", "helpers")  # where the metric of moody.zarr is
 def planned(tmp_path_factory):
     """Items, and stores of sweeps over them that are planned but not run."""
     folder = tmp_path_factory.mktemp("sweep")
-    arrays = util.write_inputs(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        util.plan_quickly(patch)
-        for store, metric in (("pairs", ["cka", "procrustes"]), ("moody", sweep_metrics.Moody())):
+    arrays = commands.write_inputs(folder)
+    with short_measurements():
+        for store, metric in (("pairs", ["cka", "procrustes"]), ("moody", own.Moody())):
             ng.sweep.plan(str(folder / "nets"), metric, store=folder / f"{store}.zarr", tile=2)
     return folder, arrays
 
@@ -46,12 +46,13 @@ def stores(planned, tmp_path):
 @pytest.fixture
 def run(planned, monkeypatch, capsys):
     """Run ``neurogeom sweep`` among the items."""
-    return util.command(planned[0], monkeypatch, capsys)
+    return commands.command(planned[0], monkeypatch, capsys)
 
 
 @pytest.fixture
-def quick(monkeypatch):
-    util.plan_quickly(monkeypatch)
+def quick():
+    with short_measurements():
+        yield
 
 
 def fields_of(text):
@@ -162,7 +163,7 @@ def test_rows_with_columns_and_permutations(run, quick, planned, tmp_path):
     assert run("export", store, out)[0] == 0
     header, *rows = read(out)
     assert header == ["metric", "row", "column", "value", "null_mean", "null_sd", "p_value"]
-    assert [row[1:3] for row in rows] == [[a, b] for a in util.NAMES for b in ("net6", "net7")]
+    assert [row[1:3] for row in rows] == [[a, b] for a in commands.NAMES for b in ("net6", "net7")]
     columns = [np.load(planned[0] / "more" / f"net{k}.npy") for k in (6, 7)]
     expected = ng.pairwise(list(planned[1].values()), "cka", others=columns)
     numbers = np.array([row[3:] for row in rows], dtype=float)
@@ -182,7 +183,7 @@ def test_capacity(run, quick, planned, tmp_path):
     assert run("export", store, out)[0] == 0
     header, *rows = read(out)
     assert header == ["name", "seed", "mean_capacity"]
-    assert [row[:2] for row in rows] == [[name, seed] for name in util.NAMES for seed in "03"]
+    assert [row[:2] for row in rows] == [[name, seed] for name in commands.NAMES for seed in "03"]
     clouds = ng.manifolds(planned[1]["net2"], np.load(planned[0] / "labels.npy"))
     assert float(rows[5][2]) == ng.manifold_capacity(clouds, rng=3, n_samples=20).mean_capacity
 
@@ -198,7 +199,7 @@ def test_run_and_export(run, stores, planned):
     expected = ng.pairwise(planned[1], ["cka", "procrustes"])
     assert run("export", store, stores / "d.npz") == (0, "", "")
     with np.load(stores / "d.npz") as found:
-        assert found["names"].tolist() == util.NAMES
+        assert found["names"].tolist() == commands.NAMES
         for metric in expected:
             np.testing.assert_array_equal(found[metric], expected[metric].square)
             np.testing.assert_array_equal(found[metric], ng.sweep.open(store)[metric].square)
@@ -223,13 +224,13 @@ def test_export_of_an_unfinished_sweep_says_so(run, stores):
 def test_extend(run, stores, planned):
     store = stores / "pairs.zarr"
     assert run("run", store)[0] == 0
-    before = {path: path.stat().st_mtime_ns for path in util.tiles_of(store)}
+    before = {path: path.stat().st_mtime_ns for path in commands.tiles_of(store)}
     code, out, _ = run("extend", store, "more/*.npy", "--prefix", "new/")
     assert code == 0
     assert out.startswith("6 of 10 tiles, 4 left")
     assert out.endswith(f"go on with: neurogeom sweep run {store}\n")
     assert run("run", store)[0] == 0
-    assert before.items() <= {path: path.stat().st_mtime_ns for path in util.tiles_of(store)}.items()
+    assert before.items() <= {path: path.stat().st_mtime_ns for path in commands.tiles_of(store)}.items()
     more = {f"new/net{k}": np.load(planned[0] / "more" / f"net{k}.npy") for k in (6, 7)}
     expected = ng.pairwise({**planned[1], **more}, "cka")
     found = ng.sweep.open(store)["cka"]
@@ -289,9 +290,9 @@ def test_failures_are_told_and_tried_again(run, stores, monkeypatch, planned):
     assert code == 3
     assert "the store is full" in errors
     monkeypatch.delenv("MOOD")
-    assert run("run", store, *TRUST)[0] == 0
+    assert run("run", store)[0] == 0
     np.testing.assert_array_equal(
-        ng.sweep.open(store, trust=["helpers"]).square, ng.pairwise(planned[1], sweep_metrics.Moody()).square
+        ng.sweep.open(store, trust=TRUST).square, ng.pairwise(planned[1], own.Moody()).square
     )
 
 
@@ -315,7 +316,7 @@ def test_status_as_json_is_that_of_the_api(run, stores):
 
 def test_status_of_items_without_result(run, quick, monkeypatch, tmp_path):
     flat = tmp_path / "flat"
-    util.write_items(flat)
+    commands.write_items(flat)
     np.save(flat / "net3.npy", np.ones((20, 7)))
     monkeypatch.setattr(_calibrate, "_MOST_ITEMS", 2)  # this item is not among those that are measured
     store = tmp_path / "s.zarr"
@@ -381,7 +382,7 @@ def test_verify_and_repair(run, stores, planned):
     run("run", store)
     code, out, _ = run("verify", store, "--sample", 2, "--rng", 1, "--threads", 1)
     assert (code, out) == (0, "6 tiles and 6 items read, 2 recomputed: all as they should be\n")
-    tile = next(path for path in util.tiles_of(store) if path.parent.name == "0" and path.name == "1")
+    tile = next(path for path in commands.tiles_of(store) if path.parent.name == "0" and path.name == "1")
     data = bytearray(tile.read_bytes())
     data[len(data) // 2] ^= 1
     tile.write_bytes(data)

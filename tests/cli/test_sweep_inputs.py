@@ -7,8 +7,9 @@ import sys
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import sweep_cli_util as util
-from helpers import sweep_metrics
+from helpers import commands
+from helpers import own_metrics as own
+from helpers.stores import short_measurements
 from neurogeom.cli import sweep_run as _cli_sweep_run
 from neurogeom.sweep import planning as _plan
 
@@ -19,22 +20,22 @@ pytest.importorskip("zarr")
 def folder(tmp_path_factory):
     """Items, good and bad, and a planned sweep."""
     folder = tmp_path_factory.mktemp("sweep")
-    util.write_inputs(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        util.plan_quickly(patch)
-        ng.sweep.plan(str(folder / "nets"), sweep_metrics.Moody(), store=folder / "pairs.zarr")
+    commands.write_inputs(folder)
+    with short_measurements():
+        ng.sweep.plan(str(folder / "nets"), own.Moody(), store=folder / "pairs.zarr")
     return folder
 
 
 @pytest.fixture
 def run(folder, monkeypatch, capsys):
     """Run ``neurogeom sweep`` among the items."""
-    return util.command(folder, monkeypatch, capsys)
+    return commands.command(folder, monkeypatch, capsys)
 
 
 @pytest.fixture
-def quick(monkeypatch):
-    util.plan_quickly(monkeypatch)
+def quick():
+    with short_measurements():
+        yield
 
 
 BAD = [
@@ -91,7 +92,7 @@ BAD = [
     (["work", "pairs.zarr", "--rank", "3", "--of", "3"], "--rank must be below --of (3), not 3"),
     (["work", "pairs.zarr", "--time-limit", "x"], "--time-limit: the value must be a duration"),
     (["work", "pairs.zarr", "--stop-before", "-1m"], "--stop-before"),
-    (["run", "pairs.zarr"], "'helpers.sweep_metrics:Moody' is not part of neurogeom"),
+    (["run", "pairs.zarr"], "'helpers.own_metrics:Moody' is not part of neurogeom"),
     (["status", "pairs.zarr"], "say trust=['helpers'] (in the command line: --trust helpers)"),
     (["status", "pairs.zarr", "--trust", "a b"], "trust must name packages or modules"),
     (["status", "nets"], "is no sweep"),
@@ -129,7 +130,7 @@ def test_bad_slurm_environment(run, monkeypatch):
 
 
 def test_changed_input_is_bad_input(run, quick, tmp_path):
-    util.write_items(tmp_path / "own")
+    commands.write_items(tmp_path / "own")
     assert run("plan", tmp_path / "own", "--store", tmp_path / "s.zarr")[0] == 0
     np.save(tmp_path / "own" / "net2.npy", np.zeros((20, 3)))
     code, _, errors = run("run", tmp_path / "s.zarr")
@@ -138,10 +139,10 @@ def test_changed_input_is_bad_input(run, quick, tmp_path):
 
 
 def test_a_metric_that_is_gone_is_named(run, monkeypatch):
-    for name in ("helpers.sweep_metrics", "helpers"):
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr("sys.path", [p for p in sys.path if p != str(util.HERE)])
-    code, _, errors = run("run", "pairs.zarr", "--trust", "helpers")
+    for module in [name for name in sys.modules if name.partition(".")[0] == "helpers"]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setattr("sys.path", [p for p in sys.path if p != str(commands.HERE)])
+    code, _, errors = run("run", "pairs.zarr")
     assert code == 2
     assert "No module named 'helpers'" in errors
     assert "PYTHONPATH" in errors

@@ -11,7 +11,7 @@ import neurogeom as ng
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.util import nnls
+from helpers.cones import nnls
 from neurogeom.capacity.joint import INACTIVE, geometry_of
 from neurogeom.compat import glue
 

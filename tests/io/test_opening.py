@@ -10,11 +10,11 @@ from pathlib import Path
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import io_util
-from helpers import pairwise_util as pu
+from helpers import writers
+from helpers.items import items_of
 from neurogeom.io.search import opened
 
-DATA = io_util.matrix("f8")
+DATA = writers.matrix("f8")
 
 
 def names_of(items):
@@ -229,7 +229,7 @@ def test_zarr_and_hdf5_groups(tmp_path):
 def test_datasets_of_matlab_themselves_are_refused(tmp_path):
     """A square one would else be compared transposed; its shape cannot tell."""
     h5py = pytest.importorskip("h5py")
-    X = io_util.matrix("f8", (13, 13))
+    X = writers.matrix("f8", (13, 13))
     with h5py.File(tmp_path / "x.h5", "w") as file:
         for name, data in {"x": X.T, "stack": np.stack([X.T, X]), "labels": np.arange(13)}.items():
             file[name] = data
@@ -253,7 +253,7 @@ def test_datasets_of_matlab_themselves_are_refused(tmp_path):
 def test_hdf5_of_matlab_is_read_in_its_order(tmp_path):
     """Of MATLAB's x(i, j, k) the file holds [k, j, i]; text, cells and empty matrices are no data."""
     h5py = pytest.importorskip("h5py")
-    cube = io_util.matrix("f8", (13, 2, 5))
+    cube = writers.matrix("f8", (13, 2, 5))
     with h5py.File(tmp_path / "net.mat", "w", userblock_size=512) as file:
 
         def write(name, kind, data, **attributes):
@@ -378,12 +378,12 @@ def test_bad_ids(tree):
 # ---- sweeps
 
 
-@pytest.mark.parametrize("kind", io_util.WRITERS)
+@pytest.mark.parametrize("kind", writers.WRITERS)
 def test_sweeps_have_the_bits_of_arrays(kind, tmp_path):
-    arrays = {str(i): io_util.matrix("f4", (13, 10), seed=i) for i in range(4)}
+    arrays = {str(i): writers.matrix("f4", (13, 10), seed=i) for i in range(4)}
     for name, array in arrays.items():
         (tmp_path / name).mkdir()
-        io_util.WRITERS[kind](tmp_path / name, array)
+        writers.WRITERS[kind](tmp_path / name, array)
     items = ng.io.open_items(tmp_path)
     assert names_of(items) == [f"{name}/x" for name in arrays]
     metrics = ["procrustes", "cka", "rsa", "ridge"]
@@ -396,7 +396,7 @@ def test_sweeps_have_the_bits_of_arrays(kind, tmp_path):
 
 
 def test_sweeps_use_names_ids_and_missing_values(tmp_path):
-    arrays = [array.copy() for array in pu.items_of((3, 4, 5), 12)]
+    arrays = [array.copy() for array in items_of((3, 4, 5), 12)]
     arrays[1][4, 2] = np.nan
     for i, array in enumerate(arrays):
         np.savez(tmp_path / f"net{i}.npz", x=array, ids=np.arange(12) + (i == 2))

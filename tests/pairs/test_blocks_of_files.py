@@ -13,9 +13,8 @@ from pathlib import Path
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import pairwise_util as pu
-from helpers import streaming_util as st
-from helpers.streaming_util import ALL, STREAMING, WHOLE_ONLY, WIDTH, M, N, full_rank
+from helpers.blocks import ALL, STREAMING, WHOLE_ONLY, WIDTH, M, N, full_rank, set_blocks
+from helpers.items import METRICS
 from neurogeom.metrics import base
 from neurogeom.representations.items import Responses, as_items
 
@@ -25,7 +24,7 @@ MB = 1 << 20
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Call it to have items read in blocks of few units."""
-    return functools.partial(st.set_blocks, monkeypatch)
+    return functools.partial(set_blocks, monkeypatch)
 
 
 # ---- errors
@@ -187,10 +186,10 @@ class OwnPreparation(ng.metrics.Metric):
 
 
 def test_metrics_say_whether_they_stream():
-    assert [name for name in ALL if ALL[name].needs_whole] == []
-    assert [name for name in WHOLE_ONLY if not WHOLE_ONLY[name].needs_whole] == []
-    assert OwnPreparation().needs_whole
-    assert set(STREAMING) | {"permutation", "pwcca"} == set(pu.METRICS)
+    assert [name for name in ALL if not base.streams(ALL[name])] == []
+    assert [name for name in WHOLE_ONLY if base.streams(WHOLE_ONLY[name])] == []
+    assert not base.streams(OwnPreparation())
+    assert set(STREAMING) | {"permutation", "pwcca"} == set(METRICS)
 
 
 def test_own_preparation_gets_the_whole(small_blocks):

@@ -10,8 +10,9 @@ import warnings
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import sweep_util as su
-from helpers.sweep_own_kinds import Gaps, Norms, NormSweep
+from helpers.own_kinds import Gaps, Norms, NormSweep
+from helpers.processes import WORK, script
+from helpers.stores import TRUST, chunks
 from helpers.sweep_util import bounded  # noqa: F401 - a fixture
 from neurogeom.sweep.calibration import measure
 from neurogeom.sweep.kinds import register
@@ -20,7 +21,6 @@ pytest.importorskip("zarr")
 
 WIDTHS = (3, 7, 4, 6, 5)
 ITEMS = {f"net {n}": np.random.default_rng(n).normal(size=(12, n)) for n in WIDTHS}
-TRUST = su.TRUST
 
 
 def norms(items, power=3.0):
@@ -44,15 +44,15 @@ def test_planned_worked_on_by_two_resumed_extended_verified_and_exported(tmp_pat
     assert f"neurogeom sweep run {store} --trust helpers" in str(made)
     ng.sweep.work(store, time_limit=0, trust=TRUST)
     assert ng.sweep.status(store, trust=TRUST).left == 4
-    with su.script(su.WORK, store, 0, 2) as first, su.script(su.WORK, store, 1, 2) as second:
+    with script(WORK, store, 0, 2) as first, script(WORK, store, 1, 2) as second:
         ends = [child.wait() for child in (first, second)]
     assert [end[:2] for end in ends] == [(0, "4 of 4 tiles, 0 left")] * 2, ends
-    before = su.chunks(store)
+    before = chunks(store)
     ng.sweep.extend(store, {"net 5": ITEMS["net 5"]}, trust=TRUST)
     assert np.isnan(ng.sweep.open(store, trust=TRUST)["norm"]).tolist() == [False] * 4 + [True]
     with pytest.warns(UserWarning, match="norm: net 3: few units"):
         assert ng.sweep.run(store, trust=TRUST).is_complete
-    assert before.items() <= su.chunks(store).items()
+    assert before.items() <= chunks(store).items()
     found = ng.sweep.verify(store, trust=TRUST)
     assert (found.is_sound, len(found.recomputed)) == (True, 5)
     table = ng.sweep.open(store, trust=TRUST)
@@ -105,7 +105,7 @@ def test_two_dimensions_with_prepared_items_and_arrays(tmp_path, monkeypatch):
 def test_a_store_names_it_by_its_place_and_it_must_be_trusted(tmp_path, monkeypatch):
     plan(ITEMS, Norms(), tmp_path / "s", monkeypatch)
     head = json.loads((tmp_path / "s" / "zarr.json").read_text())["attributes"]["neurogeom_sweep"]
-    assert head["plan"]["kind"] == "helpers.sweep_own_kinds:NormSweep"
+    assert head["plan"]["kind"] == "helpers.own_kinds:NormSweep"
     with pytest.raises(ValueError, match=r"NormSweep' is not part of neurogeom.*trust=\['helpers'\]"):
         ng.sweep.open(tmp_path / "s")
     assert plan(ITEMS, Norms(), tmp_path / "s", monkeypatch).n_units == 5, "taken up by who planned it"

@@ -11,8 +11,9 @@ import sys
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import sweep_own_metrics as own
-from helpers import sweep_stores as ss
+from helpers import own_metrics as own
+from helpers.same_bits import assert_same_bits
+from helpers.stores import TRUST, quick_plan, stack
 from neurogeom._base import codec
 from neurogeom._base.results import Result
 from neurogeom.cli import main as cli
@@ -23,7 +24,7 @@ pytest.importorskip("zarr")
 
 from neurogeom.sweep import store as _store
 
-DATA = ss.stack(4)
+DATA = stack(4)
 JOBS = ng.sweep.CapacityJobs(np.repeat([0, 1], 6), n_samples=10)
 
 VERBS = {
@@ -64,7 +65,7 @@ def marker(tmp_path, monkeypatch):
 
 
 def planned(tmp_path, metric):
-    return ss.quick_plan(DATA, metric, store=tmp_path / "s", tile=2).store
+    return quick_plan(DATA, metric, store=tmp_path / "s", tile=2).store
 
 
 def tamper(store, change):
@@ -127,7 +128,7 @@ def test_no_verb_imports_what_a_plan_names(attack, marker, tmp_path):
             with pytest.raises(ValueError, match=text):
                 verb(store, **trust)
     with pytest.raises(ng.sweep.SweepError, match="holds another plan"):
-        ss.quick_plan(DATA, metric, store=store, tile=2)
+        quick_plan(DATA, metric, store=store, tile=2)
     assert not marker.exists()
     assert "attack" not in sys.modules
 
@@ -159,12 +160,12 @@ def test_the_attack_would_work_on_who_trusts_it(marker, tmp_path):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("helpers.sweep_metrics:os.system", "is 'posix:system', and stores name things by where they stand"),
-        ("helpers.sweep_own_metrics:np.load", "is 'numpy:load', and stores"),
+        ("helpers.own_metrics:os.system", "is 'posix:system', and stores name things by where they stand"),
+        ("helpers.own_metrics:np.load", "is 'numpy:load', and stores"),
         ("neurogeom:sweep.run", "is no class that this version of neurogeom stores"),
         ("neurogeom.cli.main:main", "'main' is no class that this version of neurogeom stores"),
         ("Pairwise", "'Pairwise' is no neurogeom.Metric"),
-        ("helpers.sweep_own_metrics:cubic_kernel", "is no neurogeom.Metric"),
+        ("helpers.own_metrics:cubic_kernel", "is no neurogeom.Metric"),
         ("helpers:", "helpers"),
     ],
 )
@@ -248,7 +249,7 @@ def test_drafts(marker, tmp_path):
 # ---- what is trusted
 
 
-@pytest.mark.parametrize("trust", [["helpers"], ("helpers.sweep_own_metrics",), {"os", "helpers"}])
+@pytest.mark.parametrize("trust", [["helpers"], ("helpers.own_metrics",), {"os", "helpers"}])
 def test_every_verb_with_a_metric_of_ones_own(trust, tmp_path):
     store = planned(tmp_path, [own.Heavier(3), ng.CKA(own.cubic_kernel)])
     for name in ("status", "run", "work", "open", "verify", "export", "extend"):
@@ -263,7 +264,7 @@ def test_own_processes_trust_what_this_one_does(tmp_path, monkeypatch, capfd):
     command = ["sweep", "run", str(store), "--trust", "os", "--trust", "helpers", "--dask-workers", "1"]
     assert cli.main(command) == 0, capfd.readouterr().err
     known = ng.pairwise(DATA, own.MeanProduct())
-    ss.assert_same_bits(ng.sweep.open(store, trust=ss.TRUST), known)
+    assert_same_bits(ng.sweep.open(store, trust=TRUST), known)
 
 
 @pytest.mark.parametrize(

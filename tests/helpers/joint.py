@@ -6,17 +6,14 @@ them by NumPy's pseudo-inverse.
 
 from __future__ import annotations
 
-import json
-import pathlib
 import warnings
 
 import neurogeom as ng
 import numpy as np
 import pytest
 
-from helpers import util
+from helpers import cones
 
-TABLES = json.loads((pathlib.Path(__file__).parents[1] / "reference/joint_reference.json").read_text())
 INACTIVE = ("zero", "exclude", "maxproj", "drop")
 SUFFIXES = ("", "_abs", "_raw")
 KINDS = ("center", "axis", "center_axis")
@@ -81,7 +78,7 @@ def oracle(clouds, draws, labels, inactive, corrected=True):
     squared = np.empty(n)
     for k in range(n):
         signed = np.concatenate([y * cloud for y, cloud in zip(labels[k], clouds, strict=True)])
-        weights, _ = util.nnls(signed.T, draws[k])
+        weights, _ = cones.nnls(signed.T, draws[k])
         q = weights @ signed
         squared[k] = q @ q
         for m, cloud in enumerate(clouds):
@@ -173,9 +170,9 @@ def check_by_nnls(clouds, options, rtol=1e-10):
     squared, trusted = [], []
     for t, y in zip(options["gaussians"], options["dichotomies"], strict=True):
         signed = np.concatenate([sign * np.asarray(cloud) for sign, cloud in zip(y, clouds, strict=True)])
-        q = util.nnls_projection(signed, t[None])[0]
+        q = cones.nnls_projection(signed, t[None])[0]
         squared.append(q @ q)
-        trusted.append(util.kkt_residual(signed, t[None], q[None])[0] < 1e-11)  # NNLS fails too, at times
+        trusted.append(cones.kkt_residual(signed, t[None], q[None])[0] < 1e-11)  # NNLS fails too, at times
     assert np.mean(trusted) > 0.9
     squared = np.where(trusted, squared, result.squared_projections)
     np.testing.assert_allclose(result.squared_projections, squared, rtol=rtol, atol=1e-10)

@@ -1,4 +1,4 @@
-"""Data of the RSA tests."""
+"""Vectors of dissimilarities and how they are compared."""
 
 from __future__ import annotations
 
@@ -7,15 +7,6 @@ import numpy as np
 
 COMPARISONS = ("pearson", "cosine", "spearman", "rho-a", "kendall", "tau-a", "cosine_cov", "corr_cov")
 ANGULAR = ("pearson", "cosine", "spearman", "kendall", "cosine_cov", "corr_cov")
-
-
-def reference_data():
-    """Two representations that the values of shape_reference.json belong to."""
-    rng = np.random.default_rng(211014739)
-    Z, A1, A2 = (rng.standard_normal(shape) for shape in ((40, 6), (6, 12), (6, 9)))
-    X = Z @ A1 + 0.5 * rng.standard_normal((40, 12)) + 1.0
-    Y = Z @ A2 + 0.5 * rng.standard_normal((40, 9)) - 0.5
-    return X, Y
 
 
 def vectors(seed, m, tied=False):

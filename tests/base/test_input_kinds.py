@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import scipy.sparse
 import xarray as xr
+from helpers.stores import quick_plan
 from neurogeom._base import checks
 from neurogeom.cli import main as cli
 
@@ -313,7 +314,7 @@ def test_index_of_what_is_given_beside_items():
     labels = pd.Series(WORDS, IDS)
     jobs = ng.sweep.CapacityJobs(labels, n_samples=5)
     for item in (framed(X, IDS), X, framed(X)):
-        assert ng.sweep.plan([item], metric=jobs).n_items == 1
+        assert quick_plan([item], metric=jobs).n_items == 1
     (stored,) = ng.io.open_items({"x": ng.Representation(X, IDS[::-1])})
     for item in (framed(X, IDS[::-1]), ng.Representation(X, IDS[::-1]), stored):
         with pytest.raises(ValueError, match="row 0 is 'a' in labels but 'f' in items"):

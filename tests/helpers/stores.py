@@ -10,11 +10,11 @@ from unittest import mock
 
 import neurogeom as ng
 import numpy as np
+from neurogeom.sweep import calibration as _calibrate
 from neurogeom.sweep import planning as _plan
 
 # The package of the metrics of tests, which stores name.
 TRUST = ("helpers",)
-_FIELDS = ("values", "held_out", "flags", "null_mean", "null_sd", "p_value")
 
 
 def stack(count, n_stimuli=12, n_units=3, seed=0):
@@ -22,19 +22,25 @@ def stack(count, n_stimuli=12, n_units=3, seed=0):
     return np.random.default_rng(seed).normal(size=(count, n_stimuli, n_units))
 
 
+@contextlib.contextmanager
+def short_measurements():
+    """Have plans measure in this process and shortly: the seam by which tests do not wait for costs."""
+    with (
+        mock.patch.object(_calibrate, "_PAIRING", 0.01),
+        mock.patch.object(_plan, "calibrate", _calibrate.measure),
+    ):
+        yield
+
+
 @functools.cache
 def measured(kind):
     """Measure one sweep of each kind; what is measured decides about costs, not about results."""
     found = []
-    calibrate = _plan.calibrate
-
-    def keep(folder, trust):
-        found.append(calibrate(folder, trust))
-        return found[-1]
-
     jobs = ng.sweep.CapacityJobs(np.repeat([0, 1], 6), n_samples=10)
-    with mock.patch.object(_plan, "calibrate", keep):
-        ng.sweep.plan(stack(3), jobs if kind == "capacity" else "procrustes")
+    with short_measurements():
+        measure = _plan.calibrate
+        with mock.patch.object(_plan, "calibrate", lambda *given: found.append(measure(*given)) or found[-1]):
+            ng.sweep.plan(stack(3), jobs if kind == "capacity" else "procrustes")
     return found[0]
 
 
@@ -46,39 +52,20 @@ def quick_plan(items, metric="procrustes", **options):
         return ng.sweep.plan(items, metric, **options)
 
 
-def finished(store, items, metric="procrustes", *, n_threads=1, **options):
+def swept(store, items, metric="procrustes", *, n_threads=1, **options):
     """Plan, run and read a sweep."""
     quick_plan(items, metric, store=store, **options)
     assert ng.sweep.run(store, n_threads=n_threads, trust=TRUST).is_complete
     return ng.sweep.open(store, trust=TRUST)
 
 
-def assert_same_bits(found, known):
-    """Compare two results, or dicts of them, bit by bit."""
-    if isinstance(known, dict):
-        assert list(found) == list(known)
-        for name in known:
-            assert_same_bits(found[name], known[name])
-        return
-    for name in ("metric", "is_similarity", "symmetric", "n_stimuli", "is_square"):
-        assert getattr(found, name) == getattr(known, name), name
-    for name in ("names", "column_names"):
-        assert getattr(found, name).tolist() == getattr(known, name).tolist()
-    for name in _FIELDS:
-        mine, theirs = getattr(found, name), getattr(known, name)
-        assert (mine is None) == (theirs is None), name
-        if mine is not None:
-            assert (mine.dtype, mine.shape) == (theirs.dtype, theirs.shape)
-            assert mine.tobytes() == theirs.tobytes(), name
-
-
 def chunks(store):
-    """The files of all finished tiles, with size and time of change."""
-    top = Path(store) / "values" / "c"
+    """Finished tiles by name, each with what tells whether its file is still the same."""
+    top = Path(store) / "values" / "c" / "0"
+    files = {path: path.stat() for path in top.rglob("*") if path.is_file()}
     return {
-        path.relative_to(top).as_posix(): (path.stat().st_size, path.stat().st_mtime_ns, path.stat().st_ino)
-        for path in top.rglob("*")
-        if path.is_file()
+        path.relative_to(top).as_posix().replace("/", "-"): (known.st_size, known.st_mtime_ns, known.st_ino)
+        for path, known in files.items()
     }
 
 

@@ -1,61 +1,13 @@
-"""Linear measures by their textbook definitions, and the data that reference values were computed on."""
+"""Linear measures by their textbook definitions."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
-import neurogeom as ng
 import numpy as np
 import scipy.linalg
-
-REFERENCE = json.loads((Path(__file__).parents[1] / "reference/shape_reference.json").read_text())
-VALUES = {name: entry["value"] for name, entry in REFERENCE["values"].items()}
 
 # With default options, as `metric="..."` takes them.
 SIMILARITIES = ("nbs", "mean_cca", "svcca", "pwcca", "r2", "ridge", "eigenspace_overlap")
 DISTANCES = ("bures", "gulp", "grassmann", "chordal", "projection")
-ASYMMETRIC = ("pwcca", "r2", "ridge")
-
-
-def reference_data():
-    """X, Y, W (40 stimuli) of the reference values."""
-    rng = np.random.default_rng(211014739)
-    latent = rng.standard_normal((40, 6))
-    mix_x, mix_y = rng.standard_normal((6, 12)), rng.standard_normal((6, 9))
-    x = latent @ mix_x + 0.5 * rng.standard_normal((40, 12)) + 1.0
-    y = latent @ mix_y + 0.5 * rng.standard_normal((40, 9)) - 0.5
-    w = x[:, rng.permutation(12)] + 0.3 * rng.standard_normal((40, 12))
-    for name, data in (("X", x), ("Y", y), ("W", w)):
-        known = REFERENCE["data_checksums"][name]
-        assert abs(data.sum() - known["sum"]) < 1e-9
-    return x, y, w
-
-
-def every_metric():
-    """All measures, with options off their defaults too; names are distinct."""
-    named = [ng.metrics.METRICS[name]() for name in (*SIMILARITIES, *DISTANCES)]
-    return [
-        *named,
-        ng.NBS(center=False),
-        ng.Bures(normalize=True),
-        ng.Bures(normalize=True, center=False),
-        ng.MeanCCA(squared=True),
-        ng.MeanCCA(center=False),
-        ng.SVCCA(0.7),
-        ng.SVCCA(n_components=2, center=False),
-        ng.PWCCA(center=False),
-        ng.LinearR2(center=False),
-        ng.Ridge(0.3, folds=3, score="pearson"),
-        ng.Ridge(0),
-        ng.GULP(0.5),
-        ng.GULP(0),
-        ng.SubspaceDistance("grassmann", n_components=2),
-        ng.SubspaceDistance("chordal", n_components=3),
-        ng.SubspaceDistance("projection", n_components=2, center=False),
-        ng.EigenspaceOverlap(center=True),
-        ng.EigenspaceOverlap(n_components=2),
-    ]
 
 
 def centered(data):

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import textwrap
 from fractions import Fraction
 
 import daqp
@@ -309,31 +305,3 @@ def has_margin(points):
         bounds=[(-1, 1)] * n + [(None, None)],
     )
     return result.x[-1] > 1e-7
-
-
-def assert_same_bits(first, second):
-    """Equal fields, NaN being equal to NaN, through nested dicts and tuples."""
-    if isinstance(first, dict):
-        assert first.keys() == second.keys()
-        for key in first:
-            assert_same_bits(first[key], second[key])
-    elif isinstance(first, tuple):
-        assert len(first) == len(second)
-        for one, other in zip(first, second, strict=True):
-            assert_same_bits(one, other)
-    else:
-        assert type(first) is type(second)
-        assert getattr(first, "dtype", None) == getattr(second, "dtype", None)
-        np.testing.assert_array_equal(first, second)
-
-
-def run_python(code, *arguments, timeout=60, **environment):
-    """Run a script in a fresh interpreter; gives (exit code, stdout, stderr)."""
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
-    return done.returncode, done.stdout.strip(), done.stderr

@@ -12,9 +12,6 @@ from pathlib import Path
 
 import numpy as np
 from neurogeom.cli import main as cli
-from neurogeom.sweep import calibration as _calibrate
-from neurogeom.sweep import pairs as _pairs
-from neurogeom.sweep import planning as _plan
 
 HERE = Path(__file__).resolve().parents[1]
 NAMES = [f"net{k}" for k in range(6)]
@@ -54,12 +51,6 @@ def command(folder, monkeypatch, capsys):
         return code, captured.out, captured.err
 
     return call
-
-
-def plan_quickly(monkeypatch):
-    """Measure in this process, and shortly."""
-    monkeypatch.setattr(_pairs, "_PAIRING", 0.01)
-    monkeypatch.setattr(_plan, "calibrate", _calibrate.measure)
 
 
 def environment(**more):

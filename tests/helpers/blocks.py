@@ -8,7 +8,7 @@ import neurogeom as ng
 import numpy as np
 from neurogeom.representations import blocks, items
 
-from helpers import pairwise_util as pu
+from helpers.items import METRICS, metric_of
 
 M, N, WIDTH = 24, 61, 7
 
@@ -21,7 +21,7 @@ WHOLE_ONLY = {
     "mahalanobis": ng.RSA("mahalanobis", noise_covariance=np.ones(N)),
     "crossnobis": ng.RSA("crossnobis", folds=np.repeat([0, 1], M // 2)),
 }
-STREAMING = {name: pu.metric_of(name) for name in pu.METRICS if name not in WHOLE_ONLY}
+STREAMING = {name: metric_of(name) for name in METRICS if name not in WHOLE_ONLY}
 OPTIONS = {
     "shape(0.5)": ng.ShapeMetric(0.5, whiten_scale="unit"),
     "procrustes(euclidean, uncentered)": ng.Procrustes(score="euclidean", center=False),
