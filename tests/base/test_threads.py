@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import re
+import threading
 
 import neurogeom as ng
 import numpy as np

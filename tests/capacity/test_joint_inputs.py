@@ -162,7 +162,8 @@ def test_repeated_points_are_one_point(analyse):
     once, thrice = analyse(points, **options), analyse(np.repeat(points, 3, axis=1), **options)
     assert not thrice.inseparable.any()
     assert thrice.n_used == thrice.n_separable == 200
-    assert_same(once, thrice)
+    for name in ("squared_projections", "capacity", "capacity_se"):
+        np.testing.assert_allclose(getattr(thrice, name), getattr(once, name), rtol=1e-10, err_msg=name)
     for name in TERMS if analyse.name == "correlated" else ("effective_radius", "effective_dimension"):
         assert getattr(thrice, name) == pytest.approx(getattr(once, name), rel=1e-9, abs=1e-12)
 

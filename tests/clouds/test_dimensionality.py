@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from neurogeom.clouds.dimensionality import _unbiased_traces
 
 
 def with_spectrum(eigenvalues, n_samples, n_features, seed=0):

@@ -14,7 +14,7 @@ import scipy.stats
 from helpers import own_metrics as own
 from helpers.same_bits import assert_same_bits
 from helpers.stores import nothing_left, quick_plan, stack, swept
-from neurogeom.sweep import pairs as _pairs
+from neurogeom.pairs.evaluation import WORTH_THREADS
 
 pytest.importorskip("zarr")
 
@@ -309,4 +309,4 @@ def test_null_by_threads(tmp_path, shape):
 
 
 def test_sizes_lie_on_both_sides_of_what_is_worth_threads():
-    assert 12 * 12 * 20 < _pairs._WORTH_THREADS < 310 * 310 * 320
+    assert 12 * 12 * 20 < WORTH_THREADS < 310 * 310 * 320
