@@ -21,7 +21,7 @@ from helpers.joint import (
     oracle,
 )
 from helpers.references import JOINT
-from neurogeom.capacity._joint_cones import joint_coordinates
+from neurogeom.capacity.joint_cones import joint_coordinates
 from neurogeom.clouds.manifolds import as_manifolds
 
 REFERENCE = JOINT["joint"]

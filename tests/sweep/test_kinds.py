@@ -13,7 +13,6 @@ import pytest
 from helpers.own_kinds import Gaps, Norms, NormSweep
 from helpers.processes import WORK, script
 from helpers.stores import TRUST, chunks
-from helpers.sweep_util import bounded  # noqa: F401 - a fixture
 from neurogeom.sweep.calibration import measure
 from neurogeom.sweep.kinds import register
 
