@@ -266,7 +266,7 @@ def test_repeated_points_are_one_point(analyse):
     assert_same(first, second)
     for name in TERMS if analyse.name == "correlated" else ("effective_radius", "effective_dimension"):
         assert getattr(second, name) == pytest.approx(getattr(first, name), rel=1e-9, abs=1e-12)
-    for result in (second, analyse(thrice, **options)):  # in coordinates that are equal to rounding alone, too
+    for result in (second, analyse(thrice, **options)):  # coordinates equal to rounding, too
         assert not result.inseparable.any()
         assert result.n_used == result.n_separable == 200
 
