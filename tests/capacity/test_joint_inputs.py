@@ -157,15 +157,19 @@ def test_manifolds_that_share_a_point(analyse):
 
 def test_repeated_points_are_one_point(analyse):
     """Not a reason to call separable dichotomies inseparable where all manifolds are active."""
-    points = np.random.default_rng(0).normal(size=(3, 1, 20))
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(3, 1, 20))
+    thrice = np.repeat(points, 3, axis=1)
     options = {"n_samples": 200} | ({} if analyse.name == "correlated" else {"center": False})
-    once, thrice = analyse(points, **options), analyse(np.repeat(points, 3, axis=1), **options)
-    assert not thrice.inseparable.any()
-    assert thrice.n_used == thrice.n_separable == 200
+    draws = {"gaussians": rng.normal(size=(200, 20)), "dichotomies": rng.choice([-1, 1], (200, 3))}
+    first, second = (analyse(x, **options, **draws) for x in (points, thrice))
     for name in ("squared_projections", "capacity", "capacity_se"):
-        np.testing.assert_allclose(getattr(thrice, name), getattr(once, name), rtol=1e-10, err_msg=name)
+        np.testing.assert_allclose(getattr(second, name), getattr(first, name), rtol=1e-10, err_msg=name)
     for name in TERMS if analyse.name == "correlated" else ("effective_radius", "effective_dimension"):
-        assert getattr(thrice, name) == pytest.approx(getattr(once, name), rel=1e-9, abs=1e-12)
+        assert getattr(second, name) == pytest.approx(getattr(first, name), rel=1e-9, abs=1e-12)
+    for result in (second, analyse(thrice, **options)):  # coordinates equal to rounding, too
+        assert not result.inseparable.any()
+        assert result.n_used == result.n_separable == 200
 
 
 def test_draws_that_lie_in_their_cone(analyse):
