@@ -9,7 +9,7 @@ import numpy as np
 from neurogeom._base.threads import single_threaded_blas
 from neurogeom.metrics import as_metric
 from neurogeom.metrics.base import prepare_item
-from neurogeom.representations.representation import as_items
+from neurogeom.representations.items import as_items
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]

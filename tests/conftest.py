@@ -20,9 +20,12 @@ HERE = Path(__file__).parent
 # Files that touch no numbers, or whose tolerance is the error of many draws. All others are `kernels`, which
 # .ci/run repeats with other BLAS kernels, instruction sets and versions of Python, NumPy and SciPy.
 WITHOUT_NUMBERS = {
+    "base/test_forks",
+    "base/test_interrupts",
     "base/test_threads",
     "capacity/test_joint_simulated",
     "capacity/test_joint_statistics",
+    "capacity/test_memory",
     "capacity/test_statistics",
     "cli/test_compare",
     "cli/test_main",
@@ -31,7 +34,6 @@ WITHOUT_NUMBERS = {
     "cli/test_sweep_inputs",
     "cli/test_sweep_stops",
     "house/test_layers",
-    "house/test_memory",
     "house/test_sources",
     "pairs/test_blocks_of_files",
     "pairs/test_memory",
@@ -45,10 +47,7 @@ WITHOUT_NUMBERS = {
     "sweep/test_completeness",
     "sweep/test_extension",
     "sweep/test_items",
-    "sweep/test_null_threads",
     "sweep/test_planning",
-    "sweep/test_rdm_items",
-    "sweep/test_review",
     "sweep/test_store",
 }
 
@@ -62,7 +61,7 @@ def pytest_collection_modifyitems(items):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
     """The cores that this process may use, not those of the machine; more than 8 only wait for each other."""
-    from neurogeom._threads import available_cores
+    from neurogeom._base.threads import available_cores
 
     return min(available_cores(), 8)
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "neurogeom/types.hpp"
+#include "neurogeom/base/types.hpp"
 
 namespace neurogeom {
 

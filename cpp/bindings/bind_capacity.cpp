@@ -1,12 +1,17 @@
-// Mean-field capacity: reading the points, removing centre correlations, anchor statistics.
+// Capacity: reading the points, removing centre correlations, anchor statistics; joint cones; separability.
 #include "arrays.hpp"
 #include "bindings.hpp"
 #include "monitor.hpp"
-#include "neurogeom/anchors.hpp"
-#include "neurogeom/lowrank.hpp"
-#include "neurogeom/reduction.hpp"
+#include "neurogeom/capacity/anchors.hpp"
+#include "neurogeom/capacity/center_correlations.hpp"
+#include "neurogeom/capacity/joint.hpp"
+#include "neurogeom/capacity/joint_anchors.hpp"
+#include "neurogeom/capacity/reduction.hpp"
+#include "neurogeom/capacity/separability.hpp"
 
 namespace neurogeom {
+
+using Labels = py::array_t<std::int8_t, py::array::c_style>;
 
 static Scalar scalar_of(const py::array& array) {
   const char kind = array.dtype().kind();
@@ -111,12 +116,134 @@ static py::list minimize_correlation_py(const Array& centers, const std::vector<
   return out;
 }
 
-static py::tuple correlation_cost_py(const Array& centers, const Array& basis, double least_share) {
-  RowMatrix gradient;
-  const double cost = correlation_cost(as_matrix(centers), as_matrix(basis), least_share, &gradient);
-  Array out = new_matrix(gradient.rows(), gradient.cols());
-  out_matrix(out) = gradient;
-  return py::make_tuple(cost, out);
+template <class T>
+static py::array_t<T> to_array(const std::vector<T>& values) {
+  return py::array_t<T>(static_cast<py::ssize_t>(values.size()), values.data());
+}
+static Array to_array(const Vector& values) {
+  return Array(values.size(), values.data());
+}
+static Array to_array(const RowMatrix& values) {
+  Array array = new_matrix(values.rows(), values.cols());
+  out_matrix(array) = values;
+  return array;
+}
+template <class T>
+static py::list to_list(const std::array<T, kForms>& forms) {
+  py::list list;
+  for (const T& form : forms) list.append(to_array(form));
+  return list;
+}
+
+// The cones of project_joint, what was found of them, and the arrays that both view.
+struct JointProjectionsPy {
+  Array points, draws;
+  Labels labels;
+  JointCones cones;
+  std::vector<JointProjection> found;
+
+  template <class T, class Member>
+  py::array_t<T> per_sample(Member member) const {
+    py::array_t<T> out(static_cast<py::ssize_t>(found.size()));
+    for (std::size_t s = 0; s < found.size(); ++s) out.mutable_data()[s] = static_cast<T>(found[s].*member);
+    return out;
+  }
+
+  // The three arrays of a CSR matrix.
+  py::tuple weights() const {
+    std::vector<double> weight;
+    std::vector<std::int64_t> point, first{0};
+    for (const JointProjection& p : found) {
+      weight.insert(weight.end(), p.weights.weight.begin(), p.weights.weight.end());
+      point.insert(point.end(), p.weights.point.begin(), p.weights.point.end());
+      first.push_back(static_cast<std::int64_t>(point.size()));
+    }
+    return py::make_tuple(to_array(weight), to_array(point), to_array(first));
+  }
+
+  py::dict anchors(int inactive, int n_threads, const py::object& progress) const {
+    JointAnchors a;
+    run_interruptible(progress, [&](const Monitor& monitor) {
+      a = joint_anchors(cones, found, static_cast<Inactive>(inactive), n_threads, monitor);
+    });
+    py::dict out;
+    out["values"] = to_array(a.values);
+    out["shifts"] = to_array(a.shifts);
+    out["centers"] = to_array(a.centers);
+    out["mean_weights"] = to_array(a.mean_weights);
+    out["center_matrix"] = to_list(a.center_matrix);
+    out["center_corrected"] = to_list(a.center_corrected);
+    out["axis_matrix"] = to_list(a.axis_matrix);
+    out["center_axis_matrix"] = to_list(a.center_axis_matrix);
+    out["active_fraction"] = to_array(a.active_fraction);
+    out["squared_axis"] = to_array(a.squared_axis);
+    return out;
+  }
+
+  Array parts(int n_threads, const py::object& progress) const {
+    RowMatrix parts;
+    run_interruptible(progress,
+                      [&](const Monitor& monitor) { parts = joint_parts(cones, found, n_threads, monitor); });
+    return to_array(parts);
+  }
+};
+
+static JointProjectionsPy project_joint_py(const Array& points, const std::vector<Index>& starts,
+                                           const Array& draws, const Labels& labels, bool dead, double margin,
+                                           int n_threads, const py::object& progress) {
+  JointProjectionsPy out{points,
+                         draws,
+                         labels,
+                         JointCones{as_matrix(points), starts, as_matrix(draws), labels.data(), dead},
+                         {}};
+  const JointCones& cones = out.cones;
+  require(cones.points.cols() == cones.draws.cols(), "internal: draws do not fit");
+  require(
+      labels.ndim() == 2 && labels.shape(0) == cones.n_samples() && labels.shape(1) == cones.n_manifolds(),
+      "internal: labels do not fit");
+  require(starts.front() == 0 && starts.back() == cones.points.rows(), "internal: starts do not fit");
+  run_interruptible(progress, [&](const Monitor& monitor) {
+    out.found = project_joint(cones, margin, n_threads, monitor);
+  });
+  return out;
+}
+
+static Bodies bodies_of(const Array& vectors, const std::vector<Index>& first, Index n_axes, bool intercept,
+                        const Labels& labels) {
+  require(first.size() > 1 && first.front() == 0, "internal: no manifolds");
+  for (std::size_t g = 1; g < first.size(); ++g)
+    require(first[g] > first[g - 1], "internal: a manifold is empty");
+  const Bodies bodies{as_matrix(vectors), n_axes, first, intercept};
+  require(n_axes >= 0 && vectors.shape(0) == bodies.n_bodies() * (1 + n_axes), "internal: vectors missing");
+  require(labels.ndim() == 2 && labels.shape(1) == bodies.n_manifolds(), "internal: labels missing");
+  return bodies;
+}
+
+static py::array_t<std::int8_t> decide_separability_py(const Array& vectors, const std::vector<Index>& first,
+                                                       Index n_axes, bool intercept, const Labels& labels,
+                                                       int n_threads) {
+  const Bodies bodies = bodies_of(vectors, first, n_axes, intercept, labels);
+  py::array_t<std::int8_t> status(labels.shape(0));
+  std::int8_t* const out = status.mutable_data();
+  run_interruptible(py::none(), [&](const Monitor& monitor) {
+    decide_separability(bodies, labels.data(), labels.shape(0), n_threads, monitor, out);
+  });
+  return status;
+}
+
+// -> (thresholds, undecided)
+static py::tuple separability_thresholds_py(const Array& vectors, const std::vector<Index>& first,
+                                            Index n_axes, bool intercept, const Labels& labels,
+                                            std::uint64_t key, int n_threads, const py::object& progress) {
+  const Bodies bodies = bodies_of(vectors, first, n_axes, intercept, labels);
+  Array thresholds = new_vector(labels.shape(0));
+  py::array_t<bool> undecided(labels.shape(0));
+  double* const out = thresholds.mutable_data();
+  bool* const failed = undecided.mutable_data();
+  run_interruptible(progress, [&](const Monitor& monitor) {
+    separability_thresholds(bodies, labels.data(), labels.shape(0), key, n_threads, monitor, out, failed);
+  });
+  return py::make_tuple(thresholds, undecided);
 }
 
 void bind_capacity(py::module_& m) {
@@ -129,8 +256,31 @@ void bind_capacity(py::module_& m) {
   m.def("minimize_correlation", &minimize_correlation_py, py::arg("centers").noconvert(), py::arg("starts"),
         py::arg("max_iterations"), py::arg("gradient_norm"), py::arg("decrease"), py::arg("least_share"),
         py::arg("n_threads"));
-  m.def("correlation_cost", &correlation_cost_py, py::arg("centers").noconvert(),
-        py::arg("basis").noconvert(), py::arg("least_share"));
+  m.def("project_joint", &project_joint_py, py::arg("points").noconvert(), py::arg("starts"),
+        py::arg("draws").noconvert(), py::arg("labels").noconvert(), py::arg("dead"), py::arg("margin"),
+        py::arg("n_threads"), py::arg("progress"));
+  using Found = JointProjectionsPy;
+  const auto flags = [](bool JointProjection::* member) {
+    return [member](const Found& self) { return self.per_sample<bool>(member); };
+  };
+  // Both modules have this class, in one process.
+  py::class_<Found>(m, "JointProjections", py::module_local())
+      .def_property_readonly(
+          "squared", [](const Found& self) { return self.per_sample<double>(&JointProjection::squared); })
+      .def_property_readonly(
+          "residual", [](const Found& self) { return self.per_sample<double>(&JointProjection::residual); })
+      .def_property_readonly(
+          "status", [](const Found& self) { return self.per_sample<std::int8_t>(&JointProjection::status); })
+      .def_property_readonly("inseparable", flags(&JointProjection::inseparable))
+      .def_property_readonly("undetermined", flags(&JointProjection::undetermined))
+      .def("weights", &Found::weights)
+      .def("anchors", &Found::anchors, py::arg("inactive"), py::arg("n_threads"), py::arg("progress"))
+      .def("parts", &Found::parts, py::arg("n_threads"), py::arg("progress"));
+  m.def("decide_separability", &decide_separability_py, py::arg("vectors").noconvert(), py::arg("first"),
+        py::arg("n_axes"), py::arg("intercept"), py::arg("labels").noconvert(), py::arg("n_threads"));
+  m.def("separability_thresholds", &separability_thresholds_py, py::arg("vectors").noconvert(),
+        py::arg("first"), py::arg("n_axes"), py::arg("intercept"), py::arg("labels").noconvert(),
+        py::arg("key"), py::arg("n_threads"), py::arg("progress"));
 }
 
 }  // namespace neurogeom

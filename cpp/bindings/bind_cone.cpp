@@ -1,7 +1,7 @@
 #include "arrays.hpp"
 #include "bindings.hpp"
 #include "monitor.hpp"
-#include "neurogeom/cone.hpp"
+#include "neurogeom/cone/cone.hpp"
 
 namespace neurogeom {
 

@@ -1,30 +1,17 @@
-// Pairs of representations; LAPACK from SciPy.
+// Pairs of representations: cores of factors, and orders of dissimilarities.
 #include <algorithm>
 #include <limits>
-#include <string>
 #include <tuple>
 #include <utility>
 
 #include "arrays.hpp"
 #include "bindings.hpp"
 #include "monitor.hpp"
-#include "neurogeom/blas.hpp"
-#include "neurogeom/inner_products.hpp"
-#include "neurogeom/pairs.hpp"
+#include "neurogeom/pairs/cores.hpp"
+#include "neurogeom/pairs/kendall.hpp"
+#include "neurogeom/pairs/sorting.hpp"
 
 namespace neurogeom {
-
-static std::vector<std::pair<std::string, std::string>> lapack_signatures() {
-  std::vector<std::pair<std::string, std::string>> found;
-  for (const LapackRoutine& routine : lapack_routines()) found.emplace_back(routine.name, routine.signature);
-  return found;
-}
-
-static void use_lapack_py(const std::vector<py::capsule>& capsules) {
-  std::vector<void*> pointers;
-  for (const py::capsule& capsule : capsules) pointers.push_back(capsule.get_pointer());
-  use_lapack(pointers);
-}
 
 using Weights = std::vector<std::vector<double>>;
 static void require_weights(const Weights& weights, const std::vector<MatrixView>& factors) {
@@ -64,44 +51,79 @@ static std::vector<Array> core_quantities_py(const std::vector<Array>& rows,
   return found;
 }
 
-static std::vector<const double*> vectors_of(const std::vector<Array>& arrays, Index length) {
-  std::vector<const double*> vectors;
-  for (const Array& array : arrays) {
-    require(array.ndim() == 1 && array.shape(0) == length, "internal: vectors must have one length");
-    vectors.push_back(array.data());
+using Integers = py::array_t<std::int32_t, py::array::c_style>;
+using Balances = py::array_t<std::int64_t, py::array::c_style>;
+
+static std::vector<Ranking> rankings_of(const std::vector<Integers>& ranks,
+                                        const std::vector<Integers>& orders,
+                                        const std::vector<Integers>& runs) {
+  require(ranks.size() == orders.size() && ranks.size() == runs.size(), "internal: rankings differ");
+  std::vector<Ranking> found;
+  found.reserve(ranks.size());
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    require(ranks[i].ndim() == 1 && orders[i].ndim() == 1 && runs[i].ndim() == 2 && runs[i].shape(1) == 2,
+            "internal: expected vectors");
+    require(ranks[i].shape(0) == ranks[0].shape(0) && orders[i].shape(0) == ranks[0].shape(0),
+            "internal: entries differ");
+    found.push_back({ranks[i].data(), orders[i].data(), ranks[i].shape(0), runs[i].data(), runs[i].shape(0)});
   }
-  return vectors;
+  return found;
 }
 
-static Array inner_products_py(const std::vector<Array>& rows, const std::vector<Array>& columns,
-                               int n_threads, const py::object& progress) {
-  require(!rows.empty() && !columns.empty(), "internal: no vectors");
-  const Index length = rows[0].size();
-  const auto left = vectors_of(rows, length), right = vectors_of(columns, length);
-  Array result = new_matrix(static_cast<Index>(rows.size()), static_cast<Index>(columns.size()));
-  MatrixOut out = out_matrix(result);
-  run_interruptible(progress, [&](const Monitor& monitor) {
-    inner_products(left, right, length, n_threads, monitor, out);
+static Balances kendall_balances_py(const std::vector<Integers>& row_ranks,
+                                    const std::vector<Integers>& row_orders,
+                                    const std::vector<Integers>& row_runs,
+                                    const std::vector<Integers>& column_ranks,
+                                    const std::vector<Integers>& column_orders,
+                                    const std::vector<Integers>& column_runs, const Mask& where,
+                                    int n_threads) {
+  const auto rows = rankings_of(row_ranks, row_orders, row_runs);
+  const auto columns = rankings_of(column_ranks, column_orders, column_runs);
+  require(where.ndim() == 2 && where.shape(0) == static_cast<Index>(rows.size()) &&
+              where.shape(1) == static_cast<Index>(columns.size()),
+          "internal: mask of another shape");
+  require(rows.empty() || columns.empty() || rows[0].n_entries == columns[0].n_entries,
+          "internal: entries differ");
+  Balances balances({where.shape(0), where.shape(1)});
+  balances.attr("fill")(0);
+  std::int64_t* const out = balances.mutable_data();
+  const auto* const wanted = reinterpret_cast<const std::uint8_t*>(where.data());
+  run_interruptible(py::none(), [&](const Monitor& monitor) {
+    kendall_balances(rows, columns, wanted, n_threads, monitor, out);
   });
-  return result;
+  return balances;
 }
 
-static Array packed_gram_py(const Array& matrix) {
-  const MatrixView view = as_matrix(matrix);
-  Array result = new_vector(view.rows() * (view.rows() + 1) / 2);
-  double* const out = result.mutable_data();
-  run_interruptible(py::none(), [&](const Monitor& monitor) { packed_gram(view, monitor, out); });
-  return result;
+// tau-b, or its angle, from balances and the pairs untied in each item.
+static Array kendall_taus_py(const Balances& balances, const std::vector<std::int64_t>& row_untied,
+                             const std::vector<std::int64_t>& column_untied, bool angular) {
+  require(balances.ndim() == 2 && balances.shape(0) == static_cast<Index>(row_untied.size()) &&
+              balances.shape(1) == static_cast<Index>(column_untied.size()),
+          "internal: balances of another shape");
+  Array taus = new_matrix(balances.shape(0), balances.shape(1));
+  kendall_taus(balances.data(), row_untied, column_untied, angular, taus.mutable_data());
+  return taus;
+}
+
+static Integers rising_order_py(const Array& values) {
+  require(values.ndim() == 1, "internal: expected a vector");
+  Integers order(values.shape(0));
+  std::int32_t* const out = order.mutable_data();
+  const py::gil_scoped_release release;
+  rising_order(values.data(), values.shape(0), out);
+  return order;
 }
 
 void bind_pairs(py::module_& m) {
-  m.def("lapack_signatures", &lapack_signatures);
-  m.def("use_lapack", &use_lapack_py, py::arg("capsules"));
   m.def("core_quantities", &core_quantities_py, py::arg("rows"), py::arg("columns"), py::arg("trapezoidal"),
         py::arg("wanted").noconvert(), py::arg("quantities"), py::arg("n_threads"), py::arg("progress"));
-  m.def("packed_gram", &packed_gram_py, py::arg("matrix").noconvert());
-  m.def("inner_products", &inner_products_py, py::arg("rows"), py::arg("columns"), py::arg("n_threads"),
-        py::arg("progress"));
+  m.def("rising_order", &rising_order_py, py::arg("values").noconvert());
+  m.def("kendall_balances", &kendall_balances_py, py::arg("row_ranks").noconvert(),
+        py::arg("row_orders").noconvert(), py::arg("row_runs").noconvert(),
+        py::arg("column_ranks").noconvert(), py::arg("column_orders").noconvert(),
+        py::arg("column_runs").noconvert(), py::arg("where").noconvert(), py::arg("n_threads"));
+  m.def("kendall_taus", &kendall_taus_py, py::arg("balances").noconvert(), py::arg("row_untied"),
+        py::arg("column_untied"), py::arg("angular"));
 }
 
 }  // namespace neurogeom

@@ -6,7 +6,7 @@
 #include <chrono>
 #include <exception>
 
-#include "neurogeom/parallel.hpp"
+#include "neurogeom/base/parallel.hpp"
 
 namespace neurogeom {
 

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "neurogeom/random.hpp"
+#include "neurogeom/base/random.hpp"
 
 namespace check {
 

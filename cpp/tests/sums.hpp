@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "neurogeom/types.hpp"
+#include "neurogeom/base/types.hpp"
 
 namespace check {
 

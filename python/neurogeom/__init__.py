@@ -7,18 +7,32 @@ from . import datasets, io
 from ._base.isa import build_info
 from ._base.lazy import lazily as _lazily
 from ._base.results import ConvergenceWarning, load
-from .capacity.closed_forms import EllipsoidCapacity, ball_capacity, ellipsoid_capacity, point_capacity
+from .capacity.closed_forms import (
+    EllipsoidCapacity,
+    ball_capacity,
+    correlated_sphere_capacity,
+    ellipsoid_capacity,
+    point_capacity,
+)
 from .capacity.cone import ConeProjection, project_cone
-from .capacity.correlated import CorrelatedCapacity, correlated_capacity, correlated_sphere_capacity
-from .capacity.joint import EffectiveGeometry, effective_geometry
-from .capacity.mean_field import ManifoldCapacity, NullCapacity, manifold_capacity
+from .capacity.correlated import correlated_capacity
+from .capacity.joint import effective_geometry
+from .capacity.mean_field import manifold_capacity
 from .capacity.overlap import Overlap, overlap
+from .capacity.results import (
+    CorrelatedCapacity,
+    EffectiveGeometry,
+    ManifoldCapacity,
+    NullCapacity,
+    NullGeometry,
+)
 from .capacity.simulated import SimulatedCapacity, simulated_capacity, simulated_ellipsoid_capacity
 from .clouds.alignment import Alignment, NullAlignment, alignment
 from .clouds.building import downsample, exemplar_manifolds, random_projection, translation_manifolds
 from .clouds.dichotomies import sparse_dichotomies, tilted_dichotomies
 from .clouds.dimensionality import Dimensionality, dimensionality
 from .clouds.manifolds import Manifolds, manifolds
+from .inference import Null
 from .io.rsatoolbox import from_rsatoolbox, to_rsatoolbox
 from .metrics import (
     CCA,
@@ -48,7 +62,8 @@ from .metrics import (
 from .pairs.driver import pairwise
 from .pairs.result import Pairwise
 from .pairs.streaming import StreamingCKA
-from .representations.representation import RDM, Representation
+from .representations.rdm import RDM
+from .representations.representation import Representation
 
 if _TYPE_CHECKING:
     from . import compat, plot, report, sweep
@@ -79,8 +94,10 @@ __all__ = [
     "Manifolds",
     "MeanCCA",
     "Metric",
+    "Null",
     "NullAlignment",
     "NullCapacity",
+    "NullGeometry",
     "Overlap",
     "Pairwise",
     "Permutation",

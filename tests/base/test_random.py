@@ -1,5 +1,5 @@
-"""Counter-based normals: Philox against a plain implementation, the map from words to normals against its
-exact value, and the statistics of what comes out."""
+"""Counter-based normals: against a plain implementation of Philox and the exact map from words to normals,
+and the statistics of what comes out. The map at extreme words: cpp/tests/base/test_random.cpp."""
 
 from __future__ import annotations
 
@@ -55,54 +55,9 @@ def words_of(counter, key):
         ),
     ],
 )
-def test_known_answers(counter, key, expected):
+def test_known_answers_of_the_plain_implementation(counter, key, expected):
     counter, key, expected = ([int(w, 16) for w in x.split()] for x in (counter, key, expected))
     assert philox(counter, key[0] | key[1] << 32) == expected
-    assert core.philox4x32(counter, key[0] | key[1] << 32) == expected
-
-
-def test_philox_equals_the_plain_implementation():
-    rng = np.random.default_rng(0)
-    for _ in range(500):
-        counter = [int(w) for w in rng.integers(0, 2**32, 4)]
-        key = int(rng.integers(0, 2**64, dtype=np.uint64))
-        assert core.philox4x32(counter, key) == philox(counter, key)
-
-
-EDGES = [0, 1, 2**63, 2**64 - 1, 2**62, 3 * 2**62, 2**11, 2**12, 2**12 - 1, 2**52, 2**64 - 2**12]
-EDGES += [0x5555555555555555, 0xAAAAAAAAAAAAAAAA, 2**61, 2**62 - 1, 2**61 + 2**10, 2**61 - 2**10]
-
-
-def check_map(a, b):
-    a, b = (np.array(x, dtype=np.uint64) for x in (a, b))
-    for module in {id(m): m for m in (core, baseline)}.values():
-        for found, exact in zip(module.normals_from_words(a, b), exact_normals(a, b), strict=True):
-            zero = exact == 0
-            assert (found[zero] == 0).all()
-            assert np.abs(found[~zero] / exact[~zero] - 1).max() <= 1e-14
-
-
-def test_extreme_words():
-    pairs = [(a, b) for a in EDGES for b in EDGES]
-    check_map(*zip(*pairs, strict=True))
-
-
-def test_random_words():
-    rng = np.random.default_rng(1)
-    check_map(*rng.integers(0, 2**64, (2, 20_000), dtype=np.uint64))
-    # long radii, short radii, angles near a turn of the quadrant
-    low, near = rng.integers(0, 2**30, (2, 2000), dtype=np.uint64)
-    check_map(np.uint64(2**64 - 1) - (low << np.uint64(12)), near)
-    check_map(low << np.uint64(12), np.uint64(2**61) + near)
-
-
-def test_range_of_the_normals():
-    a = np.array([2**64 - 1, 0], dtype=np.uint64)
-    b = np.array([2**61, 2**61], dtype=np.uint64)  # the angle 0
-    cosine, sine = core.normals_from_words(a, b)
-    assert cosine[0] == pytest.approx(np.sqrt(104 * np.log(2)), rel=1e-15)  # 8.49
-    np.testing.assert_array_equal(sine, 0.0)
-    assert cosine[1] == 0.0
 
 
 @pytest.mark.parametrize(
@@ -118,9 +73,6 @@ def test_counter_layout(key, stream, index):
     expected = np.stack([cosine, sine], axis=1).ravel()[:length]
     found = core.standard_normals(key, stream, index, 1, length)[0]
     np.testing.assert_allclose(found, expected.astype(float), rtol=1e-14)
-    np.testing.assert_array_equal(
-        found[::2], core.normals_from_words(*np.array(words, dtype=np.uint64).T.copy())[0]
-    )
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 15, 16, 17, 31, 32, 33, 63, 100, 257])
@@ -224,7 +176,4 @@ def test_both_modules_give_the_same_bits(length):
         key, first = (int(x) for x in rng.integers(0, 2**64, 2, dtype=np.uint64))
         args = key, int(rng.integers(0, 2**32)), first, 37, length
         one, other = baseline.standard_normals(*args), v3.standard_normals(*args)
-        np.testing.assert_array_equal(one.view(np.uint64), other.view(np.uint64))
-    words = rng.integers(0, 2**64, (2, 5000), dtype=np.uint64)
-    for one, other in zip(baseline.normals_from_words(*words), v3.normals_from_words(*words), strict=True):
         np.testing.assert_array_equal(one.view(np.uint64), other.view(np.uint64))

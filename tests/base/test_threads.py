@@ -1,4 +1,4 @@
-"""Threads: the same bits for any number, forks, Ctrl-C, progress, and how many there are by default."""
+"""Threads: the same bits for any number, progress, and how many there are by default."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import os
 import re
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import util
-from helpers.interrupts import time_to_interrupt
+from helpers.processes import run_python
+from helpers.same_bits import assert_same_bits
 from neurogeom._base import threads as _threads
-from neurogeom.capacity import _analysis as _mean_field
+from neurogeom.capacity import _mean_field_analysis
 
 
 def make_clouds(seed=0, n_manifolds=11, n_features=40):
@@ -44,7 +43,7 @@ def test_capacity_is_the_same_bits_for_any_number_of_threads(name):
     assert (one.status == 0).all()
     for threads in (2, 3, 7):
         other = ng.manifold_capacity(clouds, n_threads=threads, **options)
-        util.assert_same_bits(one.to_dict(), other.to_dict())
+        assert_same_bits(one.to_dict(), other.to_dict())
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -53,15 +52,15 @@ def test_capacity_is_the_same_bits_for_any_size_of_groups(name, monkeypatch):
     X, labels = np.vstack(clouds), np.repeat(np.arange(len(clouds)), [len(c) for c in clouds])
     order = np.random.default_rng(1).permutation(len(X))
     results, groups = [], []
-    plain = _mean_field.Analysis._groups
+    plain = _mean_field_analysis.Analysis._groups
 
     def count_groups(self, *arguments):
         groups[-1].append(len(plain(self, *arguments)))
         return plain(self, *arguments)
 
-    monkeypatch.setattr(_mean_field.Analysis, "_groups", count_groups)
+    monkeypatch.setattr(_mean_field_analysis.Analysis, "_groups", count_groups)
     for size in (1, 200_000, 1 << 40):
-        monkeypatch.setattr(_mean_field, "_GROUP_BYTES", size)
+        monkeypatch.setattr(_mean_field_analysis, "_GROUP_BYTES", size)
         groups.append([])
         results.append(
             [
@@ -71,7 +70,7 @@ def test_capacity_is_the_same_bits_for_any_size_of_groups(name, monkeypatch):
         )
     assert min(groups[0]) == len(clouds) > max(groups[1]) > 1 == max(groups[2])
     for other in results[1:]:
-        util.assert_same_bits(tuple(results[0]), tuple(other))
+        assert_same_bits(tuple(results[0]), tuple(other))
 
 
 def at_offset(array, offset):
@@ -107,7 +106,7 @@ def test_bits_do_not_depend_on_where_the_input_lies():
         )
         del held
     for other in results[1:]:
-        util.assert_same_bits(results[0], other)
+        assert_same_bits(results[0], other)
 
 
 def test_given_draws_and_failed_manifolds_are_the_same_bits():
@@ -121,121 +120,7 @@ def test_given_draws_and_failed_manifolds_are_the_same_bits():
             results.append(ng.manifold_capacity(clouds, n_threads=threads, **options).to_dict())
     assert math.isnan(results[0]["capacity"][2])
     for other in results[1:]:
-        util.assert_same_bits(results[0], other)
-
-
-def test_concurrent_python_threads():
-    """Calls do not share state: eight at a time give what they give alone."""
-
-    def work(seed):
-        rng = np.random.default_rng(seed)
-        cone = ng.project_cone(rng.normal(size=(60, 20)), rng.normal(size=(300, 20)), n_threads=2)
-        result = ng.manifold_capacity(make_clouds(seed, 8, 15), rng=seed, n_threads=2)
-        return cone.to_dict(), result.to_dict()
-
-    alone = [work(seed) for seed in range(16)]
-    with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(work, range(16)))
-    util.assert_same_bits(tuple(alone), tuple(together))
-
-
-FORK = """
-    import os, signal, sys, warnings, multiprocessing
-    import numpy as np, neurogeom as ng
-
-    warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of forks beside threads
-    rng = np.random.default_rng(0)
-    clouds = rng.normal(size=(6, 1, 30)) + rng.normal(size=(6, 20, 30))
-    points, targets = rng.normal(size=(40, 20)), rng.normal(size=(500, 20))
-
-    def work(threads):
-        cone = ng.project_cone(points, targets, n_threads=threads)
-        result = ng.manifold_capacity(clouds, rng=1, n_threads=threads)
-        return float(cone.projection.sum()), result.mean_capacity, result.capacity.tolist()
-
-    expected = work(2)
-"""
-
-
-def test_forked_children():
-    """Children of a process that has threads run threads of their own, and so do their children."""
-    code = (
-        FORK
-        + """
-    def child(depth):
-        signal.alarm(20)
-        same = all(work(threads) == expected for threads in (2, 3, 1))
-        if depth and same:
-            pid = os.fork()
-            if pid == 0:
-                child(depth - 1)
-            same = os.waitpid(pid, 0)[1] == 0
-        os._exit(0 if same else 1)
-
-    for _ in range(2):
-        pid = os.fork()
-        if pid == 0:
-            child(1)
-        assert os.waitpid(pid, 0)[1] == 0
-    assert work(2) == expected  # and the parent goes on
-    print("done")
-    """
-    )
-    assert util.run_python(code)[:2] == (0, "done")
-
-
-def test_fork_pool():
-    code = (
-        FORK
-        + """
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        assert pool.map_async(work, [2, 2, 1, 3]).get(timeout=30) == [expected] * 4
-    print("done")
-    """
-    )
-    assert util.run_python(code)[:2] == (0, "done")
-
-
-# Each runs for many seconds if it is not stopped.
-LONG = {
-    "capacity": (
-        "X = rng.normal(size=(200, 1, 100)) + rng.normal(size=(200, 60, 100))",
-        "ng.manifold_capacity(X, n_samples=200_000, remove_center_correlations=False, n_threads=n)",
-    ),
-    "capacity of few": (
-        "X = rng.normal(size=(2, 1, 100)) + rng.normal(size=(2, 60, 100))",
-        "ng.manifold_capacity(X, n_samples=1_000_000, n_threads=n)",
-    ),
-    "centre correlations": (
-        "X = rng.normal(size=(400, 8)) @ rng.normal(size=(8, 400)) * 9 + rng.normal(size=(400, 400))\n"
-        "X = X[:, None] + rng.normal(size=(400, 2, 400))",
-        "ng.manifold_capacity(X, n_samples=1, n_restarts=500, n_threads=n)",
-    ),
-    "cone of many targets": (
-        "X = rng.normal(size=(500, 200)); T = rng.normal(size=(50_000, 200))",
-        "ng.project_cone(X, T, n_threads=n)",
-    ),
-    "one large solve": (  # about 2 s for a target
-        "X = rng.normal(size=(2000, 1000)); T = rng.normal(size=(30, 1000))",
-        "ng.project_cone(X, T, n_threads=n)",
-    ),
-    "large Gram matrix": (  # about 2 s
-        "X = rng.normal(size=(2000, 8000)); T = X[:1]",
-        "ng.project_cone(X, T, n_threads=n)",
-    ),
-}
-
-
-@pytest.mark.parametrize(("name", "n_threads"), [("capacity", 1), *((name, 2) for name in LONG)])
-def test_ctrl_c(name, n_threads):
-    """Within 0.2 s. The best of up to three tries, as the machine may be busy with something else."""
-    times = []
-    for delay in (0.3, 0.45, 0.6):
-        times.append(time_to_interrupt(*LONG[name], n_threads, delay))
-        if times[-1] < 0.2:
-            break
-    print(f"{name}, {n_threads} threads: {times} s")
-    assert min(times) < 0.2
+        assert_same_bits(results[0], other)
 
 
 def count_calls(function, *arguments, **options):
@@ -314,25 +199,25 @@ SHOW = "from neurogeom._base import threads; print(threads.resolve_threads(None)
 
 @pytest.mark.parametrize(("value", "expected"), [("1", 1), ("3", 3), (" 5 ", 5), ("4,2", 4)])
 def test_omp_num_threads(value, expected):
-    assert util.run_python(SHOW, OMP_NUM_THREADS=value)[1] == str(expected)
+    assert run_python(SHOW, OMP_NUM_THREADS=value)[1] == str(expected)
 
 
 @pytest.mark.parametrize("value", ["", "0", "-1", "many"])
 def test_useless_omp_num_threads(value):
-    assert util.run_python(SHOW, OMP_NUM_THREADS=value)[1] == str(_threads.available_cores())
+    assert run_python(SHOW, OMP_NUM_THREADS=value)[1] == str(_threads.available_cores())
 
 
 def test_omp_num_threads_is_that_of_the_import():
     code = "import os, neurogeom; os.environ['OMP_NUM_THREADS'] = '9'; " + SHOW
-    assert util.run_python(code, OMP_NUM_THREADS="3")[1] == "3"
+    assert run_python(code, OMP_NUM_THREADS="3")[1] == "3"
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs affinity masks")
 def test_affinity():
     core = min(os.sched_getaffinity(0))
     code = f"import os; os.sched_setaffinity(0, {{{core}}}); " + SHOW
-    assert util.run_python(code, OMP_NUM_THREADS="")[1] == "1"
-    assert util.run_python(code, OMP_NUM_THREADS="2")[1] == "2"  # said, so done
+    assert run_python(code, OMP_NUM_THREADS="")[1] == "1"
+    assert run_python(code, OMP_NUM_THREADS="2")[1] == "2"  # said, so done
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(0.3, 1), (1.0, 1), (1.5, 2), (math.inf, 6)])

@@ -5,14 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 
+import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import util
+from helpers import cones
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from neurogeom._base import results as _results
 from neurogeom.capacity import closed_forms
-from neurogeom.capacity.closed_forms import ball_capacity, ellipsoid_capacity, point_capacity
 from scipy import integrate, stats
 
 DIMENSIONS = np.array([0.1, 0.5, 1, 2.5, 10, 333, 1e5])
@@ -28,24 +27,24 @@ def test_point_capacity_is_the_gardner_integral():
         integral, _ = integrate.quad(
             lambda t, k=margin: (k - t) ** 2 * stats.norm.pdf(t), -40, margin, epsabs=1e-13
         )
-        assert 1 / point_capacity(margin) == pytest.approx(integral, rel=1e-10, abs=0)
-        assert point_capacity(margin) == pytest.approx(capacity, rel=1e-14, abs=0)
+        assert 1 / ng.point_capacity(margin) == pytest.approx(integral, rel=1e-10, abs=0)
+        assert ng.point_capacity(margin) == pytest.approx(capacity, rel=1e-14, abs=0)
 
 
 def test_point_capacity_at_large_margin():
     margins = np.array([40.0, 1e3, 1e100])  # Phi = 1 and phi = 0 to all digits
-    np.testing.assert_allclose(point_capacity(margins), 1 / (1 + margins**2), rtol=1e-15)
-    assert point_capacity(1e300) == 0.0
+    np.testing.assert_allclose(ng.point_capacity(margins), 1 / (1 + margins**2), rtol=1e-15)
+    assert ng.point_capacity(1e300) == 0.0
 
 
 def test_scalars_give_floats_and_arrays_keep_their_shape():
-    assert type(point_capacity(1)) is float
-    assert type(ball_capacity(1, 2)) is float
-    assert point_capacity(np.zeros((2, 3))).shape == (2, 3)
-    assert ball_capacity(np.ones((4, 1)), [1, 2, 3], np.zeros((2, 1, 1))).shape == (2, 4, 3)
-    assert ball_capacity([], 3).shape == (0,)
-    many = ball_capacity(np.linspace(0, 2, 1000), 5)  # more than one block
-    assert many[777] == ball_capacity(np.linspace(0, 2, 1000)[777], 5)
+    assert type(ng.point_capacity(1)) is float
+    assert type(ng.ball_capacity(1, 2)) is float
+    assert ng.point_capacity(np.zeros((2, 3))).shape == (2, 3)
+    assert ng.ball_capacity(np.ones((4, 1)), [1, 2, 3], np.zeros((2, 1, 1))).shape == (2, 4, 3)
+    assert ng.ball_capacity([], 3).shape == (0,)
+    many = ng.ball_capacity(np.linspace(0, 2, 1000), 5)  # more than one block
+    assert many[777] == ng.ball_capacity(np.linspace(0, 2, 1000)[777], 5)
 
 
 # Balls
@@ -66,7 +65,7 @@ def test_scalars_give_floats_and_arrays_keep_their_shape():
     ],
 )
 def test_ball_reference_table(radius, dimension, margin, capacity):
-    assert ball_capacity(radius, dimension, margin) == pytest.approx(capacity, rel=1e-12, abs=0)
+    assert ng.ball_capacity(radius, dimension, margin) == pytest.approx(capacity, rel=1e-12, abs=0)
 
 
 # The paper's one-dimensional integral in 40-digit arithmetic (mpmath), in the corners of the range.
@@ -88,7 +87,7 @@ def test_ball_reference_table(radius, dimension, margin, capacity):
     ],
 )
 def test_ball_in_the_corners(radius, dimension, margin, capacity):
-    assert ball_capacity(radius, dimension, margin) == pytest.approx(capacity, rel=1e-14, abs=0)
+    assert ng.ball_capacity(radius, dimension, margin) == pytest.approx(capacity, rel=1e-14, abs=0)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +116,7 @@ def test_ball_is_the_double_integral_of_the_paper(radius, dimension, margin):
 
     inverse = integral(touching, lambda t: margin - t / radius, lambda t: margin + radius * t)
     inverse += integral(fully_supported, lambda t: -12.0, lambda t: margin - t / radius)
-    assert 1 / ball_capacity(radius, dimension, margin) == pytest.approx(inverse, rel=1e-8, abs=0)
+    assert 1 / ng.ball_capacity(radius, dimension, margin) == pytest.approx(inverse, rel=1e-8, abs=0)
 
 
 @pytest.mark.parametrize(("radius", "dimension"), [(0.3, 1.5), (2.0, 40.0), (0.01, 2e4)])
@@ -144,34 +143,34 @@ def test_ball_at_margin_0_is_an_integral_over_angles(radius, dimension):
         )
 
     inverse = (dimension + 1) * total(lambda x: norm2(x) * density(x)) / total(density)
-    assert 1 / ball_capacity(radius, dimension) == pytest.approx(inverse, rel=1e-9, abs=0)
+    assert 1 / ng.ball_capacity(radius, dimension) == pytest.approx(inverse, rel=1e-9, abs=0)
 
 
 def test_ball_identities_at_margin_0():
-    np.testing.assert_allclose(ball_capacity(1, DIMENSIONS), 2 / (DIMENSIONS + 1), rtol=1e-14)
-    inverse, dual = 1 / ball_capacity(RADII, DIMENSIONS), 1 / ball_capacity(1 / RADII, DIMENSIONS)
+    np.testing.assert_allclose(ng.ball_capacity(1, DIMENSIONS), 2 / (DIMENSIONS + 1), rtol=1e-14)
+    inverse, dual = 1 / ng.ball_capacity(RADII, DIMENSIONS), 1 / ng.ball_capacity(1 / RADII, DIMENSIONS)
     np.testing.assert_allclose(inverse + dual, np.broadcast_to(DIMENSIONS + 1, dual.shape), rtol=1e-14)
     segment = 0.5 + 2 / np.pi * np.arctan(RADII)
-    np.testing.assert_allclose(ball_capacity(RADII, 1), 1 / segment, rtol=1e-14)
-    np.testing.assert_allclose(ball_capacity(np.inf, DIMENSIONS), 1 / (DIMENSIONS + 0.5), rtol=1e-15)
+    np.testing.assert_allclose(ng.ball_capacity(RADII, 1), 1 / segment, rtol=1e-14)
+    np.testing.assert_allclose(ng.ball_capacity(np.inf, DIMENSIONS), 1 / (DIMENSIONS + 0.5), rtol=1e-15)
 
 
 def test_ball_limits():
     margins = np.array([0.0, 0.3, 2.0, 10.0])
-    point = point_capacity(margins)
+    point = ng.point_capacity(margins)
     for radius in (0.0, 1e-300, 1e-15):
-        np.testing.assert_allclose(ball_capacity(radius, 7.5, margins), point, rtol=1e-13)
-    np.testing.assert_allclose(ball_capacity(0.8, 1e-14, margins), point, rtol=1e-13)
+        np.testing.assert_allclose(ng.ball_capacity(radius, 7.5, margins), point, rtol=1e-13)
+    np.testing.assert_allclose(ng.ball_capacity(0.8, 1e-14, margins), point, rtol=1e-13)
     whole = 1 / (7.5 + 1 / point)
     for radius in (1e15, 1e300, np.inf):
-        np.testing.assert_allclose(ball_capacity(radius, 7.5, margins), whole, rtol=1e-13)
-    assert ball_capacity([0.0, 0.1, np.inf], np.inf).tolist() == [2.0, 0.0, 0.0]
-    assert ball_capacity(1.0, 3.0, 1e200) == 0.0
+        np.testing.assert_allclose(ng.ball_capacity(radius, 7.5, margins), whole, rtol=1e-13)
+    assert ng.ball_capacity([0.0, 0.1, np.inf], np.inf).tolist() == [2.0, 0.0, 0.0]
+    assert ng.ball_capacity(1.0, 3.0, 1e200) == 0.0
     # the many-dimensional point with the margin (kappa + R sqrt(D)) / sqrt(1 + R^2)
     dimension = 1e14
     effective = (0.5 + 2.0) / math.hypot(1, 2.0 / math.sqrt(dimension))
-    limit = ball_capacity(2.0 / math.sqrt(dimension), dimension, 0.5)
-    assert limit == pytest.approx(point_capacity(effective), rel=1e-12, abs=0)
+    limit = ng.ball_capacity(2.0 / math.sqrt(dimension), dimension, 0.5)
+    assert limit == pytest.approx(ng.point_capacity(effective), rel=1e-12, abs=0)
 
 
 @settings(max_examples=60, deadline=None)
@@ -183,10 +182,10 @@ def test_ball_limits():
 )
 def test_ball_bounds_and_monotony(log_radius, log_dimension, margin, step):
     radius, dimension = 10**log_radius, 10**log_dimension
-    capacity = ball_capacity(radius, dimension, margin)
-    lower = 1 / (dimension + 1 / point_capacity(margin))
-    assert lower * (1 - 1e-14) <= capacity <= point_capacity(margin) * (1 + 1e-14)
-    larger = ball_capacity(
+    capacity = ng.ball_capacity(radius, dimension, margin)
+    lower = 1 / (dimension + 1 / ng.point_capacity(margin))
+    assert lower * (1 - 1e-14) <= capacity <= ng.point_capacity(margin) * (1 + 1e-14)
+    larger = ng.ball_capacity(
         [radius * (1 + step), radius, radius],
         [dimension, dimension * (1 + step), dimension],
         [margin, margin, margin + step],
@@ -240,7 +239,7 @@ def test_ellipse_lies_between_inner_and_outer_polygon():
     norm2 = closed_forms._ellipsoid_norm2(t, z, radii)
     for draw, (x, height) in enumerate(zip(t, z, strict=True)):
         vector = np.array([*x, height])
-        low, high = (vector @ vector - util.nnls(cone, vector)[1] ** 2 for cone in (inner, outer))
+        low, high = (vector @ vector - cones.nnls(cone, vector)[1] ** 2 for cone in (inner, outer))
         assert low - 1e-10 <= norm2[draw] <= high + 1e-10
         assert high - low < 5e-3 * (vector @ vector)
 
@@ -249,8 +248,8 @@ def test_ellipse_lies_between_inner_and_outer_polygon():
     ("radius", "n_axes", "margin"), [(0.5, 5, 0.0), (1.5, 3, 0.7), (0.2, 20, 2.0), (3.0, 1, 0.1)]
 )
 def test_ellipsoid_with_equal_radii_is_a_ball(radius, n_axes, margin):
-    result = ellipsoid_capacity(np.full(n_axes, radius), margin, n_samples=20_000, rng=3)
-    exact = ball_capacity(radius, n_axes, margin)
+    result = ng.ellipsoid_capacity(np.full(n_axes, radius), margin, n_samples=20_000, rng=3)
+    exact = ng.ball_capacity(radius, n_axes, margin)
     assert abs(result.capacity - exact) < 4 * result.capacity_se
     assert result.capacity_se < 0.01 * exact
 
@@ -258,7 +257,7 @@ def test_ellipsoid_with_equal_radii_is_a_ball(radius, n_axes, margin):
 def test_ellipsoid_uses_both_signs_of_each_draw():
     # Without extent and at margin 0 the pair's mean is (g_+^2 + (-g)_+^2) / 2 = g^2 / 2.
     g = np.random.default_rng(12).standard_normal(50)
-    point = ellipsoid_capacity([0.0], n_samples=50, rng=12)
+    point = ng.ellipsoid_capacity([0.0], n_samples=50, rng=12)
     assert point.capacity == pytest.approx(2 / np.mean(g * g), rel=1e-13)
     error = np.std(g * g / 2, ddof=1) / math.sqrt(50)
     assert point.capacity_se == pytest.approx(error * point.capacity**2, rel=1e-13)
@@ -267,8 +266,8 @@ def test_ellipsoid_uses_both_signs_of_each_draw():
 def test_ellipsoid_duality():
     # As for balls, 1/alpha(R) + 1/alpha(1/R) = D + 1 at margin 0, here within 4 standard errors.
     radii = np.array([2.0, 0.7, 0.1, 0.1])
-    one = ellipsoid_capacity(radii, n_samples=20_000, rng=4)
-    two = ellipsoid_capacity(1 / radii, n_samples=20_000, rng=5)
+    one = ng.ellipsoid_capacity(radii, n_samples=20_000, rng=4)
+    two = ng.ellipsoid_capacity(1 / radii, n_samples=20_000, rng=5)
     errors = [x.capacity_se / x.capacity**2 for x in (one, two)]
     assert abs(1 / one.capacity + 1 / two.capacity - 5) < 4 * math.hypot(*errors)
 
@@ -276,44 +275,44 @@ def test_ellipsoid_duality():
 def test_ellipsoid_standard_error_is_honest():
     # Deviations of 300 small runs, in units of their own standard error, have standard deviation 1;
     # that of 300 normal values has the standard error 1 / sqrt(600) = 0.041, and 4 of it is 0.163.
-    rng, exact = np.random.default_rng(6), ball_capacity(0.8, 4, 0.3)
-    runs = [ellipsoid_capacity([0.8] * 4, 0.3, n_samples=300, rng=rng) for _ in range(300)]
+    rng, exact = np.random.default_rng(6), ng.ball_capacity(0.8, 4, 0.3)
+    runs = [ng.ellipsoid_capacity([0.8] * 4, 0.3, n_samples=300, rng=rng) for _ in range(300)]
     scores = np.array([(run.capacity - exact) / run.capacity_se for run in runs])
     assert abs(scores.std(ddof=1) - 1) < 4 / math.sqrt(2 * len(runs))
 
 
 def test_ellipsoid_draws(monkeypatch, tmp_path):
-    result = ellipsoid_capacity([1.0, 0.5, 0.0], 0.2, n_samples=500, rng=7)
-    assert ellipsoid_capacity([1.0, 0.5], 0.2, n_samples=500, rng=7).capacity == result.capacity
+    result = ng.ellipsoid_capacity([1.0, 0.5, 0.0], 0.2, n_samples=500, rng=7)
+    assert ng.ellipsoid_capacity([1.0, 0.5], 0.2, n_samples=500, rng=7).capacity == result.capacity
     generator = np.random.default_rng(7)
-    assert ellipsoid_capacity([1, 0.5], 0.2, n_samples=500, rng=generator).capacity == result.capacity
-    again = ellipsoid_capacity([1, 0.5], 0.2, n_samples=500, rng=generator)
+    assert ng.ellipsoid_capacity([1, 0.5], 0.2, n_samples=500, rng=generator).capacity == result.capacity
+    again = ng.ellipsoid_capacity([1, 0.5], 0.2, n_samples=500, rng=generator)
     assert again.capacity != result.capacity
     monkeypatch.setattr(closed_forms, "_DRAW_BLOCK", 10)  # the blocks do not change the draws
     np.testing.assert_allclose(
-        ellipsoid_capacity([1.0, 0.5], 0.2, n_samples=500, rng=7).capacity,
+        ng.ellipsoid_capacity([1.0, 0.5], 0.2, n_samples=500, rng=7).capacity,
         result.capacity,
         rtol=1e-14,
     )
     assert result.radii.tolist() == [1.0, 0.5, 0.0]
     result.save(tmp_path / "ellipsoid.npz")
-    assert _results.load(tmp_path / "ellipsoid.npz").capacity_se == result.capacity_se
+    assert ng.load(tmp_path / "ellipsoid.npz").capacity_se == result.capacity_se
 
 
 def test_ellipsoid_without_extent_and_with_extreme_radii():
-    point = ellipsoid_capacity([0.0, 0.0], 1.0, rng=8)
-    assert abs(point.capacity - point_capacity(1.0)) < 4 * point.capacity_se
-    wild = ellipsoid_capacity([1e300, 1e-300, 1e-90], 1.0, rng=9)
-    assert abs(wild.capacity - ball_capacity(np.inf, 1, 1.0)) < 4 * wild.capacity_se
+    point = ng.ellipsoid_capacity([0.0, 0.0], 1.0, rng=8)
+    assert abs(point.capacity - ng.point_capacity(1.0)) < 4 * point.capacity_se
+    wild = ng.ellipsoid_capacity([1e300, 1e-300, 1e-90], 1.0, rng=9)
+    assert abs(wild.capacity - ng.ball_capacity(np.inf, 1, 1.0)) < 4 * wild.capacity_se
     # one long axis and one of length 1e-9: a segment
-    segment = ellipsoid_capacity([2.0, 1e-9], n_samples=20_000, rng=10)
-    assert abs(segment.capacity - ball_capacity(2.0, 1)) < 4 * segment.capacity_se
+    segment = ng.ellipsoid_capacity([2.0, 1e-9], n_samples=20_000, rng=10)
+    assert abs(segment.capacity - ng.ball_capacity(2.0, 1)) < 4 * segment.capacity_se
 
 
 # Bad input
 
 
-@pytest.mark.parametrize("function", [point_capacity, lambda k: ball_capacity(1.0, 2.0, k)])
+@pytest.mark.parametrize("function", [ng.point_capacity, lambda k: ng.ball_capacity(1.0, 2.0, k)])
 def test_bad_margins(function):
     with pytest.raises(ValueError, match=r"margin must not be negative, not -0\.1"):
         function(-0.1)
@@ -329,17 +328,17 @@ def test_bad_margins(function):
 
 def test_bad_balls():
     with pytest.raises(ValueError, match=r"radius\[1\] must be not negative .* not -2.0"):
-        ball_capacity([1.0, -2.0], 3)
+        ng.ball_capacity([1.0, -2.0], 3)
     with pytest.raises(ValueError, match=r"radius must be not negative .* not nan"):
-        ball_capacity(np.nan, 3)
+        ng.ball_capacity(np.nan, 3)
     with pytest.raises(ValueError, match=r"dimension must be positive .* not 0\.0"):
-        ball_capacity(1.0, 0)
+        ng.ball_capacity(1.0, 0)
     with pytest.raises(ValueError, match="margin must be finite"):
-        ball_capacity(1.0, 2.0, np.inf)
+        ng.ball_capacity(1.0, 2.0, np.inf)
     with pytest.raises(ValueError, match=r"broadcast .* radius \(2,\), dimension \(3,\)"):
-        ball_capacity([1.0, 2.0], [1.0, 2.0, 3.0])
+        ng.ball_capacity([1.0, 2.0], [1.0, 2.0, 3.0])
     with pytest.raises(TypeError, match="radius must hold real numbers"):
-        ball_capacity(None, 3)
+        ng.ball_capacity(None, 3)
 
 
 @pytest.mark.parametrize(
@@ -362,4 +361,4 @@ def test_bad_balls():
 )
 def test_bad_ellipsoids(error, message, arguments):
     with pytest.raises(error, match=message):
-        ellipsoid_capacity(**({"radii": [1.0]} | arguments))
+        ng.ellipsoid_capacity(**({"radii": [1.0]} | arguments))

@@ -7,12 +7,12 @@ import warnings
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import util
+from helpers import cones
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-ALL_FAMILIES = pytest.mark.parametrize("family", util.FAMILIES)
+ALL_FAMILIES = pytest.mark.parametrize("family", cones.FAMILIES)
 SHAPES = [(1, 1), (1, 3), (2, 1), (3, 2), (2, 5), (8, 8), (20, 5), (5, 20), (40, 20), (30, 60)]
 LARGE = [(5000, 30), (5000, 3), (800, 100), (100, 250)]
 # nnls at times brings in a point that only rounding calls independent, daqp stops a little early: a
@@ -23,9 +23,9 @@ TRUSTED = 1e-12
 def make_problem(family, shape, seed, n_targets=8):
     """Points and targets of one kind; targets between near-duplicates have tests of their own."""
     rng = np.random.default_rng([seed, *shape])
-    points = util.FAMILIES[family](rng, *shape)
-    kinds = ("any", "away", "ray") if family.startswith("near") else util.TARGETS
-    targets = util.cone_targets(rng, points, n_targets, kinds)
+    points = cones.FAMILIES[family](rng, *shape)
+    kinds = ("any", "away", "ray") if family.startswith("near") else cones.TARGETS
+    targets = cones.cone_targets(rng, points, n_targets, kinds)
     if family == "extreme scales":
         targets *= 10.0 ** rng.uniform(-150, 150, (n_targets, 1))
     return points, targets
@@ -35,22 +35,22 @@ def check_certificate(points, targets, cone, margin=0.0):
     """All solved, and the optimality conditions hold for what was returned."""
     assert (cone.status == 0).all()
     assert (cone.weights >= 0).all()
-    own = util.kkt_residual(points, targets, cone.projection, cone.weights, margin)
+    own = cones.kkt_residual(points, targets, cone.projection, cone.weights, margin)
     assert own.max() <= 1e-10
     assert cone.residual.max() <= 1e-10
-    error = util.combination_error(points, targets, cone.projection, cone.weights)
+    error = cones.combination_error(points, targets, cone.projection, cone.weights)
     assert error.max() <= 1e-14
 
 
 def check_against_references(family, points, targets, projection):
     """Equal to nnls and to daqp, each where it is right by its own answer; one of them always is."""
-    references = [util.nnls_projection(points, targets)]
+    references = [cones.nnls_projection(points, targets)]
     if not family.startswith("near"):  # daqp takes the wrong one of a pair and is off by the pair's width
-        references.append(util.daqp_projection(points, targets)[0])
+        references.append(cones.daqp_projection(points, targets)[0])
     trusted = np.zeros(len(targets), dtype=bool)
     for reference in references:
-        usable = util.kkt_residual(points, targets, reference) <= TRUSTED  # NaN is not
-        distance = util.relative_distance(projection, reference, targets)
+        usable = cones.kkt_residual(points, targets, reference) <= TRUSTED  # NaN is not
+        distance = cones.relative_distance(projection, reference, targets)
         assert (distance[usable] <= 1e-10).all()
         trusted |= usable
     assert trusted.all()
@@ -88,7 +88,7 @@ def test_certificate_on_many_small_sets(family):
 
 @pytest.mark.parametrize("family", ["near 1e-6", "near 1e-9", "near 1e-12", "mixed norms", "grid"])
 @pytest.mark.parametrize("shape", [(3, 2), (2, 5), (20, 5), (8, 8)], ids=str)
-@pytest.mark.parametrize("kind", util.TARGETS)
+@pytest.mark.parametrize("kind", cones.TARGETS)
 def test_equals_rational_arithmetic(family, shape, kind):
     """No rounding in the reference. For the near ones at 1e-12 a pair's own width is below the bound.
 
@@ -98,12 +98,12 @@ def test_equals_rational_arithmetic(family, shape, kind):
     bound = 1e-7 if kind == "inside" and family.startswith("near") else 1e-10
     for seed in range(4):
         rng = np.random.default_rng([seed, *shape])
-        points = rng.integers(-2, 3, shape) if family == "grid" else util.FAMILIES[family](rng, *shape)
-        targets = util.cone_targets(rng, points, 2, (kind,))
+        points = rng.integers(-2, 3, shape) if family == "grid" else cones.FAMILIES[family](rng, *shape)
+        targets = cones.cone_targets(rng, points, 2, (kind,))
         cone = ng.project_cone(points, targets)
         check_certificate(points, targets, cone)
         for target, found, weights in zip(targets, cone.projection, cone.weights, strict=True):
-            exact = util.exact_projection(points, target, np.flatnonzero(weights).tolist())
+            exact = cones.exact_projection(points, target, np.flatnonzero(weights).tolist())
             assert np.linalg.norm(found - exact) <= bound * np.linalg.norm(target)
 
 
@@ -128,14 +128,14 @@ def test_near_opposite_points_are_solved_or_given_up(change):
         half, n_dims = int(rng.integers(1, 25)), int(rng.integers(1, 25))
         points = rng.standard_normal((half, n_dims))
         points = np.vstack([points, -points + change * rng.standard_normal(points.shape)])
-        targets = util.cone_targets(rng, points, 8)
+        targets = cones.cone_targets(rng, points, 8)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ng.ConvergenceWarning)
             cone = ng.project_cone(points, targets)
         solved = cone.status == 0
         assert (cone.status != 2).all()  # without a margin there is always a solution
         assert (cone.residual[solved] <= 1e-10).all()
-        own = util.kkt_residual(points, targets, cone.projection, cone.weights)
+        own = cones.kkt_residual(points, targets, cone.projection, cone.weights)
         assert (own[solved] <= 1e-10).all()
         assert np.isnan(cone.projection[~solved]).all()
         if change >= 1e-4:  # weights of up to about 1e5: nothing to give up for
@@ -162,8 +162,8 @@ def test_dependent_points_with_large_weights(seed):
     """Cases in which nnls goes wrong by 5 to 20 %, found by comparing it with daqp."""
     rng = np.random.default_rng([seed, 11])
     shape = int(rng.integers(1, 70)), int(rng.integers(1, 40))
-    points = util.FAMILIES["rank deficient"](rng, *shape)
-    targets = util.cone_targets(rng, points, 8)
+    points = cones.FAMILIES["rank deficient"](rng, *shape)
+    targets = cones.cone_targets(rng, points, 8)
     cone = ng.project_cone(points, targets)
     check_certificate(points, targets, cone)
     check_against_references("rank deficient", points, targets, cone.projection)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import util
+from helpers import cones
 
 POINTS = np.array([[1.0, 0.0], [1.0, 1.0], [0.5, 2.0]])
 TARGETS = np.array([[0.0, 1.0], [2.0, -1.0], [-1.0, -1.0]])
@@ -19,7 +19,7 @@ def check_infeasible(cone):
 
 
 @pytest.mark.parametrize(
-    "family", [f for f in util.FAMILIES if not f.startswith(("near", "extreme", "zeros", "mixed"))]
+    "family", [f for f in cones.FAMILIES if not f.startswith(("near", "extreme", "zeros", "mixed"))]
 )
 @pytest.mark.parametrize("margin", [-2.0, -0.1, 1e-6, 0.3, 5.0])
 def test_margin_equals_daqp(family, margin):
@@ -27,10 +27,10 @@ def test_margin_equals_daqp(family, margin):
     for seed in range(25):
         rng = np.random.default_rng([seed, 12])
         shape = int(rng.integers(1, 40)), int(rng.integers(1, 25))
-        points = util.FAMILIES[family](rng, *shape)
-        targets = util.cone_targets(rng, points, 4)
+        points = cones.FAMILIES[family](rng, *shape)
+        targets = cones.cone_targets(rng, points, 4)
         cone = ng.project_cone(points, targets, margin)
-        by_daqp, flags = util.daqp_projection(points, targets, margin)
+        by_daqp, flags = cones.daqp_projection(points, targets, margin)
         feasible = flags == 1
         n_feasible += np.count_nonzero(feasible)
         np.testing.assert_array_equal(cone.status, np.where(feasible, 0, 2))
@@ -38,10 +38,10 @@ def test_margin_equals_daqp(family, margin):
         if not feasible.any():
             continue
         assert (cone.weights[feasible] >= 0).all()
-        distance = util.relative_distance(cone.projection, by_daqp, targets)[feasible]
-        length = util.lengths_of(targets - by_daqp)[feasible] / util.lengths_of(targets)[feasible]
+        distance = cones.relative_distance(cone.projection, by_daqp, targets)[feasible]
+        length = cones.lengths_of(targets - by_daqp)[feasible] / cones.lengths_of(targets)[feasible]
         assert (distance <= 1e-9 * (1 + length)).all()
-        own = util.kkt_residual(points, targets, cone.projection, cone.weights, margin)
+        own = cones.kkt_residual(points, targets, cone.projection, cone.weights, margin)
         assert own[feasible].max() <= 1e-10
     assert n_feasible > 0
 
@@ -52,10 +52,10 @@ def test_margin_with_near_duplicates(margin):
     for seed in range(150):
         rng = np.random.default_rng([seed, 12])
         shape = int(rng.integers(1, 50)), int(rng.integers(1, 30))
-        points = util.FAMILIES["near 1e-9"](rng, *shape)
-        targets = util.cone_targets(rng, points, 4)
+        points = cones.FAMILIES["near 1e-9"](rng, *shape)
+        targets = cones.cone_targets(rng, points, 4)
         cone = ng.project_cone(points, targets, margin)
-        own = util.kkt_residual(points, targets, cone.projection, cone.weights, margin)
+        own = cones.kkt_residual(points, targets, cone.projection, cone.weights, margin)
         solved = cone.status == 0
         assert (cone.residual[solved] <= 1e-10).all()
         assert (own[solved] <= 1e-10).all()
@@ -80,14 +80,14 @@ def test_negative_margin_with_points_of_mixed_lengths():
     np.testing.assert_allclose(cone.projection, [[1.0, 0.0]], rtol=0, atol=1e-12)
     for seed in range(20):
         rng = np.random.default_rng(seed)
-        points = util.FAMILIES["mixed norms"](rng, 12, 4)
-        targets = util.cone_targets(rng, points, 4)
+        points = cones.FAMILIES["mixed norms"](rng, 12, 4)
+        targets = cones.cone_targets(rng, points, 4)
         cone = ng.project_cone(points, targets, -1.0)
-        own = util.kkt_residual(points, targets, cone.projection, cone.weights, -1.0)
+        own = cones.kkt_residual(points, targets, cone.projection, cone.weights, -1.0)
         assert own.max() <= 1e-10
-        by_daqp, flags = util.daqp_projection(points, targets, -1.0)
+        by_daqp, flags = cones.daqp_projection(points, targets, -1.0)
         assert (flags == 1).all()
-        assert util.relative_distance(cone.projection, by_daqp, targets).max() <= 1e-9
+        assert cones.relative_distance(cone.projection, by_daqp, targets).max() <= 1e-9
 
 
 @pytest.mark.parametrize("margin", [1e-9, 0.5, 1e9])
@@ -116,9 +116,9 @@ def test_infeasible_margin_of_dependent_points(family, margin):
     for seed in range(60):
         rng = np.random.default_rng([seed, 12])
         shape = int(rng.integers(20, 50)), int(rng.integers(5, 30))
-        points = util.FAMILIES[family](rng, *shape)
-        targets = util.cone_targets(rng, points, 4)
-        if util.has_margin(points):
+        points = cones.FAMILIES[family](rng, *shape)
+        targets = cones.cone_targets(rng, points, 4)
+        if cones.has_margin(points):
             continue
         n_infeasible += 1
         check_infeasible(ng.project_cone(points, targets, margin))

@@ -10,8 +10,9 @@ import neurogeom as ng
 import numpy as np
 import pytest
 import scipy.optimize
-from helpers import util
-from helpers.joint_util import TABLES, balls, given
+from helpers import cones
+from helpers.joint import balls, given
+from helpers.references import JOINT
 
 TERMS = ("center_center", "axis_axis", "center_axis", "individual")
 
@@ -34,7 +35,7 @@ def least_distance(rows, target, margin):
     system = np.vstack([-rows.T, lower])
     last = np.zeros(len(system))
     last[-1] = 1
-    weights, distance = util.nnls(system, last)
+    weights, distance = cones.nnls(system, last)
     if distance < 1e-7:
         return math.nan
     remainder = system @ weights - last
@@ -66,7 +67,7 @@ def test_margins_by_other_solvers(shape, margin):
     for t, y in zip(options["gaussians"], options["dichotomies"], strict=True):
         rows = signed_points(clouds, y)
         expected.append(least_distance(rows, t, margin))
-        q = util.daqp_projection(rows, t[None], margin)[0][0]
+        q = cones.daqp_projection(rows, t[None], margin)[0][0]
         second.append(q @ q)
     expected = np.array(expected)
     feasible = ~np.isnan(expected)
@@ -162,7 +163,7 @@ def test_the_published_formulation(sizes, margin):
         value = least_distance(rows @ L, whitened, margin)
         assert result.squared_projections[k] == pytest.approx(value, rel=1e-8, abs=1e-10)
         # The solution itself, from the ambient problem's oracle, for the parts of |q|^2.
-        q = util.daqp_projection(signed_points(clouds, y), t[None], margin)[0][0]
+        q = cones.daqp_projection(signed_points(clouds, y), t[None], margin)[0][0]
         w = np.linalg.solve(C, -A.T @ q)
         assert w @ C @ w == pytest.approx(value, rel=1e-7, abs=1e-9)
         products = np.outer(w, w) * C
@@ -211,7 +212,7 @@ def test_only_one_combination_of_correlations_matters():
 
 @pytest.mark.parametrize("row", range(10))
 def test_published_spheres(row):
-    radius, _, simulated, _, saddle, ball = TABLES["spheres"]["rows"][row]
+    radius, _, simulated, _, saddle, ball = JOINT["spheres"]["rows"][row]
     assert radius == pytest.approx(np.linspace(0.25, 1, 10)[row] / math.sqrt(7), abs=6e-6)
     found = {form: ng.correlated_sphere_capacity(radius, 7, 0, 0, form=form) for form in ("ball", "saddle")}
     assert found["saddle"] == pytest.approx(saddle, abs=5.1e-5)
@@ -329,7 +330,7 @@ def test_published_gaussian_clouds(row):
     Published: means over five data sets in 3800 dimensions, with 100 draws each. In 800 dimensions, as here,
     the capacity is that of 3800 (1.075, 0.997, 0.853 against 1.071, 0.992, 0.858, with errors of 1.3 %).
     """
-    intensity, published, spread = TABLES["clouds"]["rows"][row]
+    intensity, published, spread = JOINT["clouds"]["rows"][row]
     rng, sizes = np.random.default_rng(row), (80, 40, 800)
     centers = nested_correlations(80, [2, 2, 2], intensity * np.array([0, 0.3, 0.5, 0.7]))
     points = nested_correlations(80, [2, 4], intensity * np.array([0, 0.5, 0.9]))

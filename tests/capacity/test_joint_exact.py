@@ -8,12 +8,11 @@ from __future__ import annotations
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import util
-from helpers.joint_util import (
+from helpers import cones
+from helpers.joint import (
     ALIGNMENTS,
     INACTIVE,
     RATIOS,
-    TABLES,
     assert_same_geometry,
     balls,
     check_by_nnls,
@@ -21,10 +20,11 @@ from helpers.joint_util import (
     given,
     oracle,
 )
-from neurogeom.capacity._joint_cones import joint_coordinates
+from helpers.references import JOINT
+from neurogeom.capacity.joint_cones import joint_coordinates
 from neurogeom.clouds.manifolds import as_manifolds
 
-REFERENCE = TABLES["joint"]
+REFERENCE = JOINT["joint"]
 
 
 # Numbers of an independent program
@@ -170,7 +170,7 @@ def test_definitions(name, inactive):
     clouds = CASES[name](np.random.default_rng(6))
     options = given(clouds, 60, seed=7)
     whole = geometry(clouds, quiet=True, inactive=inactive, **options)
-    some = np.flatnonzero(~whole.inseparable)  # the others have no anchors
+    some = np.flatnonzero(~whole.undetermined)  # the others have no anchors
     assert len(some) >= 20
     draws, labels = options["gaussians"][some], options["dichotomies"][some]
     expected = oracle(clouds, draws, labels, inactive)
@@ -296,9 +296,9 @@ def test_projections_are_those_of_nnls(n_manifolds, n_points, width, radius):
 
 
 HARD = {
-    "near-duplicates 1e-5": lambda rng: [util.near_duplicates(rng, 30, 25, 1e-5) for _ in range(4)],
-    "near-duplicates 1e-9": lambda rng: [util.near_duplicates(rng, 30, 25, 1e-9) for _ in range(4)],
-    "exact duplicates": lambda rng: [util.near_duplicates(rng, 30, 25) for _ in range(4)],
+    "near-duplicates 1e-5": lambda rng: [cones.near_duplicates(rng, 30, 25, 1e-5) for _ in range(4)],
+    "near-duplicates 1e-9": lambda rng: [cones.near_duplicates(rng, 30, 25, 1e-9) for _ in range(4)],
+    "exact duplicates": lambda rng: [cones.near_duplicates(rng, 30, 25) for _ in range(4)],
     "rank deficient": lambda rng: balls(rng, 5, 20, 4) @ rng.normal(size=(4, 30)),
     "rank deficient far away": lambda rng: (
         30 * rng.normal(size=30) + balls(rng, 5, 9, 4) @ rng.normal(size=(4, 30))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 
-def gaussian_clouds(n_manifolds, n_points, n_features, radius, shared=0.0):
+def around_a_shared_centre(n_manifolds, n_points, n_features, radius, shared=0.0):
     rng = np.random.default_rng(3)
     centers = shared * rng.normal(size=n_features) + rng.normal(size=(n_manifolds, 1, n_features))
     return centers + radius * rng.normal(size=(n_manifolds, n_points, n_features))
@@ -36,8 +36,8 @@ def fmri():
 
 
 CASES = {
-    "points": lambda: gaussian_clouds(60, 1, 80, 0.0),
-    "shared centre": lambda: gaussian_clouds(40, 10, 100, 0.5, shared=1.5),
+    "points": lambda: around_a_shared_centre(60, 1, 80, 0.0),
+    "shared centre": lambda: around_a_shared_centre(40, 10, 100, 0.5, shared=1.5),
     "text": text,
     "fMRI": fmri,
 }

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-import json
 import math
 import warnings
 
@@ -12,9 +10,8 @@ import neurogeom as ng
 import numpy as np
 import pytest
 import scipy.stats
-from helpers import util
-from helpers.interrupts import time_to_interrupt
-from helpers.joint_util import ALIGNMENTS, INACTIVE, RATIOS, balls
+from helpers.joint import ALIGNMENTS, INACTIVE, RATIOS, balls
+from helpers.same_bits import assert_same_bits
 from neurogeom.clouds.dichotomies import draw_dichotomies
 
 FUNCTIONS = {"geometry": ng.effective_geometry, "correlated": ng.correlated_capacity}
@@ -140,7 +137,7 @@ def test_labels_and_draws_have_streams_of_their_own():
     clouds = balls(np.random.default_rng(2), 4, 6, 20)
     plain = ng.effective_geometry(clouds, n_samples=100, rng=7, center=False, dichotomies="iid")
     again = ng.effective_geometry(clouds, n_samples=100, rng=7, center=False, dichotomies=plain.dichotomies)
-    util.assert_same_bits(plain.to_dict(), again.to_dict())
+    assert_same_bits(plain.to_dict(), again.to_dict())
     for rule in ("balanced", "one_vs_rest", ng.sparse_dichotomies(2), ng.tilted_dichotomies([1] * 4, 0.1)):
         other = ng.effective_geometry(clouds, n_samples=100, rng=7, center=False, dichotomies=rule)
         same = (other.dichotomies == plain.dichotomies).all(axis=1)
@@ -156,65 +153,11 @@ def test_labels_and_draws_have_streams_of_their_own():
     assert (fresh[0].squared_projections != fresh[1].squared_projections).any()
 
 
-def test_sources_of_randomness():
-    clouds = balls(np.random.default_rng(2), 4, 6, 20)
-    for function in FUNCTIONS.values():
-        seeded = function(clouds, n_samples=30, rng=3).to_dict()
-        util.assert_same_bits(seeded, function(clouds, n_samples=30, rng=np.random.SeedSequence(3)).to_dict())
-        util.assert_same_bits(seeded, function(clouds, n_samples=30, rng=np.random.default_rng(3)).to_dict())
-        generator = np.random.default_rng(3)
-        function(clouds, n_samples=30, rng=generator)
-        later = function(clouds, n_samples=30, rng=generator)  # spawns other streams
-        assert later.capacity != seeded["capacity"]
-
-
 # Results
 
 
 CLOUDS = [x[: 3 + m] for m, x in enumerate(balls(np.random.default_rng(4), 5, 9, 30))]
 NAMED = ng.manifolds(np.vstack(CLOUDS), np.repeat(["a", "b", "c", "d", "län"], [3, 4, 5, 6, 7]))
-
-
-@pytest.mark.parametrize("name", [*FUNCTIONS, "one sample", "one manifold"])
-def test_files_and_dictionaries(name, tmp_path):
-    function = FUNCTIONS.get(name, ng.effective_geometry)
-    manifolds = CLOUDS[:1] if name == "one manifold" else NAMED
-    options = {"dichotomies": "iid", "rng": 0, "n_samples": 1 if name == "one sample" else 40}
-    if name == "one manifold":  # which contains the origin when it is centered
-        options["center"] = False
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ng.ConvergenceWarning)  # one sample has no error
-        result = function(manifolds, **options)
-    result.save(tmp_path / "joint.npz")
-    loaded = ng.load(tmp_path / "joint.npz")
-    assert type(loaded) is type(result)
-    util.assert_same_bits(result.to_dict(), loaded.to_dict())
-    assert repr(loaded) == repr(result)
-    assert loaded.n_manifolds == len(manifolds)
-    assert set(result.to_dict()) >= {field.name for field in dataclasses.fields(result)}
-    assert type(result).__name__ in repr(result)
-    assert f"n_manifolds={len(manifolds)}" in repr(result)
-    assert len(repr(result)) < 500
-    if name in FUNCTIONS:
-        np.testing.assert_array_equal(result.names, ["a", "b", "c", "d", "län"])
-    assert math.isnan(result.capacity_se) == (name == "one sample")
-
-
-def test_results_of_0_1_0_open(tmp_path):
-    """They have no alignments of centres with their own axes."""
-    result = ng.effective_geometry(NAMED, rng=0, n_samples=40)
-    result.save(tmp_path / "new.npz")
-    with np.load(tmp_path / "new.npz") as archive:
-        arrays = dict(archive)
-    description = json.loads(str(arrays.pop("__neurogeom__")))
-    fields = description["fields"]
-    description["fields"] = {k: v for k, v in fields.items() if not k.startswith("own_center_axis")}
-    assert len(fields) == len(description["fields"]) + 6
-    np.savez(tmp_path / "old.npz", __neurogeom__=json.dumps(description), **arrays)
-    old = ng.load(tmp_path / "old.npz")
-    assert math.isnan(old.own_center_axis_alignment)
-    assert old.n_separable == result.n_separable
-    assert old.axis_alignment == result.axis_alignment
 
 
 def test_results_are_what_they_say():
@@ -253,16 +196,7 @@ def test_bits_do_not_depend_on_threads(inactive, shape):
             warnings.simplefilter("ignore", ng.ConvergenceWarning)
             results.append(ng.effective_geometry(clouds, n_threads=n_threads, **options).to_dict())
     for other in results[1:]:
-        util.assert_same_bits(results[0], other)
-
-
-def test_bits_of_correlated_capacity():
-    clouds = balls(np.random.default_rng(6), 8, 12, 60)
-    for margin in (0.0, 0.3):
-        options = {"n_samples": 150, "rng": 1, "margin": margin}
-        results = [ng.correlated_capacity(clouds, n_threads=n, **options).to_dict() for n in (1, 2, 3, 7)]
-        for other in results[1:]:
-            util.assert_same_bits(results[0], other)
+        assert_same_bits(results[0], other)
 
 
 def test_bits_of_a_sample_do_not_depend_on_the_others():
@@ -296,45 +230,3 @@ def test_progress(n_samples, function, n_threads):
     assert min(done) >= 0
     if n_samples > 1000:
         assert len(set(done)) > 1
-
-
-def test_exceptions_of_the_callback():
-    class StopError(Exception):
-        pass
-
-    def stop(done, total):
-        raise StopError
-
-    clouds = balls(np.random.default_rng(9), 10, 30, 60)
-    for function in FUNCTIONS.values():
-        with pytest.raises(StopError):
-            function(clouds, n_samples=3000, n_threads=2, progress=stop)
-        assert function(clouds, n_samples=12, rng=0).capacity > 0
-
-
-# Each runs for many seconds if it is not stopped.
-LONG = {
-    "below capacity": (
-        "X = rng.normal(size=(20, 1, 100)) + 0.5 * rng.normal(size=(20, 100, 100))",
-        "ng.effective_geometry(X, n_samples=200_000, n_threads=n)",
-    ),
-    "mostly anchors": (
-        "X = rng.normal(size=(150, 1, 160))",
-        "ng.effective_geometry(X, n_samples=60_000, n_threads=n)",
-    ),
-    "near capacity": (  # most of a second for a block
-        "X = rng.normal(size=(100, 1, 500)) + rng.normal(size=(100, 100, 500))",
-        "ng.correlated_capacity(X, n_samples=2000, n_threads=n)",
-    ),
-}
-
-
-@pytest.mark.parametrize(("name", "n_threads"), [("near capacity", 1), *((name, 2) for name in LONG)])
-def test_ctrl_c(name, n_threads):
-    """Within 0.2 s; the best of up to three tries, as in test_threads.py."""
-    times = []
-    for delay in (0.3, 0.6, 1.0):
-        times.append(time_to_interrupt(*LONG[name], n_threads, delay))
-        if times[-1] < 0.2:
-            break
-    assert min(times) < 0.2

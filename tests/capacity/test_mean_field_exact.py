@@ -11,7 +11,7 @@ import math
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import util
+from helpers import cones
 from neurogeom import _core
 from neurogeom._base.isa import core
 
@@ -249,7 +249,7 @@ def test_squared_projection_is_that_of_nnls(size, margin):
     for t, square, weight in zip(draws, squares, weights, strict=True):
         # The margin is a shift of the coordinate along the centre.
         target = t + margin * np.eye(len(t))[-1]
-        solution, _ = util.nnls(lifted.T, target)
+        solution, _ = cones.nnls(lifted.T, target)
         projection = solution @ lifted
         assert square == pytest.approx(projection @ projection, rel=1e-10, abs=1e-12)
         if solution.any():

@@ -10,7 +10,6 @@ import neurogeom as ng
 import numpy as np
 import pytest
 import scipy.optimize
-from helpers import util
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -300,54 +299,11 @@ def test_real_data():
     assert {r.separable for r in results} == {True, False}
 
 
-# ---- input and results
+# ---- input
 
 A, B = np.random.default_rng(7).standard_normal((2, 6, 4))
 
 
-def test_layouts_and_input_unchanged():
-    expected = ng.overlap(A, B).to_dict()
-    frozen = A.copy()
-    frozen.flags.writeable = False
-    wide = np.zeros((12, 8))
-    wide[::2, ::2] = A
-    for a in (frozen, wide[::2, ::2], A.tolist(), np.asfortranarray(A)):
-        util.assert_same_bits(ng.overlap(a, B).to_dict(), expected)
-    np.testing.assert_array_equal(frozen, A)
-    util.assert_same_bits(
-        ng.overlap(A > 0, B > 0).to_dict(), ng.overlap(1.0 * (A > 0), 1.0 * (B > 0)).to_dict()
-    )
-
-
-def test_save_and_load(tmp_path):
-    rng = np.random.default_rng(8)
-    for a, b in ((A, B), (A, A), tuple(rng.standard_normal((2, 40, 2)))):
-        result = ng.overlap(a, b)
-        result.save(tmp_path / "x.npz")
-        util.assert_same_bits(ng.load(tmp_path / "x.npz").to_dict(), result.to_dict())
-        assert repr(result).startswith("Overlap(relative_distance=")
-
-
-def spoilt(value):
-    cloud = A.copy()
-    cloud[2, 3] = value
-    return cloud
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "error", "text"),
-    [
-        (spoilt(np.nan), B, ValueError, r"a\[2, 3\] is nan"),
-        (B, spoilt(np.inf), ValueError, r"b\[2, 3\] is inf"),
-        (A, B[:, :3], ValueError, "a and b must have rows of one length, not 4 and 3"),
-        (A[:0], B, ValueError, r"a is empty \(shape \(0, 4\)\)"),
-        (A, B[0], ValueError, r"b must be two-dimensional, not of shape \(4,\)"),
-        (A.astype(object), B, TypeError, "a must hold real numbers"),
-        (A, B * 1j, TypeError, "b must hold real numbers"),
-        (A * 1e150, B, ValueError, "a has values of the order .*e\\+150"),
-        (A, B * 1e-150, ValueError, "b has values of the order .*e-150"),
-    ],
-)
-def test_bad_clouds(a, b, error, text):
-    with pytest.raises(error, match=text):
-        ng.overlap(a, b)
+def test_clouds_of_unequal_width():
+    with pytest.raises(ValueError, match="a and b must have rows of one length, not 4 and 3"):
+        ng.overlap(A, B[:, :3])

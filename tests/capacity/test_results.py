@@ -7,14 +7,9 @@ import math
 import neurogeom as ng
 import numpy as np
 import pytest
+from helpers.clouds import gaussian_clouds
 
 ESTIMATES = ("capacity", "radius", "dimension", "dimension_prx", "radius_uncentered")
-
-
-def gaussian_clouds(n_manifolds, n_points, n_features, seed=0):
-    rng = np.random.default_rng(seed)
-    centers = rng.standard_normal((n_manifolds, 1, n_features))
-    return centers + 0.7 * rng.standard_normal((n_manifolds, n_points, n_features))
 
 
 def ragged_clouds():

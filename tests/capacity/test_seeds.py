@@ -16,7 +16,7 @@ import neurogeom as ng
 import numpy as np
 import pytest
 from neurogeom import _core as baseline
-from neurogeom.capacity import _center_correlations as _lowrank
+from neurogeom.capacity import center_correlations
 
 N_SEEDS = 40
 LAYERS = ["layer0", "layer2", "layer4", "layer6", "fMRI"]
@@ -49,12 +49,12 @@ def test_spread_over_seeds_is_the_printed_error(name):
 def test_other_starts_find_the_same_directions(name):
     clouds = layer(name)
     centers = np.array([np.asarray(cloud, dtype=float).mean(axis=0) for cloud in clouds])
-    rows = _lowrank.center_coordinates(centers - centers.mean(axis=0))
+    rows = center_correlations.center_coordinates(centers - centers.mean(axis=0))
     ends = []
     for key in (1, 2):
-        found = _lowrank.search(rows, 10, key=key)
-        rank = _lowrank.pick_rank(found)
-        best = _lowrank.finish(rows, found[rank])
+        found = center_correlations.search(rows, 10, key=key)
+        rank = center_correlations.pick_rank(found)
+        best = center_correlations.finish(rows, found[rank])
         ends.append((rank, best.cost, best.correlation))
     np.testing.assert_allclose(ends[0], ends[1], rtol=1e-6)
 

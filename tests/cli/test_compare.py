@@ -239,13 +239,13 @@ def test_help(run):
         (["net.npz", "--data", "late"], "at least two representations, but there is only late"),
         (["late.npy", "late.npy"], "late.npy is given more than once"),
         (["late.npy", "./late.npy"], "late.npy is given more than once"),
-        (["vectors.npz"], "vectors.npz: no numeric matrix"),
+        (["vectors.npz"], "vectors.npz: no matrices of two stimuli or more; skipped: vectors.npz: labels:"),
         (["net.npz", "--data", "stage9"], "--data: net.npz has no 'stage9'; it holds early (30, 12) float16"),
         (["net.npz", "other.npz", "--data", "early"], "--data: other.npz has no 'early'"),
         (["early.npy", "late.npy", "--data", "late"], "--data names arrays of a .npz file"),
-        (["net.npz", "--data", "late", "labels"], "labels must have rows and columns, not shape (30,)"),
+        (["net.npz", "--data", "late", "labels"], "labels: is not two-dimensional (n_stimuli, n_units), but"),
         (["net.npz", "--ids", "nope"], "--ids: net.npz has no 'nope'"),
-        (["net.npz", "late.npy", "--ids", "labels"], "--ids names an array of a .npz file, but late.npy"),
+        (["net.npz", "late.npy", "--ids", "labels"], "of a .npz or the like, but late.npy is one array"),
         (["net.npz", "reordered.npz", "--data", "late", "--ids", "labels"],
          "the order of the stimulus ids differs: row 0 is 0"),
         (["net.npz", "repeated.npz", "--data", "late", "--ids", "labels"], "repeated.npz: labels"),
@@ -254,7 +254,7 @@ def test_help(run):
          "the same stimuli in all representations, but late has 30, cut has 20, tail has 7"),
         (["net.npz", "short.npz", "--data", "late", "cut"], "--data: net.npz has no 'cut'"),
         (["bad.npz", "--data", "late", "hole"], "bad.npz: hole["),
-        (["bad.npz", "--data", "late", "c"], "not dtype complex128"),
+        (["bad.npz", "--data", "late", "c"], "holds no real numbers of at most 64 bits, but complex128"),
         (["bad.npz", "--data", "late", "flat"], "('flat') does not vary over stimuli"),
     ],
 )  # fmt: skip
@@ -277,7 +277,7 @@ def test_outputs_of_several_metrics_are_checked_before_the_work(run, tmp_path, m
 
 
 def test_inputs_are_not_read_before_their_shapes_agree(run, monkeypatch):
-    monkeypatch.setattr("neurogeom.cli.files.DataFile.rows", None)
+    monkeypatch.setattr("neurogeom.cli.compare.rows_of", None)
     assert "tail has 7" in run("short.npz")[2]
 
 
@@ -306,9 +306,9 @@ def test_folders_and_patterns(run, arrays, tmp_path):
         assert code == 0
         assert f"{known:.3f}" in table
         assert errors.startswith("neurogeom: note: left out: ")
-        assert "b.h5: maps is not two-dimensional" in errors
+        assert "b.h5: maps: is not two-dimensional" in errors
         assert "--flatten takes its other axes as units" in errors
-        assert "b.h5: out is a link to 'x' of 'other.h5': open that file" in errors
+        assert "b.h5: out: is a link to 'x' of 'other.h5': open that file" in errors
         assert "c.pt: a pickle, which is refused" in errors
     table = run(nets / "a.npy", nets / "b.h5", "--flatten", "--out", "-")[1]
     assert table.split("\n")[0] == ",a,b:late,b:maps"
@@ -327,7 +327,9 @@ def test_all_bad_files_are_named_or_left_out(run, folder):
     assert table == run("early.npy", "late.npy")[1]
     assert errors.startswith("neurogeom: note: left out: pickle.npy: a pickle")
     assert errors.endswith("; gone.npy: No such file or directory\n")
-    assert "there is none" in run("gone.npy", "--skip-bad")[2]
+    assert (
+        "no matrices of two stimuli or more; skipped: gone.npy: No such" in run("gone.npy", "--skip-bad")[2]
+    )
 
 
 def test_skip_bad_leaves_out_bad_arrays_too(run, arrays, tmp_path):
@@ -345,7 +347,7 @@ def test_skip_bad_leaves_out_bad_arrays_too(run, arrays, tmp_path):
         for text in (
             "hole.npy: hole[0, 2] is nan",
             "dead does not vary over stimuli",
-            "c.npy: c must hold real",
+            "c.npy: holds no real numbers",
         ):
             assert text in errors
     assert "there is only a" in run(*(tmp_path / f"{name}.npy" for name in ("a", "hole")), "--skip-bad")[2]

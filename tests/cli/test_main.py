@@ -19,7 +19,7 @@ import neurogeom as ng
 import numpy as np
 import pytest
 import scipy
-from helpers import util
+from helpers.processes import run_python
 from neurogeom._base import threads as _threads
 from neurogeom.cli import main as cli
 from neurogeom.io.sources import FlatSource
@@ -27,8 +27,8 @@ from neurogeom.report.tables import write_rows
 
 FEW = ["--samples", "30", "--restarts", "2"]
 NOTE = (
-    "neurogeom: note: good.npz: left out: maps is not two-dimensional (n_stimuli, n_units), but of shape "
-    "(48, 2, 5, 2); --flatten takes its other axes as units; other has 13 rows for 48 labels\n"
+    "neurogeom: note: left out: good.npz: maps: is not two-dimensional (n_stimuli, n_units), but of shape "
+    "(48, 2, 5, 2); --flatten takes its other axes as units; good.npz: other: has 13 rows for 48 labels\n"
 )
 
 
@@ -211,7 +211,7 @@ def test_info_and_version(run):
 @pytest.mark.skipif(_threads.blas_of(np)[:9] != "openblas ", reason="needs NumPy with OpenBLAS")
 def test_info_names_the_kernels_of_blas():
     code = "from neurogeom.cli.main import main; main(['info', '--json'])"
-    _, text, _ = util.run_python(code, OPENBLAS_CORETYPE="Nehalem", OPENBLAS_NUM_THREADS="1")
+    _, text, _ = run_python(code, OPENBLAS_CORETYPE="Nehalem", OPENBLAS_NUM_THREADS="1")
     facts = json.loads(text)
     for package in ("numpy", "scipy"):
         assert re.fullmatch(r"openblas [\d.]+ Nehalem, 1 threads", facts[f"{package}_blas"])
@@ -262,14 +262,14 @@ CAPACITY = ["capacity", "--labels", "labels", *FEW]
         ([*CAPACITY, "lonely.npz"], "no numeric matrix has 48 rows, one for each label; it holds"),
         ([*CAPACITY, "good.npz", "--data", "layer9"],
          "--data: good.npz has no 'layer9'; it holds labels (48,) int64, names (48,) <U1, early"),
-        ([*CAPACITY, "good.npz", "--data", "names"], "names must have rows and columns"),
+        ([*CAPACITY, "good.npz", "--data", "names"], "names: holds no real numbers"),
         ([*CAPACITY, "good.npz", "--data", "other"], "one label for each of the 13 rows"),
         ([*CAPACITY, "bad.npz", "--data", "late", "nan"], "nan[5, 7] is nan"),
         ([*CAPACITY, "bad.npz", "--data", "inf"], "inf[4, 1, 3, 0] is inf"),
-        ([*CAPACITY, "bad.npz", "--data", "c"], "not dtype complex128"),
+        ([*CAPACITY, "bad.npz", "--data", "c"], "holds no real numbers of at most 64 bits, but complex128"),
         ([*CAPACITY, "bad.npz", "--data", "short"], "one label for each of the 47 rows"),
-        ([*CAPACITY, "bad.npz", "--data", "flat"], "must have rows and columns, not shape (48,)"),
-        ([*CAPACITY, "bad.npz", "--data", "object"], "object must have rows and columns"),
+        ([*CAPACITY, "bad.npz", "--data", "flat"], "flat: is not two-dimensional (n_stimuli, n_units)"),
+        ([*CAPACITY, "bad.npz", "--data", "object"], "bad.npz: object: a pickle, which is refused"),
         (["capacity", "good.npz", "--labels", "nope"], "--labels: good.npz has no 'nope'"),
         (["capacity", "bad.npz", "--labels", "object"], "bad.npz: object: a pickle, which is refused"),
         (["capacity", "bad.npz", "--data", "late", "--labels", "square"], "(6, 8)"),
@@ -279,7 +279,7 @@ CAPACITY = ["capacity", "--labels", "labels", *FEW]
         (["capacity", "X.npy", "--labels", "labels"], "--labels must be a .npy file"),
         (["capacity", "X.npy", "--labels", "labels.npy", "--data", "X"], "X.npy is one array"),
         (["capacity", "X.npy", "--labels", "object.npy"], "(labels of text: save labels.astype(str))"),
-        (["capacity", "object.npy", "--labels", "labels.npy"], "rows and columns, not shape (48,)"),
+        (["capacity", "object.npy", "--labels", "labels.npy"], "object.npy: a pickle, which is refused"),
         (["capacity", "cut.npy", "--labels", "labels.npy"], "cut.npy"),
     ],
 )  # fmt: skip
@@ -527,7 +527,7 @@ def test_flatten_takes_what_is_left_out_without_it(run):
     code, table, errors = run(*CAPACITY, "good.npz", "--flatten")
     assert code == 0
     assert "\nmaps " in table
-    assert "left out: other has 13 rows for 48 labels\n" in errors
+    assert "left out: good.npz: other: has 13 rows for 48 labels\n" in errors
     assert "maps of shape (48, 2, 5, 2) is flattened to (48, 20)" in errors
 
 

@@ -13,22 +13,24 @@ from types import SimpleNamespace
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import sweep_cli_util as util
-from helpers import sweep_metrics
+from helpers import commands
+from helpers import own_metrics as own
+from helpers.stores import short_measurements
 from neurogeom.cli import sweep_run as _cli_sweep_run
 from neurogeom.sweep import calibration as _calibrate
 
 pytest.importorskip("zarr")
+
+TRUST = ("--trust", "helpers")  # where the metric of moody.zarr is
 
 
 @pytest.fixture(scope="module")
 def planned(tmp_path_factory):
     """Items, and stores of sweeps over them that are planned but not run."""
     folder = tmp_path_factory.mktemp("sweep")
-    arrays = util.write_inputs(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        util.plan_quickly(patch)
-        for store, metric in (("pairs", ["cka", "procrustes"]), ("moody", sweep_metrics.Moody())):
+    arrays = commands.write_inputs(folder)
+    with short_measurements():
+        for store, metric in (("pairs", ["cka", "procrustes"]), ("moody", own.Moody())):
             ng.sweep.plan(str(folder / "nets"), metric, store=folder / f"{store}.zarr", tile=2)
     return folder, arrays
 
@@ -44,12 +46,13 @@ def stores(planned, tmp_path):
 @pytest.fixture
 def run(planned, monkeypatch, capsys):
     """Run ``neurogeom sweep`` among the items."""
-    return util.command(planned[0], monkeypatch, capsys)
+    return commands.command(planned[0], monkeypatch, capsys)
 
 
 @pytest.fixture
-def quick(monkeypatch):
-    util.plan_quickly(monkeypatch)
+def quick():
+    with short_measurements():
+        yield
 
 
 def fields_of(text):
@@ -135,10 +138,11 @@ def test_options_reach_the_plan(run, planned, monkeypatch):
     monkeypatch.setattr(ng.sweep, "plan", plan)
     argv = ["two.npz", "--keys", "y,x", "--ids", "stimuli", "--metric", "cka", "--metric", "cca"]
     argv += ["--others", "shuffled.npz", "--null", 7, "--rng", 3, "--tile", "auto", "--max-ram", "1.5 GB"]
+    argv += ["--trust", "mine"]
     code, _, errors = run("plan", *argv, "--target-tile", "90", "--max-files", 99, "--threads", 2)
-    shuffled = planned[0] / "shuffled.npz"
     assert code == 2
-    assert errors == f"neurogeom: error: --others: {shuffled} has no 'y'; it holds 'x', 'stimuli'\n"
+    held = "x (20, 4) float64, stimuli (20,) int64"
+    assert errors == f"neurogeom: error: --others: --keys: shuffled.npz has no 'y'; it holds {held}\n"
     argv[argv.index("y,x")] = "x"
     code, _, errors = run("plan", *argv, "--target-tile", "90", "--max-files", 99, "--threads", 2)
     assert (code, errors) == (2, "neurogeom: error: seen\n")
@@ -147,6 +151,7 @@ def test_options_reach_the_plan(run, planned, monkeypatch):
     assert asked == {
         "items": ["two"], "metric": ["cka", "cca"], "store": None, "fields": None, "null": 7, "rng": 3,
         "tile": "auto", "max_ram": 1_500_000_000, "target_seconds": 90.0, "max_files": 99, "n_threads": 2,
+        "trust": ["mine"],
     }  # fmt: skip
 
 
@@ -158,7 +163,7 @@ def test_rows_with_columns_and_permutations(run, quick, planned, tmp_path):
     assert run("export", store, out)[0] == 0
     header, *rows = read(out)
     assert header == ["metric", "row", "column", "value", "null_mean", "null_sd", "p_value"]
-    assert [row[1:3] for row in rows] == [[a, b] for a in util.NAMES for b in ("net6", "net7")]
+    assert [row[1:3] for row in rows] == [[a, b] for a in commands.NAMES for b in ("net6", "net7")]
     columns = [np.load(planned[0] / "more" / f"net{k}.npy") for k in (6, 7)]
     expected = ng.pairwise(list(planned[1].values()), "cka", others=columns)
     numbers = np.array([row[3:] for row in rows], dtype=float)
@@ -178,7 +183,7 @@ def test_capacity(run, quick, planned, tmp_path):
     assert run("export", store, out)[0] == 0
     header, *rows = read(out)
     assert header == ["name", "seed", "mean_capacity"]
-    assert [row[:2] for row in rows] == [[name, seed] for name in util.NAMES for seed in "03"]
+    assert [row[:2] for row in rows] == [[name, seed] for name in commands.NAMES for seed in "03"]
     clouds = ng.manifolds(planned[1]["net2"], np.load(planned[0] / "labels.npy"))
     assert float(rows[5][2]) == ng.manifold_capacity(clouds, rng=3, n_samples=20).mean_capacity
 
@@ -194,7 +199,7 @@ def test_run_and_export(run, stores, planned):
     expected = ng.pairwise(planned[1], ["cka", "procrustes"])
     assert run("export", store, stores / "d.npz") == (0, "", "")
     with np.load(stores / "d.npz") as found:
-        assert found["names"].tolist() == util.NAMES
+        assert found["names"].tolist() == commands.NAMES
         for metric in expected:
             np.testing.assert_array_equal(found[metric], expected[metric].square)
             np.testing.assert_array_equal(found[metric], ng.sweep.open(store)[metric].square)
@@ -210,7 +215,7 @@ def test_run_and_export(run, stores, planned):
 
 
 def test_export_of_an_unfinished_sweep_says_so(run, stores):
-    code, _, errors = run("export", stores / "moody.zarr", stores / "d.npy")
+    code, _, errors = run("export", stores / "moody.zarr", stores / "d.npy", *TRUST)
     assert code == 0
     assert "warning: the sweep is not finished (0 of 6 tiles, 6 left, 0 of 6 items prepared)" in errors
     assert np.isnan(np.load(stores / "d.npy")[np.triu_indices(6, 1)]).all()
@@ -219,13 +224,13 @@ def test_export_of_an_unfinished_sweep_says_so(run, stores):
 def test_extend(run, stores, planned):
     store = stores / "pairs.zarr"
     assert run("run", store)[0] == 0
-    before = {path: path.stat().st_mtime_ns for path in util.tiles_of(store)}
+    before = {path: path.stat().st_mtime_ns for path in commands.tiles_of(store)}
     code, out, _ = run("extend", store, "more/*.npy", "--prefix", "new/")
     assert code == 0
     assert out.startswith("6 of 10 tiles, 4 left")
     assert out.endswith(f"go on with: neurogeom sweep run {store}\n")
     assert run("run", store)[0] == 0
-    assert before.items() <= {path: path.stat().st_mtime_ns for path in util.tiles_of(store)}.items()
+    assert before.items() <= {path: path.stat().st_mtime_ns for path in commands.tiles_of(store)}.items()
     more = {f"new/net{k}": np.load(planned[0] / "more" / f"net{k}.npy") for k in (6, 7)}
     expected = ng.pairwise({**planned[1], **more}, "cka")
     found = ng.sweep.open(store)["cka"]
@@ -238,11 +243,11 @@ def test_extend(run, stores, planned):
 
 def test_work_that_has_no_time_ends_with_3(run, stores):
     store = stores / "moody.zarr"
-    code, out, errors = run("work", store, "--time-limit", "1h", "--stop-before", "60m")
+    code, out, errors = run("work", store, *TRUST, "--time-limit", "1h", "--stop-before", "60m")
     assert (code, out) == (3, "")
     assert "incomplete: stopped in time before the job ends: 0 of 6 tiles, 6 left" in errors
-    assert errors.endswith(f"submit the same job again, or run neurogeom sweep run {store}\n")
-    code, _, errors = run("work", store, "--stop-before", "5m")
+    assert errors.endswith(f"submit the same job again, or run neurogeom sweep run {store} --trust helpers\n")
+    code, _, errors = run("work", store, *TRUST, "--stop-before", "5m")
     assert code == 2
     assert "SLURM_JOB_END_TIME is not set" in errors
 
@@ -267,27 +272,27 @@ def test_share_of_a_worker(given, slurm, expected):
 def test_failures_are_told_and_tried_again(run, stores, monkeypatch, planned):
     store = stores / "moody.zarr"
     monkeypatch.setenv("MOOD", "error")
-    code, _, errors = run("run", store)
+    code, _, errors = run("run", store, *TRUST)
     assert code == 3
     assert "6 failed; tile 0-0 failed 3 times, last: RuntimeError: not in the mood" in errors
-    assert errors.endswith(f"neurogeom sweep run {store} --retry-failed\n")
-    code, out, _ = run("status", store)
+    assert errors.endswith(f"neurogeom sweep run {store} --trust helpers --retry-failed\n")
+    code, out, _ = run("status", store, *TRUST)
     assert code == 3
     shown = fields_of(out)
     assert shown["tiles"] == ["0 of 6 done, 0 left, 6 failed"]
     assert shown["failed 0-2"] == ["3 tries, last: RuntimeError: not in the mood"]
-    assert shown["go on with"] == [f"neurogeom sweep run {store} --retry-failed"]
-    code, _, errors = run("work", store)
+    assert shown["go on with"] == [f"neurogeom sweep run {store} --trust helpers --retry-failed"]
+    code, _, errors = run("work", store, *TRUST)
     assert code == 3
     assert "some tiles were given up" in errors
     monkeypatch.setenv("MOOD", "disk")
-    code, _, errors = run("run", store, "--retry-failed")
+    code, _, errors = run("run", store, *TRUST, "--retry-failed")
     assert code == 3
     assert "the store is full" in errors
     monkeypatch.delenv("MOOD")
     assert run("run", store)[0] == 0
     np.testing.assert_array_equal(
-        ng.sweep.open(store).square, ng.pairwise(planned[1], sweep_metrics.Moody()).square
+        ng.sweep.open(store, trust=TRUST).square, ng.pairwise(planned[1], own.Moody()).square
     )
 
 
@@ -311,7 +316,7 @@ def test_status_as_json_is_that_of_the_api(run, stores):
 
 def test_status_of_items_without_result(run, quick, monkeypatch, tmp_path):
     flat = tmp_path / "flat"
-    util.write_items(flat)
+    commands.write_items(flat)
     np.save(flat / "net3.npy", np.ones((20, 7)))
     monkeypatch.setattr(_calibrate, "_MOST_ITEMS", 2)  # this item is not among those that are measured
     store = tmp_path / "s.zarr"
@@ -359,11 +364,11 @@ def test_watch_ends_with_the_sweep(run, stores, monkeypatch):
     def nap(seconds):
         naps.append(seconds)
         if len(naps) == 2:
-            ng.sweep.run(store)
+            ng.sweep.run(store, trust=["helpers"])
 
     clock = SimpleNamespace(sleep=nap, time=time.time)
     monkeypatch.setattr("neurogeom.cli.sweep_status.time", clock)
-    code, out, _ = run("status", store, "--json", "--watch", 3)
+    code, out, _ = run("status", store, *TRUST, "--json", "--watch", 3)
     assert code == 0
     assert naps == [3, 3]
     assert [json.loads(line)["done"] for line in out.split("\n") if line] == [0, 0, 6]
@@ -377,7 +382,7 @@ def test_verify_and_repair(run, stores, planned):
     run("run", store)
     code, out, _ = run("verify", store, "--sample", 2, "--rng", 1, "--threads", 1)
     assert (code, out) == (0, "6 tiles and 6 items read, 2 recomputed: all as they should be\n")
-    tile = next(path for path in util.tiles_of(store) if path.parent.name == "0" and path.name == "1")
+    tile = next(path for path in commands.tiles_of(store) if path.parent.name == "0" and path.name == "1")
     data = bytearray(tile.read_bytes())
     data[len(data) // 2] ^= 1
     tile.write_bytes(data)

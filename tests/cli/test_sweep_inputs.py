@@ -7,8 +7,9 @@ import sys
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import sweep_cli_util as util
-from helpers import sweep_metrics
+from helpers import commands
+from helpers import own_metrics as own
+from helpers.stores import short_measurements
 from neurogeom.cli import sweep_run as _cli_sweep_run
 from neurogeom.sweep import planning as _plan
 
@@ -19,22 +20,22 @@ pytest.importorskip("zarr")
 def folder(tmp_path_factory):
     """Items, good and bad, and a planned sweep."""
     folder = tmp_path_factory.mktemp("sweep")
-    util.write_inputs(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        util.plan_quickly(patch)
-        ng.sweep.plan(str(folder / "nets"), sweep_metrics.Moody(), store=folder / "pairs.zarr")
+    commands.write_inputs(folder)
+    with short_measurements():
+        ng.sweep.plan(str(folder / "nets"), own.Moody(), store=folder / "pairs.zarr")
     return folder
 
 
 @pytest.fixture
 def run(folder, monkeypatch, capsys):
     """Run ``neurogeom sweep`` among the items."""
-    return util.command(folder, monkeypatch, capsys)
+    return commands.command(folder, monkeypatch, capsys)
 
 
 @pytest.fixture
-def quick(monkeypatch):
-    util.plan_quickly(monkeypatch)
+def quick():
+    with short_measurements():
+        yield
 
 
 BAD = [
@@ -49,7 +50,7 @@ BAD = [
     (["plan", "two.npz", "--keys", "z"], "has no 'z'"),
     (["plan", "nets", "--ids", "stimuli"], "stimuli"),
     (["plan", "two.npz", "shuffled.npz", "--keys", "x", "--ids", "stimuli"], "order"),
-    (["plan", "maps.npy", "nets/net1.npy"], "of shape (20, 2, 2)"),
+    (["plan", "maps.npz"], "of shape (20, 2, 2); --flatten takes its other axes as units"),
     (["plan", "nets", "short.npy"], "stimuli"),
     (["plan", "nets", "--others", "none.npy"], "none.npy: No such file"),
     (["plan", "nets", "--null", "-1"], "--null: the value must be"),
@@ -77,26 +78,34 @@ BAD = [
     (["run", "pairs.zarr", "--threads", "x"], "--threads: the value must be an integer"),
     (["run", "pairs.zarr", "--dask-workers", "0"], "--dask-workers: the value must be"),
     (["run", "pairs.zarr", "--dask-workers", "1", "--scheduler", "x"], "not allowed with"),
-    (["run", "pairs.zarr", "--scheduler-file", "s.json"], "s.json: no such file after 0 s"),
-    (["run", "pairs.zarr", "--scheduler", "nowhere://x"], "no Dask scheduler at nowhere://x"),
+    (
+        ["run", "pairs.zarr", "--trust", "helpers", "--scheduler-file", "s.json"],
+        "s.json: no such file after 0 s",
+    ),
+    (
+        ["run", "pairs.zarr", "--trust", "helpers", "--scheduler", "nowhere://x"],
+        "no Dask scheduler at nowhere://x",
+    ),
     (["work", "nets"], "is no sweep"),
     (["work", "pairs.zarr", "--rank", "1"], "--rank needs --of"),
     (["work", "pairs.zarr", "--of", "3"], "--of needs --rank"),
     (["work", "pairs.zarr", "--rank", "3", "--of", "3"], "--rank must be below --of (3), not 3"),
     (["work", "pairs.zarr", "--time-limit", "x"], "--time-limit: the value must be a duration"),
     (["work", "pairs.zarr", "--stop-before", "-1m"], "--stop-before"),
+    (["run", "pairs.zarr"], "'helpers.own_metrics:Moody' is not part of neurogeom"),
+    (["status", "pairs.zarr"], "say trust=['helpers'] (in the command line: --trust helpers)"),
+    (["status", "pairs.zarr", "--trust", "a b"], "trust must name packages or modules"),
     (["status", "nets"], "is no sweep"),
     (["status", "pairs.zarr", "--watch", "0"], "--watch: the value must be"),
     (["verify", "nets"], "is no sweep"),
     (["verify", "pairs.zarr", "--sample", "-1"], "--sample: the value must be"),
     (["extend", "nets", "more"], "is no sweep"),
-    (["extend", "pairs.zarr", "short.npy"], "has 7 stimuli, but the sweep has 20"),
+    (["extend", "pairs.zarr", "short.npy", "--trust", "helpers"], "has 7 stimuli, but the sweep has 20"),
     (["export", "nets", "d.csv"], "is no sweep"),
     (["export", "pairs.zarr", "d.txt"], "must end in .csv, .npy, .npz"),
     (["export", "pairs.zarr", "./-"], "must end in .csv, .npy, .npz, or be - for stdout, not './-'"),
     (["plan", "nets", "--metric", "PWCA"], "did you mean 'pwcca'?"),
     (["plan", "none.npy", "gone.npy", "nets"], "2 files cannot be used (--skip-bad leaves them out): "),
-    (["plan", "maps.npy"], "--flatten takes its other axes as units"),
     (["export", "pairs.zarr", "no/where/d.csv"], "there is no directory no/where"),
 ]
 
@@ -121,7 +130,7 @@ def test_bad_slurm_environment(run, monkeypatch):
 
 
 def test_changed_input_is_bad_input(run, quick, tmp_path):
-    util.write_items(tmp_path / "own")
+    commands.write_items(tmp_path / "own")
     assert run("plan", tmp_path / "own", "--store", tmp_path / "s.zarr")[0] == 0
     np.save(tmp_path / "own" / "net2.npy", np.zeros((20, 3)))
     code, _, errors = run("run", tmp_path / "s.zarr")
@@ -130,9 +139,9 @@ def test_changed_input_is_bad_input(run, quick, tmp_path):
 
 
 def test_a_metric_that_is_gone_is_named(run, monkeypatch):
-    for name in ("helpers.sweep_metrics", "helpers"):
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr("sys.path", [p for p in sys.path if p != str(util.HERE)])
+    for module in [name for name in sys.modules if name.partition(".")[0] == "helpers"]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setattr("sys.path", [p for p in sys.path if p != str(commands.HERE)])
     code, _, errors = run("run", "pairs.zarr")
     assert code == 2
     assert "No module named 'helpers'" in errors
@@ -140,7 +149,7 @@ def test_a_metric_that_is_gone_is_named(run, monkeypatch):
 
 
 def test_interrupted_plan_leaves_nothing(run, monkeypatch, tmp_path):
-    def interrupted(folder):
+    def interrupted(folder, trust):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(_plan, "calibrate", interrupted)

@@ -13,26 +13,28 @@ import time
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import sweep_cli_util as util
-from helpers import sweep_metrics
+from helpers import commands
+from helpers import own_metrics as own
+from helpers.stores import quick_plan, short_measurements
 from neurogeom._base.progress import as_progress
 from neurogeom.cli import main as cli
 from neurogeom.sweep.attempts import Attempts
-from neurogeom.sweep.files import process_name
+from neurogeom.sweep.journal import process_name
 
 pytest.importorskip("zarr")
+
+TRUST = ("--trust", "helpers")  # where the metric of the sweeps is
 
 
 @pytest.fixture(scope="module")
 def planned(tmp_path_factory):
     """A planned sweep of 15 tiles, and its result in memory."""
     folder = tmp_path_factory.mktemp("stops")
-    arrays = util.write_items(folder / "nets")
-    with pytest.MonkeyPatch.context() as patch:
-        util.plan_quickly(patch)
-        plan = ng.sweep.plan(str(folder / "nets"), sweep_metrics.Sluggish(), store=folder / "s.zarr", tile=1)
+    arrays = commands.write_items(folder / "nets")
+    with short_measurements():
+        plan = ng.sweep.plan(str(folder / "nets"), own.Sluggish(), store=folder / "s.zarr", tile=1)
     assert plan.n_tiles == 15
-    return folder / "s.zarr", ng.pairwise(arrays, sweep_metrics.Sluggish()).square
+    return folder / "s.zarr", ng.pairwise(arrays, own.Sluggish()).square
 
 
 @pytest.fixture
@@ -50,21 +52,21 @@ def finish(process):
 
 def require_resumable(store, errors, word):
     """Check what a stopped process said and left; give the number of finished tiles."""
-    done = len(util.tiles_of(store))
+    done = len(commands.tiles_of(store))
     assert 0 < done < 15
     last = errors.strip().split("\n")[-1]
     assert last.startswith(f"neurogeom: {word}: by ")
     assert f": {done} of 15 tiles, {15 - done} left; what is finished is safe." in last
-    assert last.endswith(f"Go on with: neurogeom sweep run '{store}'")
+    assert last.endswith(f"Go on with: neurogeom sweep run '{store}' --trust helpers")
     assert "Traceback" not in errors
-    assert util.markers_of(store) == []
+    assert commands.markers_of(store) == []
     assert not (store / "failures").exists()
     return done
 
 
 def require_result(store, expected):
-    assert ng.sweep.run(store, n_threads=1).is_complete
-    np.testing.assert_array_equal(ng.sweep.open(store).square, expected)
+    assert ng.sweep.run(store, n_threads=1, trust=["helpers"]).is_complete
+    np.testing.assert_array_equal(ng.sweep.open(store, trust=["helpers"]).square, expected)
 
 
 @pytest.mark.parametrize(
@@ -77,23 +79,23 @@ def require_result(store, expected):
     ids=["run TERM", "run INT", "work TERM"],
 )
 def test_signals_leave_a_resumable_store(store, planned, command, number, code, word):
-    with util.started(command[0], store, *command[1:], SLUGGISH="0.2") as process:
-        util.await_tiles(store, 2, process)
+    with commands.started(command[0], store, *command[1:], SLUGGISH="0.2") as process:
+        commands.await_tiles(store, 2, process)
         process.send_signal(number)
         found, out, errors, seconds = finish(process)
     assert (found, out) == (code, "")
     assert seconds < 5
-    before = {path: path.stat().st_mtime_ns for path in util.tiles_of(store)}
+    before = {path: path.stat().st_mtime_ns for path in commands.tiles_of(store)}
     require_resumable(store, errors, word)
     require_result(store, planned[1])
-    assert before.items() <= {path: path.stat().st_mtime_ns for path in util.tiles_of(store)}.items()
+    assert before.items() <= {path: path.stat().st_mtime_ns for path in commands.tiles_of(store)}.items()
 
 
 def test_signals_end_a_cluster_of_our_own(store, planned):
     """Terminals and batch systems send them to the workers too."""
     pytest.importorskip("distributed")
-    with util.started("run", store, "--dask-workers", 1, SLUGGISH="0.3") as process:
-        util.await_tiles(store, 1, process)
+    with commands.started("run", store, "--dask-workers", 1, SLUGGISH="0.3") as process:
+        commands.await_tiles(store, 1, process)
         os.killpg(process.pid, signal.SIGTERM)
         code, _, errors, seconds = finish(process)
         assert code == 143
@@ -113,8 +115,8 @@ def test_signals_end_a_cluster_of_our_own(store, planned):
 
 def test_two_ranks_share_the_work(store, planned):
     with (
-        util.started("work", store, "--rank", 0, "--of", 2, "--threads", 1, SLUGGISH="0.1") as first,
-        util.started("work", store, SLUGGISH="0.1", **slurm(12, 2, 11)) as second,
+        commands.started("work", store, "--rank", 0, "--of", 2, "--threads", 1, SLUGGISH="0.1") as first,
+        commands.started("work", store, SLUGGISH="0.1", **slurm(12, 2, 11)) as second,
     ):
         ends = [finish(process)[:2] for process in (first, second)]
     assert ends == [(0, "15 of 15 tiles, 0 left\n")] * 2
@@ -125,7 +127,7 @@ def test_two_ranks_share_the_work(store, planned):
     assert len(tiles) == 2
     assert all(len(own) >= 3 for own in tiles)
     assert [0, 1] in tiles[0] + tiles[1]
-    np.testing.assert_array_equal(ng.sweep.open(store).square, planned[1])
+    np.testing.assert_array_equal(ng.sweep.open(store, trust=["helpers"]).square, planned[1])
 
 
 def slurm(task, count, first):
@@ -134,7 +136,7 @@ def slurm(task, count, first):
 
 
 def test_a_closed_pipe_is_quiet(store):
-    with util.started("status", store, "--json") as process:
+    with commands.started("status", store, "--json") as process:
         process.stdout.close()
         assert process.wait(20) == 0
         assert process.stderr.read() == ""
@@ -164,21 +166,20 @@ def test_a_cluster_of_the_user(store, planned, cluster, option, tmp_path, capsys
         given = tmp_path / "scheduler.json"
         with cluster.get_client() as client:
             client.write_scheduler_file(given)
-    code = cli.main(["sweep", "run", str(store), option, str(given)])
+    code = cli.main(["sweep", "run", str(store), *TRUST, option, str(given)])
     out, errors = capsys.readouterr()
     assert (code, out) == (0, "15 of 15 tiles, 0 left\n")
     note, *lines = errors.strip().split("\n")
     assert note == f"neurogeom: note: Dask at {cluster.scheduler_address}: workers 1, threads 1"
     assert lines == ["items:   0% 0/6 [00:00<?]", "tiles:   0% 0/15 [00:00<?]"]
-    np.testing.assert_array_equal(ng.sweep.open(store).square, planned[1])
+    np.testing.assert_array_equal(ng.sweep.open(store, trust=["helpers"]).square, planned[1])
 
 
 def test_a_full_disk_of_a_dask_worker(cluster, monkeypatch, planned, tmp_path, capsys):
     moody = tmp_path / "moody.zarr"
-    util.plan_quickly(monkeypatch)
-    ng.sweep.plan(str(planned[0].parent / "nets"), sweep_metrics.Moody(), store=moody, tile=3)
+    quick_plan(str(planned[0].parent / "nets"), own.Moody(), store=moody, tile=3)
     monkeypatch.setenv("MOOD", "disk")
-    assert cli.main(["sweep", "run", str(moody), "--scheduler", cluster.scheduler_address]) == 3
+    assert cli.main(["sweep", "run", str(moody), *TRUST, "--scheduler", cluster.scheduler_address]) == 3
     assert "neurogeom: incomplete: the store is full (No space left on device" in capsys.readouterr().err
 
 
@@ -193,7 +194,7 @@ def test_only_the_tries_of_processes_that_were_stopped_are_forgiven(store):
     for name in (f"0-1@{process_name(dead)}@aa", f"0-2@{process_name(dead + 1)}@bb"):
         (folder / name).touch()
     attempts.forgive({process_name(dead)})
-    assert util.markers_of(store) == [f"0-2@{process_name(dead + 1)}@bb"]
+    assert commands.markers_of(store) == [f"0-2@{process_name(dead + 1)}@bb"]
     attempts.count_deaths()
     assert attempts.errors((0, 1)) == []
     assert len(attempts.errors((0, 2))) == 1
@@ -201,12 +202,12 @@ def test_only_the_tries_of_processes_that_were_stopped_are_forgiven(store):
 
 def test_processes_that_have_ended_are_not_at_work(store):
     """They no longer count for the time that is left."""
-    ng.sweep.work(store, n_threads=1)
+    ng.sweep.work(store, n_threads=1, trust=["helpers"])
     (journal,) = (store / "journal").iterdir()
-    util.tiles_of(store)[0].unlink()
-    assert ng.sweep.status(store).eta is not None
+    commands.tiles_of(store)[0].unlink()
+    assert ng.sweep.status(store, trust=TRUST).eta is not None
     journal.rename(journal.with_name(f"{process_name(2**22 + 7)}.jsonl"))
-    assert ng.sweep.status(store).eta is None
+    assert ng.sweep.status(store, trust=["helpers"]).eta is None
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import util
+from helpers.same_bits import assert_same_bits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from neurogeom.clouds import building as exemplars
@@ -402,4 +402,4 @@ def test_builders_in_a_row():
         for _ in range(2)
     ]
     assert list(results[0].names) == sorted(data.classes)
-    util.assert_same_bits(results[0].to_dict(), results[1].to_dict())
+    assert_same_bits(results[0].to_dict(), results[1].to_dict())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 
+import neurogeom as ng
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from neurogeom._base import results as _results
-from neurogeom.clouds.dimensionality import _u_statistics, dimensionality
+from neurogeom.clouds.dimensionality import _unbiased_traces
 
 
 def with_spectrum(eigenvalues, n_samples, n_features, seed=0):
@@ -26,13 +26,13 @@ def with_spectrum(eigenvalues, n_samples, n_features, seed=0):
 def test_exact_spectrum(n_samples, n_features):
     spectrum = np.array([4.0, 3.0, 2.0, 1.0, 1e-10])
     X = with_spectrum(spectrum, n_samples, n_features)
-    result = dimensionality(X, variance=0.8)
+    result = ng.dimensionality(X, variance=0.8)
     assert result.participation_ratio == pytest.approx(100 / 30, rel=1e-9)
     assert result.explained_variance == 3  # the shares are 40, 70, 90, 100 %
     assert result.eigenvalues.shape == (min(n_samples - 1, n_features),)
     np.testing.assert_allclose(result.eigenvalues[:5], spectrum, rtol=1e-5)  # 1e-10 as well
     assert result.eigenvalues[5:].max() < 1e-28
-    counts = [dimensionality(X, variance=v).explained_variance for v in (0.01, 0.39, 0.41, 0.9999)]
+    counts = [ng.dimensionality(X, variance=v).explained_variance for v in (0.01, 0.39, 0.41, 0.9999)]
     assert counts == [1, 1, 2, 4]
     assert (result.n_samples, result.n_features, result.form) == (
         n_samples,
@@ -44,16 +44,16 @@ def test_exact_spectrum(n_samples, n_features):
 @pytest.mark.parametrize("n_features", [3, 10, 22])
 def test_isotropic_data(n_features):
     X = with_spectrum(np.ones(n_features), 40, n_features)
-    assert dimensionality(X).participation_ratio == pytest.approx(n_features, rel=1e-13)
+    assert ng.dimensionality(X).participation_ratio == pytest.approx(n_features, rel=1e-13)
     for count in range(1, n_features):  # a tie counts as reached
-        assert dimensionality(X, variance=count / n_features).explained_variance == count
+        assert ng.dimensionality(X, variance=count / n_features).explained_variance == count
 
 
 def test_traces_of_the_covariance_give_the_same_ratio():
     rng = np.random.default_rng(1)
     X = rng.standard_normal((30, 12)) @ rng.standard_normal((12, 12)) + 5
     S = np.cov(X.T)
-    result = dimensionality(X)
+    result = ng.dimensionality(X)
     assert result.participation_ratio == pytest.approx(np.trace(S) ** 2 / np.sum(S * S), rel=1e-12)
     np.testing.assert_allclose(result.eigenvalues, np.linalg.eigvalsh(S)[::-1], rtol=1e-9)
 
@@ -61,13 +61,13 @@ def test_traces_of_the_covariance_give_the_same_ratio():
 def test_a_large_mean_does_no_harm():
     rng = np.random.default_rng(2)
     X = np.round(rng.standard_normal((200, 5)) * 2**10) / 2**10
-    shifted = dimensionality(X + 2.0**30)  # exact in float64
-    assert shifted.participation_ratio == pytest.approx(dimensionality(X).participation_ratio, rel=1e-12)
+    shifted = ng.dimensionality(X + 2.0**30)  # exact in float64
+    assert shifted.participation_ratio == pytest.approx(ng.dimensionality(X).participation_ratio, rel=1e-12)
     # a large constant feature, whose mean cannot be had without rounding
     constant = np.full((1001, 1), 0.1 * 2**62)
     X = rng.standard_normal((1001, 3))
-    assert dimensionality(np.hstack([X, constant])).participation_ratio == pytest.approx(
-        dimensionality(X).participation_ratio, rel=1e-12
+    assert ng.dimensionality(np.hstack([X, constant])).participation_ratio == pytest.approx(
+        ng.dimensionality(X).participation_ratio, rel=1e-12
     )
 
 
@@ -88,7 +88,7 @@ def test_compat_gives_the_values_of_mftma(shape, peer_ratio, peer_count, true_ra
         rs.randn(n_features, 1) + decay @ rs.randn(n_features, per_manifold) for _ in range(n_manifolds)
     ]
     X = np.concatenate(manifolds, axis=1).T
-    compat, corrected = dimensionality(X, form="compat"), dimensionality(X)
+    compat, corrected = ng.dimensionality(X, form="compat"), ng.dimensionality(X)
     assert compat.participation_ratio == pytest.approx(peer_ratio, rel=1e-12)
     assert compat.explained_variance == peer_count
     assert corrected.participation_ratio == pytest.approx(true_ratio, rel=1e-12)
@@ -100,8 +100,8 @@ def test_compat_count_of_unlike_features():
     # Features of very different mean: the mean over features of each sample goes too. Two features
     # then lie on one line, whose single share of 1 is above any variance.
     X = np.random.default_rng(3).standard_normal((20, 2))
-    assert dimensionality(X, form="compat").explained_variance == 0
-    assert dimensionality(np.outer([1, 2, 4], [1, 1]), form="compat").explained_variance == 0
+    assert ng.dimensionality(X, form="compat").explained_variance == 0
+    assert ng.dimensionality(np.outer([1, 2, 4], [1, 1]), form="compat").explained_variance == 0
 
 
 # The unbiased form
@@ -115,14 +115,14 @@ def test_unbiased_is_the_mean_over_quadruples(shape):
         one, two = X[i] - X[j], X[k] - X[m]
         lengths += (one @ one) * (two @ two)
         traces += (one @ two) ** 2
-    ratio = dimensionality(X, form="unbiased").participation_ratio
+    ratio = ng.dimensionality(X, form="unbiased").participation_ratio
     assert ratio == pytest.approx(lengths / traces, rel=1e-11)
 
 
 def u_statistics(X):
     centred = X - X.mean(axis=0)
     squares = np.linalg.svd(centred, compute_uv=False) ** 2
-    return _u_statistics(squares, (centred**2).sum(axis=1))[:2]
+    return _unbiased_traces(squares, (centred**2).sum(axis=1))[:2]
 
 
 @pytest.mark.parametrize("n_samples", [4, 5])
@@ -150,16 +150,16 @@ def test_unbiased_in_gaussian_samples():
     errors = estimates.std(axis=0, ddof=1) / np.sqrt(len(estimates))
     assert (np.abs(estimates.mean(axis=0) - truth) < 4 * errors).all()
     assert (errors < 0.02 * truth).all()
-    plain = np.mean([dimensionality(X).participation_ratio for X in draws[:200]])
+    plain = np.mean([ng.dimensionality(X).participation_ratio for X in draws[:200]])
     unbiased = estimates.mean(axis=0)
     assert plain < 0.5 * truth[0] / truth[1] < unbiased[0] / unbiased[1]
 
 
 def test_unbiased_without_evidence():
     # Orthonormal samples: no two disjoint differences overlap, so the estimate of tr Sigma^2 is 0.
-    assert dimensionality(np.eye(6), form="unbiased").participation_ratio == np.inf
+    assert ng.dimensionality(np.eye(6), form="unbiased").participation_ratio == np.inf
     # One sample unlike three equal ones: both estimates are 0.
-    alone = dimensionality([[1, 0], [1, 0], [1, 0], [3, 2]], form="unbiased")
+    alone = ng.dimensionality([[1, 0], [1, 0], [1, 0], [3, 2]], form="unbiased")
     assert np.isnan(alone.participation_ratio)
 
 
@@ -180,8 +180,8 @@ def test_rotation_translation_and_scale(n_samples, n_features, seed, log_scale, 
     X = rng.standard_normal((n_samples, n_features)) * rng.uniform(0.1, 1, n_features)
     rotation, _ = np.linalg.qr(rng.standard_normal((n_features, n_features)))
     moved = 10**log_scale * (X[rng.permutation(n_samples)] @ rotation + rng.standard_normal())
-    one = dimensionality(X, variance=variance, form=form)
-    two = dimensionality(moved, variance=variance, form=form)
+    one = ng.dimensionality(X, variance=variance, form=form)
+    two = ng.dimensionality(moved, variance=variance, form=form)
     assert two.participation_ratio == pytest.approx(one.participation_ratio, rel=1e-8)
     assert two.explained_variance == one.explained_variance
     rank = min(n_samples - 1, n_features)
@@ -192,23 +192,10 @@ def test_rotation_translation_and_scale(n_samples, n_features, seed, log_scale, 
         assert 1 <= one.participation_ratio <= rank * (1 + 1e-12)
 
 
-def test_inputs_stay_and_dtypes_agree(tmp_path):
-    X = np.random.default_rng(6).integers(-9, 9, (20, 4))
-    kept = X.astype(np.float64)
-    result = dimensionality(kept, variance=0.5)
-    assert np.array_equal(kept, X)
-    for other in (X, X.astype(np.float32), X.tolist(), np.asfortranarray(kept)):
-        assert dimensionality(other, variance=0.5).participation_ratio == result.participation_ratio
-    result.save(tmp_path / "d.npz")
-    loaded = _results.load(tmp_path / "d.npz")
-    assert np.array_equal(loaded.eigenvalues, result.eigenvalues)
-    assert repr(loaded) == repr(result)
-
-
 def test_smallest_cases():
-    assert dimensionality([[0.0], [1.0]]).participation_ratio == 1.0
-    assert dimensionality([[0.0, 1.0], [1.0, 3.0]]).eigenvalues.tolist() == pytest.approx([2.5])
-    assert np.isnan(dimensionality([[0.0], [1.0]], form="compat").participation_ratio)
+    assert ng.dimensionality([[0.0], [1.0]]).participation_ratio == 1.0
+    assert ng.dimensionality([[0.0, 1.0], [1.0, 3.0]]).eigenvalues.tolist() == pytest.approx([2.5])
+    assert np.isnan(ng.dimensionality([[0.0], [1.0]], form="compat").participation_ratio)
 
 
 # Bad input
@@ -219,33 +206,26 @@ def test_smallest_cases():
     [
         ([[1.0, 2.0]], ValueError, r"number of samples \(rows\) of X must be at least 2, not 1"),
         ([[0.1, 0.7]] * 9, ValueError, "X has no variance: all of its 9 rows are the same"),
-        ([1.0, 2.0], ValueError, "X must be two-dimensional"),
         (np.zeros((2, 3, 4)), ValueError, "X must be two-dimensional"),
-        (np.zeros((0, 3)), ValueError, "X is empty"),
-        ([[1.0, np.nan], [0.0, 1.0]], ValueError, r"X\[0, 1\] is nan"),
-        ([[1.0, np.inf], [0.0, 1.0]], ValueError, r"X\[0, 1\] is inf"),
-        ([[1.0, 2.0], [3.0]], ValueError, "X cannot be read as one array"),
-        ([[1j, 0], [0, 1]], TypeError, "X must hold real numbers"),
-        ([["a", "b"], ["c", "d"]], TypeError, "X must hold real numbers"),
         ([[1e200, 0.0], [0.0, 1.0]], ValueError, "X has values of the order 1e"),
         ([[1e-200, 0.0], [0.0, 0.0]], ValueError, "X has values of the order 1e-200"),
     ],
 )
 def test_bad_data(X, error, message):
     with pytest.raises(error, match=message):
-        dimensionality(X)
+        ng.dimensionality(X)
 
 
 @pytest.mark.parametrize("variance", [0.0, 1.0, -1.0, np.nan])
 def test_bad_variance(variance):
     with pytest.raises(ValueError, match="variance must"):
-        dimensionality(np.eye(3), variance=variance)
+        ng.dimensionality(np.eye(3), variance=variance)
 
 
 def test_bad_form():
     with pytest.raises(ValueError, match="form must be one of 'corrected', 'compat', 'unbiased'"):
-        dimensionality(np.eye(3), form="plain")
+        ng.dimensionality(np.eye(3), form="plain")
     with pytest.raises(ValueError, match="must be at least 4, not 3"):
-        dimensionality(np.eye(3), form="unbiased")
+        ng.dimensionality(np.eye(3), form="unbiased")
     with pytest.raises(TypeError, match="variance must be a number"):
-        dimensionality(np.eye(3), variance="most")
+        ng.dimensionality(np.eye(3), variance="most")

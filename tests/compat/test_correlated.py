@@ -8,7 +8,7 @@ import neurogeom as ng
 import numpy as np
 import pytest
 import scipy.linalg
-from helpers.util import nnls
+from helpers.cones import nnls
 from neurogeom.compat.correlated_capacity import manifold_analysis_corr
 
 TERMS = ("cent_cent", "ax_ax", "cent_ax", "individual_contribs")

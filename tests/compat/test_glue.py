@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import builtins
 import csv
 import os
 import pathlib
+import sys
 
 import neurogeom as ng
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.util import nnls
+from helpers.cones import nnls
 from neurogeom.capacity.joint import INACTIVE, geometry_of
 from neurogeom.compat import glue
 
@@ -377,14 +377,7 @@ def test_table_without_indices_takes_the_global_seed():
 
 
 def test_missing_pandas_names_the_extra(monkeypatch):
-    load = builtins.__import__
-
-    def refuse(name, *args, **kwargs):
-        if name.startswith("pandas"):
-            raise ImportError(name)
-        return load(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
+    monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match=r"pip install 'neurogeom\[pandas\]'"):
         glue.glue_analysis_dataframe(clouds())
 

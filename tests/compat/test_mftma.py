@@ -7,7 +7,7 @@ generators below give.
 import numpy as np
 import pytest
 import scipy.linalg
-from helpers.util import nnls
+from helpers.cones import nnls
 from neurogeom import ConvergenceWarning
 from neurogeom.compat.mftma import manifold_analysis as plain
 from neurogeom.compat.mftma import manifold_analysis_correlation as corr

@@ -8,7 +8,8 @@ import warnings
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers.netrep_util import REFERENCE, reference_data, representations
+from helpers.items import items_of
+from helpers.references import VALUES, reference_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from neurogeom.compat.netrep import multiset
@@ -51,7 +52,7 @@ PERMUTATION = [
     + [(LinearCKA, "cka_angular(X,Y)", "XY", {})],
 )
 def test_reference_values(kind, name, pair, options, parity):
-    data, value = reference_data(), REFERENCE["values"][name]["value"]
+    data, value = dict(zip("XYWPQ", reference_data(), strict=True)), VALUES[name]
     metric, items = kind(**options, parity=parity), [data[key] for key in pair]
     assert metric.fit_score(*items) == pytest.approx(value, rel=1e-10)
     assert metric.fit_score(*items[::-1]) == pytest.approx(value, rel=1e-10)
@@ -62,8 +63,8 @@ def test_reference_values(kind, name, pair, options, parity):
 @both_modes
 @pytest.mark.parametrize(("alpha", "name"), [(1.0, "procrustes_angular"), (0.5, "alpha=0.5 angular")])
 def test_reference_values_on_held_out_stimuli(alpha, name, parity):
-    data = reference_data()
-    value = REFERENCE["values"][f"{name} train(30)/test(10) (X,Y): [train,test]"]["value"]
+    data = dict(zip("XYWPQ", reference_data(), strict=True))
+    value = VALUES[f"{name} train(30)/test(10) (X,Y): [train,test]"]
     train, test = ([data[key][rows] for key in "XY"] for rows in (slice(30), slice(30, None)))
     metric = LinearMetric(alpha, parity=parity)
     assert metric.fit_score(*train) == pytest.approx(value[0], rel=1e-10)
@@ -86,7 +87,7 @@ def test_diagonal_matrices(parity):
 
 @both_modes
 def test_subset_of_units_and_single_units(parity):
-    (X,) = representations((8,))
+    (X,) = items_of((8,), 30)
     assert LinearMetric(0.0, parity=parity).fit_score(X[:, :2], X) == pytest.approx(np.pi / 3, rel=1e-9)
     correlation = np.corrcoef(X[:, 0], X[:, 1])[0, 1]
     for alpha in (0.0, 0.5, 1.0):
@@ -109,7 +110,7 @@ def test_orthogonal_subspaces(parity):
 
 
 def test_best_permutation_by_brute_force():
-    X, Y, _, _ = representations((4, 4, 4, 4))
+    X, Y, _, _ = items_of((4, 4, 4, 4), 30)
     Xc, Yc = X - X.mean(axis=0), Y - Y.mean(axis=0)
     best = min((np.linalg.norm(Xc - Yc[:, p]), p) for p in itertools.permutations(range(4)))
     metric = PermutationMetric(score_method="euclidean")
@@ -125,7 +126,7 @@ def test_best_permutation_by_brute_force():
 @pytest.mark.parametrize("alpha", [0.0, 0.3, 1])
 @pytest.mark.parametrize("widths", [(7, 7), (7, 4), (4, 7)])
 def test_linear_attributes(alpha, widths, parity):
-    X, Y = representations(widths)
+    X, Y = items_of(widths, 30)
     metric = LinearMetric(alpha, parity=parity)
     assert metric.fit(X, Y) is metric
     assert metric.mx_.shape == metric.my_.shape == (7,)
@@ -152,7 +153,7 @@ def test_linear_attributes(alpha, widths, parity):
 
 @both_modes
 def test_transform_agrees_with_score(parity):
-    X, Y = representations((7, 4))
+    X, Y = items_of((7, 4), 30)
     for kind in (LinearMetric, PermutationMetric):
         metric = kind(score_method="euclidean", parity=parity).fit(X[:20], Y[:20])
         for rows in (slice(20), slice(20, None), slice(25, 26)):
@@ -167,7 +168,7 @@ def test_transform_agrees_with_score(parity):
 @both_modes
 @pytest.mark.parametrize("widths", [(6, 6), (6, 3), (3, 6)])
 def test_permutation_attributes(widths, parity):
-    X, Y = representations(widths)
+    X, Y = items_of(widths, 30)
     metric = PermutationMetric(parity=parity).fit(X, Y)
     for P in (metric.Px_, metric.Py_):
         assert_array_equal(np.sort(P), range(6))
@@ -182,7 +183,7 @@ def test_permutation_attributes(widths, parity):
 @both_modes
 @pytest.mark.parametrize("kind", [LinearMetric, PermutationMetric])
 def test_partial_fits_make_the_fit(kind, parity):
-    X, Y = representations((7, 7))
+    X, Y = items_of((7, 7), 30)
     metric, whole = kind(parity=parity), kind(parity=parity).fit(X, Y)
     caches = metric.partial_fit(X), metric.partial_fit(Y)
     assert_allclose(caches[0][0], X.mean(axis=0), rtol=1e-12)
@@ -197,7 +198,7 @@ def test_partial_fits_make_the_fit(kind, parity):
 @both_modes
 def test_invariance(parity):
     rng = np.random.default_rng(1)
-    X, Y = representations((6, 6))
+    X, Y = items_of((6, 6), 30)
     maps = {0.0: rng.standard_normal((6, 6)), 1.0: 3 * np.linalg.qr(rng.standard_normal((6, 6)))[0]}
     for alpha, A in maps.items():
         metric = LinearMetric(alpha, parity=parity)
@@ -235,7 +236,7 @@ def test_single_pairs_agree_with_the_engine(n_stimuli, n_x, n_y, alpha, score, s
 )
 def test_sweeps_are_loops_over_pairs(metric, parity):
     metric = type(metric)(**metric.get_params()).set_params(parity=parity)
-    data = representations()
+    data = items_of((7, 5, 7, 6), 30)
     train, test = [x[:22] for x in data], [x[22:] for x in data]
     found = multiset.pairwise_distances(metric, train, test, verbose=False, enable_caching=True)
     crossed = multiset.cross_distances(metric, train[:3], train, test[:3], test, verbose=False)
@@ -254,7 +255,7 @@ def test_sweeps_are_loops_over_pairs(metric, parity):
 @both_modes
 @pytest.mark.parametrize("kind", [LinearMetric, PermutationMetric])
 def test_method_always_gives_a_pair(kind, parity, capsys):
-    data = representations()
+    data = items_of((7, 5, 7, 6), 30)
     metric = kind(parity=parity)
     D_train, D_test = metric.pairwise_distances(data, verbose=False)
     assert capsys.readouterr() == ("", "")
@@ -281,7 +282,7 @@ class Counting:
 
 
 def test_sweeps_with_other_metrics():
-    data = representations()
+    data = items_of((7, 5, 7, 6), 30)
     metric = Counting()
     D_train, D_test = multiset.pairwise_distances(
         metric, data, [x + k for k, x in enumerate(data)], verbose=False
@@ -295,7 +296,7 @@ def test_sweeps_with_other_metrics():
 
 
 def test_same_bits_for_any_number_of_threads():
-    data = representations((5, 7, 6, 8, 3, 4, 9), seed=3)
+    data = items_of((5, 7, 6, 8, 3, 4, 9), 30, seed=3)
     for metric in (LinearMetric(0.5), LinearMetric(), PermutationMetric()):
         one = metric.pairwise_distances(data, [x[:9] for x in data], processes=1, verbose=False)
         assert_array_equal(one, metric.pairwise_distances(data, [x[:9] for x in data], 3, verbose=False))

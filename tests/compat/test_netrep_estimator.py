@@ -9,8 +9,8 @@ import types
 
 import numpy as np
 import pytest
-from helpers import util
-from helpers.netrep_util import representations
+from helpers.items import items_of
+from helpers.processes import run_python
 from neurogeom.compat.netrep import multiset
 from neurogeom.compat.netrep.metrics import LinearCKA, LinearMetric, PermutationMetric
 from numpy.testing import assert_allclose
@@ -46,7 +46,7 @@ def test_clones(metric, shown):
     # What sklearn.base.clone checks: the constructor keeps the very objects that it is given.
     assert all(other.get_params()[name] is value for name, value in params.items())
     assert repr(metric) == repr(other) == shown
-    X, Y = representations((4, 4))
+    X, Y = items_of((4, 4), 30)
     other.fit(X, Y)
     assert not vars(type(other)(**other.get_params())).keys() - params.keys()
 
@@ -64,12 +64,12 @@ def test_parameters_can_be_set():
         metric.set_params(beta=1)
     metric.alpha = -1
     with pytest.raises(ValueError, match="alpha must lie between 0"):
-        metric.fit(*representations((3, 3)))
+        metric.fit(*items_of((3, 3), 30))
 
 
 @pytest.mark.parametrize("metric", [LinearMetric(0.2), PermutationMetric(), LinearCKA()], ids=repr)
 def test_cross_validation(metric):
-    X, Y = representations((7, 5), n_stimuli=31)
+    X, Y = items_of((7, 5), 31)
     folds = np.array_split(np.random.default_rng(0).permutation(31), 4)
     scores = []
     for test in folds:
@@ -99,7 +99,7 @@ def test_sklearn_is_imported_by_nothing_but_the_tags(tmp_path):
             print(error)
     """
     paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    assert util.run_python(code, PYTHONPATH=paths)[:2] == (0, "imported")
+    assert run_python(code, PYTHONPATH=paths)[:2] == (0, "imported")
 
 
 def test_tags_are_those_of_an_estimator_that_needs_a_target(monkeypatch):
@@ -113,4 +113,4 @@ def test_tags_are_those_of_an_estimator_that_needs_a_target(monkeypatch):
 
 
 def test_fitting_cka_returns_nothing():
-    assert LinearCKA().fit(*representations((3, 4))[:2]) is None
+    assert LinearCKA().fit(*items_of((3, 4), 30)[:2]) is None

@@ -10,7 +10,8 @@ import warnings
 
 import numpy as np
 import pytest
-from helpers.netrep_util import reference_data, representations
+from helpers.items import items_of
+from helpers.references import reference_data
 from neurogeom.compat.netrep import multiset
 from neurogeom.compat.netrep.metrics import LinearCKA, LinearMetric, PermutationMetric
 from numpy.testing import assert_allclose, assert_array_equal
@@ -45,7 +46,7 @@ def test_small_units_stay_linearly_invariant(scale, specified, measured):
 
 @pytest.mark.parametrize("power", [-8, -5, 0, 5, 8])
 def test_scales(power):
-    X, Y = representations((6, 4))
+    X, Y = items_of((6, 4), 30)
     for alpha in (0.0, 1.0):
         expected = LinearMetric(alpha).fit_score(X, Y)
         assert LinearMetric(alpha).fit_score(X * 10.0**power, Y) == pytest.approx(expected, rel=1e-9)
@@ -73,7 +74,7 @@ def test_euclidean_score_of_unequal_widths(alpha, measured):
 
 
 def test_padding_by_hand_changes_nothing():
-    X, Y = representations((6, 6))
+    X, Y = items_of((6, 6), 30)
     wide = [np.pad(data, ((0, 0), (0, 5))) for data in (X, Y)]
     for alpha in (0.0, 0.4, 1.0):
         metric = LinearMetric(alpha, score_method="euclidean")
@@ -104,7 +105,7 @@ def test_whitening_keeps_the_variance(kind):
 
 
 def test_silent_units_are_harmless():
-    X, Y = representations((6, 5))
+    X, Y = items_of((6, 5), 30)
     silent = np.insert(X, 2, 3.25, axis=1)
     for alpha in (0.0, 0.5, 1.0):
         for score in ("angular", "euclidean"):
@@ -219,7 +220,7 @@ def test_weak_units_count_in_full_whitening():
 
 
 def test_whitening_of_too_many_units_warns_in_sweeps():
-    data = reference_data()
+    data = dict(zip("XYWPQ", reference_data(), strict=True))
     with pytest.warns(UserWarning, match="as many independent units as stimuli"):
         D, _ = LinearMetric(0.0).pairwise_distances([data["P"], data["Q"]], verbose=False)
     assert D[0, 1] < 1e-12
@@ -259,7 +260,7 @@ def test_rotated_copies():
 
 
 def test_float32_data_are_compared_in_float64():
-    X, Y = (data.astype(np.float32) for data in representations((6, 4)))
+    X, Y = (data.astype(np.float32) for data in items_of((6, 4), 30))
     for kind in CLASSES:
         assert kind().fit_score(X, Y) == kind().fit_score(X.astype(float), Y.astype(float))
     assert LinearMetric().fit_score(X, X) < 1e-14
@@ -271,7 +272,7 @@ def test_float32_data_are_compared_in_float64():
 @both_modes
 @pytest.mark.parametrize("kind", CLASSES)
 def test_constant_input_is_named(kind, parity):
-    X, Y, _, _ = representations()
+    X, Y, _, _ = items_of((7, 5, 7, 6), 30)
     metric = kind(parity=parity)
     for constant in (np.zeros((30, 3)), np.full((30, 2), 0.1)):
         with pytest.raises(ValueError, match="Y does not vary over stimuli"):
@@ -286,7 +287,7 @@ def test_constant_input_is_named(kind, parity):
 @pytest.mark.parametrize("kind", CLASSES)
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_missing_values_are_named(kind, bad, parity):
-    X, Y, W, _ = representations()
+    X, Y, W, _ = items_of((7, 5, 7, 6), 30)
     broken = Y.copy()
     broken[3, 1] = bad
     metric = kind(parity=parity)
@@ -301,7 +302,7 @@ def test_missing_values_are_named(kind, bad, parity):
 @both_modes
 @pytest.mark.parametrize("kind", [LinearMetric, PermutationMetric])
 def test_wrong_widths_have_a_message(kind, parity):
-    X, Y = representations((7, 5))
+    X, Y = items_of((7, 5), 30)
     metric = kind(parity=parity).fit(X, Y)
     with pytest.raises(ValueError, match="X must have the 7 units that the alignment was fitted to, not 5"):
         metric.transform(Y, Y)
@@ -310,7 +311,7 @@ def test_wrong_widths_have_a_message(kind, parity):
 
 
 def test_caching_of_unequal_widths():
-    data = representations()
+    data = items_of((7, 5, 7, 6), 30)
     for metric in (LinearMetric(0.5), PermutationMetric()):
         found = multiset.pairwise_distances(metric, data, verbose=False, enable_caching=True)
         assert_array_equal(found, multiset.pairwise_distances(metric, data, verbose=False))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from helpers.netrep_util import representations
+from helpers.items import items_of
 from neurogeom.compat.netrep import multiset
 from neurogeom.compat.netrep.metrics import LinearCKA, LinearMetric, PermutationMetric
 from numpy.testing import assert_array_equal
@@ -17,7 +17,7 @@ both_modes = pytest.mark.parametrize("parity", [False, True])
 @both_modes
 @pytest.mark.parametrize("kind", CLASSES)
 def test_layouts_and_dtypes(kind, parity):
-    X, Y = (np.round(10 * data) for data in representations((6, 4)))
+    X, Y = (np.round(10 * data) for data in items_of((6, 4), 30))
     metric = kind(parity=parity)
     expected = metric.fit_score(X, Y)
     for dtype in (np.float16, np.float32, np.int8, np.int64):
@@ -29,7 +29,7 @@ def test_layouts_and_dtypes(kind, parity):
 @both_modes
 @pytest.mark.parametrize("kind", CLASSES)
 def test_input_is_left_alone(kind, parity):
-    data = representations()
+    data = items_of((7, 5, 7, 6), 30)
     before = [X.copy() for X in data]
     for X in data:
         X.flags.writeable = False
@@ -43,7 +43,7 @@ def test_input_is_left_alone(kind, parity):
 @both_modes
 @pytest.mark.parametrize("kind", FITTED)
 def test_before_fitting(kind, parity):
-    X, Y = representations((3, 3))
+    X, Y = items_of((3, 3), 30)
     for error in (ValueError, AttributeError):
         with pytest.raises(error, match=f"this {kind.__name__} has not been fitted"):
             kind(parity=parity).score(X, Y)
@@ -72,7 +72,7 @@ def test_bad_parameters(kind, options, error, message):
         kind(**options)
 
 
-GOOD = representations((4, 3))
+GOOD = items_of((4, 3), 30)
 BAD_PAIRS = [
     ((GOOD[0], GOOD[1][:-1]), ValueError, "30.* 29"),
     ((GOOD[0], GOOD[1][:, 0]), ValueError, "Y must be two-dimensional"),

@@ -68,7 +68,7 @@ def test_records_are_frozen_and_short_to_print(load):
 
 
 def test_files_are_small_and_credited():
-    folder = resources.files("neurogeom") / "data"
+    folder = resources.files("neurogeom.datasets") / "data"
     notice = (folder / "NOTICE.md").read_text(encoding="utf-8")
     sizes = []
     for name in ("minilm_clinc.npz", "haxby_slice.npz"):

@@ -5,18 +5,13 @@ Tests of the source tree look for it beside this file, so that they run from a c
 
 from __future__ import annotations
 
-import ast
-import importlib
 import inspect
 import re
 from pathlib import Path
 
 import neurogeom as ng
-import numpy as np
 import pytest
-from helpers import util
 from neurogeom import _core as baseline
-from neurogeom._base import isa as _isa
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python" / "neurogeom"
@@ -31,96 +26,48 @@ def without_comments(path):
     return re.sub(r"//[^\n]*|/\*.*?\*/", "", path.read_text(), flags=re.DOTALL)
 
 
-# ---- the compiled modules
-
-
-def names_of(module):
-    return {name for name in dir(module) if not name.startswith("__")}
-
-
-def test_stub_names_what_the_module_has():
-    tree = ast.parse((PACKAGE / "_core.pyi").read_text())
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    assert set(functions) == names_of(baseline)
-    for name, node in functions.items():
-        # pybind11 writes the signature in the first line of the docstring
-        given = re.findall(r"(\w+):", getattr(baseline, name).__doc__.split(" -> ")[0])
-        assert [argument.arg for argument in node.args.args] == given, name
-
-
-@needs_v3
-def test_both_modules_have_the_same_names():
-    assert names_of(importlib.import_module("neurogeom._core_v3")) == names_of(baseline)
-
-
-def test_build_info():
-    info = ng.build_info()
-    assert set(info) == {"isa", "simd", "eigen", "compiler", "dense", "threads"}
-    assert all(isinstance(value, str) and value for value in info.values())
-    assert info["isa"] in ("baseline", "v3")
-    assert info["dense"] == "LAPACK"
-    assert info["threads"] in ("OpenMP", "std::thread")
-    assert re.fullmatch(r"\d+\.\d+\.\d+", info["eigen"])
-
-
-SHOW_ISA = "import neurogeom._base.isa as i; print(i.isa, i.core.__name__)"
-
-
-@pytest.mark.parametrize("spelling", ["baseline", "Baseline"])
-def test_isa_override_to_baseline(spelling):
-    shown = util.run_python(SHOW_ISA, NEUROGEOM_ISA=spelling)
-    assert shown[:2] == (0, "baseline neurogeom._core")
-
-
-@needs_v3
-@pytest.mark.parametrize("wanted", ["v3", "auto"])
-def test_isa_override_to_v3(wanted):
-    assert util.run_python(SHOW_ISA, NEUROGEOM_ISA=wanted)[:2] == (0, "v3 neurogeom._core_v3")
-
-
-def test_nonsense_isa():
-    code, _, error = util.run_python(SHOW_ISA, NEUROGEOM_ISA="avx9000")
-    assert code != 0
-    assert "ImportError: NEUROGEOM_ISA must be auto, baseline or v3, not 'avx9000'" in error
-
-
-@needs_v3
-@pytest.mark.parametrize("options", ["", "margin=0.5", "remove_center_correlations=False"])
-def test_both_modules_agree_to_rounding(options, tmp_path):
-    code = f"""
-        import sys, numpy as np, neurogeom as ng
-        rng = np.random.default_rng(0)
-        clouds = rng.normal(size=(12, 1, 40)) + 0.7 * rng.normal(size=(12, 30, 40))
-        ng.manifold_capacity(clouds, rng=3, n_samples=200, {options}).save(sys.argv[1])
-    """
-    results = []
-    for isa in ("baseline", "v3"):
-        path = tmp_path / f"{isa}.npz"
-        assert util.run_python(code, path, NEUROGEOM_ISA=isa)[0] == 0
-        results.append(ng.load(path).to_dict())
-    for name, value in results[0].items():
-        if isinstance(value, (float, np.ndarray)) and name != "names":
-            tolerance = {"atol": 1e-12} if name == "kkt_residual" else {"rtol": 1e-9, "atol": 1e-12}
-            np.testing.assert_allclose(results[1][name], value, err_msg=name, **tolerance)
-        else:
-            np.testing.assert_array_equal(results[1][name], value)
-
-
 # ---- the C++ sources
 
 
 def test_python_stays_in_the_bindings():
-    files = sources("cpp/include/**/*", "cpp/src/*", "cpp/tests/*")
+    files = sources("cpp/include/**/*", "cpp/src/**/*", "cpp/tests/**/*")
     assert files
     for path in files:
         assert not re.search(r"pybind11|Python\.h", without_comments(path)), path
 
 
 def test_threads_stay_in_one_file():
-    files = sources("cpp/include/**/*", "cpp/src/*", "cpp/bindings/*")
+    files = sources("cpp/include/**/*", "cpp/src/**/*", "cpp/bindings/*")
     pattern = r"#\s*pragma\s+omp|\bomp_\w+\(|<omp\.h>|_OPENMP\b|std::j?thread|<thread>|std::async|pthread_"
     with_threads = {path.name for path in files if re.search(pattern, without_comments(path))}
     assert with_threads == {"parallel.cpp"}
+
+
+# Folders of the core, and those that each may include.
+BELOW = {
+    "base": set(),
+    "dense": {"base"},
+    "cone": {"base", "dense"},
+    "pairs": {"base", "dense"},
+    "capacity": {"base", "dense", "cone", "pairs"},
+}
+
+
+def test_includes_of_the_core_go_down():
+    files = sources("cpp/include/neurogeom/**/*", "cpp/src/**/*")
+    assert {path.parent.name for path in files} == set(BELOW)
+    for path in files:
+        folder = path.parent.name
+        for header in re.findall(r'#include "(.+)"', path.read_text()):
+            other = re.fullmatch(r"neurogeom/(\w+)/\w+\.hpp", header)[1]
+            assert other in BELOW[folder] | {folder}, f"{path} includes {header}"
+
+
+def test_each_header_of_the_core_has_its_tests():
+    """But for types and tolerances, which hold nothing that can fail."""
+    headers = sources("cpp/include/neurogeom/**/*.hpp")
+    tested = {path.stem.removeprefix("test_") for path in sources("cpp/tests/**/*.cpp")}
+    assert {path.stem for path in headers} - tested == {"types", "tolerances"}
 
 
 def test_bindings_do_no_arithmetic_of_their_own():
@@ -190,11 +137,6 @@ def test_public_names_exist():  # ruff sorts them
     for name in ng.__all__:
         assert hasattr(ng, name)
     assert all(not name.startswith("_") for name in ng.__all__)
-
-
-def test_isa_choice_is_the_one_reported():
-    assert ng.build_info()["isa"] == _isa.isa
-    assert {**_isa.core.build_info(), "isa": _isa.isa} == ng.build_info()
 
 
 # ---- metadata

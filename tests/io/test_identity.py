@@ -10,10 +10,10 @@ import pickle
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import io_util
+from helpers import writers
 from neurogeom.io import items as _io_item
 
-each_kind = pytest.mark.parametrize("kind", io_util.WRITERS)
+each_kind = pytest.mark.parametrize("kind", writers.WRITERS)
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def stored(tmp_path):
     """Opens a matrix written in some kind of file."""
 
     def make(kind, data, **options):
-        (item,) = ng.io.open_items(io_util.WRITERS[kind](tmp_path, data), **options)
+        (item,) = ng.io.open_items(writers.WRITERS[kind](tmp_path, data), **options)
         return item
 
     return make
@@ -31,7 +31,7 @@ def stored(tmp_path):
 @pytest.mark.parametrize("piece", [64, 1 << 24])
 def test_hash_is_of_the_content(stored, kind, piece, monkeypatch):
     monkeypatch.setattr(_io_item, "_PIECE", piece)
-    data = io_util.matrix()
+    data = writers.matrix()
     # What the hash is over, written down once more.
     known = hashlib.sha256(b"<f4 13 10\n" + data.astype("<f4").tobytes()).hexdigest()
     assert stored(kind, data).content_hash() == known
@@ -39,7 +39,7 @@ def test_hash_is_of_the_content(stored, kind, piece, monkeypatch):
 
 
 def test_hash_depends_on_dtype_shape_and_every_value():
-    data = io_util.matrix()
+    data = writers.matrix()
     changed = data.copy()
     changed[12, 9] = np.nextafter(data[12, 9], data.dtype.type(np.inf))
     others = [data.astype("f8"), data.reshape(10, 13), data[::-1], data[:12], changed, data.view("i4")]
@@ -47,7 +47,7 @@ def test_hash_depends_on_dtype_shape_and_every_value():
     assert len(hashes) == 7
     same = [
         np.asfortranarray(data),
-        io_util.big_endian(data),
+        writers.big_endian(data),
         data[::-1][::-1],
         data.tolist and np.array(data),
     ]
@@ -58,7 +58,7 @@ def test_hash_depends_on_dtype_shape_and_every_value():
 
 @each_kind
 def test_location_opens_it_again(stored, kind, monkeypatch, tmp_path):
-    data = io_util.matrix()
+    data = writers.matrix()
     item = stored(kind, data, names=["V1"])
     location = json.loads(json.dumps(item.location))
     assert set(location) == {"kind", "path", "key", "flatten", "name"}
@@ -77,7 +77,7 @@ def test_location_opens_it_again(stored, kind, monkeypatch, tmp_path):
 
 @each_kind
 def test_stamp(stored, kind):
-    item = stored(kind, io_util.matrix())
+    item = stored(kind, writers.matrix())
     path = item.location["path"]
     files = [path]
     if os.path.isdir(path):

@@ -14,11 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import io_util
+from helpers import writers
 from neurogeom.io import items as _io_item
 from neurogeom.io import sources as _io_sources
 
-each_kind = pytest.mark.parametrize("kind", io_util.WRITERS)
+each_kind = pytest.mark.parametrize("kind", writers.WRITERS)
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def stored(tmp_path):
     """Opens a matrix written in some kind of file."""
 
     def make(kind, data, **options):
-        path = io_util.WRITERS[kind](tmp_path, data)
+        path = writers.WRITERS[kind](tmp_path, data)
         (item,) = ng.io.open_items(path, **options)
         return item
 
@@ -53,7 +53,7 @@ def tiny_pieces(monkeypatch, tmp_path):
 @each_kind
 @pytest.mark.parametrize("dtype", ["f2", "f8", "u2", "?"])
 def test_dtypes(stored, kind, dtype):
-    data = io_util.matrix("f4").astype(dtype) if dtype != "u2" else abs(io_util.matrix()).astype("u2")
+    data = writers.matrix("f4").astype(dtype) if dtype != "u2" else abs(writers.matrix()).astype("u2")
     item = stored(kind, data)
     assert (item.shape, item.dtype, len(item), item.ndim) == (data.shape, data.dtype, 13, 2)
     assert item.dtype.isnative
@@ -108,19 +108,19 @@ def check_indexing(item, data):
 
 @each_kind
 def test_indexing_is_that_of_numpy(stored, kind):
-    data = io_util.matrix()
+    data = writers.matrix()
     check_indexing(stored(kind, data), data)
 
 
 @each_kind
 def test_indexing_in_small_pieces(stored, kind, tiny_pieces):
-    data = io_util.matrix()
+    data = writers.matrix()
     check_indexing(stored(kind, data), data)
 
 
 def test_indexing_of_arrays():
-    data = io_util.matrix()
-    for array in (data, np.asfortranarray(data), io_util.big_endian(data)):
+    data = writers.matrix()
+    for array in (data, np.asfortranarray(data), writers.big_endian(data)):
         (item,) = ng.io.open_items([array])
         check_indexing(item, data)
         assert item.read().dtype == data.dtype
@@ -132,7 +132,7 @@ def test_indexing_of_arrays():
 def test_blocks(stored, kind, n_rows, large, request):
     if large:
         request.getfixturevalue("tiny_pieces")
-    data = io_util.matrix()
+    data = writers.matrix()
     blocks = list(stored(kind, data).blocks(n_rows))
     assert [len(block) for block in blocks] == [len(data[i : i + n_rows]) for i in range(0, 13, n_rows)]
     np.testing.assert_array_equal(np.concatenate(blocks), data, strict=True)
@@ -143,7 +143,7 @@ def test_more_axes(stored, kind, tiny_pieces):
     if "chunk" in kind or "shard" in kind or "group" in kind:
         pytest.importorskip("zarr")
         return check_deep_zarr_and_hdf5(tiny_pieces)
-    data = io_util.matrix(shape=(13, 2, 5))
+    data = writers.matrix(shape=(13, 2, 5))
     if kind == "HDF5":
         pytest.importorskip("h5py")
     check_indexing(stored(kind, data, flatten=True), data.reshape(13, 10))
@@ -152,7 +152,7 @@ def test_more_axes(stored, kind, tiny_pieces):
 
 def check_deep_zarr_and_hdf5(folder):
     zarr, h5py = pytest.importorskip("zarr"), pytest.importorskip("h5py")
-    data = io_util.matrix(shape=(13, 2, 5))
+    data = writers.matrix(shape=(13, 2, 5))
     zarr.create_array(folder / "deep.zarr", data=data, chunks=(3, 2, 2), overwrite=True)
     with h5py.File(folder / "deep.h5", "w") as file:
         file.create_dataset("x", data=data, chunks=(3, 2, 2))
@@ -165,7 +165,7 @@ def check_deep_zarr_and_hdf5(folder):
 
 @each_kind
 def test_maps(stored, kind):
-    item = stored(kind, io_util.matrix())
+    item = stored(kind, writers.matrix())
     if kind in ("npy", "npy in Fortran order", "safetensors"):
         found = item.__array__()
         assert isinstance(found, np.memmap)
@@ -178,11 +178,11 @@ def test_maps(stored, kind):
         if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
             with pytest.raises(ValueError, match="copy=False cannot be had"):
                 np.array(item, copy=False)
-    np.testing.assert_array_equal(np.asarray(item, dtype="f8"), io_util.matrix("f8"), strict=True)
+    np.testing.assert_array_equal(np.asarray(item, dtype="f8"), writers.matrix("f8"), strict=True)
 
 
 def test_temporary_copies_are_made_once_and_deleted(stored, tiny_pieces, monkeypatch):
-    data = io_util.matrix()
+    data = writers.matrix()
     item = stored("compressed npz", data)
     list(item.blocks(2)), item[3:6], item[[1, 5]], item.read()  # rows stream
     assert not os.listdir(tiny_pieces)
@@ -202,7 +202,7 @@ def test_temporary_copies_are_made_once_and_deleted(stored, tiny_pieces, monkeyp
 
 
 def test_threads_share_a_temporary_copy(stored, tiny_pieces):
-    data = io_util.matrix()
+    data = writers.matrix()
     item = stored("compressed npz", data)
     with ThreadPoolExecutor(8) as pool:
         for i, column in enumerate(pool.map(lambda i: item[:, i % 10], range(80))):
@@ -227,7 +227,7 @@ def test_threads_share_a_temporary_copy(stored, tiny_pieces):
     ],
 )
 def test_which_columns_are_read_in_place(stored, tiny_pieces, kind, copied):
-    item = stored(kind, io_util.matrix())
+    item = stored(kind, writers.matrix())
     item[:, 2:4]
     assert bool(os.listdir(tiny_pieces)) == copied
 
@@ -266,7 +266,7 @@ def test_arrays_of_tall_chunks_are_not_held(tmp_path):
 
 
 def test_a_full_disk_is_named(stored, tiny_pieces, monkeypatch):
-    item = stored("compressed npz", io_util.matrix())
+    item = stored("compressed npz", writers.matrix())
 
     def full(*arguments):
         raise OSError(28, "No space left on device")
@@ -289,8 +289,8 @@ class Keeps(ng.Metric):
 
 def test_many_items_keep_no_file_open(tmp_path):
     for i in range(50):
-        np.save(tmp_path / f"{i:03}.npy", io_util.matrix("f8", seed=i))
-        np.savez(tmp_path / f"z{i:03}.npz", x=io_util.matrix("f8", seed=i))
+        np.save(tmp_path / f"{i:03}.npy", writers.matrix("f8", seed=i))
+        np.savez(tmp_path / f"z{i:03}.npz", x=writers.matrix("f8", seed=i))
     before = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (before + 20, hard))
@@ -305,7 +305,7 @@ def test_many_items_keep_no_file_open(tmp_path):
 
 
 def test_threads_read_one_archive_together(tmp_path, tiny_pieces):
-    arrays = {f"x{i}": io_util.matrix(seed=i) for i in range(12)}
+    arrays = {f"x{i}": writers.matrix(seed=i) for i in range(12)}
     for k in range(8):  # more archives than are kept open
         np.savez_compressed(tmp_path / f"{k}.npz", **arrays)
     items = ng.io.open_items(str(tmp_path / "*.npz"))
@@ -337,7 +337,7 @@ def test_threads_do_not_move_each_other_in_an_archive(tmp_path):
 def test_members_that_are_refused_are_closed(tmp_path, monkeypatch):
     """Not left to the collector, which warns of an open file if it comes to the file first."""
     path = tmp_path / "x.npz"
-    np.savez(path, x=io_util.matrix())
+    np.savez(path, x=writers.matrix())
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("y.npy", archive.read("x.npy")[:-8])  # its checksum is right, its header is not
     items, streams, member = ng.io.open_items(path), [], _io_sources.member
@@ -366,7 +366,7 @@ def test_bfloat16_is_widened_exactly(tmp_path):
 
 
 def test_tensors_may_start_anywhere(tmp_path):
-    data = io_util.matrix("f8")
+    data = writers.matrix("f8")
     header = json.dumps({"x": {"dtype": "F64", "shape": [13, 10], "data_offsets": [3, 1043]}}).encode()
     (tmp_path / "x.safetensors").write_bytes(
         len(header).to_bytes(8, "little") + header + b"abc" + data.tobytes()

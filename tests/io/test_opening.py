@@ -10,11 +10,11 @@ from pathlib import Path
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import io_util
-from helpers import pairwise_util as pu
+from helpers import writers
+from helpers.items import items_of
 from neurogeom.io.search import opened
 
-DATA = io_util.matrix("f8")
+DATA = writers.matrix("f8")
 
 
 def names_of(items):
@@ -146,10 +146,12 @@ def test_keys(tree):
     assert names_of(ng.io.open_items(tree / "a.npz", keys=lambda key: key != "fc")) == ["a"]
     (item,) = ng.io.open_items(tree / "a.npz", keys=["maps"], flatten=True)
     np.testing.assert_array_equal(item.read(), DATA)
-    with pytest.raises(ValueError, match=r"only\.npz has no 'conv'; it holds 'fc', 'ids'$"):
+    with pytest.raises(
+        ValueError, match=r"only\.npz has no 'conv'; it holds fc \(13, 10\) float64, ids \(13,\) <U3$"
+    ):
         ng.io.open_items(tree, keys=["conv"])
     with pytest.raises(
-        ValueError, match="keys names members of archives, but every file of the source holds one"
+        ValueError, match=r"^keys names arrays of a .npz file or the like, but .*b\.npy is one array$"
     ):
         ng.io.open_items(tree / "b.npy", keys=["conv"])
     for bad in ("conv", 3, b"conv"):
@@ -227,7 +229,7 @@ def test_zarr_and_hdf5_groups(tmp_path):
 def test_datasets_of_matlab_themselves_are_refused(tmp_path):
     """A square one would else be compared transposed; its shape cannot tell."""
     h5py = pytest.importorskip("h5py")
-    X = io_util.matrix("f8", (13, 13))
+    X = writers.matrix("f8", (13, 13))
     with h5py.File(tmp_path / "x.h5", "w") as file:
         for name, data in {"x": X.T, "stack": np.stack([X.T, X]), "labels": np.arange(13)}.items():
             file[name] = data
@@ -251,7 +253,7 @@ def test_datasets_of_matlab_themselves_are_refused(tmp_path):
 def test_hdf5_of_matlab_is_read_in_its_order(tmp_path):
     """Of MATLAB's x(i, j, k) the file holds [k, j, i]; text, cells and empty matrices are no data."""
     h5py = pytest.importorskip("h5py")
-    cube = io_util.matrix("f8", (13, 2, 5))
+    cube = writers.matrix("f8", (13, 2, 5))
     with h5py.File(tmp_path / "net.mat", "w", userblock_size=512) as file:
 
         def write(name, kind, data, **attributes):
@@ -283,6 +285,17 @@ def test_hdf5_of_matlab_is_read_in_its_order(tmp_path):
     for key, text in (("title", "no real numbers"), ("none", "is empty"), ("words", "no real numbers")):
         with pytest.raises(ValueError, match=rf"net\.mat: {key}: .*{text}"):
             ng.io.open_items(tmp_path, keys=[key])
+
+
+def test_ids_that_are_a_column_of_matlab_are_no_item(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "net.mat", "w", userblock_size=512) as file:
+        for name, data in {"V1": DATA.T, "image": np.arange(13.0)[None]}.items():
+            file[name] = data
+            file[name].attrs["MATLAB_class"] = np.bytes_("double")
+    assert names_of(ng.io.open_items(tmp_path)) == ["net/V1", "net/image"]
+    (item,) = ng.io.open_items(tmp_path, ids="image")
+    assert (item.name, item.ids.tolist()) == ("net", list(range(13)))
 
 
 def test_links_of_hdf5(tmp_path):
@@ -346,13 +359,15 @@ def test_bad_ids(tree):
     for ids, text in [
         (range(12), r"ids \(for .*a\.npz: conv\) must give one label for each of the 13 rows"),
         ([1] * 13, r"ids \(for .*\) must be distinct, but .*1.* occurs more than once"),
-        ("gone", r"a\.npz has no 'gone'; it holds 'conv', 'fc', 'ids', 'maps', 'one'"),
+        ("gone", r"a\.npz has no 'gone'; it holds conv \(13, 10\) float64, fc \(13, 4\)"),
         ("conv", r"a\.npz: conv: ids must be one label for each stimulus, not of shape \(13, 10\)"),
         (Path("ids.txt"), r"ids as a file must be a \.npy file, not 'ids\.txt'"),
     ]:
         with pytest.raises(ValueError, match=text):
             ng.io.open_items(files, ids=ids)
-    with pytest.raises(ValueError, match=r"ids='ids' is no \.npy file, and .*b\.npy has no members"):
+    with pytest.raises(
+        ValueError, match=r"ids: 'ids' names an array of a \.npz or the like, but .*b\.npy is one array"
+    ):
         ng.io.open_items(tree, ids="ids")
     with pytest.raises(FileNotFoundError, match=r"gone\.npy"):
         ng.io.open_items(tree, ids="gone.npy")
@@ -363,12 +378,12 @@ def test_bad_ids(tree):
 # ---- sweeps
 
 
-@pytest.mark.parametrize("kind", io_util.WRITERS)
+@pytest.mark.parametrize("kind", writers.WRITERS)
 def test_sweeps_have_the_bits_of_arrays(kind, tmp_path):
-    arrays = {str(i): io_util.matrix("f4", (13, 10), seed=i) for i in range(4)}
+    arrays = {str(i): writers.matrix("f4", (13, 10), seed=i) for i in range(4)}
     for name, array in arrays.items():
         (tmp_path / name).mkdir()
-        io_util.WRITERS[kind](tmp_path / name, array)
+        writers.WRITERS[kind](tmp_path / name, array)
     items = ng.io.open_items(tmp_path)
     assert names_of(items) == [f"{name}/x" for name in arrays]
     metrics = ["procrustes", "cka", "rsa", "ridge"]
@@ -381,7 +396,7 @@ def test_sweeps_have_the_bits_of_arrays(kind, tmp_path):
 
 
 def test_sweeps_use_names_ids_and_missing_values(tmp_path):
-    arrays = [array.copy() for array in pu.items_of((3, 4, 5), 12)]
+    arrays = [array.copy() for array in items_of((3, 4, 5), 12)]
     arrays[1][4, 2] = np.nan
     for i, array in enumerate(arrays):
         np.savez(tmp_path / f"net{i}.npz", x=array, ids=np.arange(12) + (i == 2))

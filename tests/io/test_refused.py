@@ -12,10 +12,10 @@ import zipfile
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import io_util
+from helpers import writers
 from neurogeom.io.search import opened
 
-DATA = io_util.matrix("f8", (40, 10))
+DATA = writers.matrix("f8", (40, 10))
 
 
 class Bomb:
@@ -184,9 +184,9 @@ def test_files_of_other_kinds(tmp_path):
 
 
 @pytest.mark.parametrize("part", [0.05, 0.99])
-@pytest.mark.parametrize("kind", io_util.WRITERS)
+@pytest.mark.parametrize("kind", writers.WRITERS)
 def test_cut_files(tmp_path, kind, part):
-    path = io_util.WRITERS[kind](tmp_path, io_util.matrix())
+    path = writers.WRITERS[kind](tmp_path, writers.matrix())
     if path.is_dir():  # a chunk that is not there is legal and zero: the metadata are cut, or a chunk
         path = max(
             (p for p in path.rglob("*") if p.is_file()), key=lambda p: ("c/" in str(p), p.stat().st_size)
@@ -202,7 +202,7 @@ def test_cut_files(tmp_path, kind, part):
 )
 @pytest.mark.parametrize("kind", ["npz", "compressed npz", "npz in Fortran order"])
 def test_changed_bytes_of_archives_are_noticed(tmp_path, kind, read):
-    path = io_util.WRITERS[kind](tmp_path, DATA)
+    path = writers.WRITERS[kind](tmp_path, DATA)
     (item,) = ng.io.open_items(path)
     with zipfile.ZipFile(path) as archive:
         info = archive.getinfo("x.npy")
@@ -231,7 +231,7 @@ def test_checksums_of_archives_are_compared(tmp_path, save, n_rows):
 @pytest.mark.parametrize("kind", ["npy", "npz", "compressed npz", "HDF5", "Zarr in chunks", "safetensors"])
 def test_damage_anywhere_is_named_or_harmless(tmp_path, kind):
     """Whatever byte of a header changes: other errors than those that name the file do not get out."""
-    path = io_util.WRITERS[kind](tmp_path, io_util.matrix())
+    path = writers.WRITERS[kind](tmp_path, writers.matrix())
     file = path / "zarr.json" if path.is_dir() else path
     content, rng = file.read_bytes(), np.random.default_rng(0)
     errors = []
@@ -278,16 +278,16 @@ def test_damaged_headers_of_safetensors(tmp_path):
         ng.io.open_items(path, keys=["x"])
 
 
-@pytest.mark.parametrize("kind", io_util.WRITERS)
+@pytest.mark.parametrize("kind", writers.WRITERS)
 def test_files_that_change_after_opening(tmp_path, kind):
     (tmp_path / "old").mkdir()
-    path = io_util.WRITERS[kind](tmp_path / "old", DATA)
+    path = writers.WRITERS[kind](tmp_path / "old", DATA)
     (item,) = ng.io.open_items(path)
     np.testing.assert_array_equal(item.read(), DATA)
     for other in (DATA[:20], DATA.reshape(20, 20), DATA.astype("f4")):
         shutil.rmtree(tmp_path / "old")
         (tmp_path / "old").mkdir()
-        io_util.WRITERS[kind](tmp_path / "old", other)
+        writers.WRITERS[kind](tmp_path / "old", other)
         for read in (
             item.read,
             item.content_hash,
@@ -419,7 +419,7 @@ def test_bad_content(bad):
 )
 def test_missing_extras_are_named(tmp_path, monkeypatch, module, name, text):
     kind = {"h5py": "HDF5", "zarr": "Zarr group"}[module]
-    io_util.WRITERS[kind](tmp_path, DATA)
+    writers.WRITERS[kind](tmp_path, DATA)
     (item,) = ng.io.open_items(tmp_path / name)
     monkeypatch.setitem(sys.modules, module, None)
     for attempt in (lambda: ng.io.open_items(tmp_path), lambda: ng.io.open_items(tmp_path / name), item.read):

@@ -8,12 +8,13 @@ from fractions import Fraction
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import cka_util
-from helpers.cka_util import ESTIMATORS
+from helpers import hsic
+from helpers.hsic import ESTIMATORS
+from helpers.references import SHAPE, VALUES, reference_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-X, Y, W = cka_util.reference_data()
+X, Y, W = reference_data("XYW")
 
 REFERENCES = {
     "cka_linear_biased(X,Y)": {"estimator": "biased"},
@@ -27,7 +28,7 @@ REFERENCES = {
 
 @pytest.mark.parametrize("name", REFERENCES)
 def test_reference_values(name):
-    wanted = cka_util.reference_value(name)
+    wanted = VALUES[name]
     assert ng.cka(X, Y, **REFERENCES[name]) == pytest.approx(wanted, rel=1e-10)
     metric = ng.CKA(**REFERENCES[name])
     assert metric.similarity(X, Y) == pytest.approx(wanted, rel=1e-10)
@@ -36,7 +37,7 @@ def test_reference_values(name):
 
 def test_reference_angle():
     metric = ng.CKA(estimator="biased", score="angular")
-    assert metric.distance(X, Y) == pytest.approx(cka_util.reference_value("cka_angular(X,Y)"), rel=1e-10)
+    assert metric.distance(X, Y) == pytest.approx(hsic.reference_value("cka_angular(X,Y)"), rel=1e-10)
     assert metric.compare(X, Y) == metric.distance(X, Y)
 
 
@@ -45,14 +46,14 @@ def test_numerator_and_denominator_use_the_same_estimator(name):
     # repsim 0.1.5 divides an unbiased HSIC by biased ones.
     key = {"song": "cka_linear_debiased_song(X,Y)", "lange": "cka_linear_lange(X,Y)"}[name]
     estimator = {"song": "debiased", "lange": "lange"}[name]
-    k, h = cka_util.gram(X), cka_util.gram(Y)
-    biased = [cka_util.hsic(a, a, "biased") for a in (k, h)]
-    mixed = cka_util.hsic(k, h, estimator) / np.sqrt(biased[0] * biased[1])
-    theirs = cka_util.REFERENCE["values"][key]["repsim"]
+    k, h = hsic.gram(X), hsic.gram(Y)
+    biased = [hsic.hsic(a, a, "biased") for a in (k, h)]
+    mixed = hsic.hsic(k, h, estimator) / np.sqrt(biased[0] * biased[1])
+    theirs = SHAPE["values"][key]["repsim"]
     assert mixed == pytest.approx(theirs, rel=1e-10)
     ours = ng.cka(X, Y, estimator=estimator)
     assert abs(ours - theirs) > 0.05
-    assert ours == pytest.approx(cka_util.cka(k, h, estimator=estimator), rel=1e-12)
+    assert ours == pytest.approx(hsic.cka(k, h, estimator=estimator), rel=1e-12)
     assert ng.cka(X, 2 * X + 1, estimator=estimator) == pytest.approx(1, abs=1e-14)
 
 
@@ -71,9 +72,9 @@ def test_definition(seed, m, n_x, n_y, estimator):
     options = dict(ESTIMATORS[estimator])
     if estimator == "minibatch":
         options["batch_size"] = min(6, m)
-    for kernel, function in (("linear", cka_util.gram), ("rbf", cka_util.rbf), (cka_util.rbf, cka_util.rbf)):
-        wanted = cka_util.cka(function(x), function(y), **options)
-        if function is cka_util.rbf and estimator == "minibatch" and options["batch_size"] < m:
+    for kernel, function in (("linear", hsic.gram), ("rbf", hsic.rbf), (hsic.rbf, hsic.rbf)):
+        wanted = hsic.cka(function(x), function(y), **options)
+        if function is hsic.rbf and estimator == "minibatch" and options["batch_size"] < m:
             continue  # its unit is the median of the batch: tested below
         assert ng.cka(x, y, kernel=kernel, **options) == pytest.approx(wanted, rel=1e-8, abs=1e-10)
 
@@ -83,10 +84,10 @@ def test_rbf_in_batches_takes_the_median_of_the_batch():
     grams = [np.zeros((40, 40)) for _ in range(2)]
     for half in halves:
         for matrix, data in zip(grams, (X, Y), strict=True):
-            matrix[half, half] = cka_util.rbf(data[half], 0.5)
+            matrix[half, half] = hsic.rbf(data[half], 0.5)
     options = {"estimator": "minibatch", "batch_size": 20}
     found = ng.cka(X, Y, kernel="rbf", bandwidth=0.5, **options)
-    assert found == pytest.approx(cka_util.cka(*grams, **options), rel=1e-12)
+    assert found == pytest.approx(hsic.cka(*grams, **options), rel=1e-12)
 
 
 @pytest.mark.parametrize("rest", range(10))
@@ -96,7 +97,7 @@ def test_last_batch(rest):
     rng = np.random.default_rng(rest)
     x, y = rng.normal(size=(m, 3)), rng.normal(size=(m, 4))
     y[:, :3] += x
-    wanted = cka_util.cka(cka_util.gram(x), cka_util.gram(y), **options)
+    wanted = hsic.cka(hsic.gram(x), hsic.gram(y), **options)
     assert ng.cka(x, y, **options) == pytest.approx(wanted, rel=1e-11)
     # Every stimulus counts, also the last.
     x[-1] += 1
@@ -175,59 +176,20 @@ def test_rbf_distances_survive_an_outlier_and_twins(estimator):
     x[8] = x[9]
     x[11] = x[12] + 1e-7
     options = {"kernel": "rbf", "bandwidth": 0.4, "estimator": estimator}
-    wanted = cka_util.cka(cka_util.rbf(x, 0.4), cka_util.rbf(Y, 0.4), estimator=estimator)
+    wanted = hsic.cka(hsic.rbf(x, 0.4), hsic.rbf(Y, 0.4), estimator=estimator)
     assert ng.cka(x, Y, **options) == pytest.approx(wanted, rel=1e-11)
 
 
 def test_uncentered():
-    k, h = cka_util.gram(X), cka_util.gram(Y)
+    k, h = hsic.gram(X), hsic.gram(Y)
     wanted = (k * h).sum() / np.sqrt((k * k).sum() * (h * h).sum())
     assert ng.cka(X, Y, estimator="biased", center=False) == pytest.approx(wanted, rel=1e-12)
-    k, h = cka_util.rbf(X), cka_util.rbf(Y)
+    k, h = hsic.rbf(X), hsic.rbf(Y)
     wanted = (k * h).sum() / np.sqrt((k * k).sum() * (h * h).sum())
     assert ng.cka(X, Y, kernel="rbf", estimator="biased", center=False) == pytest.approx(wanted, rel=1e-12)
 
 
 # ---- invariances
-
-
-@given(
-    st.integers(0, 2**32),
-    st.sampled_from([*ESTIMATORS]),
-    st.sampled_from(["linear", "rbf"]),
-    st.floats(-8, 8),
-)
-@settings(max_examples=60, deadline=None)
-def test_invariances(seed, estimator, kernel, exponent):
-    rng = np.random.default_rng(seed)
-    x, y = rng.normal(size=(18, 7)), rng.normal(size=(18, 30))
-    y[:, :7] += x
-    metric = ng.CKA(kernel, **ESTIMATORS[estimator])
-    value = metric.similarity(x, y)
-    rotation = np.linalg.qr(rng.normal(size=(7, 7)))[0]
-    scale = 10.0**exponent
-    for other in (
-        x @ rotation,
-        x[:, rng.permutation(7)],
-        x * scale,
-        x + rng.normal(size=7),
-        -x,
-        np.pad(x, ((0, 0), (0, 3))),
-    ):
-        assert metric.similarity(other, y) == pytest.approx(value, rel=1e-9, abs=1e-12)
-    assert metric.similarity(y, x) == pytest.approx(value, rel=1e-14, abs=1e-16)
-    if estimator != "minibatch":
-        order = rng.permutation(18)
-        assert metric.similarity(x[order], y[order]) == pytest.approx(value, rel=1e-9, abs=1e-12)
-    assert metric.similarity(x, x) == pytest.approx(1, abs=1e-14)
-    assert metric.distance(x, x.copy()) == 0
-
-
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-@pytest.mark.parametrize("scale", [1e-120, 1e-8, 1e8, 1e120])
-def test_any_scale(estimator, scale):
-    wanted = ng.cka(X, Y, **ESTIMATORS[estimator])
-    assert ng.cka(scale * X, Y / scale, **ESTIMATORS[estimator]) == pytest.approx(wanted, rel=1e-12)
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
@@ -238,29 +200,6 @@ def test_far_from_the_origin(estimator, kernel):
     far = x + 2.0**30 * np.arange(1, 13), y - 2.0**32
     wanted = ng.cka(x, y, kernel=kernel, **ESTIMATORS[estimator])
     assert ng.cka(*far, kernel=kernel, **ESTIMATORS[estimator]) == pytest.approx(wanted, rel=1e-11)
-
-
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_angles_obey_the_triangle_inequality(estimator):
-    rng = np.random.default_rng(3)
-    latent = rng.normal(size=(30, 4))
-    items = [latent[:, :k] @ rng.normal(size=(k, n)) for k in (1, 2, 4) for n in (1, 3, 10, 40)]
-    d = ng.pairwise(items, ng.CKA(score="angular", **ESTIMATORS[estimator])).square
-    assert (d[:, None, :] <= d[:, :, None] + d[None] + 1e-12).all()
-
-
-def test_one_minus_cka_does_not():
-    t = np.linspace(0, np.pi / 2, 3)
-    base = np.linalg.qr(np.column_stack([np.ones(20), np.random.default_rng(0).normal(size=(20, 2))]))[0][
-        :, 1:
-    ]
-    items = [base @ [[np.cos(a)], [np.sin(a)]] for a in t]
-    d = 1 - ng.pairwise(items, ng.CKA(estimator="biased")).square
-    np.testing.assert_allclose(d[[0, 1, 0], [1, 2, 2]], [0.5, 0.5, 1.0], atol=1e-14)
-    t = np.linspace(0, np.pi / 4, 3)
-    items = [base @ [[np.cos(a)], [np.sin(a)]] for a in t]
-    d = 1 - ng.pairwise(items, ng.CKA(estimator="biased")).square
-    assert d[0, 2] > d[0, 1] + d[1, 2] + 0.1
 
 
 # ---- small angles
@@ -304,12 +243,12 @@ def test_negative_estimates_are_kept_and_flagged():
         np.testing.assert_array_equal(result.flags, negative)
     np.testing.assert_allclose(np.cos(angles.square), raw.square, atol=1e-14)
     for i, j in itertools.combinations(range(8), 2):
-        wanted = cka_util.cka(*(cka_util.gram(items[k]) for k in (i, j)), estimator="debiased")
+        wanted = hsic.cka(*(hsic.gram(items[k]) for k in (i, j)), estimator="debiased")
         assert raw.square[i, j] == pytest.approx(wanted, rel=1e-10, abs=1e-13)
     assert ng.pairwise(items, ng.CKA(estimator="biased")).flags is None
 
 
 def test_kernel_that_is_not_positive():
     negative = ng.pairwise([X, Y], ng.CKA(lambda x: x @ x.T * (-1 if x.shape[1] == 9 else 1), "biased"))
-    assert negative.square[0, 1] == pytest.approx(-cka_util.reference_value("cka_linear_biased(X,Y)"))
+    assert negative.square[0, 1] == pytest.approx(-hsic.reference_value("cka_linear_biased(X,Y)"))
     assert negative.flags.tolist() == [[0, 1], [1, 0]]

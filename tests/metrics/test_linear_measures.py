@@ -1,14 +1,17 @@
-"""Linear measures: published reference values, definitions, closed forms, faults of other packages."""
+"""Linear measures: reference values, definitions, closed forms, faults of other packages, options."""
 
 from __future__ import annotations
+
+import warnings
 
 import neurogeom as ng
 import numpy as np
 import pytest
 import scipy.linalg
-from helpers import linear_util as lu
+from helpers import linear
+from helpers.references import SHAPE, VALUES, reference_data
 
-X, Y, W = lu.reference_data()
+X, Y, W = reference_data("XYW")
 full_rank_is_meant = pytest.mark.filterwarnings("ignore:.*as many independent units")
 
 
@@ -35,34 +38,34 @@ def value(metric, x, y):
     ids=lambda argument: getattr(argument, "name", None),
 )
 def test_reference_value(metric, name):
-    assert value(metric, X, Y) == pytest.approx(lu.VALUES[name], rel=1e-10)
+    assert value(metric, X, Y) == pytest.approx(VALUES[name], rel=1e-10)
     if metric.symmetric:
-        assert value(metric, Y, X) == pytest.approx(lu.VALUES[name], rel=1e-10)
+        assert value(metric, Y, X) == pytest.approx(VALUES[name], rel=1e-10)
 
 
 def test_reference_values_of_the_other_direction():
-    assert ng.PWCCA().similarity(Y, X) == pytest.approx(lu.VALUES["pwcca(Y->X)"], rel=1e-10)
-    known = lu.VALUES["linreg_R2 predict X from Y"]
+    assert ng.PWCCA().similarity(Y, X) == pytest.approx(VALUES["pwcca(Y->X)"], rel=1e-10)
+    known = VALUES["linreg_R2 predict X from Y"]
     assert ng.LinearR2().similarity(Y, X) == pytest.approx(known, rel=1e-10)
 
 
 def test_reference_values_of_ridge():
-    pearson, r2 = lu.VALUES["ridge_cv lam=1 5 contiguous folds X->Y [mean pearson, pooled R2]"]
+    pearson, r2 = VALUES["ridge_cv lam=1 5 contiguous folds X->Y [mean pearson, pooled R2]"]
     assert ng.Ridge(1.0, folds=5).similarity(X, Y) == pytest.approx(r2, rel=1e-10)
     assert ng.Ridge(1.0, folds=5, score="pearson").similarity(X, Y) == pytest.approx(pearson, rel=1e-10)
 
 
 def test_reference_values_of_related_quantities():
-    assert ng.GULP().distance(X, Y) ** 2 == pytest.approx(lu.VALUES["gulp_squared lam=1e-2 (X,Y)"], rel=1e-10)
+    assert ng.GULP().distance(X, Y) ** 2 == pytest.approx(VALUES["gulp_squared lam=1e-2 (X,Y)"], rel=1e-10)
     correlations = np.cos(ng.subspace_angles(X, Y))[::-1]
-    np.testing.assert_allclose(correlations, lu.VALUES["canonical_correlations(X,Y)"], rtol=1e-10)
+    np.testing.assert_allclose(correlations, VALUES["canonical_correlations(X,Y)"], rtol=1e-10)
     angle = 2 * np.arcsin(ng.Bures(normalize=True).distance(X, Y) / 2)
-    assert angle == pytest.approx(lu.VALUES["procrustes_angular(X,Y)"], rel=1e-10)
+    assert angle == pytest.approx(VALUES["procrustes_angular(X,Y)"], rel=1e-10)
     assert ng.Bures(center=False).distance(np.diag([3.0, 2, 1]), np.diag([1.0, 1, 2])) == pytest.approx(
-        lu.VALUES["closed: same, euclidean"], rel=1e-10
+        VALUES["closed: same, euclidean"], rel=1e-10
     )
     kept = [ng.metrics._subspaces.LeadingPart(True, None, 0.99).prepare(data, "").rank for data in (X, Y)]
-    assert kept == lu.REFERENCE["values"]["svcca99_mean_rho(X,Y)"]["kept"]
+    assert kept == SHAPE["values"]["svcca99_mean_rho(X,Y)"]["kept"]
 
 
 # ---- definitions, on data of many shapes
@@ -90,10 +93,10 @@ SEEDS = range(24)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_definitions(seed):
     x, y = problem(seed)
-    cx, cy = lu.centered(x), lu.centered(y)
+    cx, cy = linear.centered(x), linear.centered(y)
     nuclear = scipy.linalg.svdvals(cx.T @ cy).sum()
     sizes = np.linalg.norm(cx), np.linalg.norm(cy)
-    u, v = lu.spanning(cx), lu.spanning(cy)
+    u, v = linear.spanning(cx), linear.spanning(cy)
     rho = scipy.linalg.svdvals(u.T @ v)
     close = {"rel": 1e-10, "abs": 1e-12}
     assert ng.NBS().similarity(x, y) == pytest.approx(nuclear / sizes[0] / sizes[1], **close)
@@ -102,10 +105,10 @@ def test_definitions(seed):
     assert ng.MeanCCA().similarity(x, y) == pytest.approx(rho.mean(), **close)
     assert ng.MeanCCA(squared=True).similarity(x, y) == pytest.approx(np.square(rho).mean(), **close)
     if u.shape[1] + v.shape[1] < len(x) or len(rho) == 1:  # otherwise variates are not unique
-        assert ng.PWCCA().similarity(x, y) == pytest.approx(lu.pwcca_by_definition(x, y), **close)
+        assert ng.PWCCA().similarity(x, y) == pytest.approx(linear.pwcca_by_definition(x, y), **close)
     assert ng.LinearR2().similarity(x, y) == pytest.approx(np.square(u.T @ cy).sum() / sizes[1] ** 2, **close)
     for penalty in (0.3, 0.01):
-        known = lu.gulp_from_inverses(x, y, penalty)
+        known = linear.gulp_from_inverses(x, y, penalty)
         assert ng.GULP(penalty).distance(x, y) == pytest.approx(known, rel=1e-10, abs=1e-7)
 
 
@@ -114,8 +117,8 @@ def test_definitions(seed):
 def test_definitions_of_subspace_measures(seed):
     x, y = problem(seed)
     for center in (True, False):
-        bases = [lu.spanning(lu.centered(side) if center else side) for side in (x, y)]
-        angles = lu.principal_angles(*bases)
+        bases = [linear.spanning(linear.centered(side) if center else side) for side in (x, y)]
+        angles = linear.principal_angles(*bases)
         np.testing.assert_allclose(ng.subspace_angles(x, y, center=center), angles, atol=1e-12, rtol=1e-10)
         ranks = [basis.shape[1] for basis in bases]
         difference = bases[0] @ bases[0].T - bases[1] @ bases[1].T
@@ -133,15 +136,15 @@ def test_definitions_of_subspace_measures(seed):
 
 def test_full_rank_definitions_by_independent_routes():
     assert ng.MeanCCA().similarity(X, Y) == pytest.approx(
-        lu.whitened_correlations(X, Y)[:9].mean(), rel=1e-10
+        linear.whitened_correlations(X, Y)[:9].mean(), rel=1e-10
     )
-    assert ng.LinearR2().similarity(X, W) == pytest.approx(lu.r2_from_lstsq(X, W), rel=1e-10)
-    assert ng.PWCCA().similarity(W, Y) == pytest.approx(lu.pwcca_by_definition(W, Y), rel=1e-10)
+    assert ng.LinearR2().similarity(X, W) == pytest.approx(linear.r2_from_lstsq(X, W), rel=1e-10)
+    assert ng.PWCCA().similarity(W, Y) == pytest.approx(linear.pwcca_by_definition(W, Y), rel=1e-10)
     # At equal ranks the mean of the correlations is the cosine of the CCA angle.
     assert np.arccos(ng.MeanCCA().similarity(X, W)) == pytest.approx(ng.CCA().distance(X, W), rel=1e-10)
     # The distance bounds how much predictions of a target differ, and is their root sum over all targets.
     hats = []
-    for side in (lu.centered(X), lu.centered(Y)):
+    for side in (linear.centered(X), linear.centered(Y)):
         gram = side.T @ side
         shrunk = gram + 0.01 * np.trace(gram) * np.eye(len(gram))
         hats.append(side @ np.linalg.solve(shrunk, side.T))
@@ -156,9 +159,9 @@ def test_full_rank_definitions_by_independent_routes():
 @pytest.mark.parametrize("seed", SEEDS)
 def test_leading_components(seed):
     x, y = problem(seed)
-    ranks = [np.linalg.matrix_rank(lu.centered(side)) for side in (x, y)]
+    ranks = [np.linalg.matrix_rank(linear.centered(side)) for side in (x, y)]
     count = int(np.random.default_rng(seed).integers(1, 5))
-    parts = [lu.leading(side, min(count, rank)) for side, rank in zip((x, y), ranks, strict=True)]
+    parts = [linear.leading(side, min(count, rank)) for side, rank in zip((x, y), ranks, strict=True)]
     close = {"rel": 1e-9, "abs": 1e-11}
     assert ng.SVCCA(n_components=count).similarity(x, y) == pytest.approx(
         ng.MeanCCA().similarity(*parts), **close
@@ -191,7 +194,7 @@ def test_components_that_explain_a_share(variance, kept):
 
 def test_common_products_are_one_product():
     assert ng.NBS().products() == ng.Bures().products() == ng.Procrustes().products()
-    assert ng.NBS().products(True) == ng.Procrustes().products(True)
+    assert ng.NBS().held_out_products() == ng.Procrustes().held_out_products() != ()
     assert ng.MeanCCA().products() == ng.CCA().products()
     squares = [ng.MeanCCA(squared=True), ng.SubspaceDistance("chordal"), ng.EigenspaceOverlap(center=True)]
     assert len({metric.products() for metric in squares}) == 1
@@ -223,19 +226,19 @@ def test_weak_units_count_where_scales_do_not():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(40, 5)) + 1
     y = x @ rng.normal(size=(5, 3)) + 0.5 * rng.normal(size=(40, 3))
-    basis = [lu.spanning(lu.centered(side)) for side in (x, y)]
+    basis = [linear.spanning(linear.centered(side)) for side in (x, y)]
     gulp = np.linalg.norm(basis[0] @ basis[0].T - basis[1] @ basis[1].T)
     for scales in (SCALES, SCALES[::-1], SCALES[[2, 4, 0, 1, 3]]):
         weak = x * scales
-        assert ng.LinearR2().similarity(weak, y) == pytest.approx(lu.r2_from_lstsq(x, y), rel=1e-10)
+        assert ng.LinearR2().similarity(weak, y) == pytest.approx(linear.r2_from_lstsq(x, y), rel=1e-10)
         assert ng.LinearR2(center=False).similarity(weak, y) == pytest.approx(
             ng.LinearR2(center=False).similarity(x, y), rel=1e-10
         )
         assert ng.GULP(0).distance(weak, y) == pytest.approx(gulp, rel=1e-10)
-        assert ng.Ridge(0).similarity(weak, y) == pytest.approx(lu.ridge_r2(x, y, 0.0), rel=1e-10)
+        assert ng.Ridge(0).similarity(weak, y) == pytest.approx(linear.ridge_r2(x, y, 0.0), rel=1e-10)
         pearson = ng.Ridge(0, score="pearson").similarity(weak, y)
-        assert pearson == pytest.approx(lu.ridge_pearson(x, y, 0.0), rel=1e-10)
-        assert ng.PWCCA().similarity(y, weak) == pytest.approx(lu.pwcca_by_definition(y, x), rel=1e-10)
+        assert pearson == pytest.approx(linear.ridge_pearson(x, y, 0.0), rel=1e-10)
+        assert ng.PWCCA().similarity(y, weak) == pytest.approx(linear.pwcca_by_definition(y, x), rel=1e-10)
         cosines = np.linalg.svd(basis[0].T @ basis[1], compute_uv=False)
         assert ng.MeanCCA().similarity(weak, y) == pytest.approx(cosines.mean(), rel=1e-10)
         assert np.cos(ng.subspace_angles(weak, y))[::-1] == pytest.approx(cosines, rel=1e-10)
@@ -247,12 +250,12 @@ def test_weak_units_that_depend_on_others_add_no_rank():
     x, y = rng.normal(size=(40, 3)), rng.normal(size=(40, 2))
     y += x[:, :2]
     more = np.column_stack([x, 1e-10 * (x[:, 0] + x[:, 1])])
-    assert ng.LinearR2().similarity(more, y) == pytest.approx(lu.r2_from_lstsq(x, y), rel=1e-10)
-    assert ng.Ridge(0).similarity(more, y) == pytest.approx(lu.ridge_r2(x, y, 0.0), rel=1e-10)
+    assert ng.LinearR2().similarity(more, y) == pytest.approx(linear.r2_from_lstsq(x, y), rel=1e-10)
+    assert ng.Ridge(0).similarity(more, y) == pytest.approx(linear.ridge_r2(x, y, 0.0), rel=1e-10)
     assert ng.GULP(0).distance(more, y) == pytest.approx(ng.GULP(0).distance(x, y), rel=1e-10)
     faint = np.column_stack([x[:, :1], 1 + 1e-6 * x[:, 0]])  # rounded to 1e-10 of itself
-    assert ng.LinearR2().similarity(faint, y) == pytest.approx(lu.r2_from_lstsq(x[:, :1], y), rel=1e-8)
-    assert ng.Ridge(0).similarity(faint, y) == pytest.approx(lu.ridge_r2(x[:, :1], y, 0.0), rel=1e-8)
+    assert ng.LinearR2().similarity(faint, y) == pytest.approx(linear.r2_from_lstsq(x[:, :1], y), rel=1e-8)
+    assert ng.Ridge(0).similarity(faint, y) == pytest.approx(linear.ridge_r2(x[:, :1], y, 0.0), rel=1e-8)
 
 
 # ---- near zero
@@ -321,9 +324,9 @@ def test_regression_on_dependent_units():
     """resi inverts the root of X'X, which has no inverse where units are linear combinations of others."""
     doubled = np.hstack([X, X[:, :4] @ np.ones((4, 2)), Y[:, :1] * 0])
     found = ng.LinearR2().similarity(doubled, Y)
-    assert found == pytest.approx(lu.r2_from_lstsq(doubled, Y), rel=1e-10)
-    assert found == pytest.approx(lu.VALUES["linreg_R2 predict Y from X"], rel=1e-10)
-    inputs, targets = lu.centered(doubled), lu.centered(Y)
+    assert found == pytest.approx(linear.r2_from_lstsq(doubled, Y), rel=1e-10)
+    assert found == pytest.approx(VALUES["linreg_R2 predict Y from X"], rel=1e-10)
+    inputs, targets = linear.centered(doubled), linear.centered(Y)
     try:
         inverse = np.linalg.inv(scipy.linalg.sqrtm(inputs.T @ inputs))
         theirs = np.square(np.abs(inverse @ inputs.T @ targets)).sum() / np.square(targets).sum()
@@ -334,7 +337,7 @@ def test_regression_on_dependent_units():
 
 def test_nbs_of_rank_deficient_data_has_all_digits():
     """Eigenvalues of Gram matrices have errors of eps, their roots of its root (rsatoolbox: 4e-8)."""
-    x, y = lu.centered(X[:, :6] @ np.ones((6, 1))), lu.centered(Y[:, :2])
+    x, y = linear.centered(X[:, :6] @ np.ones((6, 1))), linear.centered(Y[:, :2])
     exact = np.linalg.norm(x.T @ y) / np.linalg.norm(x) / np.linalg.norm(y)
     assert ng.NBS().similarity(x, y) == pytest.approx(exact, rel=1e-13)
     x, y = x / np.linalg.norm(x), y / np.linalg.norm(y)
@@ -368,3 +371,83 @@ def test_undetermined_components_are_remarked_on(metric):
     ):
         metric.compare(tied, X[:8, :4])
     metric.compare(tied * [1.0, 1.0, 0.9], X[:8, :4])
+
+
+def test_two_stimuli_are_one_direction():
+    """Centred responses to two stimuli are multiples of one another."""
+    x, y = np.array([[1.0, 2.0], [3.0, 5.0]]), np.array([[0.0], [2.0]])
+    for name in (*linear.SIMILARITIES, *linear.DISTANCES):
+        metric = ng.metrics.METRICS[name]()
+        if name == "ridge":  # which leaves stimuli out
+            continue
+        known = {"bures": (np.sqrt(13) - 2) / np.sqrt(2), "eigenspace_overlap": 0.5}  # the latter not centred
+        known = known.get(name, float(metric.is_similarity))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # as many independent units as stimuli
+            assert metric.compare(x, y) == pytest.approx(known, abs=1e-12), name
+
+
+# ---- options
+
+
+def test_options_are_in_the_name():
+    names = [metric.name for metric in linear.every_metric()]
+    assert len(set(names)) == len(names)
+    assert ng.Ridge(10, folds=3, score="pearson").name == "ridge(10, 3 folds, pearson)"
+    assert ng.SVCCA(0.9).name == "svcca(0.9)"
+    assert ng.SubspaceDistance("chordal", n_components=3).name == "chordal(3 components)"
+    assert ng.Bures(normalize=True, center=False).name == "bures(normalized, uncentered)"
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "text"),
+    [
+        (lambda: ng.NBS(center=1), TypeError, "center must be True or False, not 1"),
+        (lambda: ng.Bures(normalize="yes"), TypeError, "normalize must be True or False, not 'yes'"),
+        (lambda: ng.MeanCCA(squared=None), TypeError, "squared must be True or False"),
+        (lambda: ng.PWCCA(center=None), TypeError, "center must be True or False"),
+        (lambda: ng.SVCCA(0), ValueError, "variance must be above 0 and at most 1, not 0.0"),
+        (lambda: ng.SVCCA(1.01), ValueError, "variance must be above 0 and at most 1"),
+        (lambda: ng.SVCCA(np.nan), ValueError, "variance must be finite"),
+        (lambda: ng.SVCCA("0.9"), TypeError, "variance must be a number, not str"),
+        (lambda: ng.SVCCA(n_components=0), ValueError, "n_components must be at least 1, not 0"),
+        (lambda: ng.SVCCA(n_components=2.0), TypeError, "n_components must be an integer"),
+        (lambda: ng.LinearR2(center="no"), TypeError, "center must be True or False"),
+        (lambda: ng.Ridge(-1), ValueError, "penalty must not be negative, not -1.0"),
+        (lambda: ng.Ridge(np.inf), ValueError, "penalty must be finite"),
+        (lambda: ng.Ridge([1, 10]), TypeError, "penalty must be a number, not list"),
+        (lambda: ng.Ridge(folds=1), ValueError, "folds must be at least 2, not 1"),
+        (lambda: ng.Ridge(folds=2.5), TypeError, "folds must be an integer"),
+        (lambda: ng.Ridge(score="mse"), ValueError, "score must be one of 'r2', 'pearson', not 'mse'"),
+        (lambda: ng.GULP(-0.1), ValueError, "penalty must not be negative, not -0.1"),
+        (lambda: ng.GULP(None), TypeError, "penalty must be a number, not NoneType"),
+        (lambda: ng.SubspaceDistance("martin"), ValueError, "kind must be one of 'grassmann'"),
+        (lambda: ng.SubspaceDistance(n_components=-1), ValueError, "n_components must be at least 1"),
+        (lambda: ng.SubspaceDistance(center=0), TypeError, "center must be True or False"),
+        (lambda: ng.EigenspaceOverlap(n_components=True), TypeError, "n_components must be an integer"),
+        (lambda: ng.EigenspaceOverlap(center="x"), TypeError, "center must be True or False"),
+        (lambda: ng.subspace_angles(X, Y[:9]), ValueError, "X has 40 and Y has 9"),
+        (lambda: ng.subspace_angles(X, Y[0]), ValueError, "Y must be two-dimensional|'Y'. must be two"),
+        (lambda: ng.subspace_angles(X, np.ones((40, 2))), ValueError, "Y does not vary"),
+        (lambda: ng.subspace_angles(X, Y * np.nan), ValueError, r"Y\[0, 0\] is nan"),
+        (lambda: ng.subspace_angles(X, ng.RDM(np.ones(780))), TypeError, "Y is an RDM"),
+        (lambda: ng.subspace_angles(X, Y, n_components=0), ValueError, "n_components must be at least 1"),
+        (lambda: ng.Ridge(folds=41).similarity(X, Y), ValueError, "folds is 41, but X has 40 stimuli only"),
+    ],
+)
+def test_bad_options(make, error, text):
+    with pytest.raises(error, match=text):
+        make()
+
+
+def test_subspace_angles_take_what_metrics_take():
+    known = ng.subspace_angles(X, Y)
+    assert known.dtype == np.float64
+    assert known.shape == (9,)
+    assert (np.diff(known) <= 0).all()
+    np.testing.assert_array_equal(ng.subspace_angles(X.tolist(), ng.Representation(Y)), known)
+    np.testing.assert_array_equal(ng.SubspaceDistance().angles(X, Y), known)
+    np.testing.assert_allclose(ng.subspace_angles(1e-8 * X, 1e8 * Y), known, rtol=1e-10)
+    ids = np.arange(40)
+    with pytest.raises(ValueError, match="the order of the stimulus ids differs"):
+        ng.subspace_angles(ng.Representation(X, ids=ids), ng.Representation(Y, ids=ids[::-1]))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import linear_util as lu
+from helpers import linear
+from helpers.references import reference_data
+from neurogeom.representations.blocks import UnitBlocks
 
-X, Y, _ = lu.reference_data()
+X, Y = reference_data("XY")
 
 
 @pytest.mark.parametrize("n_units", [1, 3, 12, 40])
@@ -20,18 +22,18 @@ def test_ridge_is_the_loop_over_folds(n_units, penalty, folds):
     y_wide = np.hstack([y] * 5) + 0.1 * rng.normal(size=(23, 30))
     for target in (y, y_wide):
         found = ng.Ridge(penalty, folds=folds).similarity(x, target)
-        assert found == pytest.approx(lu.ridge_r2(x, target, penalty, folds), rel=1e-9, abs=1e-11)
+        assert found == pytest.approx(linear.ridge_r2(x, target, penalty, folds), rel=1e-9, abs=1e-11)
         found = ng.Ridge(penalty, folds=folds, score="pearson").similarity(x, target)
-        assert found == pytest.approx(lu.ridge_pearson(x, target, penalty, folds), rel=1e-9, abs=1e-11)
+        assert found == pytest.approx(linear.ridge_pearson(x, target, penalty, folds), rel=1e-9, abs=1e-11)
 
 
 def test_ridge_of_dependent_units_has_minimal_norm():
     doubled = np.hstack([X, X[:, :4]])
     for penalty in (0, 0.5):
         found = ng.Ridge(penalty).similarity(doubled, Y)
-        assert found == pytest.approx(lu.ridge_r2(doubled, Y, penalty), rel=1e-10)
+        assert found == pytest.approx(linear.ridge_r2(doubled, Y, penalty), rel=1e-10)
     # Of ordinary regression only the column space matters.
-    assert ng.Ridge(0).similarity(doubled, Y) == pytest.approx(lu.ridge_r2(X, Y, 0), rel=1e-10)
+    assert ng.Ridge(0).similarity(doubled, Y) == pytest.approx(linear.ridge_r2(X, Y, 0), rel=1e-10)
 
 
 @pytest.mark.parametrize("penalty", [0, 1.0])
@@ -49,7 +51,7 @@ def test_ridge_with_training_data_that_vary_by_rounding(penalty):
             inputs = x[train] - means[0]
             moments = inputs.T @ inputs + penalty * np.eye(3), inputs.T @ (y[train] - means[1])
             predicted[fold] += (x[fold] - means[0]) @ np.linalg.solve(*moments)
-    known = 1 - np.square(y - predicted).sum() / np.square(lu.centered(y)).sum()
+    known = 1 - np.square(y - predicted).sum() / np.square(linear.centered(y)).sum()
     assert ng.Ridge(penalty).similarity(x, y) == pytest.approx(known, rel=1e-10)
 
 
@@ -58,7 +60,7 @@ def test_ridge_keeps_little_of_an_item(n_units, together):
     """Two thin matrices a fold or one of (test stimuli, stimuli), whichever is less work; no units."""
     data = np.random.default_rng(0).normal(size=(50, n_units))
     (part,) = ng.Ridge().parts()
-    record = part.prepare(data, "")
+    record = part.prepare(UnitBlocks(data, ""))
     assert all((right is None) == together for _, right in record.folds)
     size = sum(left.size + (0 if right is None else right.size) for left, right in record.folds)
     assert size == (50 * 50 if together else 5 * (4 + 1) * (10 + 50))
@@ -70,8 +72,8 @@ def test_ridge_leaves_out_units_that_do_not_vary():
     metric = ng.Ridge(score="pearson")
     with pytest.warns(UserWarning, match=r"ridge\(pearson\): 2 units of Y do not vary over stimuli"):
         found = metric.similarity(X, silent)
-    assert found == pytest.approx(lu.ridge_pearson(X, Y), rel=1e-12)
-    assert ng.Ridge().similarity(X, silent) == pytest.approx(lu.ridge_r2(X, Y), rel=1e-12)
+    assert found == pytest.approx(linear.ridge_pearson(X, Y), rel=1e-12)
+    assert ng.Ridge().similarity(X, silent) == pytest.approx(linear.ridge_r2(X, Y), rel=1e-12)
 
 
 def test_a_prediction_that_does_not_vary_counts_as_zero():

@@ -7,11 +7,11 @@ import itertools
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import cka_util
+from helpers.references import VALUES, reference_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-X, Y, W = cka_util.reference_data()
+X, Y, W = reference_data("XYW")
 SCORES = ("angular", "euclidean")
 distances_of = {score: ng.Permutation(score=score).distance for score in SCORES}
 
@@ -50,7 +50,7 @@ def test_reference_values():
         ("permutation_euclidean(X,W)", W, "euclidean"),
         ("permutation_angular(X,Y) zero-padded", Y, "angular"),
     ):
-        assert distances_of[score](X, other) == pytest.approx(cka_util.reference_value(name), rel=1e-10)
+        assert distances_of[score](X, other) == pytest.approx(VALUES[name], rel=1e-10)
 
 
 def test_closed_form():
@@ -91,26 +91,6 @@ def test_units_of_the_smaller_item_are_matched_even_if_anticorrelated():
     assert distances_of["angular"](x, both) == pytest.approx(wanted, rel=1e-12)
     silent = np.column_stack([x, np.zeros(40)])
     assert distances_of["angular"](silent, -silent) == pytest.approx(np.pi / 2, rel=1e-12)
-
-
-@given(st.integers(0, 2**32), st.integers(1, 12), st.integers(1, 12), st.floats(-8, 8))
-@settings(max_examples=50, deadline=None)
-def test_invariances(seed, n_x, n_y, exponent):
-    x, y = random_pair(seed, n_x, n_y)
-    rng = np.random.default_rng(seed)
-    mixed = x[:, rng.permutation(n_x)] + rng.normal(size=n_x)
-    order = rng.permutation(7)
-    scale = 10.0**exponent
-    for score in SCORES:
-        distance = distances_of[score](x, y)
-        near = {"rel": 1e-10, "abs": 1e-10}
-        assert distances_of[score](mixed, y) == pytest.approx(distance, **near)
-        assert distances_of[score](y, x) == pytest.approx(distance, **near)
-        assert distances_of[score](x[order], y[order]) == pytest.approx(distance, **near)
-        scaled = distances_of[score](scale * x, scale * y) / (scale if score == "euclidean" else 1)
-        assert scaled == pytest.approx(distance, **near)
-        assert distances_of[score](x, mixed) < 1e-13 * np.linalg.norm(x)
-    assert distances_of["angular"](scale * x, y) == pytest.approx(distances_of["angular"](x, y), rel=1e-10)
 
 
 @pytest.mark.parametrize("score", SCORES)
@@ -222,24 +202,11 @@ def test_align_recovers_the_order():
 # ---- the sweep and its input
 
 
-@pytest.mark.parametrize("score", SCORES)
-def test_same_bits_for_any_tile_and_thread_count(score):
-    rng = np.random.default_rng(0)
-    items = [rng.normal(size=(37, n)) for n in (3, 131, 37, 8, 1, 37)]
-    items.append(items[2][:, ::-1] * (1 + 1e-9))
-    tests = [rng.normal(size=(11, item.shape[1])) for item in items]
-    metric = ng.Permutation(score=score)
-    first = ng.pairwise(items, metric, test=tests, tile=3, n_threads=1)
-    for tile, threads in ((1, 2), (64, 3), (2, 1)):
-        again = ng.pairwise(items, metric, test=tests, tile=tile, n_threads=threads)
-        np.testing.assert_array_equal(again.values, first.values)
-        np.testing.assert_array_equal(again.held_out, first.held_out)
-    np.testing.assert_array_equal(ng.pairwise(items, metric, tile=2).values, first.values)
-    upper = ng.pairwise(items[:2], metric, others=items[2:], test=(tests[:2], tests[2:]))
-    np.testing.assert_array_equal(upper.values, first.values[:2, 2:])
-    np.testing.assert_array_equal(upper.held_out, first.held_out[:2, 2:])
-    assert metric.distance(items[0], items[3]) == first.square[0, 3]
-    assert (np.diagonal(first.square) == 0).all()
+def test_bad_options():
+    with pytest.raises(ValueError, match="score must be"):
+        ng.Permutation(score="cosine")
+    with pytest.raises(TypeError, match="center must be True or False"):
+        ng.Permutation(center="yes")
 
 
 def test_both_scores_together():
@@ -252,48 +219,3 @@ def test_both_scores_together():
         np.testing.assert_array_equal(together[metric.name].held_out, alone.held_out)
     # A permutation is one of the rotations.
     assert (together["permutation"].values >= together["procrustes"].values - 1e-12).all()
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.int16, np.uint8, bool])
-def test_dtypes_and_layouts(dtype):
-    x, w = np.round(3 * np.abs(X)).astype(dtype), np.round(3 * np.abs(W)).astype(dtype)
-    for array in (x, w):
-        array.flags.writeable = False
-    wanted = distances_of["angular"](x.astype(float), w.astype(float))
-    assert distances_of["angular"](np.asfortranarray(x), w[::-1][::-1]) == wanted
-    ng.Permutation().align(x, w)
-
-
-def test_bad_input():
-    metric = ng.Permutation()
-    for constant in (0.0, 0.1, 1e8 / 3):
-        for other in (np.full((40, 3), constant), np.full((40, 30), constant)):
-            with pytest.raises(ValueError, match="Y does not vary"):
-                metric.distance(X, other)
-            with pytest.raises(ValueError, match="Y does not vary"):
-                metric.fit(X, other)
-    with pytest.raises(ValueError, match=r"test\[1\].*does not vary"):
-        ng.pairwise([X[:2], np.array([[1.0], [3.0]])], metric, test=[X[:3], np.full((3, 1), 2.0)])
-    x = X.copy()
-    x[2, 1] = np.nan
-    for call in (metric.distance, metric.fit, metric.align):
-        with pytest.raises(ValueError, match=r"X\[2, 1\] is nan"):
-            call(x, Y)
-        with pytest.raises(ValueError, match="40"):
-            call(X, Y[:39])
-        with pytest.raises(ValueError, match="one stimulus"):
-            call(X[:1], Y[:1])
-        with pytest.raises(ValueError, match="empty"):
-            call(X[:, :0], Y)
-        with pytest.raises(TypeError, match="dtype object"):
-            call(X.astype(object), Y)
-        with pytest.raises(ValueError, match="rescale"):
-            call(X * 1e150, Y)
-    with pytest.raises(ValueError, match="units of its training data"):
-        metric.transform(metric.fit(X, Y), X, X)
-    with pytest.raises(ValueError, match="score must be"):
-        ng.Permutation(score="cosine")
-    with pytest.raises(TypeError, match="center must be True or False"):
-        ng.Permutation(center="yes")
-    with pytest.raises(TypeError, match="RDM"):
-        metric.distance(ng.RDM(np.ones(780)), Y)

@@ -6,10 +6,11 @@ import neurogeom as ng
 import numpy as np
 import pytest
 import scipy.stats
-from helpers.rsa_util import ANGULAR, COMPARISONS, compare, reference_data, vectors
+from helpers.rdms import ANGULAR, COMPARISONS, compare, vectors
+from helpers.references import reference_data
 from scipy.spatial.distance import pdist, squareform
 
-X, Y = reference_data()
+X, Y = reference_data("XY")
 CORRELATING = tuple(name for name in COMPARISONS if "cosine" not in name)
 
 
@@ -172,37 +173,16 @@ def test_bad_options(options, error, text):
             ng.rsa(X, Y, **options)
 
 
-def test_rho_a_and_tau_a_have_no_angle():
-    for how in ("rho-a", "tau-a"):
-        with pytest.raises(ValueError, match="has no angle: use one of 'pearson', 'cosine'"):
-            ng.RSA(compare=how).distance(X, Y)
-
-
-def test_bad_items():
-    metric = ng.RSA()
-    with pytest.raises(ValueError, match="X has 40 and Y has 39"):
-        metric.similarity(X, Y[:39])
+def test_covariances_of_another_size():
     with pytest.raises(ValueError, match="X has 40 and Y has 3"):
-        metric.similarity(X, ng.RDM([1.0, 2.0, 3.0]))
-    with pytest.raises(ValueError, match=r"row 0 is 0 in X but 1 in Y"):
-        metric.similarity(ng.Representation(X, ids=np.arange(40)), ng.Representation(Y, ids=np.arange(1, 41)))
-    with pytest.raises(ValueError, match="fits nothing, so it has no held-out form"):
-        ng.pairwise([X, Y], metric, test=[X, Y])
+        ng.RSA().similarity(X, ng.RDM([1.0, 2.0, 3.0]))
     with pytest.raises(ValueError, match="stimulus_covariance is for 4 stimuli, but X has 40"):
         ng.rsa(X, Y, compare="corr_cov", stimulus_covariance=np.eye(4))
     with pytest.raises(ValueError, match="noise_covariance is for 12 units, but Y has 9"):
         ng.rsa(X, Y, rdm="mahalanobis", noise_covariance=np.eye(12))
-    with pytest.raises(ValueError, match=r"X\[1, 0\] is nan"):
-        metric.similarity(np.where(np.arange(40)[:, None] == 1, np.nan, X), Y)
-    for bad in (X.astype(object), X * 1j):
-        with pytest.raises(TypeError, match="must hold real numbers"):
-            metric.similarity(bad, Y)
 
 
-def test_kinds_of_arrays():
-    counts = np.random.default_rng(3).integers(0, 9, (12, 10))
-    expected = ng.rsa(counts.astype(float), X[:12])
-    frozen = np.asfortranarray(counts, dtype=np.float32)
-    frozen.setflags(write=False)
-    for data in (counts, counts.astype(np.float16), frozen, np.repeat(counts, 2, axis=1)[:, ::2]):
-        assert ng.rsa(data, X[:12]) == expected
+def test_rho_a_and_tau_a_have_no_angle():
+    for how in ("rho-a", "tau-a"):
+        with pytest.raises(ValueError, match="has no angle: use one of 'pearson', 'cosine'"):
+            ng.RSA(compare=how).distance(X, Y)

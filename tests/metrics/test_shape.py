@@ -9,16 +9,15 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.optimize
-from helpers import linear_util as lu
-from helpers import shape_util as su
-from helpers.netrep_util import reference_data
+from helpers import linear, shapes
+from helpers.references import VALUES, reference_data
 
 approx = pytest.approx
 full_rank_is_meant = pytest.mark.filterwarnings("ignore:cca.*as many independent units")
 
 # ---- reference values
 
-DATA = reference_data()
+DATA = dict(zip("XYWPQ", reference_data(), strict=True))
 EUCLIDEAN_HALF = "partial_whitening_euclidean alpha=0.5 (X,W) variance-preserving"
 REFERENCE = [
     ("procrustes_angular(X,Y)", "XY", ng.Procrustes()),
@@ -35,7 +34,7 @@ REFERENCE = [
 @pytest.mark.parametrize(("name", "pair", "metric"), REFERENCE, ids=[row[0] for row in REFERENCE])
 def test_reference_value(name, pair, metric):
     items = [DATA[key] for key in pair]
-    known = approx(lu.VALUES[name], rel=1e-10, abs=0)
+    known = approx(VALUES[name], rel=1e-10, abs=0)
     assert metric.distance(*items) == known
     assert metric.distance(*items[::-1]) == known
     assert ng.pairwise(items, metric).values[0, 1] == known
@@ -43,7 +42,7 @@ def test_reference_value(name, pair, metric):
 
 def test_all_reference_values_are_tested():
     stems = ("procrustes_", "cca_angular", "partial_whitening", "alpha=0.5 angular")
-    names = {name for name in lu.VALUES if name.startswith(stems)}
+    names = {name for name in VALUES if name.startswith(stems)}
     elsewhere = {name for name in names if "train(30)" in name or "(P,Q) wide degenerate" in name}
     assert len(elsewhere) == 3  # held-out values, and the one that comes with a warning
     assert names - elsewhere == {row[0] for row in REFERENCE}
@@ -56,7 +55,7 @@ def test_reference_value_of_representations_that_cannot_differ():
 
 @pytest.mark.parametrize(("alpha", "name"), [(1.0, "procrustes_angular"), (0.5, "alpha=0.5 angular")])
 def test_reference_values_on_held_out_stimuli(alpha, name):
-    train, test = lu.VALUES[f"{name} train(30)/test(10) (X,Y): [train,test]"]
+    train, test = VALUES[f"{name} train(30)/test(10) (X,Y): [train,test]"]
     sides = [[DATA[key][rows] for key in "XY"] for rows in (slice(30), slice(30, None))]
     result = ng.pairwise(sides[0], ng.ShapeMetric(alpha), test=sides[1])
     assert result.values[0, 1] == approx(train, rel=1e-10, abs=0)
@@ -64,7 +63,7 @@ def test_reference_values_on_held_out_stimuli(alpha, name):
 
 
 def test_angles_follow_from_canonical_correlations():
-    rho = np.array(lu.VALUES["canonical_correlations(X,Y)"])
+    rho = np.array(VALUES["canonical_correlations(X,Y)"])
     assert ng.cca(DATA["X"], DATA["Y"]) == approx(np.arccos(rho.sum() / np.sqrt(12 * 9)), rel=1e-10)
 
 
@@ -98,7 +97,7 @@ def test_diagonal_matrices_partially_whitened(alpha):
 @pytest.mark.parametrize("n_y", [3, 5])
 def test_orthonormal_columns_give_principal_angles(alpha, n_y):
     rng = np.random.default_rng(n_y)
-    x, y = (lu.spanning(lu.centered(rng.normal(size=(20, n)))) for n in (3, n_y))
+    x, y = (linear.spanning(linear.centered(rng.normal(size=(20, n)))) for n in (3, n_y))
     cosines = scipy.linalg.svdvals(x.T @ y)
     expected = np.arccos(cosines.sum() / np.sqrt(3 * n_y))
     assert ng.ShapeMetric(alpha).distance(x, 5 * y) == approx(expected, rel=1e-12)
@@ -108,7 +107,11 @@ def test_orthonormal_columns_give_principal_angles(alpha, n_y):
 @pytest.mark.parametrize("center", [True, False])
 def test_orthogonal_subspaces(alpha, center):
     rng = np.random.default_rng(0)
-    space = lu.spanning(lu.centered(rng.normal(size=(15, 7)))) if center else lu.rotation(rng, 15)[:, :7]
+    space = (
+        linear.spanning(linear.centered(rng.normal(size=(15, 7))))
+        if center
+        else linear.rotation(rng, 15)[:, :7]
+    )
     x, y = space[:, :3] @ rng.normal(size=(3, 6)), 1e4 * space[:, 3:] @ rng.normal(size=(4, 4))
     assert ng.ShapeMetric(alpha, center=center).distance(x, y) == approx(np.pi / 2, rel=1e-14)
     metric = ng.ShapeMetric(alpha, center=center, score="euclidean")
@@ -183,7 +186,7 @@ def test_brute_force_over_rotations_of_the_plane(center):
 def test_brute_force_over_rotations_of_space(alpha, score):
     rng = np.random.default_rng(5)
     x, y = rng.normal(size=(10, 3)) * [3, 1, 0.5], rng.normal(size=(10, 3))
-    a, b = (su.partially_whitened(side, alpha).astype(float) for side in (x, y))
+    a, b = (shapes.partially_whitened(side, alpha).astype(float) for side in (x, y))
 
     def angle(q):
         return np.arccos(np.vdot(a, b @ q) / np.linalg.norm(a) / np.linalg.norm(b))
@@ -216,12 +219,12 @@ def test_definitions(alpha, shape):
         if alpha == 0 and min(shape[1:]) >= shape[0]:  # nothing is left to compare but the norms
             assert found == approx(0 if make is np.arccos else abs(np.diff(norms(x, y))[0]), abs=1e-9)
             continue
-        assert found == approx(su.distance(x, y, alpha, score), rel=1e-11)
-        assert found == approx(su.by_singular_values(x, y, alpha, score), rel=1e-11)
+        assert found == approx(shapes.distance(x, y, alpha, score), rel=1e-11)
+        assert found == approx(shapes.by_singular_values(x, y, alpha, score), rel=1e-11)
 
 
 def norms(*items):
-    return [np.linalg.norm(lu.centered(item)) for item in items]
+    return [np.linalg.norm(linear.centered(item)) for item in items]
 
 
 # ---- pairs that are nearly equal (fault 4.7)
@@ -237,9 +240,9 @@ def test_small_distances(alpha, size, m, n):
         return  # all are equal
     rng = np.random.default_rng(m)
     x = rng.normal(size=(m, n)) * np.linspace(1, 2, n)
-    y = (x + size * rng.normal(size=x.shape)) @ lu.rotation(rng, n)
+    y = (x + size * rng.normal(size=x.shape)) @ linear.rotation(rng, n)
     for score in ("angular", "euclidean"):
-        exact, unit = su.distance(x, y, alpha, score), 1 if score == "angular" else np.linalg.norm(x)
+        exact, unit = shapes.distance(x, y, alpha, score), 1 if score == "angular" else np.linalg.norm(x)
         assert size * unit / 5 < exact < 5 * size * unit
         found = ng.ShapeMetric(alpha, score=score).distance(x, y)
         # Rounding of the means alone moves items by some eps.
@@ -252,19 +255,19 @@ def test_a_small_angle_that_arccos_rounds():
     y = x + 1e-9 * rng.standard_normal((50, 10))
     found = ng.procrustes(x, y)
     assert 8e-10 < found < 1e-9
-    assert found == approx(su.distance(x, y), rel=1e-6, abs=0)
-    assert abs(su.by_singular_values(x, y) - found) > found / 2
+    assert found == approx(shapes.distance(x, y), rel=1e-6, abs=0)
+    assert abs(shapes.by_singular_values(x, y) - found) > found / 2
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("rank", [1, 4])
 def test_small_distances_of_rank_deficient_items(size, rank):
     rng = np.random.default_rng(rank)
-    x = su.low_rank(rng, 40, 12, rank)
+    x = shapes.low_rank(rng, 40, 12, rank)
     y = np.column_stack([x, np.zeros((40, 3))]) + size * rng.normal(size=(40, 15))
-    y = y @ lu.rotation(rng, 15)
+    y = y @ linear.rotation(rng, 15)
     for score in ("angular", "euclidean"):
-        exact, unit = su.distance(x, y, 1.0, score), 1 if score == "angular" else np.linalg.norm(x)
+        exact, unit = shapes.distance(x, y, 1.0, score), 1 if score == "angular" else np.linalg.norm(x)
         assert ng.procrustes(x, y, score=score) == approx(exact, rel=1e-8, abs=1e-14 * unit)
 
 
@@ -272,7 +275,7 @@ def test_small_distances_of_rank_deficient_items(size, rank):
 @pytest.mark.parametrize("alpha", [0.0, 0.7, 1.0])
 def test_exactly_known_small_angles(angle, alpha):
     """A line turned by a known angle."""
-    x, other = lu.spanning(lu.centered(np.random.default_rng(6).normal(size=(30, 2)))).T[:, :, None]
+    x, other = linear.spanning(linear.centered(np.random.default_rng(6).normal(size=(30, 2)))).T[:, :, None]
     y = np.cos(angle) * x + np.sin(angle) * other
     # Rounding of the cosine moves an angle by eps / angle, until residuals take over below 1e-3.
     assert ng.ShapeMetric(alpha).distance(x, y) == approx(angle, rel=1e-11, abs=5e-16)

@@ -1,4 +1,4 @@
-"""Shape distances: what does not change them, how they depend on alpha, and that they are metrics."""
+"""Shape distances of items of any shape, rank and scale, and how they depend on alpha."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import itertools
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import linear_util as lu
-from helpers import shape_util as su
+from helpers import linear, shapes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,85 +28,50 @@ SHAPES = {
 
 
 def pair_of(rng, m, n_x, n_y, rank, powers):
-    x = su.low_rank(rng, m, n_x, rank)
-    y = su.low_rank(rng, m, n_y, max(1, 51 - rank))
+    x = shapes.low_rank(rng, m, n_x, rank)
+    y = shapes.low_rank(rng, m, n_y, max(1, 51 - rank))
     width = min(n_x, n_y)
     y[:, :width] += rng.choice([0.0, 1.0, 10.0]) * x[:, :width]
     return x * 10.0 ** powers[0], y * 10.0 ** powers[1]
 
 
 def size_of(x):
-    return np.linalg.norm(lu.centered(x))
-
-
-def assert_same(metric, known, *pairs):
-    """Equal angles, or distances up to rounding of the data; 1e-12 stands for zero."""
-    for x, y in pairs:
-        unit = 1.0 if metric.score == "angular" else max(size_of(x), size_of(y))
-        assert metric.distance(x, y) == approx(known, rel=1e-9, abs=1e-12 * unit)
+    return np.linalg.norm(linear.centered(x))
 
 
 @pytest.mark.parametrize("score", ["angular", "euclidean"])
 @many
 @given(**SHAPES)
-def test_procrustes(score, seed, m, n_x, n_y, rank, powers):
+def test_procrustes_of_any_shape_rank_and_scale(score, seed, m, n_x, n_y, rank, powers):
     rng = np.random.default_rng(seed)
     x, y = pair_of(rng, m, n_x, n_y, rank, powers)
     metric = ng.Procrustes(score=score)
     known = metric.distance(x, y)
     unit = 1.0 if score == "angular" else max(size_of(x), size_of(y))
-    assert known == approx(su.by_singular_values(x, y, 1.0, score), rel=1e-9, abs=1e-7 * unit)
+    assert known == approx(shapes.by_singular_values(x, y, 1.0, score), rel=1e-9, abs=1e-7 * unit)
     assert 0 <= known <= (np.pi / 2 if score == "angular" else np.hypot(size_of(x), size_of(y))) * (1 + 1e-12)
-    assert metric.distance(x, x) < 1e-12 * (1 if score == "angular" else size_of(x))
-    reflection = np.where(np.arange(n_x) == 0, -1.0, 1.0)
-    order = rng.permutation(m)
-    assert_same(
-        metric,
-        known,
-        (y, x),
-        (x @ lu.rotation(rng, n_x), y @ lu.rotation(rng, n_y)),
-        (x * reflection, -y),
-        (x + size_of(x) * rng.normal(size=n_x), y - size_of(y) * rng.normal(size=n_y)),
-        (x[order], y[order]),
-        (np.pad(x, ((0, 0), (0, 4))), y),
-        (np.insert(x, n_x // 2, 0.1 * size_of(x), axis=1), np.insert(y, 0, -size_of(y), axis=1)),
-    )
-    if score == "angular":
-        assert_same(metric, known, (1e-8 * x, 1e8 * y), (3 * x, y / 7))
-    else:
-        assert metric.distance(1e-6 * x, 1e-6 * y) == approx(1e-6 * known, rel=1e-9, abs=1e-18 * unit)
 
 
 @many
-@given(SEEDS, st.integers(6, 40), st.integers(1, 5), st.integers(1, 5), st.integers(-5, 5))
-def test_cca_and_linear_maps(seed, m, r_x, r_y, power):
-    """Invertible maps, also into more units than stimuli: the rank is what counts."""
+@given(SEEDS, st.integers(6, 40), st.integers(1, 5), st.integers(1, 5))
+def test_cca_of_dependent_units(seed, m, r_x, r_y):
+    """The rank is what counts, also where there are more units than stimuli."""
     rng = np.random.default_rng(seed)
     x, y = rng.normal(size=(m, r_x)), rng.normal(size=(m, r_y))
     y[:, 0] += x[:, 0]
     metric = ng.CCA()
     known = metric.distance(x, y)
     if max(r_x, r_y) < m - 1:
-        basis_x, basis_y = (lu.spanning(lu.centered(side)) for side in (x, y))
+        basis_x, basis_y = (linear.spanning(linear.centered(side)) for side in (x, y))
         rho = np.linalg.svd(basis_x.T @ basis_y, compute_uv=False)
         expected = np.arccos(min(1, rho.sum() / np.sqrt(r_x * r_y)))
         assert known == approx(expected, rel=1e-9, abs=1e-7)
-    scales = 10.0 ** rng.uniform(-5, 5, r_x)
     wide = np.column_stack([y, y @ rng.normal(size=(r_y, 60))])
-    mapped = x @ (lu.rotation(rng, r_x) * np.logspace(0, -2, r_x)) @ lu.rotation(rng, r_x)
-    assert_same(
-        metric,
-        known,
-        (y, x),
-        (x * scales, y),
-        (mapped * 10.0**power + rng.normal(size=r_x) * 10.0**power, y),
-        (x, wide),
-        (x * scales, wide + rng.uniform(-1, 1, wide.shape[1]) * wide.std(axis=0)),
-        (np.column_stack([x, x[:, :1], np.zeros(m), np.full(m, 5.0)]), y),
-    )
-    assert metric.distance(x, x) < 1e-12
+    shifted = wide + rng.uniform(-1, 1, wide.shape[1]) * wide.std(axis=0)
+    repeated = np.column_stack([x, x[:, :1], np.zeros(m), np.full(m, 5.0)])
+    for pair in ((x, wide), (x, shifted), (repeated, y)):
+        assert metric.distance(*pair) == approx(known, rel=1e-9, abs=1e-12)
     assert metric.distance(wide, y) < 1e-12
-    assert metric.distance(x, x * scales) < 1e-10
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-2, 1e-3, 1e-4, 1e-8, 1e8])
@@ -119,52 +83,14 @@ def test_fault_4_2_units_of_small_variance(scale):
     assert ng.cca(x, y, score="euclidean") == approx(abs(size_of(x) - size_of(y)), rel=1e-12)
 
 
-@pytest.mark.parametrize("score", ["angular", "euclidean"])
-@pytest.mark.parametrize("alpha", [0.0, 0.2, 0.5, 0.99])
-@many
-@given(**SHAPES)
-def test_partial_whitening(score, alpha, seed, m, n_x, n_y, rank, powers):
-    rng = np.random.default_rng(seed)
-    x, y = pair_of(rng, m, n_x, n_y, rank, powers)
-    metric = ng.ShapeMetric(alpha, score=score)
-    known = metric.distance(x, y)
-    assert metric.distance(x, x) < 1e-12 * (1 if score == "angular" else size_of(x))
-    assert_same(
-        metric,
-        known,
-        (y, x),
-        (-x[:, ::-1], y),
-        (np.pad(x, ((0, 0), (0, 7))), np.pad(y, ((0, 0), (2, 0)))),
-        (np.insert(x, n_x // 2, 0.1 * size_of(x), axis=1), y),
-    )
-
-
-@pytest.mark.parametrize("alpha", [0.1, 0.5, 0.9])
-@many
-@given(SEEDS, st.integers(3, 30), st.integers(1, 40), st.integers(1, 40), st.integers(-8, 8))
-def test_partial_whitening_is_rotation_invariant(alpha, seed, m, n_x, n_y, power):
-    rng = np.random.default_rng(seed)
-    x, y = (rng.normal(size=(m, n)) for n in (n_x, n_y))
-    for score in ("angular", "euclidean"):
-        metric = ng.ShapeMetric(alpha, score=score)
-        turned = x @ lu.rotation(rng, n_x), y @ lu.rotation(rng, n_y)
-        moved = x + rng.normal(size=n_x), y + 5 * rng.normal(size=n_y)
-        assert_same(metric, metric.distance(x, y), turned, moved)
-    unit = ng.ShapeMetric(alpha, whiten_scale="unit")
-    assert_same(unit, unit.distance(x, y), (x * 10.0**power, y * 10.0**-power), (7 * x, y))
-    # With a stimulus shown twice as often, both are the same clouds of points.
-    twice = np.tile(x, (2, 1)), np.repeat(y, 2, axis=0)
-    assert_same(
-        unit, unit.distance(x, y), (twice[0], np.tile(y, (2, 1))), (np.repeat(x, 2, axis=0), twice[1])
-    )
-
-
 @pytest.mark.parametrize("alpha", [0.1, 0.5, 0.9])
 def test_raw_whitening_depends_on_units(alpha):
     x, y = (np.random.default_rng(i).normal(size=(30, 5)) * np.logspace(0, 1, 5) for i in (1, 2))
     raw, unit = ng.ShapeMetric(alpha), ng.ShapeMetric(alpha, whiten_scale="unit")
     assert abs(raw.distance(x, y) - raw.distance(10 * x, y)) > 1e-4
-    assert abs(raw.distance(x, y) - raw.distance(*(np.tile(side, (9, 1)) for side in (x, y)))) > 1e-4
+    more = [np.tile(side, (9, 1)) for side in (x, y)]
+    assert abs(raw.distance(x, y) - raw.distance(*more)) > 1e-4
+    assert unit.distance(x, y) == approx(unit.distance(*more), rel=1e-9)  # the same clouds of points
     # Large data are hardly whitened, small data all the more.
     assert raw.distance(1e9 * x, 1e9 * y) == approx(ng.procrustes(x, y), rel=1e-6)
     assert raw.distance(1e-9 * x, 1e-9 * y) == approx(ng.cca(x, y), rel=1e-6)
@@ -204,38 +130,6 @@ def test_scores_follow_from_each_other(alpha, seed, m, n_x, n_y, rank, powers):
         assert chord == approx(2 * np.sin(angle / 2), rel=1e-9, abs=1e-12)
 
 
-@pytest.mark.parametrize("alpha", [0.0, 0.3, 1.0])
-@pytest.mark.parametrize("score", ["angular", "euclidean"])
-def test_triangle_inequality(alpha, score):
-    rng = np.random.default_rng(3)
-    slack = []
-    for _ in range(60):
-        m = int(rng.integers(3, 12))
-        base = rng.normal(size=(m, 3))
-        items = [
-            np.column_stack([base[:, : rng.integers(1, 4)], rng.normal(size=(m, n))[:, : rng.integers(0, 3)]])
-            * 10.0 ** rng.uniform(-1, 1)
-            for n in rng.integers(1, 10, 12)
-        ]
-        metric = ng.ShapeMetric(alpha, score=score)
-        d = ng.pairwise(items, metric).values
-        # d[i, j] + d[j, k] - d[i, k], in units of the longest side
-        gaps = (d[:, :, None] + d[None] - d[:, None]) / d.max()
-        slack.append(gaps[~np.eye(len(d), dtype=bool)[:, :, None].repeat(len(d), axis=2)].min())
-    assert min(slack) >= -1e-9
-    assert min(slack) < 0.05, "some triples are nearly on a line, or this shows nothing"
-
-
-def test_cosine_is_no_metric():
-    """Where the angle is one: 1 - cos violates the inequality on the same data."""
-    angles = [0.0, 0.5, 1.0]
-    items = [np.array([[np.cos(t)], [np.sin(t)], [0.0]]) for t in angles]
-    d = ng.pairwise(items, ng.Procrustes(center=False)).values
-    assert d == approx(np.abs(np.subtract.outer(angles, angles)), abs=1e-14)
-    gap = 1 - np.cos(d)
-    assert gap[0, 1] + gap[1, 2] < gap[0, 2] - 0.1
-
-
 # ---- rank deficiency
 
 
@@ -271,14 +165,16 @@ def test_rank_tolerance(alpha):
     """Directions of relative size 1e-6 count by default, and not above it."""
     rng = np.random.default_rng(6)
     x, y = rng.normal(size=(30, 3)), rng.normal(size=(30, 2))
-    noisy = np.column_stack([lu.spanning(lu.centered(x)), 1e-6 * lu.spanning(rng.normal(size=(30, 2)))])
+    noisy = np.column_stack(
+        [linear.spanning(linear.centered(x)), 1e-6 * linear.spanning(rng.normal(size=(30, 2)))]
+    )
     for tolerance, rank in ((None, 5), (1e-8, 5), (1e-4, 3)):
         metric = ng.ShapeMetric(alpha, rank_tolerance=tolerance)
-        expected = su.distance(noisy if rank == 5 else noisy[:, :3], y, alpha)
+        expected = shapes.distance(noisy if rank == 5 else noisy[:, :3], y, alpha)
         assert metric.distance(noisy, y) == approx(expected, rel=1e-9 if rank == 5 else 1e-5)
     for tolerance in (1e-13, 1e-5, 0.3):
         metric = ng.ShapeMetric(alpha, rank_tolerance=tolerance)
-        assert metric.distance(x, y) == approx(su.distance(x, y, alpha), rel=1e-11)
+        assert metric.distance(x, y) == approx(shapes.distance(x, y, alpha), rel=1e-11)
 
 
 def test_mixed_scales_within_the_rank():
@@ -287,4 +183,4 @@ def test_mixed_scales_within_the_rank():
     x, y = rng.normal(size=(40, 6)), rng.normal(size=(40, 4))
     graded = x * np.logspace(5, -5, 6)
     assert ng.cca(graded, y) == approx(ng.cca(x, y), rel=1e-11)
-    assert ng.cca(graded @ lu.rotation(rng, 6), y) == approx(ng.cca(x, y), rel=1e-4)
+    assert ng.cca(graded @ linear.rotation(rng, 6), y) == approx(ng.cca(x, y), rel=1e-4)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import linear_util as lu
-from helpers import shape_util as su
+from helpers import linear, shapes
 from neurogeom.metrics import _factors
 
 approx = pytest.approx
@@ -23,7 +22,7 @@ def one_dimension(n_stimuli=40, n_units=41):
 def test_rounding_of_means_is_no_dimension():
     """A weak unit's rounding errors are eps * mean; as a share of its own spread they are large."""
     x, signal = one_dimension()
-    assert np.linalg.matrix_rank(lu.centered(x)) == 1
+    assert np.linalg.matrix_rank(linear.centered(x)) == 1
     assert ng.cca(x, signal) < 1e-8
     y = signal + np.random.default_rng(1).normal(size=signal.shape)
     assert ng.cca(x, y) == approx(ng.cca(signal, y), rel=1e-8)
@@ -34,10 +33,12 @@ def test_rank_tolerance_is_that_of_singular_values():
     """Directions of relative size 1e-6 count by default, and not with a tolerance above it."""
     rng = np.random.default_rng(6)
     x, y = rng.normal(size=(30, 3)), rng.normal(size=(30, 2))
-    noisy = np.column_stack([lu.spanning(lu.centered(x)), 1e-6 * lu.spanning(rng.normal(size=(30, 2)))])
+    noisy = np.column_stack(
+        [linear.spanning(linear.centered(x)), 1e-6 * linear.spanning(rng.normal(size=(30, 2)))]
+    )
     for tolerance, kept in ((None, 5), (1e-8, 5), (1e-4, 3)):
         metric = ng.CCA(rank_tolerance=tolerance)
-        expected = approx(su.distance(noisy[:, :kept], y, 0.0), rel=1e-9 if kept == 5 else 1e-5)
+        expected = approx(shapes.distance(noisy[:, :kept], y, 0.0), rel=1e-9 if kept == 5 else 1e-5)
         assert ng.ShapeMetric(1e-12, rank_tolerance=tolerance).distance(noisy, y) == expected
         result = ng.pairwise([noisy, y], metric, test=[noisy, y])
         assert result.held_out[0, 1] == expected
@@ -55,7 +56,7 @@ def test_weak_units_count_in_fits_and_held_out_too(order):
     metric = ng.CCA(score="angular")
     known = ng.pairwise([x[:30], y[:30]], metric, test=[x[30:], y[30:]])
     found = ng.pairwise([weak[:30], y[:30]], metric, test=[weak[30:], y[30:]])
-    assert found.values[0, 1] == approx(su.distance(x[:30], y[:30], 0.0), rel=1e-10)
+    assert found.values[0, 1] == approx(shapes.distance(x[:30], y[:30], 0.0), rel=1e-10)
     assert found.held_out[0, 1] == approx(known.held_out[0, 1], rel=1e-10)
     a, b = metric.transform(metric.fit(weak[:30], y[:30]), weak[30:], y[30:])
     assert np.vdot(a, b) / np.linalg.norm(a) / np.linalg.norm(b) == approx(
@@ -64,10 +65,10 @@ def test_weak_units_count_in_fits_and_held_out_too(order):
     # The shortest map where there are more units than stimuli, some of them weak: as in exact arithmetic.
     wide = rng.normal(size=(50, 40)) * np.logspace(-3, 3, 40)
     whole = ng.pairwise([wide[:30], y[:30]], metric, test=[wide[30:], y[30:]])
-    centered = lu.centered(wide[:30])
-    basis, other = lu.spanning(centered), lu.spanning(lu.centered(y[:30]))
+    centered = linear.centered(wide[:30])
+    basis, other = linear.spanning(centered), linear.spanning(linear.centered(y[:30]))
     new = [wide[30:] - wide[:30].mean(axis=0), y[30:] - y[:30].mean(axis=0)]
-    maps = [np.linalg.pinv(centered, rcond=1e-13) @ basis, np.linalg.pinv(lu.centered(y[:30])) @ other]
+    maps = [np.linalg.pinv(centered, rcond=1e-13) @ basis, np.linalg.pinv(linear.centered(y[:30])) @ other]
     u, _, vt = np.linalg.svd(basis.T @ other, full_matrices=False)
     inner = np.vdot(new[0] @ maps[0] @ u, new[1] @ maps[1] @ vt.T)
     norms = [np.linalg.norm(side @ white) for side, white in zip(new, maps, strict=True)]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from neurogeom._base.isa import core
 from neurogeom.metrics._factors import BasisPart, FactorPart
+from neurogeom.representations.blocks import UnitBlocks
 
 EPS = np.finfo(float).eps
 
@@ -40,7 +41,7 @@ KINDS = (gaussian, deficient, nearly_deficient, power_law, rectified)
 
 def measured(items, part):
     """Nuclear norms, their error estimates, singular values by LAPACK and orders, of all pairs."""
-    factors = [part.prepare(item, "item").matrix for item in items]
+    factors = [part.prepare(UnitBlocks(item, "item")).matrix for item in items]
     where = np.triu(np.ones((len(items), len(items)), dtype=bool), 1)
     ones = [np.zeros(0)] * len(items)
     (values,) = core.core_quantities(factors, factors, True, where, [(True, ones, ones)], 2, None)

@@ -8,9 +8,7 @@ import warnings
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import streaming_util as st
-from helpers import util
-from helpers.streaming_util import (
+from helpers.blocks import (
     ALL,
     CASES,
     KINDS,
@@ -20,15 +18,18 @@ from helpers.streaming_util import (
     few_vary,
     full_rank,
     low_rank,
+    set_blocks,
     values_of,
 )
-from neurogeom.representations.representation import as_items
+from helpers.same_bits import assert_same_bits
+from neurogeom.representations.blocks import UnitBlocks
+from neurogeom.representations.items import as_items
 
 
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Call it to have items read in blocks of few units."""
-    return functools.partial(st.set_blocks, monkeypatch)
+    return functools.partial(set_blocks, monkeypatch)
 
 
 # Distances in units of the responses, which are compared in units of their norm (of centred ones?).
@@ -89,7 +90,7 @@ def test_more_stimuli_than_varying_units(small_blocks):
     small_blocks()
     for metric in (ng.Procrustes(), ng.CCA(), ng.ShapeMetric(0.5), ng.SVCCA(), ng.LinearR2()):
         for part in metric.parts():
-            record, whole = part.prepare_blocks(item.unit_blocks()), part.prepare(X, "X")
+            record, whole = part.prepare(item.open()), part.prepare(UnitBlocks(X, "X"))
             assert (record.rank, record.size) == (whole.rank, whole.size)
             np.testing.assert_allclose(record.matrix, whole.matrix, rtol=0, atol=1e-14)
             np.testing.assert_allclose(record.scale, whole.scale, rtol=1e-14)
@@ -107,7 +108,7 @@ def test_small_singular_values_keep_their_digits(small_blocks):
     (item,) = as_items([(left * singular) @ right.T], "items")
     small_blocks()
     part = ng.ShapeMetric(0.5, center=False).parts()[0]
-    record = part.prepare_blocks(item.unit_blocks())
+    record = part.prepare(item.open())
     np.testing.assert_allclose(record.scale * record.singular, singular, rtol=0, atol=2e-15)
 
 
@@ -154,7 +155,7 @@ def test_patterns_of_any_scale(kind, small_blocks):
     small_blocks()
     expected = ng.rdm(X, kind).condensed
     scaled = ng.rdm(X * 2.0 ** np.linspace(-400, 400, M, dtype=int)[:, None], kind).condensed
-    util.assert_same_bits(scaled, expected)
+    assert_same_bits(scaled, expected)
     np.testing.assert_allclose(expected, distances_in_long_double(X, kind), rtol=1e-13)
 
 
@@ -186,7 +187,7 @@ def test_bits_depend_on_neither_threads_nor_tiles(small_blocks):
     small_blocks()
     expected = values_of(items, n_threads=1)
     for options in ({"n_threads": 2}, {"n_threads": 2, "tile": 1}, {"n_threads": 1, "tile": 3}):
-        util.assert_same_bits(values_of(items, **options), expected)
+        assert_same_bits(values_of(items, **options), expected)
 
 
 @pytest.mark.parametrize("name", WHOLE_ONLY)
@@ -198,8 +199,8 @@ def test_bits_do_not_depend_on_other_metrics(name, small_blocks):
     metric = WHOLE_ONLY[name]
     together = values_of(items, {**ALL, name: metric})
     expected = values_of(items, {name: metric})
-    util.assert_same_bits(together.pop(name), expected[name])
-    util.assert_same_bits(together, alone)
+    assert_same_bits(together.pop(name), expected[name])
+    assert_same_bits(together, alone)
 
 
 @pytest.mark.parametrize("name", ["procrustes", "cca", "nbs"])
@@ -210,8 +211,8 @@ def test_held_out(name, small_blocks):
         whole = ng.pairwise(items, name, test=test)
         small_blocks()
         streamed = ng.pairwise(items, name, test=test)
-        util.assert_same_bits(streamed.values, ng.pairwise(items, name).values)
-    util.assert_same_bits(streamed.held_out, whole.held_out)
+        assert_same_bits(streamed.values, ng.pairwise(items, name).values)
+    assert_same_bits(streamed.held_out, whole.held_out)
     np.testing.assert_allclose(streamed.values, whole.values, rtol=1e-12)
 
 

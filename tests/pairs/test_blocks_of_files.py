@@ -13,12 +13,10 @@ from pathlib import Path
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import pairwise_util as pu
-from helpers import streaming_util as st
-from helpers.streaming_util import ALL, STREAMING, WHOLE_ONLY, WIDTH, M, N, full_rank
+from helpers.blocks import ALL, STREAMING, WHOLE_ONLY, WIDTH, M, N, full_rank, set_blocks
+from helpers.items import METRICS
 from neurogeom.metrics import base
-from neurogeom.representations import representation
-from neurogeom.representations.representation import as_items
+from neurogeom.representations.items import Responses, as_items
 
 MB = 1 << 20
 
@@ -26,7 +24,7 @@ MB = 1 << 20
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Call it to have items read in blocks of few units."""
-    return functools.partial(st.set_blocks, monkeypatch)
+    return functools.partial(set_blocks, monkeypatch)
 
 
 # ---- errors
@@ -113,7 +111,7 @@ def test_what_is_large_is_a_matter_of_shape(small_blocks):
 @pytest.mark.parametrize(("m", "n", "width"), [(120, 150_000, 4369), (1000, 10**6, 524), (5000, 10**5, 128)])
 def test_blocks_cover_all_units(m, n, width):
     source = np.broadcast_to(np.arange(n, dtype=np.float32), (m, n))
-    blocks = representation.UnitBlocks(source, "X")
+    blocks = Responses("X", "X", source).open()
     assert blocks.width == width
     start = 0
     for block in itertools.islice(blocks, 5):
@@ -146,7 +144,7 @@ class File:
 
 def prepare(metrics, data):
     source = File(data)
-    item = representation.Item("X", "X", source, None)
+    item = Responses("X", "X", source)
     return base.prepare_item(metrics, item), source.read
 
 
@@ -191,7 +189,7 @@ def test_metrics_say_whether_they_stream():
     assert [name for name in ALL if not base.streams(ALL[name])] == []
     assert [name for name in WHOLE_ONLY if base.streams(WHOLE_ONLY[name])] == []
     assert not base.streams(OwnPreparation())
-    assert set(STREAMING) | {"permutation", "pwcca"} == set(pu.METRICS)
+    assert set(STREAMING) | {"permutation", "pwcca"} == set(METRICS)
 
 
 def test_own_preparation_gets_the_whole(small_blocks):
@@ -219,7 +217,7 @@ import sys
 import numpy as np
 import neurogeom as ng
 from neurogeom.metrics.base import prepare_item
-from neurogeom.representations.representation import LARGE_ITEM_BYTES, as_items
+from neurogeom.representations.items import as_items
 
 metric = eval(sys.argv[2])
 small = np.random.default_rng(0).normal(size=(100, 30))

@@ -1,23 +1,17 @@
-"""Sweeps: peak memory, Ctrl-C, forks and concurrent calls.
+"""Sweeps: peak memory.
 
 A sweep holds the prepared items, two tiles and the result; never all items in float64, nor all items twice.
 """
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import textwrap
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import pairwise_util as pu
-from helpers import util
 
 on_linux = pytest.mark.skipif(
     not Path("/proc/self/clear_refs").exists(), reason="peak memory is read from Linux's /proc"
@@ -118,104 +112,3 @@ def test_the_result_is_there_once():
     size = count * count * 8
     # The matrix, a mask of a byte a pair, records of about 3 kB an item.
     assert peak(setup, "'cka'") < size + size // 8 + 3000 * count + SLACK < 2 * size + size // 8
-
-
-# ---- Ctrl-C
-
-# Each runs for many seconds if it is not stopped.
-LONG = {
-    "pairs": "ng.pairwise(rng.normal(size=(40, 500, 400)), n_threads=n)",
-    "small pairs": "ng.pairwise(rng.normal(size=(1500, 60, 30)), 'procrustes', n_threads=n)",
-    "preparation": "ng.pairwise([X] * 80, ng.ShapeMetric(0.5), n_threads=n)",
-    "assignment": "ng.pairwise(rng.normal(size=(60, 200, 300)), 'permutation', n_threads=n)",
-    "held out": "ng.pairwise(Y, test=Y[:, :50], n_threads=n)",
-}
-
-
-def time_to_interrupt(call, n_threads, delay):
-    """Seconds from the signal to the KeyboardInterrupt; see test_threads."""
-    code = f"""\
-import signal, sys, time
-import numpy as np, neurogeom as ng
-signal.signal(signal.SIGINT, signal.default_int_handler)
-rng, n = np.random.default_rng(0), {n_threads}
-X, Y = rng.normal(size=(700, 500)), rng.normal(size=(90, 200, 100))
-print("ready", flush=True)
-try:
-    {call}
-except KeyboardInterrupt:
-    print(time.monotonic())
-"""
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as child:
-        try:
-            assert child.stdout.readline() == "ready\n"
-            time.sleep(delay)
-            sent = time.monotonic()
-            child.send_signal(signal.SIGINT)
-            out, _ = child.communicate(timeout=30)
-        finally:
-            child.kill()
-    assert out, "the call had ended before the signal"
-    return float(out) - sent
-
-
-@pytest.mark.parametrize(("name", "n_threads"), [("pairs", 1), *((name, 2) for name in LONG)])
-def test_ctrl_c(name, n_threads):
-    """Within 0.5 s, in which the longest pair fits. The best of three, as the machine may be busy."""
-    times = []
-    for delay in (0.3, 0.6, 0.9):
-        times.append(time_to_interrupt(LONG[name], n_threads, delay))
-        if times[-1] < 0.5:
-            break
-    print(f"{name}, {n_threads} threads: {times} s")
-    assert min(times) < 0.5
-
-
-# ---- processes and threads
-
-FORK = """
-    import multiprocessing, os, signal, warnings
-    import numpy as np, neurogeom as ng
-
-    warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of forks beside threads
-    items = np.random.default_rng(0).normal(size=(6, 40, 12))
-    names = ["procrustes", "cca", "cka", "rsa", "permutation", "ridge"]
-
-    def work(threads):
-        found = ng.pairwise(items, names, n_threads=threads, tile=4)
-        return [found[name].values.tobytes() for name in names]
-
-    expected = work(2)
-"""
-
-
-def test_forked_children():
-    code = (
-        FORK
-        + """
-    pid = os.fork()
-    if pid == 0:
-        signal.alarm(20)
-        os._exit(0 if all(work(threads) == expected for threads in (2, 3, 1)) else 1)
-    assert os.waitpid(pid, 0)[1] == 0
-    assert work(2) == expected  # and the parent goes on
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        assert pool.map_async(work, [2, 1, 3]).get(timeout=30) == [expected] * 3
-    print("done")
-    """
-    )
-    assert util.run_python(code)[:2] == (0, "done")
-
-
-def test_concurrent_python_threads():
-    """Calls do not share state: eight at a time give what they give alone."""
-
-    def work(seed):
-        items = pu.items_of((3, 9, 30), 20, seed)
-        found = ng.pairwise(items, ["procrustes", "nbs", "cka", "rsa", "permutation"], n_threads=2, tile=2)
-        return {name: result.values for name, result in found.items()}
-
-    alone = [work(seed) for seed in range(12)]
-    with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(work, range(12)))
-    util.assert_same_bits(tuple(alone), tuple(together))

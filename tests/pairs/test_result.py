@@ -6,11 +6,11 @@ import neurogeom as ng
 import numpy as np
 import pytest
 import scipy.spatial.distance
-from helpers import pairwise_util as pu
-from helpers import util
+from helpers.items import ASYMMETRIC, METRICS, items_of, metric_of
+from helpers.same_bits import assert_same_bits
 
 approx = pytest.approx
-each_metric = pytest.mark.parametrize("name", pu.METRICS)
+each_metric = pytest.mark.parametrize("name", METRICS)
 
 
 # ---- missing values
@@ -18,7 +18,7 @@ each_metric = pytest.mark.parametrize("name", pu.METRICS)
 
 def with_gaps(seed=0, n_stimuli=30):
     """Six items: two complete, three that lack different stimuli, one of which lacks the most."""
-    items = pu.items_of((4, 6, 3, 5, 4, 2), n_stimuli, seed)
+    items = items_of((4, 6, 3, 5, 4, 2), n_stimuli, seed)
     items[1][[0, 7], [2, 3]] = np.nan
     items[2][5:12] = np.nan
     items[3][20:, 1] = np.nan
@@ -34,7 +34,7 @@ def pair_by_pair(rows, columns, name):
             both = ~(np.isnan(x).any(axis=1) | np.isnan(y).any(axis=1))
             counts[i, j] = both.sum()
             if both.sum() >= 2:
-                values[i, j] = pu.metric_of(name).compare(x[both], y[both])
+                values[i, j] = metric_of(name).compare(x[both], y[both])
     return values, counts
 
 
@@ -47,7 +47,7 @@ def test_stimuli_are_left_out_pair_by_pair(name, tile):
     values, counts = pair_by_pair(items, items, name)
     upper = np.triu_indices(6, 1)
     np.testing.assert_array_equal(result.values[upper], values[upper])
-    if name in pu.ASYMMETRIC:
+    if name in ASYMMETRIC:
         off = ~np.eye(6, dtype=bool)
         np.testing.assert_array_equal(result.values[off], values[off])
     else:
@@ -64,15 +64,15 @@ def test_stimuli_are_left_out_pair_by_pair(name, tile):
 
 def test_several_measures_with_gaps():
     items = with_gaps(1)
-    found = ng.pairwise(items, pu.METRICS, nan_policy="omit", n_threads=2)
-    for name in pu.METRICS:
+    found = ng.pairwise(items, METRICS, nan_policy="omit", n_threads=2)
+    for name in METRICS:
         alone = ng.pairwise(items, name, nan_policy="omit")
         np.testing.assert_array_equal(found[name].values, alone.values, err_msg=name)
         np.testing.assert_array_equal(found[name].n_stimuli, alone.n_stimuli)
 
 
 def test_complete_items_are_the_same_with_both_policies():
-    items = pu.items_of()
+    items = items_of()
     result = ng.pairwise(items, nan_policy="omit")
     np.testing.assert_array_equal(result.values, ng.pairwise(items).values)
     np.testing.assert_array_equal(result.n_stimuli, np.full((4, 4), 20))
@@ -81,7 +81,7 @@ def test_complete_items_are_the_same_with_both_policies():
 
 @pytest.mark.parametrize("name", ["procrustes", "cca", "rsa", "cka", "permutation", "r2"])
 def test_pairs_with_nothing_in_common(name):
-    items = pu.items_of((3, 3, 3), 20)
+    items = items_of((3, 3, 3), 20)
     items[0][:10] = np.nan
     items[1][10:] = np.nan
     with pytest.warns(
@@ -130,7 +130,7 @@ def test_omission_is_refused_where_it_has_no_meaning():
 
 def three_left():
     """A has three stimuli in common with b, which is enough for some measures; c is complete."""
-    items = dict(zip("abc", pu.items_of((3, 4, 5), 14), strict=True))
+    items = dict(zip("abc", items_of((3, 4, 5), 14), strict=True))
     items["a"][:6] = np.nan
     items["b"][9:] = np.nan
     return items
@@ -210,7 +210,7 @@ def test_an_item_that_has_too_little_itself_has_no_value_with_itself():
 
 
 def test_many_pairs_without_a_value_are_counted():
-    items = pu.items_of((3,) * 5, 12)
+    items = items_of((3,) * 5, 12)
     items[0][:, [0, 2]] = np.nan
     items[1][:, 1] = np.nan
     with pytest.warns(UserWarning, match="leaves too little of") as caught:
@@ -224,7 +224,7 @@ def test_many_pairs_without_a_value_are_counted():
 
 
 def test_errors_say_that_positions_are_among_what_is_left():
-    items = pu.items_of((3, 4), 12)
+    items = items_of((3, 4), 12)
     items[0][:5] = np.nan
     items[1][8] = 1.0  # a pattern without a correlation to others
     with pytest.raises(
@@ -234,7 +234,7 @@ def test_errors_say_that_positions_are_among_what_is_left():
 
 
 def test_an_item_without_any_complete_stimulus_has_no_distance_to_itself():
-    items = pu.items_of((3, 4, 3), 12)
+    items = items_of((3, 4, 3), 12)
     items[0][:, 1] = np.nan
     with pytest.warns(UserWarning, match=r"representations\[0\] has no value in 1 of its 3 units \(1\)"):
         result = ng.pairwise(items, nan_policy="omit")
@@ -247,7 +247,7 @@ def test_an_item_without_any_complete_stimulus_has_no_distance_to_itself():
 
 
 def test_condensed_is_scipys_order():
-    result = ng.pairwise(pu.items_of((3, 5, 4, 2, 6)), "cca")
+    result = ng.pairwise(items_of((3, 5, 4, 2, 6)), "cca")
     condensed = scipy.spatial.distance.squareform(result.square, checks=True)
     np.testing.assert_array_equal(result.condensed, condensed)
     np.testing.assert_array_equal(scipy.spatial.distance.squareform(result.condensed), result.values)
@@ -256,7 +256,7 @@ def test_condensed_is_scipys_order():
 
 
 def test_two_sets_have_no_square_form():
-    items = dict(zip("abcd", pu.items_of(), strict=True))
+    items = dict(zip("abcd", items_of(), strict=True))
     for count in (1, 2):
         rows, columns = (dict(list(items.items())[part]) for part in (slice(count), slice(count, None)))
         result = ng.pairwise(rows, others=columns)
@@ -268,7 +268,7 @@ def test_two_sets_have_no_square_form():
 
 
 def test_two_sets_of_equal_size_without_names_are_still_two_sets():
-    items = pu.items_of()
+    items = items_of()
     result = ng.pairwise(items[:2], others=items[2:])
     assert len(result.to_dataframe()) == 4
     assert not result.is_square
@@ -277,7 +277,7 @@ def test_two_sets_of_equal_size_without_names_are_still_two_sets():
 
 
 def test_as_arrays():
-    result = ng.pairwise(pu.items_of())
+    result = ng.pairwise(items_of())
     assert np.asarray(result) is result.values
     assert np.asarray(result, dtype=np.float64) is result.values
     copy = np.array(result)
@@ -295,11 +295,11 @@ def test_as_arrays():
 
 
 def test_results_are_frozen():
-    result = ng.pairwise(pu.items_of())
+    result = ng.pairwise(items_of())
     with pytest.raises(AttributeError):
         result.values = np.zeros((4, 4))
     assert repr(result) == "Pairwise(metric=procrustes, shape=(4, 4))"
-    assert repr(ng.pairwise(pu.items_of(), "cka")) == "Pairwise(metric=cka, shape=(4, 4))"
+    assert repr(ng.pairwise(items_of(), "cka")) == "Pairwise(metric=cka, shape=(4, 4))"
 
 
 CASES = {
@@ -307,27 +307,27 @@ CASES = {
     "similarities with flags": {"metric": "cka"},
     "unsymmetric": {"metric": "r2"},
     "names": {"names": ["a", "", "c d", "ü"]},
-    "held out": {"test": pu.items_of(seed=3)},
+    "held out": {"test": items_of(seed=3)},
     "omitted": {"nan_policy": "omit"},
-    "two sets": {"others": pu.items_of((2, 3), seed=4)},
+    "two sets": {"others": items_of((2, 3), seed=4)},
 }
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_saved_results_are_the_same_bits(case, tmp_path):
-    result = ng.pairwise(pu.items_of(), **CASES[case])
+    result = ng.pairwise(items_of(), **CASES[case])
     path = tmp_path / "result.npz"
     result.save(path)
     loaded = ng.load(path)
     assert type(loaded) is ng.Pairwise
-    util.assert_same_bits(loaded.to_dict(), result.to_dict())
+    assert_same_bits(loaded.to_dict(), result.to_dict())
     assert repr(loaded) == repr(result)
     if case != "two sets":
         np.testing.assert_array_equal(loaded.square, result.square)
 
 
 def test_dataframes():
-    items = pu.items_of()
+    items = items_of()
     frame = ng.pairwise(items, names=list("abcd")).to_dataframe()
     assert list(frame.columns) == ["row", "column", "procrustes", "n_stimuli"]
     assert list(zip(frame.row, frame.column, strict=True)) == [
@@ -356,7 +356,7 @@ def test_dataframes():
 
 @each_metric
 def test_values_go_where_they_are_wanted(name, tmp_path):
-    items = pu.items_of()
+    items = items_of()
     known = ng.pairwise(items, name).values
     mapped = np.lib.format.open_memmap(tmp_path / "d.npy", "w+", np.float64, (4, 4))
     whole = np.full((8, 12), 7.0)
@@ -380,7 +380,7 @@ def test_out_of_two_sets_and_with_gaps():
 
 
 def test_nothing_is_left_in_out():
-    items = pu.items_of((3, 3), 10)
+    items = items_of((3, 3), 10)
     items[0][:5], items[1][5:] = np.nan, np.nan
     out = np.zeros((2, 2))
     with pytest.warns(UserWarning, match="too little of"):
@@ -403,12 +403,12 @@ def test_nothing_is_left_in_out():
 )
 def test_bad_out(out, text):
     with pytest.raises(ValueError, match=text):
-        ng.pairwise(pu.items_of(), out=out)
+        ng.pairwise(items_of(), out=out)
 
 
 def test_out_of_several_measures():
     with pytest.raises(ValueError, match="out takes the values of one metric, not of 2"):
-        ng.pairwise(pu.items_of(), ["cca", "cka"], out=np.zeros((4, 4)))
+        ng.pairwise(items_of(), ["cca", "cka"], out=np.zeros((4, 4)))
 
 
 # ---- progress
@@ -430,14 +430,14 @@ def check_calls(calls, total):
         ({"metric": "r2"}, 30),
         ({"metric": ["r2", "cca"]}, 30),
         ({"metric": "ridge"}, 36),
-        ({"others": pu.items_of((3, 2), 30)}, 12),
-        ({"test": pu.items_of((4, 6, 3, 5, 4, 2), 9)}, 15),
+        ({"others": items_of((3, 2), 30)}, 12),
+        ({"test": items_of((4, 6, 3, 5, 4, 2), 9)}, 15),
     ],
 )
 @pytest.mark.parametrize("tile", [1, 4, 64])
 def test_progress(options, total, tile):
     calls = []
-    items = pu.items_of((4, 6, 3, 5, 4, 2), 30)
+    items = items_of((4, 6, 3, 5, 4, 2), 30)
     ng.pairwise(items, progress=lambda *call: calls.append(call), tile=tile, **options)
     check_calls(calls, total)
     if tile == 1:
@@ -469,7 +469,7 @@ def test_progress_with_gaps(n_threads):
 
 
 def test_progress_bar(capsys):
-    ng.pairwise(pu.items_of(), progress=True)
+    ng.pairwise(items_of(), progress=True)
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("pairs: ")
@@ -486,5 +486,5 @@ def test_exceptions_in_the_callback_come_out_as_they_are():
 
     for n_threads in (1, 2):
         with pytest.raises(StopError, match="at 6"):
-            ng.pairwise(pu.items_of(), progress=stop, n_threads=n_threads)
-    assert np.isfinite(ng.pairwise(pu.items_of()).values).all()
+            ng.pairwise(items_of(), progress=stop, n_threads=n_threads)
+    assert np.isfinite(ng.pairwise(items_of()).values).all()

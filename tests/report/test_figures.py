@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import dataclasses
 import itertools
 import math
@@ -136,13 +135,6 @@ def test_unknown_format_is_refused_early():
 
 
 def test_missing_matplotlib_names_the_extra(result, monkeypatch):
-    load = builtins.__import__
-
-    def refuse(name, *args, **kwargs):
-        if name.startswith("matplotlib"):
-            raise ImportError(name)
-        return load(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"pip install 'neurogeom\[plot\]'"):
         plot_capacity({"a": result})

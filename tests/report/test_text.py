@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import math
 
 import neurogeom as ng
 import numpy as np
 import pytest
+from neurogeom._base.results import Result, columns_of_kind, columns_with_errors
 from neurogeom.report import (
     alignment_table,
     capacity_table,
@@ -198,3 +200,79 @@ def test_simulated_table_and_csv(tmp_path):
     (written,) = _read(path)
     assert float(written["critical_dimension"]) == result.critical_dimension
     assert (written["n_manifolds"], written["n_features"]) == ("6", "80")
+
+
+# ---- results of any kind -----------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Tree(Result):
+    """A result that no file of the package knows."""
+
+    columns = (
+        *columns_of_kind("setting", "species"),
+        *columns_with_errors("height", over=("", "_leaves"), in_null=True),
+        *columns_of_kind("count", "n_points", of_items=True),
+        *columns_with_errors("length", of_items=True),
+    )
+    species: str
+    height: float
+    height_se: float
+    height_se_leaves: float
+    length: np.ndarray
+    length_se: np.ndarray
+    names: np.ndarray
+    n_points: np.ndarray
+    null: object = None
+
+    @property
+    def n_manifolds(self):
+        return len(self.names)
+
+
+def test_csv_has_the_columns_that_a_result_declares(tmp_path):
+    lengths, names = np.array([1.5, 2.5]), np.array(["x", "y"])
+    fields = {"species": "oak", "height": 3.25, "height_se": 0.5, "height_se_leaves": 0.25}
+    oak = Tree(**fields, length=lengths, length_se=lengths / 4, names=names, n_points=np.array([4, 5]))
+    grown = dataclasses.replace(oak, null=dataclasses.replace(oak, height=np.array([1.0, 2.0])))
+    path = tmp_path / "trees.csv"
+    write_csv(path, {"first": oak, "second": grown})
+    one, other = _read(path)
+    assert one == {
+        "data": "first", "n_manifolds": "2", "n_points": "9", "species": "oak", "height": "3.25",
+        "height_se": "0.5", "height_se_leaves": "0.25",
+        "n_null": "0", "null_height": "", "null_height_sd": "",
+    }  # fmt: skip
+    assert (other["n_null"], float(other["null_height"])) == ("2", 1.5)
+    assert float(other["null_height_sd"]) == math.sqrt(0.5)
+    write_csv(path, {"first": oak}, per_manifold=True)
+    assert _read(path) == [
+        {"data": "first", "manifold": "x", "n_points": "4", "length": "1.5", "length_se": "0.375"},
+        {"data": "first", "manifold": "y", "n_points": "5", "length": "2.5", "length_se": "0.625"},
+    ]
+
+
+def test_csv_of_several_kinds_is_refused(results, geometries, tmp_path):
+    with pytest.raises(ValueError, match="results must be of one kind, not ManifoldCapacity and Effective"):
+        write_csv(tmp_path / "x.csv", {"a": results["plain"], "b": geometries[0]})
+
+
+def test_csv_of_other_results_of_manifolds(tmp_path):
+    blocks = np.random.default_rng(3).normal(size=(6, 5, 80))
+    result = ng.simulated_capacity(blocks, n_trials=4, rng=0)
+    with pytest.raises(ValueError, match="SimulatedCapacity has no values of single manifolds"):
+        write_csv(tmp_path / "x.csv", {"V1": result}, per_manifold=True)
+    result = ng.dimensionality(blocks[0])
+    write_csv(tmp_path / "x.csv", {"V1": result})
+    assert float(_read(tmp_path / "x.csv")[0]["participation_ratio"]) == result.participation_ratio
+    result = ng.alignment(list(blocks))
+    write_csv(tmp_path / "x.csv", {"V1": result})
+    (row,) = _read(tmp_path / "x.csv")
+    assert (row["n_manifolds"], row["n_points"]) == ("6", "30")
+    assert float(row["mean_center_center"]) == result.mean_center_center
+    result = ng.correlated_capacity(blocks, n_samples=20, rng=0)
+    write_csv(tmp_path / "x.csv", {"V1": result})
+    (row,) = _read(tmp_path / "x.csv")
+    assert (row["n_manifolds"], row["n_points"], row["n_samples"]) == ("6", "30", "20")
+    for name in ("capacity", "capacity_se", "center_center", "axis_axis", "individual_se"):
+        assert float(row[name]) == getattr(result, name)

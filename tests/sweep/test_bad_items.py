@@ -7,14 +7,14 @@ import warnings
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import pairwise_util as pu
-from helpers import sweep_own_metrics as own
-from helpers import sweep_stores as ss
+from helpers import own_metrics as own
+from helpers.items import items_of
+from helpers.stores import TRUST, nothing_left, quick_plan, stack, swept
 
 pytest.importorskip("zarr")
 
 METRICS = ["procrustes", "cka", "pwcca"]
-ITEMS = pu.items_of((6, 4, 9, 5, 7))
+ITEMS = items_of((6, 4, 9, 5, 7))
 
 
 def with_nan(item):
@@ -45,7 +45,7 @@ def test_pairs_among_themselves(case, tile, tmp_path):
     change, text = BAD[case]
     items = {f"area {k}": item for k, item in enumerate(ITEMS)}
     items["area 2"] = change(ITEMS[2])
-    ss.quick_plan(items, METRICS, store=tmp_path / "s", tile=tile)
+    quick_plan(items, METRICS, store=tmp_path / "s", tile=tile)
     status = run_with_a_warning(tmp_path / "s", rf"1 of the items have no result .*'area 2': .*{text}")
     assert list(status.errors) == [2]
     assert status.errors[2]["name"] == "area 2"
@@ -61,7 +61,7 @@ def test_pairs_among_themselves(case, tile, tmp_path):
 
 def test_rows_with_columns(tmp_path):
     rows, columns = ITEMS[:2], [ITEMS[2], with_nan(ITEMS[3]), ITEMS[4]]
-    ss.quick_plan(rows, METRICS, others=columns, store=tmp_path / "s", tile=2)
+    quick_plan(rows, METRICS, others=columns, store=tmp_path / "s", tile=2)
     assert list(run_with_a_warning(tmp_path / "s", "'1': .*nan").errors) == [3]
     known = ng.pairwise(rows, METRICS, others=[ITEMS[2], ITEMS[4]])
     for name, found in ng.sweep.open(tmp_path / "s").items():
@@ -72,7 +72,7 @@ def test_rows_with_columns(tmp_path):
 def test_bad_test_data(tmp_path):
     test = [item[:6] for item in ITEMS]
     items = [*ITEMS[:2], ITEMS[2], *ITEMS[3:]]
-    ss.quick_plan(items, test=[*test[:2], with_nan(test[2]), *test[3:]], store=tmp_path / "s", tile=2)
+    quick_plan(items, test=[*test[:2], with_nan(test[2]), *test[3:]], store=tmp_path / "s", tile=2)
     status = run_with_a_warning(tmp_path / "s", "'2': .*nan")
     assert list(status.errors) == [2]
     found = ng.sweep.open(tmp_path / "s")
@@ -85,10 +85,10 @@ def test_bad_test_data(tmp_path):
 
 def test_with_a_null(tmp_path):
     items = [*ITEMS[:2], with_nan(ITEMS[2]), *ITEMS[3:]]
-    ss.quick_plan(items, null=3, store=tmp_path / "s", tile=2)
+    quick_plan(items, null=3, store=tmp_path / "s", tile=2)
     run_with_a_warning(tmp_path / "s", "'2': .*nan")
     found = ng.sweep.open(tmp_path / "s")
-    whole = ss.finished(tmp_path / "whole", ITEMS, null=3, tile=3)
+    whole = swept(tmp_path / "whole", ITEMS, null=3, tile=3)
     kept = np.ix_([0, 1, 3, 4], [0, 1, 3, 4])
     for name in ("values", "null_mean", "null_sd", "p_value"):
         mine, theirs = getattr(found, name), getattr(whole, name)
@@ -97,7 +97,7 @@ def test_with_a_null(tmp_path):
 
 
 def test_only_bad_items(tmp_path):
-    ss.quick_plan([with_nan(item) for item in ITEMS], "cka", store=tmp_path / "s", tile=2)
+    quick_plan([with_nan(item) for item in ITEMS], "cka", store=tmp_path / "s", tile=2)
     status = run_with_a_warning(tmp_path / "s", "5 of the items have no result")
     assert list(status.errors) == [0, 1, 2, 3, 4]
     assert np.isnan(ng.sweep.open(tmp_path / "s").condensed).all()
@@ -106,14 +106,14 @@ def test_only_bad_items(tmp_path):
 
 def test_a_metric_of_ones_own_may_refuse_items(tmp_path):
     items = [*ITEMS[:3], ITEMS[3][:, :1]]
-    ss.quick_plan(items, own.MeanProduct(), store=tmp_path / "s")
+    quick_plan(items, own.MeanProduct(), store=tmp_path / "s")
     assert "has one unit" in run_with_a_warning(tmp_path / "s", "has one unit").errors[3]["error"]
     known = ng.pairwise(items[:3], own.MeanProduct())
-    assert ng.sweep.open(tmp_path / "s").values[:3, :3].tobytes() == known.values.tobytes()
+    assert ng.sweep.open(tmp_path / "s", trust=TRUST).values[:3, :3].tobytes() == known.values.tobytes()
 
 
 def test_each_run_says_so_and_verification_accepts_it(tmp_path):
-    ss.quick_plan([with_nan(ITEMS[0]), *ITEMS[1:]], store=tmp_path / "s", tile=2)
+    quick_plan([with_nan(ITEMS[0]), *ITEMS[1:]], store=tmp_path / "s", tile=2)
     for _ in range(2):
         run_with_a_warning(tmp_path / "s", "'0': .*nan")
     assert ng.sweep.verify(tmp_path / "s").is_sound
@@ -137,7 +137,7 @@ def test_a_plan_that_measures_a_bad_item_warns_of_it_by_name(tmp_path):
 
 def test_a_plan_of_bad_items_only_is_refused(tmp_path):
     items = {"bad": with_nan(ITEMS[1]), "worse": with_nan(ITEMS[2])}
-    with ss.nothing_left(tmp_path), pytest.raises(ValueError, match=r"nan"):
+    with nothing_left(tmp_path), pytest.raises(ValueError, match=r"nan"):
         ng.sweep.plan(items, store=tmp_path / "s")
 
 
@@ -145,10 +145,10 @@ def test_a_plan_of_bad_items_only_is_refused(tmp_path):
 
 
 def test_remarks_are_warned_of_once_and_kept(tmp_path):
-    items = ss.stack(4, 6, 20)  # more units than stimuli
+    items = stack(4, 6, 20)  # more units than stimuli
     with pytest.warns(UserWarning, match="^cca: ") as known:
         ng.pairwise(list(items), "cca")
-    ss.quick_plan(list(items), ["cca", "procrustes"], store=tmp_path / "s")
+    quick_plan(list(items), ["cca", "procrustes"], store=tmp_path / "s")
     with pytest.warns(UserWarning, match=r"^cca: .*and 3 more items") as caught:
         status = ng.sweep.run(tmp_path / "s")
     assert len(caught) == len(known) == 1
@@ -159,6 +159,6 @@ def test_remarks_are_warned_of_once_and_kept(tmp_path):
 def test_good_items_give_no_warning(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        ss.finished(tmp_path / "s", ITEMS, METRICS)
+        swept(tmp_path / "s", ITEMS, METRICS)
     status = ng.sweep.status(tmp_path / "s")
     assert (dict(status.errors), dict(status.remarks)) == ({}, {})

@@ -8,12 +8,13 @@ import os
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import pairwise_util as pu
-from helpers import sweep_stores as ss
+from helpers.items import items_of
+from helpers.same_bits import assert_same_bits
+from helpers.stores import nothing_left, quick_plan, stack, swept
 
 pytest.importorskip("zarr")
 
-ITEMS = pu.items_of((6, 4, 9))
+ITEMS = items_of((6, 4, 9))
 METRICS = ["procrustes", "cka"]
 
 
@@ -49,12 +50,12 @@ def rdm(k):
     ids=["list", "tuple", "mapping", "Representation", "mixture", "StoredItem", "StoredItem and arrays"],
 )
 def test_in_memory(items, names, tmp_path):
-    ss.assert_same_bits(ss.finished(tmp_path / "s", items, METRICS), known([*names]))
+    assert_same_bits(swept(tmp_path / "s", items, METRICS), known([*names]))
 
 
 def test_one_array_of_items(tmp_path):
-    data = ss.stack(4)
-    ss.assert_same_bits(ss.finished(tmp_path / "s", data, METRICS), ng.pairwise(data, METRICS))
+    data = stack(4)
+    assert_same_bits(swept(tmp_path / "s", data, METRICS), ng.pairwise(data, METRICS))
 
 
 KINDS = {
@@ -84,8 +85,8 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_files(kind, files, tmp_path):
     items, names = KINDS[kind](files)
-    found = ss.finished(tmp_path / "s", items, METRICS, tile=2)
-    ss.assert_same_bits(found, known(names))
+    found = swept(tmp_path / "s", items, METRICS, tile=2)
+    assert_same_bits(found, known(names))
     stored = list((tmp_path / "s").glob("inputs/*"))
     assert len(stored) == sum(isinstance(item, (np.ndarray, ng.Representation)) for item in _entries(items))
 
@@ -97,21 +98,21 @@ def _entries(items):
 
 
 def test_paths_and_arrays_in_one_list(files, tmp_path):
-    found = ss.finished(tmp_path / "s", [files / "a.npy", ITEMS[1], ITEMS[2]], METRICS, names=[*"xyz"])
-    ss.assert_same_bits(found, known([*"xyz"]))
+    found = swept(tmp_path / "s", [files / "a.npy", ITEMS[1], ITEMS[2]], METRICS, names=[*"xyz"])
+    assert_same_bits(found, known([*"xyz"]))
 
 
 def test_relative_paths(files, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    ss.quick_plan("nets", METRICS, store="s")
+    quick_plan("nets", METRICS, store="s")
     monkeypatch.chdir(files)
     assert ng.sweep.run(tmp_path / "s").is_complete
-    ss.assert_same_bits(ng.sweep.open(tmp_path / "s"), known(["a", "b", "deep/c"]))
+    assert_same_bits(ng.sweep.open(tmp_path / "s"), known(["a", "b", "deep/c"]))
 
 
 def test_files_with_arrays_as_others(files, tmp_path):
-    found = ss.finished(tmp_path / "s", files, METRICS, others=ITEMS[:2])
-    ss.assert_same_bits(found, ng.pairwise(ng.io.open_items(files), METRICS, others=ITEMS[:2]))
+    found = swept(tmp_path / "s", files, METRICS, others=ITEMS[:2])
+    assert_same_bits(found, ng.pairwise(ng.io.open_items(files), METRICS, others=ITEMS[:2]))
 
 
 def test_other_formats(tmp_path):
@@ -122,8 +123,8 @@ def test_other_formats(tmp_path):
         file["x"] = ITEMS[0]
     zarr.save(str(folder / "b.zarr"), ITEMS[1])
     np.save(folder / "c.npy", ITEMS[2].astype("f4"))
-    found = ss.finished(tmp_path / "s", folder, METRICS)
-    ss.assert_same_bits(found, known([*"abc"], [*ITEMS[:2], ITEMS[2].astype("f4")]))
+    found = swept(tmp_path / "s", folder, METRICS)
+    assert_same_bits(found, known([*"abc"], [*ITEMS[:2], ITEMS[2].astype("f4")]))
     assert ng.sweep.verify(tmp_path / "s").is_sound
 
 
@@ -131,16 +132,16 @@ def test_test_data_in_files(files, tmp_path):
     test = [item[:7] for item in ITEMS]
     np.save(tmp_path / "t.npy", test[0])
     opened = [*ng.io.open_items(tmp_path / "t.npy"), *test[1:]]
-    found = ss.finished(tmp_path / "s", files, test=opened)
-    ss.assert_same_bits(found, ng.pairwise(ng.io.open_items(files), test=test))
+    found = swept(tmp_path / "s", files, test=opened)
+    assert_same_bits(found, ng.pairwise(ng.io.open_items(files), test=test))
 
 
 def test_a_store_among_the_inputs_is_no_item(files, tmp_path):
     for metric in ("cka", ng.sweep.CapacityJobs(np.repeat([0, 1], 10), n_samples=10)):
         store = files / ("jobs" if metric != "cka" else "pairs")
-        ss.quick_plan(files, metric, store=store)
+        quick_plan(files, metric, store=store)
         ng.sweep.run(store)
-        plan = ss.quick_plan(files, metric, store=store)
+        plan = quick_plan(files, metric, store=store)
         assert plan.n_items == 3
     draft = files / "s.77.partial"
     (draft / "inputs").mkdir(parents=True)
@@ -151,7 +152,7 @@ def test_a_store_among_the_inputs_is_no_item(files, tmp_path):
 
 def test_stimulus_ids_are_in_the_plan(tmp_path):
     items = [ITEMS[0], ng.Representation(ITEMS[1], ids=[f"s{k}" for k in range(20)])]
-    ss.quick_plan(items, store=tmp_path / "s")
+    quick_plan(items, store=tmp_path / "s")
     plan = json.loads((tmp_path / "s" / "zarr.json").read_text())["attributes"]["neurogeom_sweep"]["plan"]
     assert plan["stimuli"] == {"count": 20, "ids": [f"s{k}" for k in range(20)]}
 
@@ -163,11 +164,11 @@ def test_inputs_are_not_changed_and_may_be_read_only(files, tmp_path):
     items[1].flags.writeable = False
     before = [item.copy() for item in items]
     os.chmod(files / "a.npy", 0o444)
-    ss.assert_same_bits(ss.finished(tmp_path / "s", items, METRICS), known([*"012"]))
+    assert_same_bits(swept(tmp_path / "s", items, METRICS), known([*"012"]))
     for item, was in zip(items, before, strict=True):
         np.testing.assert_array_equal(item, was)
     stat = (files / "a.npy").stat()
-    ss.finished(tmp_path / "t", files, METRICS)
+    swept(tmp_path / "t", files, METRICS)
     assert (files / "a.npy").stat().st_mtime_ns == stat.st_mtime_ns
 
 
@@ -225,7 +226,7 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused(case, tmp_path):
     options, error, text = REFUSED[case]
-    with ss.nothing_left(tmp_path), pytest.raises(error, match=text):
+    with nothing_left(tmp_path), pytest.raises(error, match=text):
         ng.sweep.plan(**options, store=tmp_path / "s")
 
 
@@ -235,7 +236,7 @@ MISSING = {"file": "none.npy", "pattern": "*.npy", "list": ["none.npy"], "mappin
 @pytest.mark.parametrize("kind", MISSING)
 def test_missing_files(kind, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with ss.nothing_left(tmp_path), pytest.raises((FileNotFoundError, ValueError), match=r"\.npy"):
+    with nothing_left(tmp_path), pytest.raises((FileNotFoundError, ValueError), match=r"\.npy"):
         ng.sweep.plan(MISSING[kind], store="s")
 
 
@@ -248,3 +249,48 @@ def test_a_pickle_is_refused(tmp_path):
 def test_rdms_are_no_test_data_in_memory_either():
     with pytest.raises(TypeError, match=r"test\[0\] is an RDM, but a held-out form needs responses"):
         ng.pairwise([item[:, :4] for item in ITEMS], test=[ng.RDM(np.ones(6))] * 3)
+
+
+# ---- measured dissimilarities
+
+
+def layers_and_rdms():
+    rng = np.random.default_rng(3)
+    layers = {f"layer {k}": rng.normal(size=(9, 5 + k)) for k in range(4)}
+    rdms = {f"subject {k}": ng.RDM(rng.uniform(0.1, 2.0, size=36)) for k in range(3)}
+    return layers, rdms
+
+
+def test_layers_with_measured_rdms(tmp_path):
+    layers, rdms = layers_and_rdms()
+    store = tmp_path / "sweep.zarr"
+    quick_plan(layers, ["rsa"], others=rdms, store=store, tile=2)
+    assert ng.sweep.run(store).is_complete
+    found = ng.sweep.open(store)["rsa"]
+    expected = ng.pairwise(layers, "rsa", others=rdms)
+    assert found.values.tobytes() == expected.values.tobytes()
+    assert found.column_names.tolist() == list(rdms)
+    assert ng.sweep.verify(store).is_sound
+
+
+def test_measured_rdms_among_themselves_with_a_null(tmp_path):
+    _, rdms = layers_and_rdms()
+    store = tmp_path / "sweep.zarr"
+    quick_plan(rdms, "rsa", store=store, null=19)
+    ng.sweep.run(store)
+    found = ng.sweep.open(store)
+    assert found.condensed.tobytes() == ng.pairwise(rdms, "rsa").condensed.tobytes()
+    counts = found.p_value[np.triu_indices(3, 1)] * 20
+    np.testing.assert_allclose(counts, counts.round(), atol=1e-12)
+    assert (counts >= 1 - 1e-12).all()
+
+
+def test_another_rdm_is_another_plan(tmp_path):
+    layers, rdms = layers_and_rdms()
+    store = tmp_path / "sweep.zarr"
+    quick_plan(layers, "rsa", others=rdms, store=store, tile=2)
+    quick_plan(layers, "rsa", others=rdms, store=store)  # the same is taken up
+    values = rdms["subject 1"].condensed.copy()
+    values[7] = np.nextafter(values[7], 3.0)
+    with pytest.raises(ng.sweep.SweepError, match="items"):
+        quick_plan(layers, "rsa", others={**rdms, "subject 1": ng.RDM(values)}, store=store)

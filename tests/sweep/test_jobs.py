@@ -10,14 +10,11 @@ import warnings
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import sweep_stores as ss
+from helpers.stores import chunks, nothing_left, quick_plan, short_measurements, swept
 
 pytest.importorskip("zarr")
 
-from neurogeom.sweep import calibration as _calibrate
 from neurogeom.sweep import jobs as _capacity_jobs
-from neurogeom.sweep import planning as _plan
-from neurogeom.sweep.jobs import CapacityJobs
 
 LABELS = np.array(["cat", "dog", "owl"] * 4)
 CENTRES = np.random.default_rng(9).normal(size=(3, 30))
@@ -38,7 +35,7 @@ KINDS = {
 
 
 def jobs_of(kind="mean_field", seeds=SEEDS, **options):
-    return CapacityJobs(LABELS, kind, seeds=seeds, **{**KINDS[kind][1], **options})
+    return ng.sweep.CapacityJobs(LABELS, kind, seeds=seeds, **{**KINDS[kind][1], **options})
 
 
 def expected(item, kind, seed, fields, **options):
@@ -54,7 +51,7 @@ def expected(item, kind, seed, fields, **options):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("tile", [1, 3, 100])
 def test_values(kind, tile, tmp_path):
-    table = ss.finished(tmp_path / "s", ITEMS, jobs_of(kind), tile=tile, n_threads=2)
+    table = swept(tmp_path / "s", ITEMS, jobs_of(kind), tile=tile, n_threads=2)
     assert table.method == KINDS[kind][0].__name__
     assert table.n_jobs == 8
     assert table.names.tolist() == [name for name in ITEMS for _ in SEEDS]
@@ -80,7 +77,7 @@ def test_all_single_numbers_are_fields_by_default(kind):
 
 def test_chosen_fields(tmp_path):
     fields = ["mean_radius", "mean_capacity"]
-    table = ss.finished(tmp_path / "s", ITEMS, jobs_of(), fields=fields)
+    table = swept(tmp_path / "s", ITEMS, jobs_of(), fields=fields)
     assert table.fields == tuple(fields)
     assert table.values.shape == (2, 8)
     known = [expected(item, "mean_field", seed, fields) for item in ITEMS.values() for seed in SEEDS]
@@ -90,7 +87,7 @@ def test_chosen_fields(tmp_path):
 
 def test_options_are_passed_on(tmp_path):
     options = {"margin": 0.5, "n_samples": 25}
-    table = ss.finished(tmp_path / "s", ITEMS, jobs_of(**options), fields=["mean_capacity"])
+    table = swept(tmp_path / "s", ITEMS, jobs_of(**options), fields=["mean_capacity"])
     known = [
         expected(x, "mean_field", s, ["mean_capacity"], **options)[0] for x in ITEMS.values() for s in SEEDS
     ]
@@ -100,14 +97,14 @@ def test_options_are_passed_on(tmp_path):
 @pytest.mark.parametrize("dtype", ["f2", "f4", "i4", ">f8"])
 def test_dtypes(dtype, tmp_path):
     items = {name: np.round(4 * item).astype(dtype) for name, item in ITEMS.items()}
-    table = ss.finished(tmp_path / "s", items, jobs_of(seeds=[1]), fields=["mean_radius"])
+    table = swept(tmp_path / "s", items, jobs_of(seeds=[1]), fields=["mean_radius"])
     known = [expected(item, "mean_field", 1, ["mean_radius"])[0] for item in items.values()]
     np.testing.assert_array_equal(table["mean_radius"], known)
 
 
 def test_items_of_files_and_one_item(tmp_path):
     np.save(tmp_path / "conv.npy", ITEMS["layer 1"].astype("f4"))
-    table = ss.finished(tmp_path / "s", tmp_path / "conv.npy", jobs_of(seeds=[3]))
+    table = swept(tmp_path / "s", tmp_path / "conv.npy", jobs_of(seeds=[3]))
     assert table.names.tolist() == ["conv"]
     known = expected(ITEMS["layer 1"].astype("f4"), "mean_field", 3, table.fields)
     np.testing.assert_array_equal(table.values[:, 0], known)
@@ -115,24 +112,24 @@ def test_items_of_files_and_one_item(tmp_path):
 
 def test_extension(tmp_path):
     first, rest = dict(list(ITEMS.items())[:3]), dict(list(ITEMS.items())[3:])
-    ss.finished(tmp_path / "s", first, jobs_of(), tile=4)
-    before = ss.chunks(tmp_path / "s")
+    swept(tmp_path / "s", first, jobs_of(), tile=4)
+    before = chunks(tmp_path / "s")
     status = ng.sweep.extend(tmp_path / "s", rest)
     assert (status.done, status.left, status.n_items) == (2, 1, 4)
     partial = ng.sweep.open(tmp_path / "s")
     assert np.isnan(partial.values[:, 6:]).all()
     assert np.isfinite(partial["mean_capacity"][:6]).all()
     assert ng.sweep.run(tmp_path / "s").is_complete
-    after = ss.chunks(tmp_path / "s")
+    after = chunks(tmp_path / "s")
     assert {name: after[name] for name in before} == before
-    whole = ss.finished(tmp_path / "whole", ITEMS, jobs_of(), tile=3)
+    whole = swept(tmp_path / "whole", ITEMS, jobs_of(), tile=3)
     found = ng.sweep.open(tmp_path / "s")
     assert found.values.tobytes() == whole.values.tobytes()
     assert found.names.tolist() == whole.names.tolist()
 
 
 def test_verification(tmp_path):
-    ss.finished(tmp_path / "s", ITEMS, jobs_of(), tile=3)
+    swept(tmp_path / "s", ITEMS, jobs_of(), tile=3)
     checked = ng.sweep.verify(tmp_path / "s")
     assert checked.is_sound
     assert (checked.n_tiles, checked.n_items, len(checked.recomputed)) == (3, 0, 3)
@@ -145,7 +142,7 @@ def test_a_bad_item_has_no_values_and_is_named(tmp_path):
     bad = ITEMS["layer 1"].copy()
     bad[4, 2] = np.nan
     items = {**ITEMS, "layer 1": bad}
-    ss.quick_plan(items, jobs_of(), store=tmp_path / "s", tile=3)
+    quick_plan(items, jobs_of(), store=tmp_path / "s", tile=3)
     with pytest.warns(UserWarning, match=r"2 of the .* have no result .*'layer 1, seed 0': .*nan") as caught:
         status = ng.sweep.run(tmp_path / "s")
     assert len(caught) == 1
@@ -154,7 +151,7 @@ def test_a_bad_item_has_no_values_and_is_named(tmp_path):
     assert status.errors[3]["name"] == "layer 1, seed 7"
     assert "2 without result because of their data" in str(status)
     table = ng.sweep.open(tmp_path / "s")
-    whole = ss.finished(tmp_path / "whole", ITEMS, jobs_of())
+    whole = swept(tmp_path / "whole", ITEMS, jobs_of())
     assert np.isnan(table.values[:, 2:4]).all()
     kept = [0, 1, 4, 5, 6, 7]
     assert table.values[:, kept].tobytes() == whole.values[:, kept].tobytes()
@@ -167,7 +164,7 @@ def test_a_bad_item_has_no_values_and_is_named(tmp_path):
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
     store = tmp_path_factory.mktemp("sweeps") / "s"
-    return ss.finished(store, ITEMS, jobs_of(), fields=["mean_capacity", "mean_radius", "n_features"])
+    return swept(store, ITEMS, jobs_of(), fields=["mean_capacity", "mean_radius", "n_features"])
 
 
 def test_save_and_load(table, tmp_path):
@@ -218,7 +215,7 @@ def test_repr(table):
 )
 def test_options_that_are_refused(kind, option):
     with pytest.raises(TypeError, match=f"'{option}' is no option of {KINDS[kind][0].__name__} in a sweep"):
-        CapacityJobs(LABELS, kind, **{option: None})
+        ng.sweep.CapacityJobs(LABELS, kind, **{option: None})
 
 
 @pytest.mark.parametrize(
@@ -235,12 +232,12 @@ def test_options_that_are_refused(kind, option):
 )
 def test_bad_seeds(seeds, error, text):
     with pytest.raises(error, match=f"seeds must be .*{text}"):
-        CapacityJobs(LABELS, seeds=seeds)
+        ng.sweep.CapacityJobs(LABELS, seeds=seeds)
 
 
 @pytest.mark.parametrize("seeds", [range(3), np.array([4, 5]), (0,)])
 def test_kinds_of_seeds(seeds):
-    assert CapacityJobs(LABELS, seeds=seeds).seeds == tuple(int(seed) for seed in seeds)
+    assert ng.sweep.CapacityJobs(LABELS, seeds=seeds).seeds == tuple(int(seed) for seed in seeds)
 
 
 @pytest.mark.parametrize(
@@ -254,12 +251,12 @@ def test_kinds_of_seeds(seeds):
 )
 def test_bad_labels(labels, error):
     with pytest.raises(error, match="labels"):
-        CapacityJobs(labels)
+        ng.sweep.CapacityJobs(labels)
 
 
 def test_bad_kind():
     with pytest.raises(ValueError, match="kind must be"):
-        CapacityJobs(LABELS, "correlated")
+        ng.sweep.CapacityJobs(LABELS, "correlated")
 
 
 def plan(tmp_path, items=ITEMS, jobs=None, **options):
@@ -276,7 +273,7 @@ REFUSED = {
     "no field": ({"fields": []}, ValueError, "fields must be distinct, one or more"),
     "fields as a string": ({"fields": "mean_radius"}, TypeError, "fields must be a list of names"),
     "labels too short": (
-        {"jobs": CapacityJobs(LABELS[:9])},
+        {"jobs": ng.sweep.CapacityJobs(LABELS[:9])},
         ValueError,
         r"items\[0\] \('layer 0'\) has 12 rows, but there are 9 labels",
     ),
@@ -303,12 +300,12 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_plans_that_are_refused(case, tmp_path):
     options, error, text = REFUSED[case]
-    with ss.nothing_left(tmp_path), pytest.raises(error, match=text):
+    with nothing_left(tmp_path), pytest.raises(error, match=text):
         plan(tmp_path, **options)
 
 
 def test_an_option_that_the_function_refuses(tmp_path):
-    with ss.nothing_left(tmp_path), pytest.raises(ValueError, match="n_samples"):
+    with nothing_left(tmp_path), pytest.raises(ValueError, match="n_samples"):
         plan(tmp_path, jobs=jobs_of(n_samples=0))
 
 
@@ -318,31 +315,31 @@ def test_pairs_have_no_fields(tmp_path):
 
 
 def test_other_labels_are_another_plan(tmp_path):
-    ss.quick_plan(ITEMS, jobs_of(), store=tmp_path / "s")
-    assert ss.quick_plan(ITEMS, jobs_of(), store=tmp_path / "s").n_units == 8
-    other = CapacityJobs(LABELS[::-1], seeds=SEEDS, n_samples=40)
+    quick_plan(ITEMS, jobs_of(), store=tmp_path / "s")
+    assert quick_plan(ITEMS, jobs_of(), store=tmp_path / "s").n_units == 8
+    other = ng.sweep.CapacityJobs(LABELS[::-1], seeds=SEEDS, n_samples=40)
     for jobs in (other, jobs_of(n_samples=41), jobs_of(seeds=[0]), jobs_of("joint")):
         with pytest.raises(ng.sweep.SweepError, match="holds another plan"):
-            ss.quick_plan(ITEMS, jobs, store=tmp_path / "s")
+            quick_plan(ITEMS, jobs, store=tmp_path / "s")
 
 
 def test_unconverged_solutions_do_not_warn(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        ss.finished(tmp_path / "s", ITEMS, jobs_of(seeds=[0]))
+        swept(tmp_path / "s", ITEMS, jobs_of(seeds=[0]))
 
 
 def test_a_store_of_fewer_fields_is_taken_up(tmp_path, monkeypatch):
     """All fields are those that a version has: one that has more goes on with what was planned."""
-    known = CapacityJobs.available_fields
-    monkeypatch.setattr(CapacityJobs, "available_fields", lambda self: known(self)[:4])
-    ss.quick_plan(ITEMS, jobs_of(), store=tmp_path / "s")
+    known = ng.sweep.CapacityJobs.available_fields
+    monkeypatch.setattr(ng.sweep.CapacityJobs, "available_fields", lambda self: known(self)[:4])
+    quick_plan(ITEMS, jobs_of(), store=tmp_path / "s")
     monkeypatch.undo()
-    ss.quick_plan(ITEMS, jobs_of(), store=tmp_path / "s")
+    quick_plan(ITEMS, jobs_of(), store=tmp_path / "s")
     ng.sweep.run(tmp_path / "s")
     assert list(ng.sweep.open(tmp_path / "s").fields) == known(jobs_of())[:4]
     with pytest.raises(ng.sweep.SweepError, match="holds another plan: fields differ"):
-        ss.quick_plan(ITEMS, jobs_of(), store=tmp_path / "s", fields=["mean_capacity"])
+        quick_plan(ITEMS, jobs_of(), store=tmp_path / "s", fields=["mean_capacity"])
 
 
 # ---- jobs that warn
@@ -351,7 +348,7 @@ def test_a_store_of_fewer_fields_is_taken_up(tmp_path, monkeypatch):
 def test_a_dead_layer_is_named_with_its_reason(tmp_path):
     """It has no result, which the warning, the status and the values say; its neighbours have theirs."""
     items = {**ITEMS, "dead": np.zeros((12, 25))}
-    ss.quick_plan(items, jobs_of(), store=tmp_path / "s", tile=3)
+    quick_plan(items, jobs_of(), store=tmp_path / "s", tile=3)
     with pytest.warns(UserWarning, match=r"2 of the jobs have no result .*'dead, seed 0': .*centre is zero"):
         status = ng.sweep.run(tmp_path / "s")
     assert [entry["name"] for entry in status.errors.values()] == ["dead, seed 0", "dead, seed 7"]
@@ -360,9 +357,9 @@ def test_a_dead_layer_is_named_with_its_reason(tmp_path):
     assert np.isnan(table["mean_capacity"]).tolist() == [name == "dead" for name in table.names]
 
 
-def test_a_plan_names_a_dead_layer_that_it_measured(monkeypatch):
-    monkeypatch.setattr(_plan, "calibrate", _calibrate.measure)
-    with pytest.warns(UserWarning, match=r"1 of the items .* no result .*'dead'\): .*centre is zero"):
+def test_a_plan_names_a_dead_layer_that_it_measured():
+    text = r"1 of the items .* no result .*'dead'\): .*centre is zero"
+    with short_measurements(), pytest.warns(UserWarning, match=text):
         ng.sweep.plan({"dead": np.zeros((12, 25)), **ITEMS}, jobs_of())
 
 
@@ -383,7 +380,7 @@ def test_what_jobs_warn_of_is_kept_under_their_names(kind, value, tmp_path, monk
     monkeypatch.setitem(_capacity_jobs._KINDS, kind, (warning, result, name))
     fields = ["n_features"]
     jobs = jobs_of(kind, seeds=[7])
-    ss.quick_plan(ITEMS, jobs, store=tmp_path / "s", fields=fields)
+    quick_plan(ITEMS, jobs, store=tmp_path / "s", fields=fields)
     with pytest.warns(UserWarning, match="layer 1, seed 7'?: solved in part") as caught:
         status = ng.sweep.run(tmp_path / "s")
     assert len(caught) == 1
@@ -400,7 +397,7 @@ def test_what_jobs_warn_of_is_one_file_a_tile(tmp_path):
     """As a plan bounds the number of files by the number of tiles; files of single jobs are read too."""
     store = tmp_path / "s"
     items = {**ITEMS, "dead": np.zeros((12, 25))}
-    ss.quick_plan(items, jobs_of(n_samples=1), store=store, tile=4)
+    quick_plan(items, jobs_of(n_samples=1), store=store, tile=4)
     with pytest.warns(UserWarning, match=r"2 of the jobs|7 more jobs") as caught:
         status = ng.sweep.run(store)
     assert len(caught) == 2

@@ -11,20 +11,22 @@ import numpy as np
 import pytest
 import scipy.spatial
 import scipy.stats
-from helpers import sweep_own_metrics as own
-from helpers import sweep_stores as ss
+from helpers import own_metrics as own
+from helpers.same_bits import assert_same_bits
+from helpers.stores import nothing_left, quick_plan, stack, swept
+from neurogeom.pairs.evaluation import WORTH_THREADS
 
 pytest.importorskip("zarr")
 
-from neurogeom.inference import reaches
+from neurogeom.inference import Permutations
 from neurogeom.sweep import store as _store
-from neurogeom.sweep.pairs import Permutations
 
 METRICS = ["procrustes", "cka", "rsa", "pwcca", "ridge", "permutation"]
-ITEMS = [*ss.stack(3, 15, 3), *ss.stack(2, 15, 5, seed=1)]
+ITEMS = [*stack(3, 15, 3), *stack(2, 15, 5, seed=1)]
 # A second item that is much like the first, so that p-values differ.
 ITEMS[1] = ITEMS[0] + 0.3 * ITEMS[1]
 N_NULL = 9
+SWEEP = {"items": ITEMS, "metric": METRICS, "null": N_NULL, "rng": 3, "tile": 2}
 
 
 def brute_force(items, metrics, count, key, columns=None):
@@ -50,13 +52,6 @@ def brute_force(items, metrics, count, key, columns=None):
 
 def key_of(store):
     return _store.Store(store).plan["key"]
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    store = tmp_path_factory.mktemp("sweeps") / "s"
-    ss.finished(store, ITEMS, METRICS, null=N_NULL, rng=3, tile=2)
-    return store
 
 
 def assert_null(found, known, where):
@@ -87,7 +82,7 @@ def test_both_directions_of_asymmetric_measures(finished):
 
 
 def test_rows_with_columns(tmp_path):
-    found = ss.finished(tmp_path / "s", ITEMS[:3], METRICS[:3], others=ITEMS[3:], null=4, tile=2)
+    found = swept(tmp_path / "s", ITEMS[:3], METRICS[:3], others=ITEMS[3:], null=4, tile=2)
     known = brute_force(ITEMS[:3], METRICS[:3], 4, key_of(tmp_path / "s"), ITEMS[3:])
     assert_null(found, known, np.indices((3, 2)))
 
@@ -95,8 +90,8 @@ def test_rows_with_columns(tmp_path):
 def test_measured_dissimilarities_are_permuted_by_stimuli(tmp_path):
     metric = ng.RSA("sqeuclidean", "pearson")
     rdms = [ng.rdm(item, "sqeuclidean") for item in ITEMS]
-    of_data = ss.finished(tmp_path / "data", ITEMS, metric, null=5)
-    of_rdms = ss.finished(tmp_path / "rdms", rdms, metric, null=5)
+    of_data = swept(tmp_path / "data", ITEMS, metric, null=5)
+    of_rdms = swept(tmp_path / "rdms", rdms, metric, null=5)
     upper = np.triu_indices(len(ITEMS), 1)
     for name in ("values", "null_mean", "null_sd", "p_value"):
         mine, theirs = (getattr(result, name)[upper] for result in (of_rdms, of_data))
@@ -106,18 +101,18 @@ def test_measured_dissimilarities_are_permuted_by_stimuli(tmp_path):
 @pytest.mark.parametrize(("tile", "n_threads"), [(1, 2), (3, 1), (5, 2)])
 def test_any_tile_gives_the_same_bits(tile, n_threads, finished, tmp_path):
     options = {"null": N_NULL, "rng": 3, "tile": tile, "n_threads": n_threads}
-    ss.assert_same_bits(ss.finished(tmp_path / "s", ITEMS, METRICS, **options), ng.sweep.open(finished))
+    assert_same_bits(swept(tmp_path / "s", ITEMS, METRICS, **options), ng.sweep.open(finished))
 
 
 def test_an_extension_gives_the_same_bits(finished, tmp_path):
-    ss.finished(tmp_path / "s", ITEMS[:3], METRICS, null=N_NULL, rng=3, tile=2)
+    swept(tmp_path / "s", ITEMS[:3], METRICS, null=N_NULL, rng=3, tile=2)
     ng.sweep.extend(tmp_path / "s", ITEMS[3:])
     assert ng.sweep.run(tmp_path / "s").is_complete
-    ss.assert_same_bits(ng.sweep.open(tmp_path / "s"), ng.sweep.open(finished))
+    assert_same_bits(ng.sweep.open(tmp_path / "s"), ng.sweep.open(finished))
 
 
 def test_the_seed_decides(finished, tmp_path):
-    other = ss.finished(tmp_path / "s", ITEMS, METRICS, null=N_NULL, rng=4, tile=2)
+    other = swept(tmp_path / "s", ITEMS, METRICS, null=N_NULL, rng=4, tile=2)
     known = ng.sweep.open(finished)
     for name in METRICS:
         assert other[name].values.tobytes() == known[name].values.tobytes()
@@ -130,7 +125,7 @@ def test_verification_covers_the_null(finished, tmp_path):
 
 
 def test_one_permutation_has_no_standard_deviation(tmp_path):
-    found = ss.finished(tmp_path / "s", ITEMS, "cka", null=1)
+    found = swept(tmp_path / "s", ITEMS, "cka", null=1)
     upper = np.triu_indices(5, 1)
     assert np.isnan(found.null_sd).all()
     assert np.isfinite(found.null_mean[upper]).all()
@@ -138,14 +133,14 @@ def test_one_permutation_has_no_standard_deviation(tmp_path):
 
 
 def test_the_diagonal_has_no_null(tmp_path):
-    found = ss.finished(tmp_path / "s", ITEMS, ["procrustes", "cka"], null=2)
+    found = swept(tmp_path / "s", ITEMS, ["procrustes", "cka"], null=2)
     for result in found.values():
         for name in ("null_mean", "null_sd", "p_value"):
             assert np.isnan(np.diagonal(getattr(result, name))).all()
 
 
 def test_without_null_there_are_no_fields(tmp_path):
-    found = ss.finished(tmp_path / "s", ITEMS, "cka")
+    found = swept(tmp_path / "s", ITEMS, "cka")
     assert (found.null_mean, found.null_sd, found.p_value) == (None, None, None)
 
 
@@ -154,8 +149,8 @@ def test_without_null_there_are_no_fields(tmp_path):
 
 @pytest.mark.parametrize("metric", ["procrustes", "cka"])
 def test_p_values_of_unrelated_items_are_uniform(metric, tmp_path):
-    rows, columns = ss.stack(20, 12, 3, seed=5), ss.stack(20, 12, 3, seed=6)
-    found = ss.finished(tmp_path / "s", list(rows), metric, others=list(columns), null=19, rng=0)
+    rows, columns = stack(20, 12, 3, seed=5), stack(20, 12, 3, seed=6)
+    found = swept(tmp_path / "s", list(rows), metric, others=list(columns), null=19, rng=0)
     p = found.p_value.ravel()
     assert np.allclose((20 * p).round(), 20 * p)
     # Pairs of one row or column share an item; given the rows, columns are independent.
@@ -166,9 +161,9 @@ def test_p_values_of_unrelated_items_are_uniform(metric, tmp_path):
 
 
 def test_p_values_of_equal_items_are_minimal(tmp_path):
-    one = ss.stack(1)[0]
-    items = {"one": one, "rotated": one @ np.linalg.qr(ss.stack(1, 3)[0])[0], "shifted": one + 5}
-    found = ss.finished(tmp_path / "s", items, ["procrustes", "cka", "rsa"], null=19)
+    one = stack(1)[0]
+    items = {"one": one, "rotated": one @ np.linalg.qr(stack(1, 3)[0])[0], "shifted": one + 5}
+    found = swept(tmp_path / "s", items, ["procrustes", "cka", "rsa"], null=19)
     upper = np.triu_indices(3, 1)
     assert (found["procrustes"].p_value[upper] == 1 / 20).all()
     assert (found["cka"].p_value[upper] == 1 / 20).all()
@@ -176,29 +171,18 @@ def test_p_values_of_equal_items_are_minimal(tmp_path):
 
 
 def test_a_metric_that_cannot_tell_gives_one(tmp_path):
-    found = ss.finished(tmp_path / "s", ITEMS, own.UnitCount(), null=3)
+    found = swept(tmp_path / "s", ITEMS, own.UnitCount(), null=3)
     assert (found.p_value == 1).all()
     assert (found.null_sd == 0).all()
 
 
 def test_no_value_has_no_p_value(tmp_path):
-    items = [*ITEMS[:3], ss.stack(1, 15, 9)[0]]
-    found = ss.finished(tmp_path / "s", items, own.Sometimes(), null=3)
+    items = [*ITEMS[:3], stack(1, 15, 9)[0]]
+    found = swept(tmp_path / "s", items, own.Sometimes(), null=3)
     for name in ("values", "null_mean", "null_sd", "p_value"):
         array = getattr(found, name)
         assert np.isnan(array[:, 3]).all(), name
         assert np.isfinite(array[:3, :3]).all(), name
-
-
-# ---- permutations
-
-
-def test_permutations_belong_to_item_and_draw():
-    orders = {(i, d): tuple(Permutations(5, 99).order(12, i, d)) for i in range(6) for d in range(5)}
-    assert len(set(orders.values())) == 30
-    assert all(sorted(order) == list(range(12)) for order in orders.values())
-    assert tuple(Permutations(7, 99).order(12, 2, 3)) == orders[2, 3]
-    assert tuple(Permutations(5, 98).order(12, 2, 3)) != orders[2, 3]
 
 
 # ---- what is refused
@@ -206,8 +190,8 @@ def test_permutations_belong_to_item_and_draw():
 
 def test_observations_of_folds_are_not_permuted(tmp_path):
     metric = ng.RSA("crossnobis", "cosine", folds=np.repeat([0, 1], 6))
-    with ss.nothing_left(tmp_path), pytest.raises(ValueError, match=r"null permutes stimuli, but rows are"):
-        ng.sweep.plan(ss.stack(3), ["cka", metric], store=tmp_path / "s", null=3)
+    with nothing_left(tmp_path), pytest.raises(ValueError, match=r"null permutes stimuli, but rows are"):
+        ng.sweep.plan(stack(3), ["cka", metric], store=tmp_path / "s", null=3)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +218,7 @@ FEATURES = np.random.default_rng(4).normal(size=(6, 4))
 def of_all_orders(tmp_path, monkeypatch, items, metrics):
     """A sweep whose null is every order of the second item's stimuli once."""
     monkeypatch.setattr(Permutations, "order", lambda self, count, item, draw: ORDERS[draw])
-    return ss.finished(tmp_path / "s", items, metrics, null=len(ORDERS))
+    return swept(tmp_path / "s", items, metrics, null=len(ORDERS))
 
 
 def split_values(value):
@@ -291,7 +275,7 @@ def test_ranks_that_tie(tmp_path, monkeypatch):
 )
 def test_units_of_the_responses_do_not_matter(metric, scale, tmp_path):
     found, known = (
-        ss.finished(tmp_path / f"{k}", [item * s for item in ITEMS], metric, null=19)
+        swept(tmp_path / f"{k}", [item * s for item in ITEMS], metric, null=19)
         for k, s in enumerate((scale, 1.0))
     )
     np.testing.assert_array_equal(found.p_value, known.p_value)
@@ -304,17 +288,25 @@ def test_distances_that_are_zero_in_any_order_are_ties(metric, tmp_path):
     corners = np.eye(3) @ np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that they span all of stimulus space
-        found = ss.finished(tmp_path / "s", [corners, corners[:, ::-1] + 1.0], metric, null=30)
+        found = swept(tmp_path / "s", [corners, corners[:, ::-1] + 1.0], metric, null=30)
     assert found.p_value[0, 1] == 1
 
 
-# ---- the helper
+@pytest.mark.parametrize("shape", [(12, 20), (310, 320)])
+def test_null_by_threads(tmp_path, shape):
+    rng = np.random.default_rng(0)
+    items = rng.normal(size=(3, *shape))
+    quick_plan(items, ["procrustes", "rsa"], store=tmp_path / "planned.zarr", null=2)
+    found = []
+    for n_threads in (1, 2):
+        store = tmp_path / f"{n_threads}.zarr"
+        shutil.copytree(tmp_path / "planned.zarr", store)
+        ng.sweep.run(store, n_threads=n_threads)
+        found.append(ng.sweep.open(store))
+    for name, one in found[0].items():
+        for field in ("values", "null_mean", "null_sd", "p_value"):
+            assert getattr(one, field).tobytes() == getattr(found[1][name], field).tobytes()
 
 
-def test_what_reaches():
-    draws = np.array([0.3 - 1e-12, 0.3 - 1e-9, 0.3 + 1e-12, np.nan, -1.0, 0.4])
-    assert reaches(draws, 0.3).tolist() == [True, False, True, False, False, True]
-    assert reaches(-draws, -0.3).tolist() == [True, True, True, False, True, False]
-    assert reaches(1e-20 * draws, 0.3e-20, 1e-20).tolist() == [True, False, True, False, False, True]
-    assert reaches(1e20 * draws, 0.3e20).tolist() == [True, False, True, False, False, True]
-    assert reaches(np.array([-1e-17, 1e-17]), 2e-17).all(), "noise about zero, of a measure of size one"
+def test_sizes_lie_on_both_sides_of_what_is_worth_threads():
+    assert 12 * 12 * 20 < WORTH_THREADS < 310 * 310 * 320

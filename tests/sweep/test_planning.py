@@ -6,21 +6,24 @@ import re
 import shlex
 import shutil
 import sys
+import threading
 import types
+from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import sweep_own_metrics as own
-from helpers import sweep_stores as ss
+from helpers import own_metrics as own
+from helpers.same_bits import assert_same_bits
+from helpers.stores import TRUST, chunks, measured, nothing_left, quick_plan, short_measurements, stack, swept
 from neurogeom._base import checks as _validate
 from neurogeom.metrics import Metric
-from neurogeom.sweep import calibration as _calibrate
 from neurogeom.sweep import planning as _plan
 
 pytest.importorskip("zarr")
 
-DATA = ss.stack(9, 20, 4)
+DATA = stack(9, 20, 4)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +72,7 @@ def test_commands_can_be_pasted(made):
 
 def test_text_of_jobs():
     jobs = ng.sweep.CapacityJobs(np.repeat([0, 1], 10), seeds=[0, 1], n_samples=10)
-    plan = ss.quick_plan(DATA, jobs)
+    plan = quick_plan(DATA, jobs)
     assert "CapacityJobs(kind='mean_field', 2 manifolds, 2 seeds, n_samples=10) of 9 items" in str(plan)
     assert "18 jobs, " in str(plan)
     assert (plan.n_units, plan.n_items) == (18, 9)
@@ -89,12 +92,12 @@ def test_text_of_jobs():
 )
 @pytest.mark.parametrize("tile", [1, 4, 9, 50])
 def test_number_of_pairs(options, n_units, tile):
-    assert ss.quick_plan(DATA, tile=tile, **options).n_units == n_units
+    assert quick_plan(DATA, tile=tile, **options).n_units == n_units
 
 
 def test_a_dry_run_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with ss.nothing_left(tmp_path):
+    with nothing_left(tmp_path):
         plan = ng.sweep.plan(DATA, "cka", tile=4)
     assert plan.store is None
     assert "store" not in str(plan)
@@ -104,7 +107,7 @@ def test_a_dry_run_leaves_nothing(tmp_path, monkeypatch):
 
 def test_a_plan_computes_nothing_yet(made):
     assert sorted(path.name for path in made.store.iterdir()) == ["inputs", "items", "values", "zarr.json"]
-    assert ss.chunks(made.store) == {}
+    assert chunks(made.store) == {}
 
 
 # ---- tiles
@@ -112,7 +115,7 @@ def test_a_plan_computes_nothing_yet(made):
 
 @pytest.mark.parametrize("tile", [1, 3, 9, 1000, np.int64(2)])
 def test_explicit_tiles(tile):
-    plan = ss.quick_plan(DATA, tile=tile)
+    plan = quick_plan(DATA, tile=tile)
     blocks = -(-9 // int(tile))
     alone = 9 % int(tile) == 1 or tile == 1  # a block of one item has no pairs with itself
     empty = blocks if tile == 1 else int(alone)
@@ -121,22 +124,22 @@ def test_explicit_tiles(tile):
 
 
 def test_automatic_tiles():
-    data = ss.stack(200, 4, 1)
-    plan = ss.quick_plan(data)
+    data = stack(200, 4, 1)
+    plan = quick_plan(data)
     assert 1 <= plan.tile <= 200
-    few = ss.quick_plan(data, max_files=10)
+    few = quick_plan(data, max_files=10)
     assert few.n_tiles <= 16, "one more block along each edge than the whole number that was asked for"
     assert few.tile >= plan.tile
-    short = ss.quick_plan(data, target_seconds=1e-9)
+    short = quick_plan(data, target_seconds=1e-9)
     assert short.tile <= 8
-    assert ss.quick_plan(data, target_seconds=1e9).tile >= short.tile
-    assert ss.quick_plan(data, target_seconds=1e-9, max_files=1).tile == 200 / 2**0.5 // 1 + 1
+    assert quick_plan(data, target_seconds=1e9).tile >= short.tile
+    assert quick_plan(data, target_seconds=1e-9, max_files=1).tile == 200 / 2**0.5 // 1 + 1
 
 
 def test_automatic_tiles_of_jobs():
     jobs = ng.sweep.CapacityJobs(np.repeat([0, 1], 10), seeds=range(10), n_samples=10)
-    assert ss.quick_plan(DATA, jobs, max_files=4).n_tiles <= 4
-    assert ss.quick_plan(DATA, jobs, target_seconds=1e-9).n_tiles == 90
+    assert quick_plan(DATA, jobs, max_files=4).n_tiles <= 4
+    assert quick_plan(DATA, jobs, target_seconds=1e-9).n_tiles == 90
 
 
 # ---- a store that is there
@@ -182,7 +185,7 @@ OTHER_PLANS = {
 def test_another_plan_is_refused(case, made):
     options = {"items": DATA, "metric": ["procrustes", "cka"], **OTHER_PLANS[case]}
     with (
-        ss.nothing_left(made.store),
+        nothing_left(made.store),
         pytest.raises(ng.sweep.SweepError, match=r"another plan: .* differ"),
     ):
         ng.sweep.plan(store=made.store, **options)
@@ -191,7 +194,7 @@ def test_another_plan_is_refused(case, made):
 def test_what_a_metric_was_made_with_is_part_of_the_plan(tmp_path):
     def plan(scale):
         metric = ng.RSA("mahalanobis", noise_covariance=scale * np.eye(4))
-        return ss.quick_plan(DATA, metric, store=tmp_path / "s")
+        return quick_plan(DATA, metric, store=tmp_path / "s")
 
     assert plan(1.0).n_units == plan(1.0).n_units
     with pytest.raises(ng.sweep.SweepError, match="another plan: arguments differ"):
@@ -200,7 +203,7 @@ def test_what_a_metric_was_made_with_is_part_of_the_plan(tmp_path):
 
 def test_arguments_that_were_changed_are_refused(tmp_path):
     metric = ng.RSA("mahalanobis", noise_covariance=np.eye(4))
-    ss.quick_plan(DATA, metric, store=tmp_path / "s")
+    quick_plan(DATA, metric, store=tmp_path / "s")
     path = tmp_path / "s" / "arguments.npz"
     with np.load(path) as archive:
         arrays = {name: 2 * archive[name] for name in archive.files}
@@ -211,18 +214,18 @@ def test_arguments_that_were_changed_are_refused(tmp_path):
 
 
 def test_another_seed_of_the_null_is_another_plan(tmp_path):
-    ss.quick_plan(DATA, null=2, rng=1, store=tmp_path / "s")
-    ss.quick_plan(DATA, null=2, rng=1, store=tmp_path / "s")
+    quick_plan(DATA, null=2, rng=1, store=tmp_path / "s")
+    quick_plan(DATA, null=2, rng=1, store=tmp_path / "s")
     for rng in (2, None):
         with pytest.raises(ng.sweep.SweepError, match="another plan: key differ"):
-            ss.quick_plan(DATA, null=2, rng=rng, store=tmp_path / "s")
+            quick_plan(DATA, null=2, rng=rng, store=tmp_path / "s")
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_something_else_is_there(kind, tmp_path):
     (tmp_path / "file").write_text("text")
     (tmp_path / "folder").mkdir()
-    with ss.nothing_left(tmp_path), pytest.raises(FileExistsError, match="exists, and is no sweep: choose"):
+    with nothing_left(tmp_path), pytest.raises(FileExistsError, match="exists, and is no sweep: choose"):
         ng.sweep.plan(DATA, store=tmp_path / kind)
 
 
@@ -264,40 +267,42 @@ UNIMPORTABLE = {
 @pytest.mark.parametrize("case", UNIMPORTABLE)
 def test_metrics_that_workers_cannot_make(case, tmp_path):
     make, text = UNIMPORTABLE[case]
-    with ss.nothing_left(tmp_path), pytest.raises(TypeError, match=text):
+    with nothing_left(tmp_path), pytest.raises(TypeError, match=text):
         ng.sweep.plan(DATA, make(), store=tmp_path / "s")
 
 
 @pytest.mark.parametrize(
     ("path", "known"),
     [
-        ("helpers.sweep_own_metrics:UnitCount", own.UnitCount()),
-        ("helpers.sweep_own_metrics:Outer.Inner", own.Outer.Inner()),
-        ("helpers.sweep_own_metrics:biased_cka", ng.CKA(estimator="biased")),
-        ("helpers.sweep_own_metrics:ready", ng.CKA("rbf")),
+        ("helpers.own_metrics:UnitCount", own.UnitCount()),
+        ("helpers.own_metrics:Outer.Inner", own.Outer.Inner()),
+        ("helpers.own_metrics:biased_cka", ng.CKA(estimator="biased")),
+        ("helpers.own_metrics:ready", ng.CKA("rbf")),
         ("neurogeom:CKA", ng.CKA()),
     ],
 )
 def test_metrics_by_path(path, known, tmp_path):
-    found = ss.finished(tmp_path / "s", DATA, path, tile=4)
-    ss.assert_same_bits(found, ng.pairwise(DATA, known))
+    found = swept(tmp_path / "s", DATA, path, tile=4)
+    assert_same_bits(found, ng.pairwise(DATA, known))
 
 
 def test_a_metric_of_ones_own_is_measured_in_another_process(tmp_path):
-    metrics = [own.Heavier(3), ng.CKA(own.cubic_kernel), "helpers.sweep_own_metrics:MeanProduct"]
+    metrics = [own.Heavier(3), ng.CKA(own.cubic_kernel), "helpers.own_metrics:MeanProduct"]
     plan = ng.sweep.plan(DATA, metrics, store=tmp_path / "s")
     assert plan.n_units == 81
-    assert ng.sweep.run(plan.store).is_complete
+    assert f"neurogeom sweep run {plan.store} --trust helpers\n" in str(plan)
+    assert f"neurogeom sweep work {plan.store} --trust helpers --rank" in str(plan)
+    assert ng.sweep.run(plan.store, trust=TRUST).is_complete
     known = ng.pairwise(DATA, [*metrics[:2], own.MeanProduct()])
-    ss.assert_same_bits(ng.sweep.open(plan.store), known)
+    assert_same_bits(ng.sweep.open(plan.store, trust=TRUST), known)
 
 
 BAD_METRICS = {
     "unknown name": ("cosine", ValueError, "metric must be one of"),
     "no module": ("no_such_module:Metric", ValueError, "metric 'no_such_module:Metric' cannot be imported"),
-    "no attribute": ("helpers.sweep_own_metrics:Nothing", ValueError, "cannot be imported: .*Nothing"),
+    "no attribute": ("helpers.own_metrics:Nothing", ValueError, "cannot be imported: .*Nothing"),
     "no metric": (
-        "helpers.sweep_own_metrics:not_a_metric",
+        "helpers.own_metrics:not_a_metric",
         TypeError,
         "must be a neurogeom.Metric, not list",
     ),
@@ -310,7 +315,7 @@ BAD_METRICS = {
 @pytest.mark.parametrize("case", BAD_METRICS)
 def test_bad_metrics(case, tmp_path):
     metric, error, text = BAD_METRICS[case]
-    with ss.nothing_left(tmp_path), pytest.raises(error, match=text):
+    with nothing_left(tmp_path), pytest.raises(error, match=text):
         ng.sweep.plan(DATA, metric, store=tmp_path / "s")
 
 
@@ -323,7 +328,7 @@ def test_bad_metrics(case, tmp_path):
     ids=["options", "abstract"],
 )
 def test_what_goes_wrong_while_measuring_is_passed_on(metric, text, tmp_path):
-    with ss.nothing_left(tmp_path), pytest.raises(ValueError, match=text):
+    with nothing_left(tmp_path), pytest.raises(ValueError, match=text):
         ng.sweep.plan(DATA, metric, store=tmp_path / "s")
 
 
@@ -331,18 +336,18 @@ def test_what_goes_wrong_while_measuring_is_passed_on(metric, text, tmp_path):
 
 
 def test_too_little_memory_for_the_interpreter(tmp_path):
-    with ss.nothing_left(tmp_path), pytest.raises(ng.sweep.SweepError, match=r"does not fit: .*max_ram=1 MB"):
+    with nothing_left(tmp_path), pytest.raises(ng.sweep.SweepError, match=r"does not fit: .*max_ram=1 MB"):
         ng.sweep.plan(DATA, store=tmp_path / "s", max_ram="1MB")
 
 
 def test_too_little_memory_for_a_tile(tmp_path):
-    needed = ss.quick_plan(DATA, tile=1).peak_memory
+    needed = quick_plan(DATA, tile=1).peak_memory
     with (
-        ss.nothing_left(tmp_path),
+        nothing_left(tmp_path),
         pytest.raises(ng.sweep.SweepError, match=r"tile of edge 9000 needs .* MB"),
     ):
-        ss.quick_plan(DATA, tile=9000, store=tmp_path / "s", max_ram=3 * needed)
-    assert ss.quick_plan(DATA, tile="auto", max_ram=3 * needed).peak_memory <= 3 * needed
+        quick_plan(DATA, tile=9000, store=tmp_path / "s", max_ram=3 * needed)
+    assert quick_plan(DATA, tile="auto", max_ram=3 * needed).peak_memory <= 3 * needed
 
 
 BAD_VALUES = [
@@ -375,7 +380,7 @@ BAD_VALUES = [
 @pytest.mark.parametrize(("name", "value", "error"), BAD_VALUES)
 def test_bad_values(name, value, error, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with ss.nothing_left(tmp_path), pytest.raises(error, match=name):
+    with nothing_left(tmp_path), pytest.raises(error, match=name):
         ng.sweep.plan(DATA, **{"store": "s", name: value})
 
 
@@ -389,11 +394,10 @@ def hide_zarr(monkeypatch, version=None):
 
 def test_a_plan_without_store_needs_no_zarr(monkeypatch):
     hide_zarr(monkeypatch)
-    monkeypatch.setattr(_plan, "calibrate", _calibrate.measure)
-    monkeypatch.setattr(_calibrate, "_PAIRING", 0.01)
-    assert ng.sweep.plan(ss.stack(3), ["cka", "ridge"]).n_units == 9
     jobs = ng.sweep.CapacityJobs(np.repeat([0, 1], 6), n_samples=10)
-    assert ng.sweep.plan(ss.stack(3), jobs).n_units == 3
+    with short_measurements():
+        assert ng.sweep.plan(stack(3), ["cka", "ridge"]).n_units == 9
+        assert ng.sweep.plan(stack(3), jobs).n_units == 3
 
 
 @pytest.mark.parametrize(
@@ -408,5 +412,27 @@ def test_what_a_store_needs(version, python, text, monkeypatch, tmp_path):
     hide_zarr(monkeypatch, version)
     monkeypatch.setattr(_validate, "sys", types.SimpleNamespace(version_info=python))
     with pytest.raises(ImportError, match=text):
-        ss.quick_plan(ss.stack(3), store=tmp_path / "s")
+        quick_plan(stack(3), store=tmp_path / "s")
     assert not (tmp_path / "s").exists()
+
+
+def test_plans_made_at_the_same_time_do_not_disturb_each_other(tmp_path):
+    data, store = stack(4), tmp_path / "s.zarr"
+    known, ready = measured("pairs"), threading.Barrier(2)
+
+    def meanwhile(folder):
+        ready.wait(timeout=20)  # both have their drafts
+        return known
+
+    def make(k):
+        try:
+            return ng.sweep.plan(data, store=store, tile=2).n_tiles
+        except FileExistsError as error:
+            return str(error)
+
+    with mock.patch.object(_plan, "calibrate", meanwhile), ThreadPoolExecutor(2) as pool:
+        found = sorted(map(str, pool.map(make, range(2))))
+    assert found[1] == "3"
+    assert "made by somebody else" in found[0]
+    assert ng.sweep.run(store, n_threads=1).is_complete
+    assert [path.name for path in tmp_path.iterdir()] == ["s.zarr"]

@@ -4,36 +4,28 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest import mock
 
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import sweep_stores as ss
+from helpers.same_bits import assert_same_bits
+from helpers.stores import nothing_left, quick_plan, stack, swept
+from neurogeom.sweep import attempts as _attempts
+from neurogeom.sweep import results as _results
 
 zarr = pytest.importorskip("zarr")
 
 from neurogeom.sweep import files as _files  # noqa: E402
 from neurogeom.sweep import store as _store  # noqa: E402
 
-DATA = ss.stack(7)
+DATA = stack(7)
 METRICS = ["procrustes", "cka"]
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    store = tmp_path_factory.mktemp("sweeps") / "s"
-    ss.finished(store, DATA, METRICS, tile=3, names=[*"abcdefg"])
-    return store
-
-
-@pytest.fixture
-def store(finished, tmp_path):
-    return shutil.copytree(finished, tmp_path / "s")
+SWEEP = {"items": DATA, "metric": METRICS, "tile": 3, "names": [*"abcdefg"]}
 
 
 # ---- layout
@@ -92,12 +84,12 @@ def test_inputs_and_items(finished):
 
 def test_arguments_and_jobs(tmp_path):
     metric = ng.RSA("sqeuclidean", "cosine_cov", stimulus_covariance=np.linspace(1, 2, 12))
-    ss.quick_plan(DATA, [metric, "cka"], store=tmp_path / "pairs")
+    quick_plan(DATA, [metric, "cka"], store=tmp_path / "pairs")
     with np.load(tmp_path / "pairs" / "arguments.npz") as arguments:
         (name,) = arguments.files
         np.testing.assert_array_equal(arguments[name], np.linspace(1, 2, 12))
     jobs = ng.sweep.CapacityJobs(np.repeat([0, 1], 6), n_samples=10, seeds=[0, 1])
-    ss.quick_plan(DATA, jobs, store=tmp_path / "jobs", fields=["mean_capacity"], tile=4)
+    quick_plan(DATA, jobs, store=tmp_path / "jobs", fields=["mean_capacity"], tile=4)
     array = zarr.open_group(str(tmp_path / "jobs"), mode="r")["values"]
     assert (array.shape, array.chunks) == ((1, 16), (1, 4))
     assert array.metadata.dimension_names == ("field", "job")
@@ -121,43 +113,6 @@ def test_journal(finished):
 # ---- damage
 
 
-def flip(path, at=-20):
-    data = bytearray(path.read_bytes())
-    data[at] ^= 1
-    path.write_bytes(data)
-
-
-@pytest.mark.parametrize("at", [0, 5, -20, -5, -1])
-def test_damaged_tiles_are_named(store, at):
-    flip(store / "values" / "c" / "0" / "0" / "1", at)
-    with pytest.raises(ng.sweep.SweepError, match=r"tile 0-1 in .* is damaged .*repair=True"):
-        ng.sweep.open(store)
-
-
-def test_tiles_that_were_cut_off(store):
-    chunk = store / "values" / "c" / "0" / "1" / "2"
-    for size in (0, 3, chunk.stat().st_size - 1):
-        os.truncate(chunk, size)
-        with pytest.raises(ng.sweep.SweepError, match="tile 1-2"):
-            ng.sweep.open(store)
-
-
-@pytest.mark.parametrize("change", [lambda path: flip(path, 200), lambda path: os.truncate(path, 100)])
-def test_damaged_prepared_items_are_named(store, change):
-    change(store / "prepared" / "000003.npz")
-    shutil.rmtree(store / "values" / "c")
-    with pytest.raises(ng.sweep.SweepError, match=r"the prepared item 3 in .* is damaged"):
-        ng.sweep.run(store)
-
-
-def test_inputs_of_the_store_are_guarded(store):
-    path = store / "inputs" / "000004.npy"
-    np.save(path, DATA[4] + 1e-9)
-    shutil.rmtree(store / "prepared")
-    with pytest.raises(ng.sweep.SweepError, match=r"'e'.* is damaged: its content is not what was planned"):
-        ng.sweep.run(store)
-
-
 # ---- no sweeps, other sweeps
 
 FUNCTIONS = {
@@ -178,7 +133,7 @@ def test_no_sweep(name, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("text")
     (tmp_path / "folder").mkdir()
     for path in ("missing", "folder", "file", "group"):
-        with ss.nothing_left(tmp_path), pytest.raises(FileNotFoundError, match=f"{path} is no sweep: make"):
+        with nothing_left(tmp_path), pytest.raises(FileNotFoundError, match=f"{path} is no sweep: make"):
             FUNCTIONS[name](path)
 
 
@@ -198,22 +153,12 @@ def test_another_layout(name, store):
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_plan_that_was_changed(name, store):
-    change_attributes(store, lambda content: content["plan"].update(tile=4))
-    with pytest.raises(ng.sweep.SweepError, match="was changed after it was made"):
-        FUNCTIONS[name](store)
-
-
-@pytest.mark.parametrize("name", ["run", "work", "verify", "extend"])
-def test_another_version_may_read_only(name, store):
-    def older(content):
-        content["plan"]["version"] = "0.0.1"
-        content["plan_sha256"] = _store.plan_hash(content["plan"])
-
-    known = ng.sweep.open(store)
-    change_attributes(store, older)
-    with pytest.raises(ng.sweep.SweepError, match=r"begun by neurogeom 0\.0\.1, this is"):
-        FUNCTIONS[name](store)
-    ss.assert_same_bits(ng.sweep.open(store), known)
+    for change in ({"tile": 4}, {"tile": 3, "more": 1}):
+        change_attributes(store, lambda content, change=change: content["plan"].update(change))
+        with pytest.raises(
+            ng.sweep.SweepError, match=r"zarr\.json was changed after it was made: restore it"
+        ):
+            FUNCTIONS[name](store)
 
 
 # ---- where it is
@@ -222,7 +167,7 @@ def test_another_version_may_read_only(name, store):
 @pytest.mark.parametrize("name", ["with space", "ünï/cödé.zarr", "quote'd $HOME", "new/folders/below"])
 def test_any_name(name, tmp_path):
     known = ng.pairwise(DATA[:4], METRICS)
-    ss.assert_same_bits(ss.finished(tmp_path / name, DATA[:4], METRICS, tile=2), known)
+    assert_same_bits(swept(tmp_path / name, DATA[:4], METRICS, tile=2), known)
     ng.sweep.extend(tmp_path / name, DATA[4:5])
     assert ng.sweep.run(tmp_path / name).is_complete
     assert ng.sweep.verify(tmp_path / name).is_sound
@@ -230,15 +175,15 @@ def test_any_name(name, tmp_path):
 
 def test_relative_paths_and_a_change_of_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    plan = ss.quick_plan(DATA, METRICS, store="below/s")
+    plan = quick_plan(DATA, METRICS, store="below/s")
     assert plan.store == tmp_path / "below" / "s"
     monkeypatch.chdir(tmp_path / "below")
     assert ng.sweep.run("s").is_complete
-    ss.assert_same_bits(ng.sweep.open("s"), ng.pairwise(DATA, METRICS))
+    assert_same_bits(ng.sweep.open("s"), ng.pairwise(DATA, METRICS))
 
 
 def test_a_store_may_be_moved(tmp_path):
-    ss.quick_plan(DATA, METRICS, store=tmp_path / "s", tile=3)
+    quick_plan(DATA, METRICS, store=tmp_path / "s", tile=3)
     ng.sweep.work(tmp_path / "s", time_limit=0)
     elsewhere = tmp_path / "elsewhere" / "t"
     elsewhere.parent.mkdir()
@@ -249,7 +194,7 @@ def test_a_store_may_be_moved(tmp_path):
     assert ng.sweep.run(tmp_path / "s").is_complete
     assert ng.sweep.verify(tmp_path / "s").is_sound
     known = ng.pairwise([*DATA, DATA[0] + 1], METRICS, names=[*map(str, range(7)), "new"])
-    ss.assert_same_bits(ng.sweep.open(tmp_path / "s"), known)
+    assert_same_bits(ng.sweep.open(tmp_path / "s"), known)
 
 
 # ---- files that are there whole or not at all
@@ -305,17 +250,6 @@ def test_errors_leave_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
-def test_stale_partial_files_are_removed_and_fresh_ones_stay(store):
-    for folder in ("prepared", "values/c/0/0"):
-        for age in (10, 7200):
-            path = store / folder / f"{age}.partial"
-            path.write_bytes(b"half")
-            os.utime(path, (path.stat().st_mtime - age,) * 2)
-    assert ng.sweep.run(store).is_complete
-    left = {path.relative_to(store).as_posix() for path in store.rglob("*.partial")}
-    assert left == {"prepared/10.partial", "values/c/0/0/10.partial"}
-
-
 def test_files_of_other_names_do_not_disturb(store):
     for folder in ("prepared", "values/c/0", "values/c/0/0", "items", "journal", "inputs"):
         (store / folder / ".DS_Store").write_bytes(b"\x00\xff\n")
@@ -331,7 +265,7 @@ def test_files_of_other_names_do_not_disturb(store):
 def extended(tmp_path_factory):
     """The first four items, and two extensions of which the last has not been run."""
     store = tmp_path_factory.mktemp("sweeps") / "s"
-    ss.finished(store, DATA[:4], METRICS, tile=3)
+    swept(store, DATA[:4], METRICS, tile=3)
     ng.sweep.extend(store, DATA[4:6])
     ng.sweep.run(store)
     ng.sweep.extend(store, DATA[6:])
@@ -345,7 +279,7 @@ OPENED = {
     "run": ng.sweep.run,
     "work": ng.sweep.work,
     "extend": lambda store: ng.sweep.extend(store, DATA[:1], names=["new"]),
-    "plan": lambda store: ss.quick_plan(DATA[:4], METRICS, store=store, tile=3),
+    "plan": lambda store: quick_plan(DATA[:4], METRICS, store=store, tile=3),
 }
 
 
@@ -412,7 +346,7 @@ def test_an_interrupted_extension_goes_on(after, extended, tmp_path, monkeypatch
     assert np.isnan(ng.sweep.open(store)["cka"].values[6:, 0]).all()
     ng.sweep.run(store)
     known = ng.pairwise([*DATA, *DATA[:4]], METRICS, names=[*map(str, range(7)), *"hijk"])
-    ss.assert_same_bits(ng.sweep.open(store), known)
+    assert_same_bits(ng.sweep.open(store), known)
 
 
 def test_lost_inputs_are_named_before_work_begins(store):
@@ -425,12 +359,12 @@ def test_lost_inputs_are_named_before_work_begins(store):
 def test_lost_notes(tmp_path):
     """Of an item without result nothing else is lost with the note, and verify finds that it is."""
     items = [*DATA[:3], np.ones((12, 3)), DATA[4]]
-    ss.quick_plan(items, "cka", store=tmp_path / "s", tile=2)
+    quick_plan(items, "cka", store=tmp_path / "s", tile=2)
     with pytest.warns(UserWarning, match="does not vary"):
         ng.sweep.run(tmp_path / "s")
     known = ng.sweep.open(tmp_path / "s")
     shutil.rmtree(tmp_path / "s/errors")
-    ss.assert_same_bits(ng.sweep.open(tmp_path / "s"), known)
+    assert_same_bits(ng.sweep.open(tmp_path / "s"), known)
     found = ng.sweep.verify(tmp_path / "s", sample=0, repair=True)
     assert list(found.damaged) == ["item 3"]
     assert "the note of the error of item 3 is missing" in found.damaged["item 3"]
@@ -485,6 +419,14 @@ def test_capacity_jobs_of_0_1_0(of_0_1_0):
     table = ng.sweep.open(store)
     assert table.to_dict()["names"].tolist() == ["a", "a", "b", "b"]
     assert ng.sweep.status(store).is_complete
+    with pytest.raises(ng.sweep.SweepError, match=r"begun by neurogeom 0\.1\.0, this is"):
+        ng.sweep.verify(store, sample=1)
+    assert ng.sweep.verify(store, sample=0).is_sound
+    path = store / "values" / "c" / "0" / "1"
+    data = bytearray(path.read_bytes())
+    data[-20] ^= 1
+    path.write_bytes(data)
+    assert list(ng.sweep.verify(store, sample=0).damaged) == ["tile 1"]
 
 
 def test_results_of_0_1_0(of_0_1_0):
@@ -509,7 +451,7 @@ def assert_contains(found, known, name):
 @pytest.mark.parametrize("options", [{"metric": "r2"}, {"metric": "cka"}])
 def test_sweeps_of_0_1_0_go_on_where_the_numbers_are_the_same(options, tmp_path, monkeypatch):
     monkeypatch.setattr("neurogeom.sweep.planning.VERSION", "0.1.0")
-    ng.sweep.plan(
+    quick_plan(
         [np.random.default_rng(k).normal(size=(9, 2)) for k in range(2)], store=tmp_path / "s", **options
     )
     monkeypatch.undo()
@@ -521,3 +463,42 @@ def test_sweeps_of_0_1_0_go_on_where_the_numbers_are_the_same(options, tmp_path,
             ng.sweep.SweepError, match=r"was begun by neurogeom 0\.1\.0, this is .*: results could differ"
         ):
             ng.sweep.run(tmp_path / "s")
+
+
+def test_tiles_that_are_read_together_are_told_apart(tmp_path):
+    data, store = stack(9), tmp_path / "s.zarr"
+    swept(store, data[:7], tile=2)
+    ng.sweep.extend(store, data[7:])
+    ng.sweep.run(store, n_threads=1)
+    known = ng.pairwise(data).square
+    with mock.patch.object(_results, "_LONGEST_RUN", 2):
+        assert (ng.sweep.open(store).square == known).all()
+    opened = _store.Store(store)
+    opened.remove_tile((0, 2))
+    gap = ng.sweep.open(store).square
+    assert np.isnan(gap[:2, 4:6]).all()
+    assert np.isnan(gap[4:6, :2]).all()
+    assert np.isnan(gap).sum() == 8
+    path = opened.path / "values" / "c" / "0" / "1" / "3"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(ng.sweep.SweepError, match="tile 1-3"):
+        ng.sweep.open(store)
+
+
+def test_files_may_vanish_while_they_are_listed(tmp_path, monkeypatch):
+    """Another process renames what it has written, or finishes a tile that had failed."""
+    quick_plan(stack(3), store=tmp_path / "s.zarr")
+    store = _store.Store(tmp_path / "s.zarr")
+    attempts = _attempts.Attempts(store.path)
+    attempts.record((0, 0), "an error")
+    listed = _files.names_in
+
+    def with_ghosts(folder):
+        yield from listed(folder)
+        yield from ("7.partial", "0-1.json")
+
+    monkeypatch.setattr(_files, "names_in", with_ghosts)
+    monkeypatch.setattr(_attempts, "names_in", with_ghosts)
+    store.remove_stale_files()
+    assert attempts.given_up() == {}
+    assert attempts.errors((0, 0)) == ["an error"]

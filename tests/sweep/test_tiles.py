@@ -39,7 +39,7 @@ def pair_grid(row_parts, edge, *, column_counts=None, symmetric=True, known_diag
     named = {"compare": {"value": "tau-a"}} if diagonal == "kendall" else {}
     spec = {"class": metric, "arguments": {"list": []}, "options": {"dict": named}, "name": diagonal}
     plan = {"kind": "pairs", "tile": edge, "metrics": [spec], "others": column_counts is not None}
-    return sweep_of({**plan, "held_out": False, "null": 0}, items, {})
+    return sweep_of({**plan, "held_out": False, "null": 0}, items, {}, ())
 
 
 def wanted_pairs(count, symmetric, known_diagonal):
@@ -108,7 +108,7 @@ def test_jobs_are_covered_once(counts, edge):
         "seeds": {"list": [{"value": 3}, {"value": 5}]},
     }
     plan = {"kind": "capacity", "tile": edge, "fields": ["mean_radius"], "jobs": {"dict": encoded}}
-    sweep = sweep_of(plan, described(counts), {"labels": jobs.labels})
+    sweep = sweep_of(plan, described(counts), {"labels": jobs.labels}, ())
     found = [job for (block,) in sweep.grid.tiles() for job in range(*sweep.grid.rows[block])]
     assert found == list(range(2 * sum(counts)))
     assert sum(map(sweep.grid.count, sweep.grid.tiles())) == len(found)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
@@ -17,12 +17,16 @@ import numpy as np
 from .checks import AnyArray
 from .lazy import import_all
 
-# Packages and modules that may be imported; None: all, where this process itself made the description.
-Trust: TypeAlias = Sequence[str] | None
+# Packages and modules that may be imported.
+Trust: TypeAlias = Sequence[str]
 
 _Class = TypeVar("_Class", bound=type)
 _ROOT = __name__.partition(".")[0]
 _REGISTERED: dict[str, type] = {}
+
+
+class UntrustedError(ValueError):
+    """What is stored names something that would have to be imported, and that the reader does not trust."""
 
 
 def registered(cls: _Class) -> _Class:
@@ -113,6 +117,8 @@ def decode(description: Mapping[str, Any], arrays: Mapping[str, AnyArray], trust
 def _made(cls: type, fields: Mapping[str, Any]) -> Any:
     """Make a dataclass from its fields, without its checks; those that it did not have yet by default."""
     made: Any = object.__new__(cls)
+    if complete := getattr(cls, "_complete", None):  # what follows from the fields of an older version
+        fields = complete(fields)
     unknown = fields.keys() - {field.name for field in dataclasses.fields(cls)}
     if unknown:
         raise TypeError(f"{cls.__name__} has no field {', '.join(sorted(unknown))}")
@@ -140,7 +146,7 @@ def name_of(thing: Any, user: str) -> str:
     module, qualified = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
     if qualified in _REGISTERED and _REGISTERED[qualified] is thing:
         return str(qualified)
-    path = f"{module}:{qualified}"
+    path = _place_of(thing)
     if not module or not qualified or module == "__main__" or "<" in qualified:
         what = "a lambda" if qualified and "<lambda>" in qualified else repr(path)
         raise TypeError(
@@ -158,6 +164,10 @@ def name_of(thing: Any, user: str) -> str:
     return path
 
 
+def _place_of(thing: Any) -> str:
+    return f"{getattr(thing, '__module__', None)}:{getattr(thing, '__qualname__', None)}"
+
+
 def found_as(name: str, trust: Trust) -> Any:
     """Find what :func:`name_of` named."""
     name = current_name(name)
@@ -168,7 +178,10 @@ def found_as(name: str, trust: Trust) -> Any:
             raise ValueError(f"{name!r} is no class that this version of neurogeom stores")
         return _REGISTERED[name]
     require_trust(name, trust)
-    return import_from(name)
+    found = import_from(name)
+    if _place_of(found) != name:  # else any module that a trusted one imports could be reached through it
+        raise ValueError(f"{name!r} is {_place_of(found)!r}, and stores name things by where they stand")
+    return found
 
 
 def current_name(name: str) -> str:
@@ -189,14 +202,35 @@ def with_current_names(description: Any) -> Any:
     }
 
 
+def as_trust(value: Any) -> tuple[str, ...]:
+    """Take names of packages or modules."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise TypeError(f"trust must be a list of names of packages, such as ['my_package'], not {value!r}")
+    names = tuple(dict.fromkeys(value))
+    for name in names:
+        if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
+            raise ValueError(f"trust must name packages or modules, such as 'my_package', not {name!r}")
+    return names
+
+
+def modules_in(description: Any) -> set[str]:
+    """Name the modules of users from which a description would import."""
+    if isinstance(description, Mapping):
+        names = [item for key, item in description.items() if key in ("class", "import")]
+        places = {current_name(name) for name in names if isinstance(name, str)}
+        inside = set().union(*map(modules_in, description.values()))
+        return inside | {place.partition(":")[0] for place in places if ":" in place}
+    if isinstance(description, (list, tuple)):
+        return set().union(*map(modules_in, description))
+    return set()
+
+
 def require_trust(path: str, trust: Trust) -> None:
     """Refuse to import what stands outside of the packages that the reader trusts."""
     module = path.partition(":")[0]
-    if trust is not None and not any(
-        module == package or module.startswith(f"{package}.") for package in trust
-    ):
+    if not any(module == package or module.startswith(f"{package}.") for package in trust):
         package = module.partition(".")[0]
-        raise ValueError(
+        raise UntrustedError(
             f"{path!r} is not part of neurogeom, and importing it runs its code: if you trust it, say "
             f"trust=[{package!r}] (in the command line: --trust {package})"
         )
@@ -209,10 +243,3 @@ def import_from(path: str) -> Any:
     for part in qualified.split("."):
         found = getattr(found, part)
     return found
-
-
-def size_of(value: Any) -> int:
-    """Bytes of the arrays in a value."""
-    arrays: dict[str, AnyArray] = {}
-    encode(value, "", arrays)
-    return sum(array.nbytes for array in arrays.values())

@@ -1,4 +1,4 @@
-"""Points of manifolds as rows of one matrix, in as few dimensions as they span."""
+"""Rows of one matrix in as few dimensions as they span, and what is zero there up to rounding."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from collections.abc import Callable
 import numpy as np
 import scipy.linalg
 
-from ..clouds.manifolds import Manifolds
-from . import checks as _validate
 from .checks import FloatArray
+
+# What is zero up to rounding, relative to the largest value in the data:
+ZERO_LENGTH = 1e-12  # the length of a centre or a spread, which are what is left of means
+NO_EXTENT = 1e-14  # the largest coordinate of points less their mean, or less each other
+ZERO_SQUARE = 1e-13  # a squared extent in a Gram matrix, relative to the largest in it
 
 # Features that are read at a time where there are more of them than points.
 _FEATURE_BLOCK = 1024
@@ -19,19 +22,6 @@ _FEATURE_BLOCK = 1024
 def power_of_two_above(size: float) -> float:
     """Give the power of two above a size (1 for zero); divisions by it are exact."""
     return math.ldexp(1.0, min(math.frexp(size)[1], 1023)) if size > 0 else 1.0
-
-
-def mean_point(clouds: Manifolds) -> tuple[float, FloatArray]:
-    """Largest magnitude in the data and the mean of all points; reads one manifold at a time."""
-    size, total = 0.0, np.zeros(clouds.n_features)
-    for m, cloud in enumerate(clouds):
-        clouds.require_finite(m)
-        data = np.asarray(cloud, dtype=np.float64)
-        size = max(size, float(data.max()), -float(data.min()))
-        with np.errstate(over="ignore"):  # which is what the check below is about
-            total += data.mean(axis=0) * len(data)
-    _validate.require_magnitude(size, "manifolds")
-    return size, total / clouds.n_points.sum()
 
 
 def span_coordinates(columns: Callable[[int, int], FloatArray], n_features: int, n_rows: int) -> FloatArray:

@@ -7,12 +7,13 @@ import json
 import os
 import warnings
 import zipfile
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from .checks import user_level
-from .codec import decode, encode, register_if_built_in
+from .checks import require_extra, user_level
+from .codec import as_trust, decode, encode, register_if_built_in
 
 
 class ConvergenceWarning(UserWarning):
@@ -29,12 +30,66 @@ def warn_of_one(count: int, name: str, missing: str = "no standard errors") -> N
         )
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Column:
+    """What a table shows of a result: an attribute, and what to know of it.
+
+    Attributes
+    ----------
+    name : str
+        The attribute.
+    kind : str
+        "estimate" (a number with errors), "count", "setting" (what the user chose), "diagnostic" or "label".
+    unit : str
+        What its values are in units of; empty for pure numbers.
+    errors : tuple of str
+        Attributes that hold its standard errors, that over draws first.
+    of_items : bool
+        Whether it has one value for each item (a manifold) rather than one for the whole result.
+    in_null : bool
+        Whether tables show its null too: the result's ``null``, where it is not None, has the draws under the
+        same name.
+    """
+
+    name: str
+    kind: Literal["estimate", "count", "setting", "diagnostic", "label"] = "estimate"
+    unit: str = ""
+    errors: tuple[str, ...] = ()
+    of_items: bool = False
+    in_null: bool = False
+
+
+def columns_of_kind(
+    kind: Literal["estimate", "count", "setting", "diagnostic", "label"], *names: str, of_items: bool = False
+) -> tuple[Column, ...]:
+    """Declare columns that have no error."""
+    return tuple(Column(name=name, kind=kind, of_items=of_items) for name in names)
+
+
+def columns_with_errors(
+    *names: str, unit: str = "", over: Sequence[str] = ("",), of_items: bool = False, in_null: bool = False
+) -> tuple[Column, ...]:
+    """Declare estimates whose errors are in ``name_se``, or in ``name_se`` followed by each of `over`."""
+    return tuple(
+        Column(
+            name=name,
+            unit=unit,
+            errors=tuple(f"{name}_se{what}" for what in over),
+            of_items=of_items,
+            in_null=in_null,
+        )
+        for name in names
+    )
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Result:
     """Base of all results."""
 
     # Fields that go into __repr__, in order.
     _headline: ClassVar[tuple[str, ...]] = ()
+    # What tables show, in order; none where a result is no matter for a table of several.
+    columns: ClassVar[tuple[Column, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -54,7 +109,7 @@ class Result:
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         return {k: v.to_dict() if isinstance(v, Result) else v for k, v in fields.items()}
 
-    def _columns(self) -> dict[str, Any]:
+    def _table(self) -> dict[str, Any]:
         """Columns of the table: the one-dimensional fields of the first such field's length."""
         columns: dict[str, Any] = {}
         for field in dataclasses.fields(self):
@@ -66,11 +121,7 @@ class Result:
 
     def to_dataframe(self) -> Any:
         """Give the fields that hold one value per item as a pandas DataFrame, one row an item."""
-        try:
-            import pandas as pd
-        except ImportError:
-            raise ImportError("to_dataframe needs pandas: pip install 'neurogeom[pandas]'") from None
-        return pd.DataFrame(self._columns())
+        return require_extra("pandas", "pandas", "to_dataframe").DataFrame(self._table())
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all fields to an .npz file (no pickle); :func:`neurogeom.load` reads it back."""
@@ -80,13 +131,15 @@ class Result:
             np.savez_compressed(file, __neurogeom__=json.dumps(description), **arrays)
 
 
-def load(path: str | os.PathLike[str]) -> Any:
+def load(path: str | os.PathLike[str], *, trust: Sequence[str] = ()) -> Any:
     """Read a result that was written by its ``save`` method.
 
     Parameters
     ----------
     path : path-like
         An .npz file.
+    trust : sequence of str, optional
+        Packages and modules of yours whose results the file may hold; nothing else is imported.
 
     Returns
     -------
@@ -96,7 +149,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     Raises
     ------
     ValueError
-        If the file was not written by neurogeom.
+        If the file was not written by neurogeom, or names a class that is not trusted.
 
     Examples
     --------
@@ -108,10 +161,11 @@ def load(path: str | os.PathLike[str]) -> Any:
     >>> ng.load(path).participation_ratio == result.participation_ratio
     True
     """
+    trusted = as_trust(trust)
     with open(path, "rb") as file:
         try:
             with np.load(file, allow_pickle=False) as archive:
-                result = decode(json.loads(str(archive["__neurogeom__"])), archive)
+                result = decode(json.loads(str(archive["__neurogeom__"])), archive, trusted)
         # Whatever a file of somebody else's, or half of one of ours, may raise on the way.
         except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{os.fspath(path)} is no readable neurogeom result: {error!r}") from error

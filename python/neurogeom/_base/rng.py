@@ -10,7 +10,7 @@ RandomSource: TypeAlias = int | np.random.SeedSequence | np.random.Generator | N
 
 
 def as_generator(rng: RandomSource) -> np.random.Generator:
-    """Follow SPEC 7: None is fresh entropy, an int or SeedSequence a seed, a Generator goes on."""
+    """Take what users pass: None is fresh entropy, an int or SeedSequence a seed, a Generator goes on."""
     if isinstance(rng, (bool, np.random.RandomState)) or (
         rng is not None
         and not isinstance(rng, (int, np.integer, np.random.SeedSequence, np.random.Generator))

@@ -6,10 +6,12 @@ import functools
 import math
 import os
 import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
@@ -17,6 +19,10 @@ from . import checks as _validate
 
 # More than any machine has, less than what a C int or the system's limits would refuse.
 _MOST_THREADS = 1024
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
 # Read once at import: schedulers and nannies change the variable later, for their own purposes.
 _OMP_NUM_THREADS = os.environ.get("OMP_NUM_THREADS", "")
 
@@ -115,3 +121,16 @@ if hasattr(os, "register_at_fork"):
 def single_threaded_blas() -> AbstractContextManager[Any]:
     """Hold NumPy's and SciPy's BLAS to one thread: results must not depend on its thread count."""
     return _held_blas
+
+
+def map_threads(function: Callable[[_In], _Out], tasks: Sequence[_In], n_threads: int) -> list[_Out]:
+    """Call a function on each task, in threads; results are in order, and the first error ends it."""
+    if n_threads == 1 or len(tasks) < 2:
+        return [function(task) for task in tasks]
+    with ThreadPoolExecutor(min(n_threads, len(tasks))) as pool:
+        futures = [pool.submit(function, task) for task in tasks]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise

@@ -1,4 +1,4 @@
-"""Capacities known in closed form: a point, an L2 ball, an ellipsoid.
+"""Capacities known in closed form: a point, an L2 ball, an ellipsoid, equally correlated spheres.
 
 Everything here is E ||projection on a cone||^2 (a statistical dimension shifted by the margin); the
 cone of a ball needs one integral over a chi distribution, that of an ellipsoid a Monte-Carlo mean.
@@ -6,15 +6,17 @@ cone of a ball needs one integral over a chi distribution, that of an ellipsoid 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+import scipy.optimize
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from .._base import checks as _validate
-from .._base.results import Result
+from .._base.results import Column, Result, columns_of_kind, columns_with_errors
 from .._base.rng import RandomSource, as_generator
 
 FloatArray = NDArray[np.float64]
@@ -50,6 +52,11 @@ class EllipsoidCapacity(Result):
     """
 
     _headline: ClassVar[tuple[str, ...]] = ("capacity",)
+    columns: ClassVar[tuple[Column, ...]] = (
+        *columns_of_kind("setting", "margin"),
+        *columns_of_kind("count", "n_samples"),
+        *columns_with_errors("capacity"),
+    )
 
     capacity: float
     capacity_se: float
@@ -90,7 +97,7 @@ def point_capacity(margin: ArrayLike = 0.0) -> Any:
     >>> point_capacity([0.0, 1.0]).round(4)
     array([2.    , 0.5196])
     """
-    margins = _validate.as_margins(margin)
+    margins = _as_margins(margin)
     with np.errstate(over="ignore"):  # the square of a margin above 1e154; its capacity is 0
         return _plain(1 / _half_line(margins))
 
@@ -139,10 +146,10 @@ def ball_capacity(radius: ArrayLike, dimension: ArrayLike, margin: ArrayLike = 0
     >>> ball_capacity([0.0, 0.5, 2.0], 5).round(4)
     array([2.    , 0.5765, 0.2344])
     """
-    radii, dimensions, margins = _validate.broadcast(
-        radius=_validate.as_nonnegative(radius, "radius", infinite=True),
-        dimension=_validate.as_nonnegative(dimension, "dimension", zero=False, infinite=True),
-        margin=_validate.as_margins(margin),
+    radii, dimensions, margins = _broadcast(
+        radius=_as_nonnegative(radius, "radius", infinite=True),
+        dimension=_as_nonnegative(dimension, "dimension", zero=False, infinite=True),
+        margin=_as_margins(margin),
     )
     flat = [array.reshape(-1) for array in (radii, dimensions, margins)]
     inverse = np.empty(radii.size)
@@ -197,7 +204,7 @@ def ellipsoid_capacity(
     >>> abs(result.capacity - 0.5) < 4 * result.capacity_se
     True
     """
-    axes = _validate.as_nonnegative(_validate.as_float_vector(radii, "radii"), "radii")
+    axes = _as_nonnegative(_validate.as_float_vector(radii, "radii"), "radii")
     margin = _validate.as_margin(margin)
     n_samples = _validate.as_count(n_samples, "n_samples", minimum=2)
     generator = as_generator(rng)
@@ -343,3 +350,128 @@ def _secular_root(numerator: FloatArray, slope: FloatArray, offset: FloatArray) 
         if not len(todo):
             break
     return root
+
+
+def correlated_sphere_capacity(
+    radius: float,
+    dimension: float,
+    center_correlation: float,
+    axis_correlation: float,
+    margin: float = 0.0,
+    *,
+    form: str = "ball",
+) -> float:
+    r"""Capacity of many equal spheres whose centres and axes are equally correlated.
+
+    Correlations of centres make the useful part of their norm smaller, those of axes that of the radius, so
+    that all depends on :math:`R' = R \sqrt{1-\lambda} / \sqrt{1-\psi}` and on
+    :math:`\kappa' = \kappa / \sqrt{1-\psi}`.
+
+    Parameters
+    ----------
+    radius : float
+        Radius R >= 0, in units of the centres' norm.
+    dimension : float
+        Dimension K > 0 of each sphere.
+    center_correlation : float
+        Cosine psi between any two centres, 0 <= psi < 1.
+    axis_correlation : float
+        Cosine lambda between corresponding axes of any two spheres, 0 <= lambda <= 1.
+    margin : float, default 0
+        Margin kappa >= 0, in units of the centres' norm.
+    form : {"ball", "saddle"}, default "ball"
+        ``"ball"``: the integral of :func:`neurogeom.ball_capacity` at R' and kappa'; ``"saddle"``: its
+        saddle point for large K, as published.
+
+    Returns
+    -------
+    float
+        Spheres per dimension that random dichotomies can separate, for many spheres.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of its range, or the saddle point is asked for where the theory has none: where
+        :math:`R' (\phi(\kappa') + \kappa' \Phi(\kappa'))` exceeds :math:`\sqrt K`, which is
+        :math:`R' > \sqrt{2\pi K}` without a margin. What its formulas give there rises with the radius.
+
+    Notes
+    -----
+    Saddle point: with :math:`c = R' \sqrt{K q} + \kappa'` and
+    :math:`\sqrt q = 1 - (R'/\sqrt K) (\phi(c) + c\,\Phi(c))`,
+    :math:`1/\alpha = K (\sqrt q - 1)^2 + (1 + c^2) \Phi(c) + c\,\phi(c)`.
+    Wakhloo, Sussman and Chung, Phys. Rev. Lett. 131, 027301 (2023).
+
+    Examples
+    --------
+    >>> import neurogeom as ng
+    >>> round(ng.correlated_sphere_capacity(0.5, 5, 0.0, 0.0), 6)  # no correlations: a ball
+    0.576511
+    >>> round(ng.correlated_sphere_capacity(0.252, 7, 0.0, 0.0, form="saddle"), 3)
+    0.799
+    """
+    length = float(_as_nonnegative(_validate.as_number(radius, "radius"), "radius"))
+    size = float(_as_nonnegative(_validate.as_number(dimension, "dimension"), "dimension", zero=False))
+    psi = _as_correlation(center_correlation, "center_correlation", one=False)
+    overlap = _as_correlation(axis_correlation, "axis_correlation")
+    kappa = _validate.as_margin(margin) / math.sqrt(1 - psi)
+    length *= math.sqrt((1 - overlap) / (1 - psi))
+    if _validate.as_choice(form, "form", ("ball", "saddle")) == "ball":
+        return float(ball_capacity(length, size, kappa))
+
+    def reach(c: float) -> float:
+        return math.exp(-c * c / 2) / math.sqrt(2 * math.pi) + c * float(ndtr(c))
+
+    def gap(root: float) -> float:
+        return root - 1 + length / math.sqrt(size) * reach(length * math.sqrt(size) * root + kappa)
+
+    if length * reach(kappa) > math.sqrt(size):
+        raise ValueError(
+            f"form='saddle' has no solution for radius R' = {length:g}, margin kappa' = {kappa:g}, dimension "
+            f"{size:g}: R' (phi(kappa') + kappa' Phi(kappa')) exceeds sqrt(dimension); form='ball' has one"
+        )
+    # gap rises with its argument and is not negative at 1, where reach is at its largest.
+    lowest = 1 - length / math.sqrt(size) * reach(length * math.sqrt(size) + kappa)
+    root = scipy.optimize.brentq(gap, lowest, 1.0, xtol=1e-14, rtol=1e-14) if length > 0 else 1.0
+    c = length * math.sqrt(size) * root + kappa
+    inverse = size * (root - 1) ** 2 + float(ndtr(c)) + c * reach(c)
+    return 1 / inverse
+
+
+def _as_margins(value: Any, name: str = "margin") -> FloatArray:
+    """Take a margin kappa >= 0 or an array of them."""
+    array = np.asarray(_validate.as_array(value, name), dtype=np.float64)
+    bad = ~((array >= 0) & (array < np.inf))
+    if bad.any():
+        position, shown = _validate.first_of(bad, name)
+        _validate.as_margin(array[position], shown)
+    return array
+
+
+def _as_nonnegative(value: Any, name: str, *, zero: bool = True, infinite: bool = False) -> FloatArray:
+    """Take a number or an array of numbers >= 0 (> 0 without `zero`; infinity only on request)."""
+    array = np.asarray(_validate.as_array(value, name), dtype=np.float64)
+    good = (array >= 0 if zero else array > 0) & (infinite | (array < np.inf))
+    if not good.all():
+        position, shown = _validate.first_of(~good, name)
+        need = ("not negative" if zero else "positive") + (" (it may be inf)" if infinite else "")
+        finite = "" if infinite else " and finite"
+        raise ValueError(f"{shown} must be {need}{finite}, not {array[position]}")
+    return array
+
+
+def _broadcast(**arrays: FloatArray) -> list[FloatArray]:
+    """Broadcast arrays against each other."""
+    try:
+        return list(np.broadcast_arrays(*arrays.values()))
+    except ValueError:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise ValueError(f"the shapes do not broadcast against each other: {shapes}") from None
+
+
+def _as_correlation(value: Any, name: str, *, one: bool = True) -> float:
+    """Take a correlation from 0 to 1 (below 1 unless `one`)."""
+    number = _validate.as_number(value, name)
+    if not (0 <= number < 1 or (one and number == 1)):
+        raise ValueError(f"{name} must lie between 0 and 1{'' if one else ' (below 1)'}, not {number}")
+    return number

@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from .._base import checks as _validate
 from .._base.isa import core
 from .._base.progress import Progress, as_progress
-from .._base.results import ConvergenceWarning, Result
+from .._base.results import Column, ConvergenceWarning, Result, columns_of_kind
 from .._base.threads import resolve_threads
+from .checks import require_same_width
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -21,6 +22,11 @@ class ConeProjection(Result):
     """Projections of targets on a cone; see :func:`project_cone`."""
 
     _headline: ClassVar[tuple[str, ...]] = ("n_targets", "n_failed")
+
+    columns: ClassVar[tuple[Column, ...]] = (
+        *columns_of_kind("count", "n_targets", "n_failed"),
+        *columns_of_kind("diagnostic", "status", "residual", of_items=True),
+    )
 
     projection: NDArray[np.float64]
     weights: NDArray[np.float64]
@@ -110,7 +116,7 @@ def project_cone(
     """
     rows = _validate.as_float_matrix(points, "points")
     vectors = _validate.as_float_matrix(targets, "targets")
-    _validate.require_same_width(rows, "points", vectors, "targets")
+    require_same_width(rows, "points", vectors, "targets")
     report, n_targets = as_progress(progress, "cone"), len(vectors)
     projection, weights, status, residual = core.project_cone(
         rows,

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import warnings
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .._base import checks as _validate
-from .._base.isa import core
 from .._base.progress import Progress, as_progress
-from .._base.results import warn_of_one
-from .._base.rng import RandomSource, as_generator
+from .._base.results import ConvergenceWarning, warn_of_one
+from .._base.rng import RandomSource, as_generator, draw_key
 from .._base.threads import resolve_threads, single_threaded_blas
 from ..clouds.dichotomies import Dichotomies
 from ..clouds.manifolds import Manifolds, ManifoldsLike, as_manifolds
-from ._joint_cones import JointCones, warn_of_dead, warn_of_few
-from ._joint_results import EffectiveGeometry, estimates_from
-
-__all__ = ["EffectiveGeometry", "effective_geometry"]
+from ..inference import Permutations
+from ._joint_estimates import estimates_from
+from .joint_cones import JointCones, warn_of_dead, warn_of_few
+from .results import EffectiveGeometry, NullGeometry
 
 INACTIVE = ("zero", "exclude", "maxproj", "drop")  # in the order of the core's enum Inactive
 
@@ -30,6 +32,7 @@ def effective_geometry(
     center: bool = True,
     inactive: str = "zero",
     gaussians: ArrayLike | None = None,
+    null: int = 0,
     rng: RandomSource = None,
     n_threads: int | None = None,
     progress: Progress = False,
@@ -69,6 +72,9 @@ def effective_geometry(
         output of the authors of GLUE shows (see Notes). Capacity does not depend on the choice.
     gaussians : array_like (n_samples, n_features), optional
         Draws to use instead of our own, for exact comparisons.
+    null : int, default 0
+        Also analyse this many data sets with the points dealt out to the manifolds at random, each with
+        labels and draws of its own. The first n of 2n are those of n.
     rng : None, int, SeedSequence or Generator
         Source of randomness; labels and draws come from separate streams of it. Results are the same bits
         for any number of threads.
@@ -91,12 +97,16 @@ def effective_geometry(
         ``..._matrix``, whose entries are means over the samples that have them; entry (m, n) of the third
         kind is that of centre m with axis n. Its diagonal, each centre with its own axis, has the mean
         ``own_center_axis_alignment`` (``_abs``, ``_raw``).
-        ``n_separable`` is the number of samples that all of these but capacity rest on.
+        ``n_used`` is the number of samples that all of these but capacity rest on, ``n_separable`` that of
+        dichotomies that can be separated.
         Per manifold: ``anchor_center_norm``, ``anchor_axis_norm`` (root mean square), ``anchor_radius``,
         ``active_fraction``, ``mean_anchor_weights`` (weights on the points whose combination is the anchor
         centre). Diagnostics: ``inseparable_fraction``, ``kkt_residual`` (largest), ``n_failed``, and per
-        sample ``squared_projections``, ``inseparable``, ``status`` (0 fine, 1 not converged, 3 dead data)
-        and ``dichotomies``.
+        sample ``squared_projections``, ``inseparable`` (no hyperplane through the origin separates the
+        dichotomy), ``undetermined`` (the projection is the draw itself, so that there are no anchor points),
+        ``status`` (0 fine, 1 not converged, 3 dead data) and ``dichotomies``. ``null``: a
+        NullGeometry (draws, mean, interval, z and p-value of capacity, radius, dimension and alignments), or
+        None.
 
     Raises
     ------
@@ -106,11 +116,11 @@ def effective_geometry(
     Warns
     -----
     ConvergenceWarning
-        If more than 5 % of the samples are inseparable; if fewer than 10 are separable, which leaves no
-        standard errors (NaN), as one sample does for capacity; if a projection did not converge, all
-        projections are zero, or the data are dead: all points of a manifold are zero (with `center`: are the
-        mean of all points, up to rounding), or all points of all manifolds are the same. Estimates are then
-        NaN.
+        If more than 5 % of the samples are inseparable or undetermined; if fewer than 10 have anchor points,
+        which leaves no standard errors (NaN), as one sample does for capacity; if a projection did not
+        converge, all projections are zero, or the data are dead: all points of a manifold are zero (with
+        `center`: are the mean of all points, up to rounding), or all points of all manifolds are the same.
+        Estimates are then NaN.
 
     Notes
     -----
@@ -156,19 +166,44 @@ def effective_geometry(
     >>> parts = result.utility * (1 + 1 / result.effective_radius**2) / result.effective_dimension
     >>> bool(abs(parts / result.capacity - 1) < 1e-9)
     True
+
+    Against data whose points are dealt out to the manifolds at random:
+
+    >>> null = ng.effective_geometry(clouds, n_samples=50, null=9, rng=0).null
+    >>> bool(result.capacity > null.capacity.max()), str(null.measure[0]), float(null.p_value[0])
+    (True, 'capacity', 0.2)
     """
-    return geometry_of(
-        as_manifolds(manifolds),
-        dichotomies=dichotomies,
-        n_samples=n_samples,
-        center=bool(center),
-        inactive=inactive,
-        gaussians=gaussians,
-        rng=rng,
-        n_threads=n_threads,
-        progress=progress,
-        corrected=True,
-    )
+    clouds = as_manifolds(manifolds)
+    shuffles = _validate.as_count(null, "null", minimum=0)
+    generator = as_generator(rng)
+    report = as_progress(progress, "joint capacity")
+
+    def analyse(data: Manifolds, own: np.random.Generator, turn: int) -> EffectiveGeometry:
+        share = report and (lambda done, total: report(turn * total + done, (1 + shuffles) * total))
+        return geometry_of(
+            data,
+            dichotomies=dichotomies,
+            n_samples=n_samples,
+            center=bool(center),
+            inactive=inactive,
+            gaussians=gaussians,
+            rng=own,
+            n_threads=n_threads,
+            progress=share or False,
+            corrected=True,
+        )
+
+    result = analyse(clouds, generator, 0)
+    if shuffles:
+        permutations = Permutations(shuffles, draw_key(generator))
+        shuffled = []
+        with warnings.catch_warnings():  # that fewer of their dichotomies are separable is no news
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            for k in range(shuffles):
+                own = permutations.generator(0, k)  # the shuffle is its first draw
+                shuffled.append(analyse(clouds.shuffled(own), own, 1 + k))
+        result = dataclasses.replace(result, null=NullGeometry.of(result, shuffled))
+    return result
 
 
 def geometry_of(
@@ -200,21 +235,8 @@ def geometry_of(
         )
         found = cones.project(0.0, threads, report)
         failed = found.status != 0
-        used = ~found.inseparable if not failed.any() else np.zeros(samples, dtype=bool)
-        weights = found.weights
-        anchors = core.joint_anchors(
-            cones.points,
-            cones.starts,
-            cones.draws,
-            cones.labels,
-            weights.data,
-            weights.indices.astype(np.int64),
-            weights.indptr.astype(np.int64),
-            used,
-            INACTIVE.index(convention),
-            threads,
-            None,
-        )
+        used = found.has_anchors & ~failed.any()
+        anchors = found.anchors(INACTIVE.index(convention), threads)
     warn_of_dead(cones, clouds, center, "all estimates are")
     found.warn("all estimates are")
     warn_of_few(found, "radius, dimension and alignments")
@@ -241,6 +263,7 @@ def geometry_of(
         n_failed=int(np.count_nonzero(failed)),
         squared_projections=found.squared,
         inseparable=found.inseparable,
+        undetermined=found.undetermined,
         status=found.status,
         dichotomies=cones.labels,
     )

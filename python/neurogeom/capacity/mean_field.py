@@ -16,10 +16,9 @@ from .._base.results import warn_of_one
 from .._base.rng import RandomSource, as_generator, draw_key
 from .._base.threads import resolve_threads, single_threaded_blas
 from ..clouds.manifolds import ManifoldsLike, as_manifolds
-from ._analysis import Analysis, Share
+from ..inference import Permutations
+from ._mean_field_analysis import Analysis, Share
 from .results import ManifoldCapacity, NullCapacity
-
-__all__ = ["ManifoldCapacity", "NullCapacity", "manifold_capacity"]
 
 
 @_validate.explain_keywords
@@ -68,7 +67,8 @@ def manifold_capacity(
         their estimates are dependent: ``mean_capacity_se`` takes that in, ``mean_radius_se`` and
         ``mean_dimension_se`` are then upper bounds.
     null : int, default 0
-        Also analyse this many data sets with the points dealt out to the manifolds at random.
+        Also analyse this many data sets with the points dealt out to the manifolds at random. The first n of
+        2n are those of n.
     rng : None, int, SeedSequence or Generator
         Source of randomness. Results are the same bits for any number of threads.
     n_threads : int, optional
@@ -96,9 +96,10 @@ def manifold_capacity(
         were removed: where that is few, there may be better ones. Diagnostics: ``reduced_dimension`` D,
         ``center_norm``, ``kkt_residual``, ``interior_fraction`` (draws that no point constrains), ``status``
         (0 fine, 1 a projection did not converge, 2 zero centre; estimates are NaN where it is not 0).
-        ``null``: a NullCapacity, or None. With `keep_anchors` ``squared_projections`` (P, n_samples), whose
-        mean over draws is 1/capacity, and ``anchor_weights``, one (n_samples, n_points) array a manifold:
-        ``anchor_weights[m] @ manifolds[m]`` are its anchor points.
+        ``null``: a NullCapacity (draws, mean, interval, z and p-value of the population values), or None.
+        With `keep_anchors` ``squared_projections`` (P, n_samples), whose mean over draws is 1/capacity, and
+        ``anchor_weights``, one (n_samples, n_points) array a manifold: ``anchor_weights[m] @ manifolds[m]``
+        are its anchor points.
 
     Raises
     ------
@@ -172,16 +173,14 @@ def manifold_capacity(
     with single_threaded_blas():
         total = len(clouds) * (1 + shuffles)
         result = analysis.run(clouds, draws, key, Share(report, 0, len(clouds), total))
-        nulls = []
-        for k in range(shuffles):
-            dealt = clouds.shuffled(generator)
-            key = draw_key(generator)
-            share = Share(report, (k + 1) * len(clouds), len(clouds), total)
-            nulls.append(analysis.run(dealt, draws, key, share, quiet=True))
-    if shuffles:
-        fields = [field.name for field in dataclasses.fields(NullCapacity)]
-        values = {name: np.array([getattr(item, name) for item in nulls]) for name in fields}
-        result = dataclasses.replace(result, null=NullCapacity(**values))
+        if shuffles:
+            permutations = Permutations(shuffles, draw_key(generator))
+            shuffled = []
+            for k in range(shuffles):
+                own = permutations.generator(0, k)  # the shuffle is its first draw
+                share = Share(report, (k + 1) * len(clouds), len(clouds), total)
+                shuffled.append(analysis.run(clouds.shuffled(own), draws, draw_key(own), share, quiet=True))
+            result = dataclasses.replace(result, null=NullCapacity.of(result, shuffled))
     warn_of_one(samples, "n_samples", "neither radii nor standard errors")
     if report is not None:
         report(total, total)
@@ -202,5 +201,12 @@ def _as_draws(
         _validate.as_float_matrix(array, "gaussians" if shared else f"gaussians[{i}]")
         for i, array in enumerate(arrays)
     ]
-    _validate.require_draws(draws, 1 if shared else n_manifolds, n_samples, n_features + 1)
+    if len(draws) != (1 if shared else n_manifolds):
+        raise ValueError(f"gaussians holds {len(draws)} arrays for {n_manifolds} manifolds")
+    for i, array in enumerate(draws):
+        if array.shape != (n_samples, n_features + 1):
+            raise ValueError(
+                f"gaussians[{i}] must have shape (n_samples, n_features + 1) = "
+                f"{(n_samples, n_features + 1)}, not {array.shape}"
+            )
     return (draws * n_manifolds if shared else draws), shared

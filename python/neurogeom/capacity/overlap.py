@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._base import checks as _validate
 from .._base.checks import FloatArray
-from .._base.results import ConvergenceWarning, Result
+from .._base.results import Column, ConvergenceWarning, Result, columns_of_kind
 from .._base.threads import single_threaded_blas
+from .checks import require_same_width
 from .cone import project_cone
 
 # Squared distances that agree to this are a tie.
@@ -71,6 +72,14 @@ class Overlap(Result):
     """
 
     _headline: ClassVar[tuple[str, ...]] = ("relative_distance", "nearest_center_error", "separable")
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column(name="center_distance", unit="data"),
+        Column(name="relative_distance"),
+        Column(name="nearest_center_error"),
+        *columns_of_kind("diagnostic", "separable"),
+        Column(name="margin", unit="data"),
+        *columns_of_kind("diagnostic", "status"),
+    )
 
     center_distance: float
     radii: FloatArray
@@ -147,7 +156,7 @@ def overlap(a: ArrayLike, b: ArrayLike) -> Overlap:
     (False, array([1., 1.]))
     """
     clouds = [_validate.as_float_matrix(x, name) for x, name in ((a, "a"), (b, "b"))]
-    _validate.require_same_width(clouds[0], "a", clouds[1], "b")
+    require_same_width(clouds[0], "a", clouds[1], "b")
     _validate.require_same_columns(
         (name, _validate.column_index(x, name)) for x, name in ((a, "a"), (b, "b"))
     )

@@ -5,26 +5,35 @@ from __future__ import annotations
 import dataclasses
 import math
 import warnings
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._base import checks as _validate
 from .._base.checks import FloatArray, explain_keywords, user_level
-from .._base.coordinates import mean_point, power_of_two_above, span_coordinates
+from .._base.coordinates import NO_EXTENT, power_of_two_above, span_coordinates
 from .._base.isa import core
 from .._base.progress import Progress, as_progress
-from .._base.results import ConvergenceWarning, Result, warn_of_one
+from .._base.results import (
+    Column,
+    ConvergenceWarning,
+    Result,
+    columns_of_kind,
+    columns_with_errors,
+    warn_of_one,
+)
 from .._base.rng import RandomSource, as_generator, draw_key
 from .._base.threads import resolve_threads, single_threaded_blas
 from ..clouds.dichotomies import Dichotomies, draw_dichotomies
-from ..clouds.manifolds import ManifoldsLike, as_manifolds
+from ..clouds.manifolds import ManifoldsLike, as_manifolds, mean_point
 
 # Undecided trials beyond this share leave no estimate.
 _MOST_UNDECIDED = 0.05
-# Extent of points, relative to their magnitude, that is rounding of their mean.
-_NO_EXTENT = 1e-14
+
+
+class NoExtentError(ValueError):
+    """Says that all points are the same, as those of a dead layer."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -32,6 +41,12 @@ class SimulatedCapacity(Result):
     """Capacity by simulation; see :func:`simulated_capacity`."""
 
     _headline: ClassVar[tuple[str, ...]] = ("n_manifolds", "capacity", "critical_dimension", "n_trials")
+    columns: ClassVar[tuple[Column, ...]] = (
+        *columns_of_kind("count", "n_manifolds", "n_features", "n_trials"),
+        *columns_of_kind("setting", "fit_intercept"),
+        *columns_with_errors("capacity", "critical_dimension"),
+        *columns_of_kind("diagnostic", "n_undecided", "status"),
+    )
 
     capacity: float
     capacity_se: float
@@ -146,7 +161,7 @@ def simulated_capacity(
     True
     """
     clouds = as_manifolds(manifolds)
-    _validate.require_several(len(clouds), "manifolds")
+    _require_several(len(clouds), "manifolds")
     trials = _Trials(n_trials, dichotomies, len(clouds), rng, n_threads, progress)
     n_points = clouds.n_points
     size, mean = mean_point(clouds)
@@ -160,7 +175,7 @@ def simulated_capacity(
     with single_threaded_blas():
         rows = span_coordinates(columns, clouds.n_features, int(n_points.sum()))
         extent = float(np.abs(rows).max())
-        _validate.require_extent(extent if extent > _NO_EXTENT else 0.0, "manifolds")
+        _require_extent(extent if extent > NO_EXTENT else 0.0, "manifolds")
         if centered and rows.shape[1] == len(rows):  # centred points span one dimension less
             rows = rows[:, :-1]
         if not fit_intercept:  # the length of a point plays no part
@@ -235,8 +250,8 @@ def simulated_ellipsoid_capacity(
     True
     """
     middle = _validate.as_float_matrix(centers, "centers")
-    _validate.require_several(len(middle), "centers")
-    arms = _validate.as_axes(axes, "axes", middle)
+    _require_several(len(middle), "centers")
+    arms = _as_axes(axes, "axes", middle)
     trials = _Trials(n_trials, dichotomies, len(middle), rng, n_threads, progress)
     size = max(float(np.abs(middle).max()), float(np.abs(arms).max()))
     _validate.require_magnitude(size, "centers and axes")
@@ -247,7 +262,7 @@ def simulated_ellipsoid_capacity(
         middle = middle - middle.mean(axis=0)
     # Centred centres are dependent: the last of them comes last, where its coordinate is rounding.
     vectors = np.concatenate([arms.reshape(-1, arms.shape[2]) / unit, middle])
-    _validate.require_extent(float(np.abs(vectors).max()), "centers and axes")
+    _require_extent(float(np.abs(vectors).max()), "centers and axes")
     with single_threaded_blas():
         rows = span_coordinates(lambda start, stop: vectors[:, start:stop], vectors.shape[1], len(vectors))
         if centered and rows.shape[1] == len(rows):
@@ -342,18 +357,18 @@ def critical_dimension(fraction: FloatArray, n_trials: int) -> tuple[float, floa
     """
     curve = np.concatenate([[0.0], fraction])
 
-    def reaches(level: float) -> float:
+    def crossing(level: float) -> float:
         if level > curve[-1]:
             return math.nan
         above = max(1, int(np.argmax(curve >= level)))
         low, high = curve[above - 1], curve[above]
         return above - 1 + float((level - low) / (high - low))
 
-    middle = reaches(0.5)
+    middle = crossing(0.5)
     if n_trials < 2:
         return middle, math.nan
     step = 0.5 / math.sqrt(n_trials)
-    lower, upper = reaches(0.5 - step), reaches(0.5 + step)
+    lower, upper = crossing(0.5 - step), crossing(0.5 + step)
     if math.isnan(upper):  # the curve ends before; the near half stands for both
         upper = 2 * middle - lower
     return middle, (upper - lower) / 2
@@ -373,3 +388,28 @@ def _warn(status: int, n_undecided: int, n_left_out: int, n_trials: int, n_manif
         reason = f"{n_undecided} of {n_trials} trials could not be decided; {reason}"
     if reason:
         warnings.warn(reason, ConvergenceWarning, stacklevel=user_level())
+
+
+def _as_axes(value: Any, name: str, centers: FloatArray) -> FloatArray:
+    """Take (n_manifolds, n_axes, n_features) axes that belong to these (n_manifolds, n_features) centres."""
+    array = np.ascontiguousarray(_validate.as_array(value, name), dtype=np.float64)
+    if array.ndim != 3 or (array.shape[0], array.shape[2]) != centers.shape or array.size == 0:
+        n_manifolds, n_features = centers.shape
+        raise ValueError(
+            f"{name} must have shape (n_manifolds, n_axes, n_features) = ({n_manifolds}, >= 1, {n_features})"
+            f", not {array.shape}"
+        )
+    _validate.require_finite(array, name)
+    return array
+
+
+def _require_several(count: int, name: str) -> None:
+    """Refuse a single manifold: a dichotomy divides two or more."""
+    if count < 2:
+        raise ValueError(f"{name} must hold at least two manifolds, which dichotomies divide, not {count}")
+
+
+def _require_extent(extent: float, name: str) -> None:
+    """Refuse points that all lie in one place."""
+    if extent == 0:
+        raise NoExtentError(f"{name} has no extent: all points are the same (or zero, without centring)")

@@ -3,73 +3,150 @@
 from __future__ import annotations
 
 import argparse
-import os
+import math
+import sys
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .._base.checks import AnyArray, as_labels
+from .._base.progress import ProgressFunction, as_progress
+from .._base.results import ConvergenceWarning
+from ..capacity import joint, simulated
+from ..capacity import mean_field as capacity
 from ..capacity.joint import INACTIVE
+from ..capacity.results import EffectiveGeometry, ManifoldCapacity
+from ..capacity.simulated import SimulatedCapacity
 from ..clouds.dichotomies import RULES
+from ..clouds.manifolds import manifolds
+from ..io.checks import MAX_BAD, cut
+from ..io.items import StoredItem
+from ..io.sources import contents_of, headers_of
+from ..report import capacities as report
 from ..report import figures as plot
-from ..report import text as report
-from .files import (
-    FORMATS,
-    TABLES,
-    DataFile,
-    InputError,
-    check_output,
-    read_labels_file,
-    say_left_out,
-    user_input,
-)
-from .options import (
-    add_common,
-    check_plot,
-    count,
-    deliver,
-    joint_geometry,
-    margin,
-    mean_field,
-    say,
-    simulated_capacity,
-)
+from .endings import TABLES, InputError, announced, check_output, check_plot, deliver, plain_errors, say
+from .inputs import FORMATS, add_flatten, open_inputs, read_labels, rows_of, say_flattened, stem_of
+from .options import add_common, count, margin, one_of
+
+# ---- one data set
+
+_SIMULATED_NUMBERS = ("capacity", "capacity_se", "critical_dimension", "critical_dimension_se")
+
+
+def mean_field(name: str, X: Any, labels: Any, args: argparse.Namespace) -> ManifoldCapacity:
+    """Mean-field capacity of one data set."""
+    return announced(
+        name,
+        lambda: capacity.manifold_capacity(
+            manifolds(X, labels),
+            margin=args.margin,
+            n_samples=args.samples,
+            remove_center_correlations=not args.keep_correlations,
+            n_restarts=args.restarts,
+            null=args.null,
+            rng=args.rng,
+            n_threads=args.threads,
+            progress=_bar(name) or False,
+        ),
+    )
+
+
+def joint_geometry(
+    name: str, X: Any, labels: Any, args: argparse.Namespace, *, null: int | None = None
+) -> EffectiveGeometry:
+    """Joint capacity and effective geometry of one data set."""
+    return announced(
+        name,
+        lambda: joint.effective_geometry(
+            manifolds(X, labels),
+            dichotomies=args.dichotomies,
+            n_samples=args.samples,
+            center=not args.keep_origin,
+            inactive=args.inactive,
+            null=args.null if null is None else null,
+            rng=args.rng,
+            n_threads=args.threads,
+            progress=_bar(name) or False,
+        ),
+    )
+
+
+def simulated_capacity(name: str, X: Any, labels: Any, args: argparse.Namespace) -> SimulatedCapacity:
+    """Simulated capacity of one data set; NaN of a dead one, which costs no other its numbers."""
+    clouds = announced(name, lambda: manifolds(X, labels))
+
+    def compute() -> SimulatedCapacity:
+        try:
+            return simulated.simulated_capacity(
+                clouds,
+                n_trials=args.trials,
+                dichotomies=args.dichotomies,
+                fit_intercept=args.intercept,
+                center=not args.keep_origin,
+                rng=args.rng,
+                n_threads=args.threads,
+                progress=_bar(name) or False,
+            )
+        except simulated.NoExtentError as error:
+            warnings.warn(f"{error}; capacity is NaN (status 2)", ConvergenceWarning, stacklevel=1)
+            return SimulatedCapacity(
+                **dict.fromkeys(_SIMULATED_NUMBERS, math.nan),
+                dimensions=np.zeros(0, dtype=np.intp),
+                fraction_separable=np.zeros(0),
+                thresholds=np.full(args.trials, np.inf),
+                dichotomies=np.zeros((args.trials, len(clouds)), dtype=np.int8),
+                n_features=clouds.n_features,
+                fit_intercept=args.intercept,
+                n_undecided=0,
+                status=2,
+            )
+
+    return announced(name, compute)
+
+
+def _bar(name: str) -> ProgressFunction | None:
+    return as_progress(sys.stderr.isatty(), name)
+
+
+# ---- the methods
 
 _Results = Mapping[str, Any]
-_Nulls = Mapping[str, list[Any]]
 
 
 class _Method(NamedTuple):
     """One way to a capacity: the options it takes, what it computes and how that is shown."""
 
     options: tuple[str, ...]
-    analyse: Callable[[str, Any, Any, argparse.Namespace], tuple[Any, list[Any]]]
-    table: Callable[[_Results, _Nulls], str]
+    analyse: Callable[[str, Any, Any, argparse.Namespace], Any]
+    table: Callable[[_Results], str]
     errors: str  # what the standard errors are over
-    draw: Callable[[_Results, _Nulls, str], object] | None = None
+    draw: Callable[[_Results, str], object] | None = None
 
 
 _METHODS = {
     "mean-field": _Method(
         ("samples", "margin", "restarts", "keep_correlations", "null", "per_manifold", "plot"),
-        lambda name, X, labels, args: (mean_field(name, X, labels, args), []),
-        lambda results, nulls: report.capacity_table(results, label="data"),
+        mean_field,
+        lambda results: report.capacity_table(results, label="data"),
         "{samples} Gaussian samples",
-        lambda results, nulls, path: plot.plot_capacity(results, path),
+        plot.plot_capacity,
     ),
     "joint": _Method(
         ("samples", "dichotomies", "keep_origin", "inactive", "null", "per_manifold", "plot"),
-        lambda name, X, labels, args: joint_geometry(name, X, labels, args, args.null),
-        lambda results, nulls: (
-            report.geometry_table(results, label="data", nulls=nulls)
+        joint_geometry,
+        lambda results: (
+            report.geometry_table(results, label="data")
             + f"\n\n{report.alignment_table(results, label='data')}"
         ),
         "{samples} Gaussian samples, each with its own dichotomy ({dichotomies})",
-        lambda results, nulls, path: plot.plot_geometry(results, path, nulls=nulls),
+        plot.plot_geometry,
     ),
     "simulated": _Method(
         ("dichotomies", "keep_origin", "trials", "intercept"),
-        lambda name, X, labels, args: (simulated_capacity(name, X, labels, args), []),
-        lambda results, nulls: report.simulated_table(results, label="data"),
+        simulated_capacity,
+        lambda results: report.simulated_table(results, label="data"),
         "{trials} random projections, each with its own dichotomy ({dichotomies})",
     ),
 }
@@ -104,13 +181,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels",
         required=True,
         metavar="KEY",
-        help="which manifold a row belongs to: an array of FILE, a .npy file, or OTHERFILE:KEY",
+        help="which manifold a row belongs to, integers or strings: an array of FILE, a file that holds one "
+        "array, or OTHERFILE:KEY",
     )
-    parser.add_argument(
-        "--flatten", action="store_true", help="also take arrays of more axes, as samples by all other axes"
-    )
+    add_flatten(parser, "--data")
     parser.add_argument(
         "--method",
+        type=one_of(_METHODS),
         choices=_METHODS,
         default="mean-field",
         help="mean-field: each manifold alone, capacity, radius and dimension (the default); joint: all "
@@ -140,13 +217,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     alone.add_argument("--keep-correlations", action="store_true", help="do not remove center correlations")
     together = parser.add_argument_group("joint and simulated")
     together.add_argument(
-        "--dichotomies", choices=RULES, help="how manifolds are labelled in each sample (default: balanced)"
+        "--dichotomies",
+        type=one_of(RULES),
+        choices=RULES,
+        help="how manifolds are labelled in each sample (default: balanced)",
     )
     together.add_argument(
         "--keep-origin", action="store_true", help="do not move the origin to the mean of all points"
     )
     together.add_argument(
         "--inactive",
+        type=one_of(INACTIVE),
         choices=INACTIVE,
         help="joint: anchor of a manifold that does not support the solution (default: zero)",
     )
@@ -166,71 +247,64 @@ def run(args: argparse.Namespace) -> None:
     """Analyse the data sets of one file."""
     method = _METHODS[args.method]
     _settle(args)
-    check_output(args.out, args.file, TABLES)
-    check_plot(args.plot, args.file)
+    check_output(args.out, [args.file], TABLES)
+    check_plot(args.plot, [args.file])
     if args.per_manifold and args.out is None:
         raise InputError("--per-manifold says what to write to --out, which is missing")
-    source = DataFile(args.file)
-    labels = _labels(source, args.labels)
-    names = _choose(source, labels, args)
-    if len(names) > 1:  # a bad value in the last array should not be found after hours
-        for name in names:
-            source.rows(name)
+    labels = read_labels(args.labels, "--labels", args.file)
+    items = _choose(labels, args)
+    if len(items) > 1:  # a bad value in the last array should not be found after hours
+        for item in items.values():
+            rows_of(item)
     results: dict[str, Any] = {}
-    nulls: dict[str, list[Any]] = {}
-    for name in names:
-        X = source.rows(name)
-        while source.notes:
-            say("note", source.notes.pop(0))
-        results[name], dealt = method.analyse(name, X, labels, args)
-        if dealt:
-            nulls[name] = dealt
+    for name, item in items.items():
+        X = rows_of(item)
+        say_flattened({name: item})
+        results[name] = method.analyse(name, X, labels, args)
     files: dict[str, Callable[[Any], object]] = {}
     if args.out is not None:
-        files[args.out] = lambda out: report.write_csv(
-            out, results, per_manifold=args.per_manifold, nulls=nulls
-        )
+        files[args.out] = lambda out: report.write_csv(out, results, per_manifold=args.per_manifold)
     draw = method.draw
     if args.plot is not None and draw is not None:
-        files[args.plot] = lambda out: draw(results, nulls, out)
+        files[args.plot] = lambda out: draw(results, out)
     errors = f"± one standard error over {method.errors.format(**vars(args))}"
-    deliver(f"{method.table(results, nulls)}\n\n{errors}", files)
+    deliver(f"{method.table(results)}\n\n{errors}", files)
 
 
-def _labels(source: DataFile, given: str) -> AnyArray:
-    """Read labels: an array of the file of the data, or another file."""
-    if source.is_archive and given in source.headers:
-        return source.read_vector(given, "labels")
-    if source.is_archive and not given.endswith(".npy") and ":" not in given and not os.path.exists(given):
-        raise InputError(f"--labels: {source.missing(given)}")
-    return read_labels_file(given, "--labels")
+def _choose(labels: AnyArray, args: argparse.Namespace) -> dict[str, StoredItem]:
+    """Open the data sets: those named, else every matrix with a row for each label."""
+    file = args.file
+    found = open_inputs(
+        [file], args.data or (lambda key: key != args.labels.strip("/")), "--data", flatten=args.flatten
+    )
+    items = {item.location["key"] or stem_of(file): item for item in found.items}
+    if not args.data and all(item.location["key"] for item in found.items):  # else FILE is one array
+        items = _with_rows(len(labels), items, found.left_out, file)
+    for name, item in items.items():
+        with plain_errors():
+            as_labels(labels, len(item), f"{args.labels} (for {name})")
+    return items
 
 
-def _choose(source: DataFile, labels: AnyArray, args: argparse.Namespace) -> list[str]:
-    """Pick the data sets: those named, else every matrix with a row for each label."""
-    names: list[str] = list(dict.fromkeys(args.data or ()))
-    if not source.is_archive:
-        if names:
-            raise InputError(f"--data names arrays of a .npz or the like, but {source.path} is one array")
-        names = list(source.headers)
-    elif not names:
-        matrices, left_out = source.pick(args.labels, args.flatten)
-        count = len(labels)
-        names = [name for name in matrices if source.headers[name].shape[0] == count]
-        others = [name for name in matrices if name not in names]
-        left_out += [f"{name} has {source.headers[name].shape[0]} rows for {count} labels" for name in others]
-        if not names:
-            raise InputError(
-                f"{source.path}: no numeric matrix has {count} rows, one for each label; it holds "
-                f"{source.contents()} (--data or --flatten takes what has more axes)"
-            )
-        if left_out:
-            say("note", say_left_out(left_out, source.path))
-    source.require(names, "--data")
-    for name in names:
-        with user_input():
-            as_labels(labels, source.headers[name].shape[0], f"{args.labels} (for {name})")
-    return names
+def _with_rows(
+    count: int, items: Mapping[str, StoredItem], left_out: list[str], file: str
+) -> dict[str, StoredItem]:
+    """Keep the matrices of an archive that have so many rows, and say what is left out."""
+    kept = {name: item for name, item in items.items() if len(item) == count}
+    if not kept:
+        held = contents_of(headers_of(next(iter(items.values())).location["kind"], file))
+        raise InputError(
+            f"{file}: no numeric matrix has {count} rows, one for each label; it holds {held} (--data or "
+            "--flatten takes what has more axes)"
+        )
+    left_out += [
+        f"{file}: {name}: has {len(item)} rows for {count} labels"
+        for name, item in items.items()
+        if name not in kept
+    ]
+    if left_out:
+        say("note", f"left out: {cut(left_out, MAX_BAD)}")
+    return kept
 
 
 def _settle(args: argparse.Namespace) -> None:

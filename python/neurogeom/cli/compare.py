@@ -9,17 +9,19 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from .._base.checks import AnyArray
 from .._base.threads import single_threaded_blas
 from ..io.checks import MAX_BAD, cut
+from ..io.items import StoredItem
 from ..metrics import METRICS, as_metrics
 from ..metrics.base import prepare_item
 from ..pairs.driver import pairwise
 from ..report.heatmaps import plot_pairwise
 from ..report.pairs import pairwise_table, write_pairwise_csv
-from ..representations.representation import Representation, as_items
-from .files import FORMATS, TABLES, DataFile, InputError, check_output, expanded, say_left_out, user_input
-from .options import add_threads_and_plot, announced, check_plot, deliver, metric_name, say
+from ..representations.items import as_items
+from ..representations.representation import Representation
+from .endings import TABLES, InputError, announced, check_output, check_plot, deliver, plain_errors, say
+from .inputs import FORMATS, add_flatten, add_ids_and_skip_bad, open_inputs, rows_of, say_flattened, stem_of
+from .options import add_threads_and_plot, metric_name
 
 _DEFAULT = "procrustes"
 _ENDINGS = (".npz", *TABLES)
@@ -49,19 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY",
         help="arrays of each .npz file (HDF5, ...) to compare; by default every numeric matrix in it",
     )
-    parser.add_argument(
-        "--flatten", action="store_true", help="also take arrays of more axes, as stimuli by all other axes"
-    )
-    parser.add_argument(
-        "--skip-bad",
-        action="store_true",
-        help="leave out files and arrays that cannot be used, and name them",
-    )
-    parser.add_argument(
-        "--ids",
-        metavar="KEY",
-        help="array of each .npz file that says which stimuli the rows are; all must agree, also in order",
-    )
+    add_flatten(parser, "--data")
+    add_ids_and_skip_bad(parser)
     parser.add_argument(
         "--out",
         metavar="FILE",
@@ -76,13 +67,15 @@ def run(args: argparse.Namespace) -> None:
     """Compare all representations of some files."""
     names = list(dict.fromkeys(args.metric or [_DEFAULT]))
     outputs = _outputs(args.out, names)
-    paths, left_out = expanded(args.files)
-    for path in paths:
-        for output in outputs.values():
-            check_output(output, path if os.path.exists(path) else None, _ENDINGS)
-        check_plot(args.plot, path if os.path.exists(path) else None)
-    items = _read_items(paths, args, names, left_out)
-    found = announced(
+    found = open_inputs(
+        args.files, args.data, "--data", flatten=args.flatten, ids=args.ids, skip_bad=args.skip_bad
+    )
+    sources = [*args.files, *(item.location["path"] for item in found.items)]
+    for output in outputs.values():
+        check_output(output, sources, _ENDINGS)
+    check_plot(args.plot, sources)
+    items = _read(_named(found.items), [*found.left_out, *found.bad], names, args)
+    compared = announced(
         "",
         lambda: pairwise(
             list(items.values()),
@@ -93,7 +86,7 @@ def run(args: argparse.Namespace) -> None:
         ),
     )
     # By the names that were given here, which are not always those of the metrics.
-    results = dict(zip(names, found.values(), strict=True))
+    results = dict(zip(names, compared.values(), strict=True))
     files: dict[str, Callable[[Any], object]] = {}
     for metric, output in outputs.items():
         if output.lower().endswith(".npz"):
@@ -115,63 +108,47 @@ def _outputs(path: str | None, metrics: Sequence[str]) -> dict[str, str]:
     return {metric: f"{stem}.{metric}{ending}" for metric in metrics}
 
 
-def _read_items(
-    paths: Sequence[str], args: argparse.Namespace, metrics: list[str], left_out: list[str]
-) -> dict[str, Any]:
-    """Read the representations of all files, by name; all headers are looked at before any data."""
-    keys, ids_key = args.data, args.ids
-    repeated = [path for path, count in Counter(map(os.path.realpath, paths)).items() if count > 1]
-    if repeated:
-        raise InputError(f"{os.path.basename(repeated[0])} is given more than once")
-    chosen: list[tuple[DataFile, list[tuple[str, str]]]] = []  # of each file: (name, key)
-    rows: dict[str, int] = {}
-    bad: list[str] = []
-    for path, stem in zip(paths, _stems(paths), strict=True):
-        try:
-            source = DataFile(path)
-            _check_ids(source, ids_key)
-            picked = _choose(source, keys, ids_key, args.flatten, left_out)
-        except InputError as error:
-            bad.append(str(error))
-            continue
-        pairs = [
-            (stem if not source.is_archive else key if len(paths) == 1 else f"{stem}:{key}", key)
-            for key in picked
-        ]
-        chosen.append((source, pairs))
-        rows |= {name: source.headers[key].shape[0] for name, key in pairs}
-    if len(bad) == 1 and not args.skip_bad:
-        raise InputError(bad[0])
-    if bad and not args.skip_bad:
-        texts = cut(bad, MAX_BAD)
-        raise InputError(f"{len(bad)} files cannot be used (--skip-bad leaves them out): {texts}")
-    if left_out:
-        say("note", say_left_out(left_out))
-    if keys and not any(source.is_archive for source, _ in chosen):
-        raise InputError("--data names arrays of a .npz file, but none is given")
+def _named(items: Sequence[StoredItem]) -> dict[str, StoredItem]:
+    """Call items by their file, or by their name in it, or by both where there are several archives."""
+    paths = list(dict.fromkeys(item.location["path"] for item in items))
+    stems = dict(zip(paths, _stems(paths), strict=True))
+    found = {}
+    for item in items:
+        stem, key = stems[item.location["path"]], item.location["key"]
+        found[stem if not key else key if len(paths) == 1 else f"{stem}:{key}"] = item
+    return found
+
+
+def _read(
+    items: Mapping[str, StoredItem], left_out: list[str], metrics: list[str], args: argparse.Namespace
+) -> dict[str, Representation]:
+    """Read the representations, once all that headers tell is known to be right."""
     if not args.skip_bad:
-        _require_two(rows)
-    _require_equal_rows(rows)
-    items: dict[str, Any] = {}
-    for source, pairs in chosen:
-        ids = None if ids_key is None else source.read_vector(ids_key, "ids")
-        for name, key in pairs:
-            try:
-                data = source.rows(key)
-                if args.skip_bad:
-                    _require_usable(data, name, metrics)
-            except InputError as error:
-                if not args.skip_bad:
-                    raise
-                bad.append(str(error))
-                continue
-            items[name] = _with_ids(data, ids, f"{source.path}: {ids_key}")
-        for note in source.notes:
-            say("note", note)
-    if bad:
-        say("note", f"left out: {cut(bad, MAX_BAD)}")
-    _require_two(items)
-    return items
+        _say_left_out(left_out)
+        _require_two(items)
+    _require_equal_rows({name: len(item) for name, item in items.items()})
+    found = {}
+    for name, item in items.items():
+        try:
+            data = Representation(rows_of(item), ids=item.ids)
+            if args.skip_bad:
+                _require_usable(data, name, metrics)
+        except InputError as error:
+            if not args.skip_bad:
+                raise
+            left_out.append(str(error))
+        else:
+            found[name] = data
+    if args.skip_bad:
+        _say_left_out(left_out)
+    say_flattened({name: items[name] for name in found})
+    _require_two(found)
+    return found
+
+
+def _say_left_out(texts: Sequence[str]) -> None:
+    if texts:
+        say("note", f"left out: {cut(texts, MAX_BAD)}")
 
 
 def _require_two(names: Collection[str]) -> None:
@@ -181,51 +158,21 @@ def _require_two(names: Collection[str]) -> None:
         raise InputError(f"comparing needs at least two representations, but {found}")
 
 
-def _require_usable(data: AnyArray, name: str, metrics: list[str]) -> None:
+def _require_usable(data: Representation, name: str, metrics: list[str]) -> None:
     """Refuse an item for which a metric is not defined, such as a dead layer."""
     (item,) = as_items([data], "data", [name], [name])
-    with user_input(), single_threaded_blas():
+    with plain_errors(), single_threaded_blas():
         prepare_item(as_metrics(metrics), item)
 
 
 def _stems(paths: Sequence[str]) -> list[str]:
     """Call files by their stems, or where these are not enough to tell them apart by their paths."""
-    stems = [os.path.splitext(os.path.basename(path))[0] for path in paths]
+    stems = [stem_of(path) for path in paths]
     counts = Counter(stems)
     return [
-        stem if counts[stem] == 1 else os.path.splitext(path)[0]
+        stem if counts[stem] == 1 else os.path.splitext(os.path.relpath(path))[0]
         for stem, path in zip(stems, paths, strict=True)
     ]
-
-
-def _check_ids(source: DataFile, ids_key: str | None) -> None:
-    """Refuse ids that a file does not have."""
-    if ids_key is None:
-        return
-    if not source.is_archive:
-        raise InputError(f"--ids names an array of a .npz file, but {source.path} is a .npy")
-    if ids_key not in source.headers:
-        raise InputError(f"--ids: {source.missing(ids_key)}")
-
-
-def _choose(
-    source: DataFile, keys: Sequence[str] | None, ids_key: str | None, flatten: bool, left_out: list[str]
-) -> list[str]:
-    """Pick the arrays to compare: those named, else every numeric matrix."""
-    if not source.is_archive:
-        picked = list(source.headers)
-    elif keys:
-        picked = list(dict.fromkeys(keys))
-    else:
-        picked, others = source.pick(ids_key, flatten)
-        if not picked:
-            raise InputError(
-                f"{source.path}: no numeric matrix (--data or --flatten takes what has more axes), but "
-                f"{source.contents()}"
-            )
-        left_out += [f"{source.path}: {other}" for other in others]
-    source.require(picked, "--data")
-    return picked
 
 
 def _require_equal_rows(rows: Mapping[str, int]) -> None:
@@ -241,12 +188,3 @@ def _require_equal_rows(rows: Mapping[str, int]) -> None:
         f"rows must be the same stimuli in all representations, but {typical} has {usual}, {', '.join(odd)} "
         "(--data picks arrays of a .npz)"
     )
-
-
-def _with_ids(data: AnyArray, ids: AnyArray | None, label: str) -> Any:
-    if ids is None:
-        return data
-    try:
-        return Representation(data, ids=ids)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{label}: {error}") from error

@@ -9,15 +9,17 @@ import time
 from collections.abc import Mapping
 
 from .. import datasets
+from .._base.estimates import mean_and_deviation
 from .._base.threads import resolve_threads
-from ..capacity.joint import EffectiveGeometry
-from ..capacity.mean_field import ManifoldCapacity
+from ..capacity.results import EffectiveGeometry, ManifoldCapacity
 from ..pairs.driver import pairwise
 from ..pairs.result import Pairwise
+from ..report import capacities as report
 from ..report import figures as plot
-from ..report import text as report
 from ..report.pairs import extremes, pairwise_table
-from .options import add_common, check_plot, joint_geometry, mean_field, writing
+from .capacity import joint_geometry, mean_field
+from .endings import check_plot, writing
+from .options import add_common
 
 _COMPARISONS = ("procrustes", "cca", "cka")
 
@@ -36,8 +38,8 @@ def run(args: argparse.Namespace) -> None:
     text, brain = datasets.load_minilm_clinc(), datasets.load_haxby()
     layers = {name: mean_field(name, X, text.labels, args) for name, X in text.layers.items()}
     fmri = mean_field("fMRI", brain.X, brain.labels, args)
-    joint = {name: joint_geometry(name, X, text.labels, args)[0] for name, X in text.layers.items()}
-    joint["fMRI"] = joint_geometry("fMRI", brain.X, brain.labels, args)[0]
+    joint = {name: joint_geometry(name, X, text.labels, args, null=0) for name, X in text.layers.items()}
+    joint["fMRI"] = joint_geometry("fMRI", brain.X, brain.labels, args, null=0)
     compared = pairwise(text.layers, _COMPARISONS, n_threads=args.threads)
     seconds = time.perf_counter() - start
     if args.plot is not None:  # before the text, as stdout may be closed
@@ -90,7 +92,7 @@ def _compare(results: Mapping[str, ManifoldCapacity], first: str, last: str) -> 
 
 def _against_chance(result: ManifoldCapacity) -> str:
     """Compare capacity with that of points dealt out at random."""
-    chance, _ = report.mean_and_deviation(result.null.mean_capacity if result.null else ())
+    chance, _ = mean_and_deviation(result.null.mean_capacity if result.null else ())
     return (
         f"Points dealt out to classes at random give {chance:.3f}: the true classes "
         f"{result.mean_capacity / chance:.1f} times as much."

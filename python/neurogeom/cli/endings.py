@@ -1,36 +1,63 @@
-"""How commands of sweeps end: errors in one line, exit codes, and signals."""
+"""How commands end: what is said, errors in one line, exit codes, files that are written, and signals."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import dataclasses
-import shlex
+import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO, TypeVar
 
 from .._base.progress import ProgressFunction, as_progress
+from ..io.checks import describe
+from ..report.drawing import check_format
 from ..sweep import SweepError, SweepIncomplete, SweepStatus, status
 from ..sweep.attempts import Attempts
-from ..sweep.files import process_name
-from .files import InputError
-from .options import BAD_PATH, FAILURE, Ending
+from ..sweep.journal import process_name
+from ..sweep.store import sweep_command
 
+TABLES = (".csv", ".tsv", ".json")
+_T = TypeVar("_T")
+FAILURE = 1
 INCOMPLETE = 3
 WITHOUT_RESULT = 4
 _SIGNALLED = 128  # plus the number of the signal, as shells report it
 # What batch systems send before they kill, and what a closed terminal sends, but for Windows.
 _ENDING_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+# Errors of the system that say that a path is wrong; others are failures of the machine.
+_BAD_PATH = (FileNotFoundError, FileExistsError, PermissionError, NotADirectoryError, IsADirectoryError)
+
+
+# ---- what is said
+
+
+class InputError(Exception):
+    """What the user gave cannot be used; shown in one line, without a traceback."""
+
+
+class Ending(Exception):  # noqa: N818 - not all are errors
+    """An end of the command that is neither success nor bad input: what to say, and the exit code."""
+
+    def __init__(self, kind: str, message: object, code: int) -> None:
+        self.kind, self.code = kind, code
+        super().__init__(str(message))
+
+
+def say(kind: str, message: object) -> None:
+    """Write one line to stderr; that nobody reads it is no reason to stop."""
+    with contextlib.suppress(OSError):
+        print(f"neurogeom: {kind}: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
 def plain_errors(option: str = "") -> Iterator[None]:
-    """Turn what sweeps raise into one line and an exit code; `option` says where it came from."""
+    """Turn what files and sweeps raise into one line and an exit code; `option` says where it came from."""
     lead = f"{option}: " if option else ""
     try:
         yield
@@ -43,13 +70,109 @@ def plain_errors(option: str = "") -> Iterator[None]:
             f"{lead}{error} (modules of your own metrics are looked for in the folders of PYTHONPATH)"
         ) from error
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        text = f"{lead}{where}{error.strerror or error}"
-        if isinstance(error, BAD_PATH):
-            raise InputError(text) from error
-        raise Ending("error", text, FAILURE) from error
+        raise _of_system(error, f"{lead}{describe(error)}") from error
     except (SweepError, ImportError, TypeError, ValueError) as error:
         raise InputError(f"{lead}{error}") from error
+
+
+def _of_system(error: OSError, text: str) -> InputError | Ending:
+    return InputError(text) if isinstance(error, _BAD_PATH) else Ending("error", text, FAILURE)
+
+
+def announced(name: str, compute: Callable[[], _T]) -> _T:
+    """Compute; warnings become one line each, and errors of the input `InputError`; `name` says where."""
+    lead = f"{name}: " if name else ""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            result = compute()
+        except ValueError as error:
+            raise InputError(f"{lead}{error}") from error
+    for message in dict.fromkeys(str(warning.message) for warning in caught):
+        say("warning", f"{lead}{message}")
+    return result
+
+
+# ---- what is written
+
+
+def check_output(path: str | None, sources: Sequence[str] = (), endings: Sequence[str] = ()) -> None:
+    """Raise if a result could not be written there, before long work is done for it."""
+    if path is None or (path == "-" and endings):
+        return
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise InputError(f"{path}: there is no directory {folder}")
+    if os.path.isdir(path):
+        raise InputError(f"{path}: is a directory")
+    if not os.access(path if os.path.exists(path) else folder, os.W_OK):
+        raise InputError(f"{path}: not allowed to write there")
+    if os.path.exists(path) and any(os.path.samefile(path, file) for file in sources if os.path.exists(file)):
+        raise InputError(f"{path}: would overwrite the data")
+    if os.path.exists(path) and not os.path.isfile(path):
+        return  # /dev/null, /dev/stdout, a pipe: CSV
+    if endings and os.path.splitext(path)[1].lower() not in endings:
+        raise InputError(f"the output must end in {', '.join(endings)}, or be - for stdout, not {path!r}")
+
+
+def check_plot(path: str | None, sources: Sequence[str] = ()) -> None:
+    """Raise if the picture could not be drawn in the end."""
+    if path is None:
+        return
+    check_output(path, sources)
+    try:
+        check_format(path)
+    except (ImportError, ValueError) as error:
+        raise InputError(str(error)) from None
+
+
+@contextlib.contextmanager
+def writing(path: str) -> Iterator[None]:
+    """Turn what the system says about a file that cannot be written into one line."""
+    try:
+        yield
+    except OSError as error:
+        raise _of_system(error, f"{path}: {error.strerror or error}") from error
+
+
+def stdout() -> TextIO:
+    """Give stdout to write results to; refuse one that was closed before we began."""
+    if sys.stdout is None:
+        raise Ending("error", "the output cannot be written: stdout is closed", FAILURE)
+    return sys.stdout
+
+
+def deliver(table: str, files: Mapping[str, Callable[[Any], object]]) -> None:
+    """Write files, then the table, as stdout may be closed or full; one that fails costs no other.
+
+    Parameters
+    ----------
+    table : str
+        For stdout, unless one of the files is "-".
+    files : mapping of str to callable
+        What writes to a path, or to stdout.
+    """
+    failed: Exception | None = None
+    for path, write in files.items():
+        try:
+            if path != "-":
+                with writing(path):
+                    write(path)
+        except (InputError, Ending) as error:
+            failed = failed or error
+    try:
+        if "-" not in files:
+            print(table)
+        else:
+            files["-"](stdout())
+    except OSError:
+        if failed is None:  # else that a file is missing is the news, even if the reader has gone
+            raise
+    if failed is not None:
+        raise failed
+
+
+# ---- sweeps
 
 
 class _Terminated(BaseException):
@@ -82,7 +205,7 @@ class Stop:
 
 
 @contextlib.contextmanager
-def stoppable(store: str | None) -> Iterator[Stop]:
+def stoppable(store: str | None, trust: Sequence[str] = ()) -> Iterator[Stop]:
     """Unwind at SIGTERM as at Ctrl-C, leave no trace of unfinished tries, and say how to go on."""
     stop = Stop()
     before: dict[int, Any] = {}
@@ -98,22 +221,13 @@ def stoppable(store: str | None) -> Iterator[Stop]:
             raise
         if sys.stderr.isatty():
             print(file=sys.stderr)  # leave the line of the progress bar
+        then = _go_on(store, trust)
         if number is None:
-            raise Ending("interrupted", f"by the user{_go_on(store)}", _SIGNALLED + signal.SIGINT) from None
-        name = signal.Signals(number).name
-        raise Ending("terminated", f"by {name}{_go_on(store)}", _SIGNALLED + number) from None
+            raise Ending("interrupted", f"by the user{then}", _SIGNALLED + signal.SIGINT) from None
+        raise Ending("terminated", f"by {signal.Signals(number).name}{then}", _SIGNALLED + number) from None
     finally:
         for kind_number, handler in before.items():
             signal.signal(kind_number, handler)
-
-
-def add_strict(parser: argparse.ArgumentParser) -> None:
-    """Add the option that makes items without result a failure."""
-    parser.add_argument(
-        "--strict",
-        action="store_true",
-        help=f"end with exit code {WITHOUT_RESULT} if items have no result because of their data",
-    )
 
 
 def end_of(found: SweepStatus, strict: bool) -> None:
@@ -125,24 +239,19 @@ def end_of(found: SweepStatus, strict: bool) -> None:
         raise Ending(
             "error",
             f"{len(found.errors):,} without result because of their data, such as {first['name']!r}: see "
-            f"neurogeom sweep status {shlex.quote(str(found.store))}",
+            f"{sweep_command('status', found.store, found.trust)}",
             WITHOUT_RESULT,
         )
 
 
-def _go_on(store: str | None) -> str:
+def _go_on(store: str | None, trust: Sequence[str]) -> str:
     """Say what was done of a sweep and how to resume it; tiles that were stopped get their tries back."""
     if store is None:
         return ": nothing was made"
     with contextlib.suppress(OSError):
         Attempts(Path(store)).forgive({process_name()})
     try:
-        found = dataclasses.replace(status(store), eta=None)  # this process is at work no longer
+        found = dataclasses.replace(status(store, trust=trust), eta=None)  # this process is at work no longer
     except Exception:  # on the way out, whatever is wrong with the store is of no interest
-        return f". Go on with: {resume_command(store)}"
+        return f". Go on with: {sweep_command('run', store, trust)}"
     return f": {found}; what is finished is safe. Go on with: {found.resume_command}"
-
-
-def resume_command(store: str) -> str:
-    """What goes on with a sweep, in a shell."""
-    return f"neurogeom sweep run {shlex.quote(store)}"

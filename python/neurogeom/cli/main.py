@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
-import platform
 import select
 import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, NoReturn
 
-import numpy as np
-import scipy
-
-from .. import __version__, build_info
-from .._base.threads import blas_of, resolve_threads
-from . import capacity as _cli_capacity
-from . import compare as _cli_compare
-from . import demo as _cli_demo
-from . import sweep as _cli_sweep
-from .files import InputError
-from .options import Ending, say
+from .. import __version__
+from . import capacity, compare, demo, info, sweep
+from .endings import FAILURE, Ending, InputError, say
 
 _USER_ERROR = 2
-_FAILURE = 1
 _INTERRUPTED = 130  # what a shell reports for Ctrl-C
 
 
@@ -102,7 +91,7 @@ def _code_of(step: Callable[[], None]) -> int:
         return _INTERRUPTED
     except MemoryError as error:
         say("error", f"out of memory: {error}")
-        return _FAILURE
+        return FAILURE
     except OSError as error:
         gone = isinstance(error, BrokenPipeError) and _reader_has_gone()  # as after `| head -1`: no failure
         if not gone:
@@ -111,7 +100,7 @@ def _code_of(step: Callable[[], None]) -> int:
             # Keep Python from complaining when it flushes at exit.
             with contextlib.suppress(OSError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0 if gone else _FAILURE
+        return 0 if gone else FAILURE
     return 0
 
 
@@ -129,33 +118,6 @@ def _describe(error: OSError) -> str:
     return f"{where}: {error.strerror or error}"
 
 
-# ---- neurogeom info ---------------------------------------------------------------------------
-
-
-def _add_info(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print all of it as one line of JSON")
-
-
-def _run_info(args: argparse.Namespace) -> None:
-    lines = {
-        "neurogeom": __version__,
-        **build_info(),
-        "n_threads": resolve_threads(None),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "numpy_blas": blas_of(np),
-        "scipy": scipy.__version__,
-        "scipy_blas": blas_of(scipy),
-        "os": platform.platform(),
-    }
-    if args.json:
-        print(json.dumps(lines))
-        return
-    width = max(map(len, lines))
-    for key, value in lines.items():
-        print(f"{key.ljust(width)}  {value}")
-
-
 # ---- the table of subcommands ----------------------------------------------------------------
 
 
@@ -168,23 +130,21 @@ class _Command(NamedTuple):
 
 
 _COMMANDS = {
-    "demo": _Command(
-        "analyse the real data that come with the package", _cli_demo.add_arguments, _cli_demo.run
-    ),
-    "capacity": _Command(
-        "manifold capacity and geometry of your data", _cli_capacity.add_arguments, _cli_capacity.run
-    ),
+    "demo": _Command("analyse the real data that come with the package", demo.add_arguments, demo.run),
+    "capacity": _Command("manifold capacity and geometry of your data", capacity.add_arguments, capacity.run),
     "compare": _Command(
         "distances and similarities between representations, all pairs",
-        _cli_compare.add_arguments,
-        _cli_compare.run,
+        compare.add_arguments,
+        compare.run,
     ),
     "sweep": _Command(
         "all pairs of many representations, or their capacity: planned, resumable, on many machines",
-        _cli_sweep.add_arguments,
-        _cli_sweep.run,
+        sweep.add_arguments,
+        sweep.run,
     ),
-    "info": _Command("show the versions, the build, and what this machine makes of it", _add_info, _run_info),
+    "info": _Command(
+        "show the versions, the build, and what this machine makes of it", info.add_arguments, info.run
+    ),
 }
 
 

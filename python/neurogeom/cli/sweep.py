@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from .. import sweep
+from ..sweep.store import sweep_command
 from . import sweep_plan as planning
 from . import sweep_run as running
 from . import sweep_status as statuses
-from .endings import plain_errors, stoppable
-from .files import check_output
-from .options import FAILURE, Ending, announced, count, say, stdout
+from .endings import FAILURE, Ending, announced, check_output, plain_errors, say, stdout, stoppable
+from .options import count
 
 _EXPORTS = (".csv", ".npy", ".npz")
 
@@ -56,6 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_arguments(sub)
+        sub.add_argument(
+            "--trust",
+            action="append",
+            default=[],
+            metavar="PACKAGE",
+            help="import classes that the store names from this package of yours; may be given several times",
+        )
         sub.set_defaults(run_sweep_command=command.run)
 
 
@@ -84,7 +91,7 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_verify(args: argparse.Namespace) -> None:
-    with plain_errors(), stoppable(args.store) as stop:
+    with plain_errors(), stoppable(args.store, args.trust) as stop:
         statuses.warn_of_other_hardware(args.store)
         found = announced(
             "",
@@ -95,13 +102,14 @@ def _run_verify(args: argparse.Namespace) -> None:
                 repair=args.repair,
                 n_threads=args.threads,
                 progress=stop.progress("recomputed"),
+                trust=args.trust,
             ),
         )
     print(found)
     if not found.is_sound:
-        then = "run" if found.repaired else "verify --repair"
+        then = sweep_command("run" if found.repaired else "verify --repair", args.store, args.trust)
         wrong = len(found.damaged) + len(found.different)
-        raise Ending("error", f"{wrong} not sound; mend it with: neurogeom sweep {then}", FAILURE)
+        raise Ending("error", f"{wrong} not sound; mend it with: {then}", FAILURE)
 
 
 def _add_extend(parser: argparse.ArgumentParser) -> None:
@@ -114,12 +122,12 @@ def _add_extend(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_extend(args: argparse.Namespace) -> None:
-    opened = planning.open_inputs(args.files, args)
-    names = [f"{args.prefix}{item.name}" for item in opened.items]
+    new = planning.open_items(args.files, args)
+    names = [f"{args.prefix}{item.name}" for item in new.items]
     with plain_errors():
-        found = sweep.extend(args.store, opened.items, names=names)
+        found = sweep.extend(args.store, new.items, names=names, trust=args.trust)
     print(found)
-    if text := planning.left_out_of(opened):
+    if text := planning.left_out_of(new):
         print(text)
     print(f"go on with: {found.resume_command}")
 
@@ -138,9 +146,9 @@ def _run_export(args: argparse.Namespace) -> None:
     if args.out != "-":
         check_output(args.out, endings=_EXPORTS)
     with plain_errors(), tempfile.TemporaryDirectory() as folder:
-        found = sweep.status(args.store)
+        found = sweep.status(args.store, trust=args.trust)
         out = os.path.join(folder, "sweep.csv") if args.out == "-" else args.out
-        sweep.export(args.store, out)
+        sweep.export(args.store, out, trust=args.trust)
         if args.out == "-":
             with open(out, encoding="utf-8", newline="") as file:
                 shutil.copyfileobj(file, stdout())

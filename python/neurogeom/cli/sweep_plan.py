@@ -9,14 +9,14 @@ from typing import Literal
 from .. import sweep
 from .._base.quantities import as_bytes
 from ..io.checks import MAX_BAD
-from ..io.search import Found, opened
+from ..io.search import Found
 from ..metrics import METRICS
-from .endings import plain_errors, stoppable
-from .files import FORMATS, InputError, read_labels_file, user_input
-from .options import announced, count, say
-from .sweep_run import duration
+from .endings import InputError, announced, plain_errors, say, stoppable
+from .inputs import FORMATS, add_flatten, add_ids_and_skip_bad, open_inputs, read_labels, say_flattened
+from .options import count, duration, one_of
 
 _DEFAULT = "procrustes"
+_CAPACITIES = ("mean-field", "joint")
 _MAX_SHOWN = 20  # arrays that are named as left out
 
 EPILOG = """\
@@ -24,7 +24,7 @@ Examples:
   neurogeom sweep plan nets/                                     (only prints what it would cost)
   neurogeom sweep plan 'nets/**/*.npz' --keys layer3,layer4 --ids stimuli --store s.zarr
   neurogeom sweep plan models/*.npy --others areas/*.npy --metric ridge --null 200 --rng 1 --store s.zarr
-  neurogeom sweep plan layers/*.npy --capacity mean_field --labels labels.npy --seeds 0,1,2 --store s.zarr
+  neurogeom sweep plan layers/*.npy --capacity mean-field --labels labels.npy --seeds 0,1,2 --store s.zarr
 
 The same line again takes the store up, another plan is refused. Patterns in quotes are read by neurogeom and
 may be longer than a command line."""
@@ -66,28 +66,17 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keys", type=_words, metavar="A,B", help="arrays of .npz, HDF5 and other archives; by default all"
     )
-    parser.add_argument(
-        "--ids",
-        metavar="FILE|KEY",
-        help="which stimuli the rows are: a .npy file, or an array in each archive; all must agree",
-    )
-    parser.add_argument(
-        "--flatten", action="store_true", help="take arrays of more axes as stimuli by all other axes"
-    )
-    parser.add_argument(
-        "--skip-bad", action="store_true", help="leave out files that cannot be used, and name them"
-    )
+    add_flatten(parser, "--keys")
+    add_ids_and_skip_bad(parser)
 
 
-def open_inputs(paths: list[str], args: argparse.Namespace, option: str = "") -> Found:
+def open_items(paths: list[str], args: argparse.Namespace, option: str = "") -> Found:
     """Open items by these options."""
-    source = paths[0] if len(paths) == 1 else paths
-    try:
-        with plain_errors(option):
-            return opened(source, args.keys, ids=args.ids, flatten=args.flatten, skip_bad=args.skip_bad)
-    except InputError as error:
-        text = str(error).replace("flatten=True", "--flatten").replace("skip_bad leaves", "--skip-bad leaves")
-        raise InputError(text) from error
+    found = open_inputs(
+        paths, args.keys, "--keys", flatten=args.flatten, ids=args.ids, skip_bad=args.skip_bad, lead=option
+    )
+    say_flattened({item.name: item for item in found.items})
+    return found
 
 
 def left_out_of(found: Found) -> str:
@@ -96,7 +85,7 @@ def left_out_of(found: Found) -> str:
     if more := len(found.bad) + len(found.left_out) - len(texts):
         texts.append(f"{more} more")
     lead = "left out".ljust(len("processor time"))  # as the lines of the plan are laid out
-    return "\n".join(f"{lead}  {text}" for text in texts).replace("flatten=True", "--flatten")
+    return "\n".join(f"{lead}  {text}" for text in texts)
 
 
 # ---- the command
@@ -114,6 +103,7 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metric",
         action="append",
+        type=one_of(METRICS),
         metavar="NAME",
         help=f"what to compute, may be given several times (default: {_DEFAULT}): "
         f"{', '.join(sorted(METRICS))}, or package.module:Class of your own, found in PYTHONPATH",
@@ -156,11 +146,11 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
         "--threads", type=count(1), default=1, metavar="N", help="threads of each worker (default: 1)"
     )
     jobs = parser.add_argument_group("capacity of each item, instead of pairs")
-    jobs.add_argument("--capacity", choices=("mean_field", "joint"), help="which capacity")
+    jobs.add_argument("--capacity", type=one_of(_CAPACITIES), choices=_CAPACITIES, help="which capacity")
     jobs.add_argument(
         "--labels",
         metavar="FILE",
-        help="the manifold of each stimulus: a .npy file, or FILE.npz:KEY",
+        help="the manifold of each stimulus, integers or strings: a file that holds one array, or FILE:KEY",
     )
     jobs.add_argument(
         "--seeds", type=_numbers, metavar="0,1,2", help="analyse each item with each seed (default: 0)"
@@ -173,8 +163,8 @@ def run_plan(args: argparse.Namespace) -> None:
     """Plan a sweep and print what it will cost."""
     metric = _jobs(args) if args.capacity is not None else _metrics(args)
     existed = args.store is not None and os.path.exists(args.store)
-    found = open_inputs(args.files, args)
-    others = None if args.others is None else open_inputs(args.others, args, "--others")
+    found = open_items(args.files, args)
+    others = None if args.others is None else open_items(args.others, args, "--others")
     with plain_errors(), stoppable(None):
         made = announced(
             "",
@@ -191,6 +181,7 @@ def run_plan(args: argparse.Namespace) -> None:
                 target_seconds=args.target_tile,
                 max_files=args.max_files,
                 n_threads=args.threads,
+                trust=args.trust,
             ),
         )
     print(made)
@@ -218,7 +209,8 @@ def _jobs(args: argparse.Namespace) -> sweep.CapacityJobs:
     if args.labels is None:
         raise InputError("--capacity needs --labels, the manifold of each stimulus")
     options = {} if args.samples is None else {"n_samples": args.samples}
-    with user_input("--capacity"):
+    labels = read_labels(args.labels, "--labels")
+    with plain_errors("--capacity"):
         return sweep.CapacityJobs(
-            read_labels_file(args.labels, "--labels"), args.capacity, seeds=args.seeds or (0,), **options
+            labels, args.capacity.replace("-", "_"), seeds=args.seeds or (0,), **options
         )

@@ -11,25 +11,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .._base.checks import require_extra
-from .._base.quantities import as_duration
 from ..sweep import SweepStatus, status
 from ..sweep import run as run_sweep
 from ..sweep import work as work_on
-from ..sweep.local_cluster import local_client
-from .endings import INCOMPLETE, add_strict, end_of, plain_errors, stoppable
-from .files import InputError
-from .options import Ending, announced, count, say
+from ..sweep.cluster import local_client
+from .endings import INCOMPLETE, Ending, InputError, announced, end_of, plain_errors, say, stoppable
+from .options import add_strict, count, duration
 
 # Seconds that a scheduler, which may have been started a moment ago, may take to write its file.
 _PATIENCE = 30.0
-
-
-def duration(text: str) -> float:
-    """Read "90", "5m" or "1h30m" as the argparse type of an option, in seconds."""
-    try:
-        return as_duration(text, "the value")
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 # ---- neurogeom sweep run ----------------------------------------------------------------------
@@ -65,8 +55,8 @@ def add_run(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run a sweep to its end."""
-    with plain_errors(), stoppable(args.store) as stop:
-        status(args.store)  # before a cluster is asked for
+    with plain_errors(), stoppable(args.store, args.trust) as stop:
+        status(args.store, trust=args.trust)  # before a cluster is asked for
         with _executor(args) as executor:
             found = announced(
                 "",
@@ -76,6 +66,7 @@ def run(args: argparse.Namespace) -> None:
                     n_threads=args.threads,
                     retry_failed=args.retry_failed,
                     progress=(stop.progress("items"), stop.progress("tiles")),
+                    trust=args.trust,
                 ),
             )
     print(found)
@@ -162,7 +153,7 @@ def add_work(parser: argparse.ArgumentParser) -> None:
 def work(args: argparse.Namespace) -> None:
     """Do one share of a sweep."""
     rank, of = _share(args.rank, args.of, os.environ)
-    with plain_errors(), stoppable(args.store) as stop:
+    with plain_errors(), stoppable(args.store, args.trust) as stop:
         found: SweepStatus = announced(
             "",
             lambda: work_on(
@@ -173,6 +164,7 @@ def work(args: argparse.Namespace) -> None:
                 stop_before=args.stop_before,
                 time_limit=args.time_limit,
                 progress=(stop.progress("items"), stop.progress("tiles")),
+                trust=args.trust,
             ),
         )
     if not found.is_complete:

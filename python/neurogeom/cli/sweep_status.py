@@ -11,9 +11,10 @@ from typing import Any
 
 from .._base.quantities import format_seconds
 from ..sweep import SweepStatus, status
-from ..sweep.workers import SeenWorker, kinds_of_hardware, this_hardware, workers_of
-from .endings import add_strict, end_of, plain_errors
-from .options import count, say
+from ..sweep.journal import SeenWorker, kinds_of_hardware, this_hardware, workers_of
+from ..sweep.store import tile_name
+from .endings import end_of, plain_errors, say
+from .options import add_strict, count
 
 _MAX_SHOWN = 10  # lines of a kind
 
@@ -38,7 +39,7 @@ def run_status(args: argparse.Namespace) -> None:
     warned: set[str] = set()
     while True:
         with plain_errors():
-            found = status(args.store)
+            found = status(args.store, trust=args.trust)
             workers = workers_of(found.store)
         text = json.dumps(as_json(found, workers)) if args.json else describe(found, workers)
         print(text, flush=True)
@@ -61,7 +62,7 @@ def as_json(found: SweepStatus, workers: Sequence[SeenWorker]) -> dict[str, Any]
         "n_tiles": found.n_tiles,
         "done": found.done,
         "left": found.left,
-        "failed": {"-".join(map(str, tile)): errors for tile, errors in found.failed.items()},
+        "failed": {tile_name(tile): errors for tile, errors in found.failed.items()},
         "n_items": found.n_items,
         "prepared": found.prepared,
         "errors": {str(number): dict(entry) for number, entry in found.errors.items()},
@@ -101,7 +102,7 @@ def describe(found: SweepStatus, workers: Sequence[SeenWorker]) -> str:
     lines.append(("workers", f"{at_work:,} at work, {len(workers):,} in all"))
     lines += _cut([("", _describe_worker(worker)) for worker in workers])
     failures = [
-        (f"failed {'-'.join(map(str, tile))}", f"{len(errors)} tries, last: {_line(errors[-1])}")
+        (f"failed {tile_name(tile)}", f"{len(errors)} tries, last: {_line(errors[-1])}")
         for tile, errors in found.failed.items()
     ]
     lines += _cut(failures)

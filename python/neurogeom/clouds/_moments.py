@@ -15,13 +15,11 @@ from numpy.typing import NDArray
 
 from .._base import checks as _validate
 from .._base.checks import FloatArray
-from .._base.coordinates import power_of_two_above
+from .._base.coordinates import ZERO_LENGTH, power_of_two_above
 from .manifolds import Manifolds
 
 # Feature blocks of all points stay below this.
 _BLOCK_BYTES = 1 << 25
-# A centre or a spread shorter than this, relative to the data, is zero up to rounding.
-_ZERO = 1e-12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,12 +56,13 @@ class _Reader:
         return block
 
     def finish(self) -> None:
-        _validate.require_some_variance(self.size, "manifolds")
+        if self.size == 0:
+            raise ValueError("manifolds has no variance: all points are the same")
         _validate.require_magnitude(self.size, "manifolds")
 
     @property
     def zero(self) -> float:
-        return (_ZERO * self.size / self.scale) ** 2
+        return (ZERO_LENGTH * self.size / self.scale) ** 2
 
 
 class CovarianceMoments:
@@ -147,7 +146,7 @@ class GramMoments:
             self._gram[rows] += cross[m] + np.repeat(cross[:, rows], counts, axis=0).T
             self._gram[rows] += np.repeat(centers[m], counts)
         # What is left of a mean that cancels in the Gram matrix is known less well.
-        self._zero_shuffled = max(self._zero, _ZERO * float(np.diagonal(self._gram).mean()))
+        self._zero_shuffled = max(self._zero, ZERO_LENGTH * float(np.diagonal(self._gram).mean()))
 
     def _rows(self) -> list[slice]:
         return [slice(end - n, end) for end, n in zip(self._ends, self._counts, strict=True)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import warnings
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,10 +13,10 @@ from numpy.typing import NDArray
 
 from .._base import checks as _validate
 from .._base.checks import FloatArray, explain_keywords, user_level
-from .._base.results import ConvergenceWarning, Result
-from .._base.rng import RandomSource, as_generator
+from .._base.results import Column, ConvergenceWarning, Result, columns_of_kind
+from .._base.rng import RandomSource, as_generator, draw_key
 from .._base.threads import single_threaded_blas
-from ..inference import TIE, reaches
+from ..inference import Null, Permutations
 from ._moments import Moments, moments_of
 from .manifolds import Manifolds, ManifoldsLike, as_manifolds
 
@@ -29,44 +30,37 @@ _MEASURES = (
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class NullAlignment(Result):
-    """Alignments of data whose points were dealt to the manifolds at random; one row a measure.
+class NullAlignment(Null):
+    """Alignments of data whose points were dealt to the manifolds at random; one entry a measure.
 
     Attributes
     ----------
     measure : ndarray of str, shape (5,)
         Names of the measures, as in :class:`Alignment`.
-    observed : ndarray, shape (5,)
-        Their values in the data.
-    mean, lower, upper : ndarray, shape (5,)
-        Mean over shuffles and the interval that holds the middle 95 % of them.
-    z : ndarray, shape (5,)
-        (observed - mean) / standard deviation over shuffles; NaN with one shuffle or where all agree.
-    p_value : ndarray, shape (5,)
-        Two-sided: twice the smaller of the shares of the data and its shuffles that are as high, or as low,
-        as the data; at most 1. It cannot be below 2 / (n_shuffles + 1).
-    n_defined : ndarray of int, shape (5,)
-        Shuffles in which the measure was defined; the others are left out.
+    observed, mean, sd, lower, upper, z, p_value, n_draws, n_defined, alternative
+        As in :class:`neurogeom.Null`, of shape (5,); two-sided.
     values : ndarray, shape (n_shuffles, 5)
         All values.
     """
 
     _headline: ClassVar[tuple[str, ...]] = ("n_shuffles",)
 
-    measure: NDArray[np.str_]
-    observed: FloatArray
-    mean: FloatArray
-    lower: FloatArray
-    upper: FloatArray
-    z: FloatArray
-    p_value: FloatArray
-    n_defined: NDArray[np.intp]
     values: FloatArray
 
     @property
     def n_shuffles(self) -> int:
         """Number of shuffles."""
-        return len(self.values)
+        return self.n_draws
+
+    @classmethod
+    def of(cls, observed: FloatArray, values: FloatArray) -> NullAlignment:
+        """Compare the measures of the data with those of shuffled data."""
+        return cls(measure=np.array(_MEASURES), values=values, **cls.fields_of(observed, values))
+
+    @classmethod
+    def _complete(cls, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Add what 0.1.0 did not keep."""
+        return {**cls.fields_of(fields["observed"], fields["values"]), **fields}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -93,6 +87,14 @@ class Alignment(Result):
     """
 
     _headline: ClassVar[tuple[str, ...]] = ("n_manifolds", *_MEASURES)
+    columns: ClassVar[tuple[Column, ...]] = (
+        *columns_of_kind("count", "n_manifolds", "n_features"),
+        *(Column(name=name) for name in _MEASURES),
+        *columns_of_kind("count", "n_points", of_items=True),
+        Column(name="center_norm", unit="data", of_items=True),
+        Column(name="spread", unit="data", of_items=True),
+        *columns_of_kind("diagnostic", "status", of_items=True),
+    )
 
     names: NDArray[Any]
     n_points: NDArray[np.intp]
@@ -131,7 +133,7 @@ def alignment(manifolds: ManifoldsLike, *, null: int = 0, rng: RandomSource = No
         read in blocks, so that memory maps and float16 data are never converted as a whole.
     null : int, default 0
         Also measure this many data sets with the points dealt out to the manifolds at random, each keeping
-        its number of points (:meth:`Manifolds.shuffled`).
+        its number of points (:meth:`Manifolds.shuffled`). The first n of 2n are those of n.
     rng : None, int, SeedSequence or Generator
         Source of randomness of the shuffles.
 
@@ -196,7 +198,11 @@ def alignment(manifolds: ManifoldsLike, *, null: int = 0, rng: RandomSource = No
     signal_noise ...
     """
     clouds = as_manifolds(manifolds)
-    _validate.require_pair(len(clouds), "its centre is the overall mean, and there is no pair to align")
+    if len(clouds) < 2:
+        raise ValueError(
+            "manifolds holds one manifold; its centre is the overall mean, and there is no pair to align: "
+            "give at least two"
+        )
     shuffles = _validate.as_count(null, "null", minimum=0)
     generator = as_generator(rng)
     counts = clouds.n_points
@@ -204,9 +210,14 @@ def alignment(manifolds: ManifoldsLike, *, null: int = 0, rng: RandomSource = No
     with single_threaded_blas():
         points = moments_of(clouds)
         found = _measure(points.observed, counts)
-        nulls = [_measure(points.shuffled(generator.permutation(total)), counts) for _ in range(shuffles)]
+        dealt = None
+        if shuffles:
+            permutations = Permutations(shuffles, draw_key(generator))
+            orders = (permutations.order(total, 0, k) for k in range(shuffles))
+            values = np.array([_measure(points.shuffled(order), counts).means for order in orders])
+            dealt = NullAlignment.of(found.means, values)
     _warn_of_undefined(clouds, found.status)
-    values = {name: float(value) for name, value in zip(_MEASURES, found.means, strict=True)}
+    means = {name: float(value) for name, value in zip(_MEASURES, found.means, strict=True)}
     return Alignment(
         names=clouds.names,
         n_points=counts,
@@ -216,9 +227,9 @@ def alignment(manifolds: ManifoldsLike, *, null: int = 0, rng: RandomSource = No
         center_center=found.center_center,
         axis_axis=found.axis_axis,
         center_axis=found.center_axis,
-        **values,
+        **means,
         status=found.status,
-        null=_null(found.means, np.array([item.means for item in nulls])) if shuffles else None,
+        null=dealt,
     )
 
 
@@ -270,35 +281,6 @@ def _mean_of_pairs(matrix: FloatArray) -> float:
     """Mean of the defined entries off the diagonal."""
     values = matrix[~np.eye(len(matrix), dtype=bool) & ~np.isnan(matrix)]
     return float(values.mean()) if len(values) else math.nan
-
-
-def _null(observed: FloatArray, values: FloatArray) -> NullAlignment:
-    """Summarise the shuffles of each measure."""
-    rows = np.full((5, len(_MEASURES)), math.nan)
-    defined = ~np.isnan(values)
-    for k, value in enumerate(observed):
-        drawn = values[defined[:, k], k]
-        if not len(drawn):
-            continue
-        rows[:3, k] = drawn.mean(), *np.quantile(drawn, [0.025, 0.975])
-        deviation = drawn.std(ddof=1) if len(drawn) > 1 else 0.0
-        if deviation > TIE:
-            rows[3, k] = (value - rows[0, k]) / deviation
-        if not np.isnan(value):
-            as_high, as_low = (int(reaches(sign * drawn, sign * value).sum()) for sign in (1, -1))
-            rows[4, k] = min(1.0, 2 * (1 + min(as_high, as_low)) / (1 + len(drawn)))
-    mean, lower, upper, z, p_value = rows
-    return NullAlignment(
-        measure=np.array(_MEASURES),
-        observed=observed,
-        mean=mean,
-        lower=lower,
-        upper=upper,
-        z=z,
-        p_value=p_value,
-        n_defined=defined.sum(axis=0),
-        values=values,
-    )
 
 
 def _warn_of_undefined(clouds: Manifolds, status: NDArray[np.int8]) -> None:

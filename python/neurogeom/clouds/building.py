@@ -13,13 +13,14 @@ from .._base import checks as _validate
 from .._base.checks import AnyArray, FloatArray, explain_keywords
 from .._base.rng import RandomSource, as_generator
 from .._base.threads import single_threaded_blas
-from . import checks as _validate_stimuli
+from .checks import require_fewer
 from .manifolds import Manifolds, ManifoldsLike, as_manifolds
 
 # Feature blocks of all points, and of the projection that goes with them, stay below this.
 _BLOCK_BYTES = 1 << 25
 # Responses that differ by no more than this many units in the last place are the same up to rounding.
 _ROUNDING_UNITS = 4
+_CHANNELS = (1, 3, 4)  # of pictures: grey, colours, colours and transparency
 _BORDERS = {"edge": "edge", "zero": "constant", "wrap": "wrap"}
 
 
@@ -80,9 +81,9 @@ def exemplar_manifolds(
     >>> ng.exemplar_manifolds(respond, noise.normal(size=(8, 20)), 30)
     Manifolds(8 of 240 points, 50 features)
     """
-    model = _validate_stimuli.as_function(respond, "respond")
-    change = None if perturb is None else _validate_stimuli.as_function(perturb, "perturb")
-    n_stimuli = _validate_stimuli.as_stimuli(stimuli)
+    model = _as_function(respond, "respond")
+    change = None if perturb is None else _as_function(perturb, "perturb")
+    n_stimuli = _as_stimuli(stimuli)
     repeats = _validate.as_count(n_repeats, "n_repeats", minimum=2)
     generator = as_generator(rng)
     points: AnyArray | None = None
@@ -91,14 +92,14 @@ def exemplar_manifolds(
         if change is not None:
             batch = change(batch, generator)
         width = None if points is None else points.shape[2]
-        responses = _validate_stimuli.as_responses(model(batch), n_stimuli, width)
+        responses = _as_model_output(model(batch), n_stimuli, width)
         if points is None:
             points = np.empty((n_stimuli, repeats, responses.shape[1]), responses.dtype)
         elif (wider := np.result_type(points, responses)) != points.dtype:
             points = points.astype(wider)
         points[:, repeat] = responses  # a copy: the model may use its output array again
     assert points is not None
-    _validate_stimuli.require_stochastic(_identical(points), repeats, change is not None)
+    _require_stochastic(_identical(points), repeats, change is not None)
     return Manifolds(list(points), None, np.arange(n_stimuli))
 
 
@@ -160,16 +161,16 @@ def translation_manifolds(
     >>> ng.manifolds(responses, np.repeat(np.arange(5), 20))
     Manifolds(5 of 100 points, 128 features)
     """
-    pictures = _validate_stimuli.as_images(images)
+    pictures = _as_images(images)
     height, width = pictures.shape[1:3]
     shift = _validate.as_count(max_shift, "max_shift")
     mode = _BORDERS[_validate.as_choice(border, "border", tuple(_BORDERS))]
     if border == "wrap":
-        _validate.require_fewer(2 * shift, "2 max_shift (with border 'wrap')", min(height, width), "H and W")
-    _validate.require_fewer(shift, "max_shift", min(height, width), "H and W")
+        require_fewer(2 * shift, "2 max_shift (with border 'wrap')", min(height, width), "H and W")
+    require_fewer(shift, "max_shift", min(height, width), "H and W")
     side = 2 * shift + 1
     views = _validate.as_count(n_views, "n_views")
-    _validate.require_at_most(views, "n_views", side * side, "the number of shifts, (2 max_shift + 1)^2")
+    _require_at_most(views, "n_views", side * side, "the number of shifts, (2 max_shift + 1)^2")
     generator = as_generator(rng)
     pad = ((shift, shift), (shift, shift), (0, 0))[: pictures.ndim - 1]
     out = np.empty((len(pictures), views, *pictures.shape[1:]), pictures.dtype)
@@ -223,7 +224,7 @@ def random_projection(manifolds: ManifoldsLike, n_dims: int, rng: RandomSource =
     clouds = as_manifolds(manifolds)
     dims = _validate.as_count(n_dims, "n_dims")
     n_features, counts = clouds.n_features, clouds.n_points
-    _validate.require_at_most(dims, "n_dims", n_features, "the number of features")
+    _require_at_most(dims, "n_dims", n_features, "the number of features")
     generator = as_generator(rng)
     total = int(counts.sum())
     projected: FloatArray = np.zeros((total, dims))
@@ -278,5 +279,64 @@ def downsample(manifolds: ManifoldsLike, n_points: int, rng: RandomSource = None
     generator = as_generator(rng)
     counts = clouds.n_points
     for m, count in enumerate(counts):
-        _validate.require_at_most(wanted, "n_points", int(count), f"the points of manifold {clouds.names[m]}")
+        _require_at_most(wanted, "n_points", int(count), f"the points of manifold {clouds.names[m]}")
     return clouds.subset([np.sort(generator.choice(n, size=wanted, replace=False)) for n in counts])
+
+
+def _as_function(value: Any, name: str) -> Callable[..., Any]:
+    """Take something that can be called."""
+    if not callable(value):
+        raise TypeError(f"{name} must be callable, not {type(value).__name__}")
+    return value  # type: ignore[no-any-return]
+
+
+def _as_stimuli(value: Any, name: str = "stimuli") -> int:
+    """Give the number of stimuli of a non-empty array or sequence."""
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__len__") or np.shape(value) == ():
+        raise TypeError(f"{name} must be an array or a sequence of stimuli, not {type(value).__name__}")
+    if len(value) == 0:
+        raise ValueError(f"{name} is empty")
+    return len(value)
+
+
+def _as_model_output(value: Any, n_stimuli: int, width: int | None) -> AnyArray:
+    """Take what a user's model returned: one finite row for each stimulus, always of one width."""
+    array = _validate.as_matrix(value, "what respond returned")
+    if len(array) != n_stimuli or width not in (None, array.shape[1]):
+        raise ValueError(
+            f"respond must return {n_stimuli} rows, one a stimulus, always of the same width"
+            f"{f' ({width})' if width else ''}, not shape {array.shape}"
+        )
+    _validate.require_finite(array, "what respond returned")
+    return array
+
+
+def _require_stochastic(same: NDArray[np.bool_], n_repeats: int, perturbed: bool) -> None:
+    """Refuse exemplar manifolds of zero radius."""
+    if same.any():
+        which = f"{int(same.sum())} of {len(same)} stimuli (first: {int(np.argmax(same))})"
+        advice = "perturb does not change these stimuli enough" if perturbed else "give perturb"
+        raise ValueError(
+            f"the model is deterministic: its {n_repeats} responses to {which} are identical to rounding, "
+            f"which makes manifolds of zero radius; switch its noise on (dropout, sampling) or {advice}"
+        )
+
+
+def _as_images(value: Any, name: str = "images") -> AnyArray:
+    """Take finite images (P, H, W) or (P, H, W, C)."""
+    array = _validate.as_array(value, name)
+    if array.ndim not in (3, 4) or array.size == 0:
+        raise ValueError(f"{name} must have shape (P, H, W) or (P, H, W, C), not {array.shape}")
+    if array.ndim == 4 and array.shape[1] in _CHANNELS and array.shape[3] not in _CHANNELS:
+        raise ValueError(
+            f"{name} of shape {array.shape} seem to have their channels first, as torch has them: give "
+            f"np.moveaxis({name}, 1, -1), of shape (P, H, W, C)"
+        )
+    _validate.require_finite(array, name)
+    return array
+
+
+def _require_at_most(value: int, name: str, limit: int, limit_name: str) -> None:
+    """Refuse a count above a limit."""
+    if value > limit:
+        raise ValueError(f"{name} must be at most {limit_name} ({limit}), not {value}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._base import checks as _validate
+from .checks import require_fewer
 
 Signs: TypeAlias = NDArray[np.int8]
 DichotomyRule: TypeAlias = Callable[[np.random.Generator, int, int], ArrayLike]
@@ -23,9 +24,9 @@ def draw_dichotomies(
     """Draw one labeling a sample; what users pass as ``dichotomies`` is checked here."""
     if callable(dichotomies):
         drawn = dichotomies(generator, n_samples, n_manifolds)
-        return _validate.as_signs(drawn, n_samples, n_manifolds, "what dichotomies returned")
+        return _as_signs(drawn, n_samples, n_manifolds, "what dichotomies returned")
     if not isinstance(dichotomies, str):
-        return _validate.as_signs(dichotomies, n_samples, n_manifolds, "dichotomies")
+        return _as_signs(dichotomies, n_samples, n_manifolds, "dichotomies")
     rule = _validate.as_choice(dichotomies, "dichotomies", RULES)
     shape = (n_samples, n_manifolds)
     if rule == "iid":
@@ -75,7 +76,7 @@ def sparse_dichotomies(n_positive: int) -> DichotomyRule:
     positives = _validate.as_count(n_positive, "n_positive")
 
     def rule(generator: np.random.Generator, n_samples: int, n_manifolds: int) -> Signs:
-        _validate.require_fewer(positives, "n_positive", n_manifolds, "the number of manifolds")
+        require_fewer(positives, "n_positive", n_manifolds, "the number of manifolds")
         return _with_positives(positives, (n_samples, n_manifolds), generator)
 
     return rule
@@ -127,13 +128,42 @@ def tilted_dichotomies(reference: ArrayLike, strength: float) -> DichotomyRule:
     >>> contexts(np.random.default_rng(0), 3, 4).shape
     (3, 4)
     """
-    task = _validate.as_task(reference, "reference")
+    task = _as_task(reference, "reference")
     beta = _validate.as_number(strength, "strength")
 
     def rule(generator: np.random.Generator, n_samples: int, n_manifolds: int) -> Signs:
-        _validate.require_length(task, "reference", n_manifolds, "manifold")
+        if len(task) != n_manifolds:
+            raise ValueError(
+                f"reference must have one entry for each manifold ({n_manifolds}), not {len(task)}"
+            )
         # tanh form: no overflow at any strength
         likely = 0.5 * (1 + np.tanh(beta * task))
         return np.where(generator.random((n_samples, n_manifolds)) < likely, 1, -1).astype(np.int8)
 
     return rule
+
+
+def _as_signs(value: Any, n_rows: int, n_columns: int, name: str) -> NDArray[np.int8]:
+    """Take labels +1 and -1, one row a sample and one column a manifold."""
+    array = _validate.as_array(value, name)
+    if array.shape != (n_rows, n_columns):
+        raise ValueError(
+            f"{name} must have shape (n_samples, n_manifolds) = {(n_rows, n_columns)}, not {array.shape}"
+        )
+    bad = (array != 1) & (array != -1) if array.dtype.kind in "fi" else np.ones(array.shape, dtype=bool)
+    if bad.any():
+        position, shown = _validate.first_of(bad, name)
+        raise ValueError(f"{shown} is {array[position]}; labels must be +1 or -1")
+    return np.array(array, dtype=np.int8, order="C")  # of our own: results and rules keep it
+
+
+def _as_task(value: Any, name: str) -> NDArray[np.int8]:
+    """Take one label -1, 0 or +1 for each manifold."""
+    array = _validate.as_array(value, name)
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(f"{name} must be one-dimensional and not empty, not of shape {array.shape}")
+    bad = ~np.isin(array, (-1, 0, 1)) | (array.dtype.kind == "b")
+    if bad.any():
+        position, shown = _validate.first_of(bad, name)
+        raise ValueError(f"{shown} is {array[position]}; labels must be -1, 0 or +1")
+    return np.array(array, dtype=np.int8, order="C")  # of our own: results and rules keep it

@@ -11,7 +11,7 @@ from scipy import linalg
 
 from .._base import checks as _validate
 from .._base import threads as _threads
-from .._base.results import Result
+from .._base.results import Column, Result, columns_of_kind
 
 FloatArray = NDArray[np.float64]
 
@@ -42,6 +42,12 @@ class Dimensionality(Result):
     """
 
     _headline: ClassVar[tuple[str, ...]] = ("participation_ratio", "explained_variance")
+    columns: ClassVar[tuple[Column, ...]] = (
+        *columns_of_kind("count", "n_samples", "n_features"),
+        *columns_of_kind("setting", "form"),
+        Column(name="participation_ratio"),
+        *columns_of_kind("count", "explained_variance"),
+    )
 
     participation_ratio: float
     explained_variance: int
@@ -117,20 +123,21 @@ def dimensionality(X: ArrayLike, *, variance: float = 0.9, form: str = "correcte
     n_samples, n_features = data.shape
     fewest = 4 if form == "unbiased" else 2
     _validate.as_count(n_samples, "the number of samples (rows) of X", minimum=fewest)
-    _validate.require_variance(data, "X")
+    if (data == data[0]).all():
+        raise ValueError(f"X has no variance: all of its {len(data)} rows are the same")
     _validate.require_magnitude(max(float(data.max()), -float(data.min())), "X")
     centred = _centre(data)
     scale = float(np.abs(centred).max())
     _validate.require_magnitude(scale, "X (without its mean)")
     centred /= scale
     with _threads.single_threaded_blas():
-        like_mftma = _count_like_mftma(centred, variance) if form == "compat" else None
+        like_mftma = count_like_mftma(centred, variance) if form == "compat" else None
         lengths = np.einsum("ij,ij->i", centred, centred)
         squares = _squared_singular_values(centred)  # and `centred` is spent
     if form == "unbiased":
         ratio = _unbiased_ratio(squares, lengths)
     else:
-        ratio = _participation(squares[:-1] if form == "compat" else squares)
+        ratio = participation_of(squares[:-1] if form == "compat" else squares)
     return Dimensionality(
         participation_ratio=ratio,
         explained_variance=_count(squares, variance) if like_mftma is None else like_mftma,
@@ -158,7 +165,7 @@ def _squared_singular_values(matrix: FloatArray) -> FloatArray:
     return squares
 
 
-def _participation(squares: FloatArray) -> float:
+def participation_of(squares: FloatArray) -> float:
     """(sum of eigenvalues)^2 / (sum of squared eigenvalues); NaN without eigenvalues."""
     if not len(squares):
         return float("nan")
@@ -171,7 +178,7 @@ def _count(squares: FloatArray, variance: float) -> int:
     return int(np.searchsorted(shares, variance * shares[-1] * (1 - _SLACK))) + 1
 
 
-def _count_like_mftma(centred: FloatArray, variance: float) -> int:
+def count_like_mftma(centred: FloatArray, variance: float) -> int:
     """Give the number of cumulative shares <= `variance` of the PCA with features as samples."""
     squares = _squared_singular_values(centred - centred.mean(axis=1, keepdims=True))
     total = squares.sum()
@@ -180,13 +187,13 @@ def _count_like_mftma(centred: FloatArray, variance: float) -> int:
 
 def _unbiased_ratio(squares: FloatArray, lengths: FloatArray) -> float:
     """Give the ratio of the two U-statistics: inf over a zero denominator, NaN if both are zero."""
-    numerator, denominator, scale = _u_statistics(squares, lengths)
+    numerator, denominator, scale = _unbiased_traces(squares, lengths)
     if denominator > _ROUNDING * scale:
         return numerator / denominator
     return float("inf") if numerator > _ROUNDING * scale else float("nan")
 
 
-def _u_statistics(squares: FloatArray, lengths: FloatArray) -> tuple[float, float, float]:
+def _unbiased_traces(squares: FloatArray, lengths: FloatArray) -> tuple[float, float, float]:
     """Give the unbiased (tr Sigma)^2 and tr Sigma^2, and the size of the terms they come from.
 
     `squares` are those of the singular values of the centred data, `lengths` those of its rows; the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias, overload
 
@@ -175,8 +175,8 @@ def as_manifolds(value: Any, name: str = "manifolds") -> Manifolds:
     names: Any = None
     if isinstance(value, Mapping):
         names, value = as_names(list(value), len(value), f"the keys of {name}"), list(value.values())
-    blocks = _validate.as_manifold_blocks(value, name)
-    if _validate.looks_transposed(blocks):
+    blocks = _as_blocks(value, name)
+    if _looks_transposed(blocks):
         rows, columns = blocks[0].shape
         warnings.warn(
             f"each of {name} has {rows} points of {columns} features: if these are features x points, "
@@ -185,3 +185,75 @@ def as_manifolds(value: Any, name: str = "manifolds") -> Manifolds:
             stacklevel=_validate.user_level(),
         )
     return Manifolds(blocks, None, np.arange(len(blocks)) if names is None else np.array(names))
+
+
+def mean_point(clouds: Manifolds) -> tuple[float, FloatArray]:
+    """Largest magnitude in the data and the mean of all points; reads one manifold at a time."""
+    size, total = 0.0, np.zeros(clouds.n_features)
+    for m, cloud in enumerate(clouds):
+        clouds.require_finite(m)
+        data = np.asarray(cloud, dtype=np.float64)
+        size = max(size, float(data.max()), -float(data.min()))
+        with np.errstate(over="ignore"):  # which is what the check below is about
+            total += data.mean(axis=0) * len(data)
+    _validate.require_magnitude(size, "manifolds")
+    return size, total / clouds.n_points.sum()
+
+
+def _as_blocks(manifolds: Any, name: str = "manifolds") -> list[AnyArray]:
+    """Take a list of (n_points, n_features) arrays or one (P, M, N) array; no copies are made."""
+    if isinstance(manifolds, (str, bytes)):
+        raise TypeError(
+            f"{name} must be a list of arrays, a mapping or a 3-d array, not {type(manifolds).__name__}"
+        )
+    if not isinstance(manifolds, (list, tuple)):
+        if not isinstance(manifolds, Iterable) and not hasattr(manifolds, "__dlpack__"):
+            raise TypeError(
+                f"{name} must be a list of arrays, a mapping or a 3-d array, not {type(manifolds).__name__}"
+            )
+        if hasattr(manifolds, "__array__") or hasattr(manifolds, "__dlpack__"):
+            manifolds = _validate.as_array(manifolds, name)
+            if manifolds.ndim != 3:
+                advice = "for one matrix and labels use neurogeom.manifolds(X, labels)"
+                if manifolds.ndim > 3:
+                    advice = f"flatten the features: {name}.reshape(*{name}.shape[:2], -1)"
+                raise ValueError(
+                    f"{name} given as one array must have shape (manifold, point, feature), not "
+                    f"{manifolds.shape}; {advice}"
+                )
+        manifolds = list(manifolds)
+    if len(manifolds) == 0:
+        raise ValueError(f"{name} is empty")
+    _refuse_pairs(manifolds, name)
+    blocks = [_validate.as_matrix(block, f"{name}[{i}]") for i, block in enumerate(manifolds)]
+    places = [f"{name}[{i}]" for i in range(len(blocks))]
+    _validate.require_same_columns(
+        (place, _validate.column_index(m, place)) for place, m in zip(places, manifolds, strict=True)
+    )
+    widths = {block.shape[1] for block in blocks}
+    if len(widths) > 1:
+        hint = ""
+        if len({block.shape[0] for block in blocks}) == 1:
+            hint = "; the first axes agree, so the arrays look transposed: rows must be points"
+        raise ValueError(f"{name} must agree in the number of features, not have {sorted(widths)}{hint}")
+    return blocks
+
+
+def _refuse_pairs(manifolds: Sequence[Any], name: str) -> None:
+    """Refuse pairs of a key and points, which is what groups of pandas and items of a dict are."""
+    first = manifolds[0]
+    if isinstance(first, tuple) and len(first) == 2:
+        key, points = (getattr(entry, "shape", ()) for entry in first)
+        if key == () and len(points) == 2:
+            raise TypeError(
+                f"{name}[0] is a pair of {_validate.shown(first[0])} and a {type(first[1]).__name__}: for a "
+                "table with labels give neurogeom.manifolds(X, labels), else a dict {key: points} or the "
+                "points alone"
+            )
+
+
+def _looks_transposed(blocks: Sequence[AnyArray]) -> bool:
+    """Say whether (features x points) arrays were probably given: far more rows than columns, often."""
+    rows, columns = blocks[0].shape
+    same = all(block.shape[0] == rows for block in blocks)
+    return same and rows >= 400 and rows >= 8 * columns

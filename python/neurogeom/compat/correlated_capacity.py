@@ -14,17 +14,11 @@ from .._base import checks as _validate
 from .._base import threads as _threads
 from .._base.checks import FloatArray
 from .._base.results import ConvergenceWarning
-from ..capacity._joint_cones import JointCones, JointProjections
-from ..capacity.correlated import decompose
+from ..capacity.joint_cones import JointCones, JointProjections
 from ..clouds.dichotomies import Signs
 from .mftma._shared import read_clouds
 
-_STATISTICS = {
-    "cent_cent": "center_center",
-    "ax_ax": "axis_axis",
-    "cent_ax": "center_axis",
-    "individual_contribs": "individual",
-}
+_PARTS = ("cent_cent", "ax_ax", "cent_ax", "individual_contribs")  # in the order of the core's enum Part
 
 
 def manifold_analysis_corr(
@@ -114,14 +108,14 @@ def manifold_analysis_corr(
         sizes = [block.shape[1] for block in blocks]
         # As the solver does, the code of the original (not its paper) has y x.v <= -kappa.
         cones = JointCones(points, [0, *map(int, np.cumsum(sizes))], draws, labels)
-        found = cones.project(margin, _threads.resolve_threads(None), None)
-        terms = decompose(cones, found)
-        weights = -found.weights.toarray() * np.repeat(labels, sizes, axis=1)
+        n_threads = _threads.resolve_threads(None)
+        found = cones.project(margin, n_threads, None)
+        stats: dict[str, Any] = dict(zip(_PARTS, found.parts(n_threads), strict=True))
+        weights = -found.weights(len(points)).toarray() * np.repeat(labels, sizes, axis=1)
         moved = weights @ points
     _warn(found, margin)
-    weights[found.inseparable | (found.status != 0)] = np.nan
+    weights[~found.has_anchors] = np.nan
     parts = np.split(weights, np.cumsum(sizes)[:-1], axis=1)
-    stats: dict[str, Any] = {name: terms[ours] for name, ours in _STATISTICS.items()}
     stats |= {
         "cap_hat": found.squared.copy(),
         "ylamS": _stacked([own @ s.T for own, s in zip(parts, coordinates, strict=True)], 1),

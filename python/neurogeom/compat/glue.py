@@ -29,8 +29,8 @@ from .._base import checks as _validate
 from .._base import threads as _threads
 from .._base.checks import FloatArray
 from .._base.results import ConvergenceWarning
-from ..capacity._joint_results import EffectiveGeometry
 from ..capacity.joint import geometry_of
+from ..capacity.results import EffectiveGeometry
 from ..capacity.simulated import simulated_capacity
 from ..clouds.building import downsample
 from ..clouds.dichotomies import Dichotomies, Signs
@@ -250,15 +250,14 @@ def glue_analysis_dataframe(
     >>> bool(table["capacity"].iloc[0] > table["capacity"].iloc[1])
     True
     """
-    try:
-        import pandas as pd
-    except ImportError:
-        raise ImportError("glue_analysis_dataframe needs pandas: pip install 'neurogeom[pandas]'") from None
+    pd = _validate.require_extra("pandas", "pandas", "glue_analysis_dataframe")
     options.pop("geometry", None)
     names = [*indices_name, "shuffle", "seed"]
-    _validate.require_length(
-        np.array(indices, dtype=object), "indices", len(names) - 2, "name in indices_name"
-    )
+    if len(indices) != len(names) - 2:
+        raise ValueError(
+            f"indices must have one entry for each name in indices_name ({len(names) - 2}), "
+            f"not {len(indices)}"
+        )
     key = _seed(seed)
     results = [
         glue_analysis(

@@ -1,4 +1,4 @@
-"""What stands at the start of files of arrays: kinds of files, names, shapes and dtypes, without the data.
+"""Kinds of files, and what stands at their start: names, shapes and dtypes of arrays, without the data.
 
 Nothing is ever unpickled.
 """
@@ -12,11 +12,11 @@ import math
 import os
 import tokenize
 import zipfile
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 import numpy as np
 
-from . import checks as check
+from .checks import place, readable, refuse_content, refuse_pickle
 
 NPY = b"\x93NUMPY"
 ZIP = b"PK"
@@ -32,6 +32,11 @@ ENDINGS = {
     ".safetensors": "safetensors",
     ".zarr": "zarr",
 }
+SUPPORTED = ".npy, .npz, .h5, .hdf5, .mat (of version 7.3), .safetensors and Zarr directories"
+OLD_MATLAB = (
+    "a MATLAB file of a format before 7.3: save it with save('x.mat', '-v7.3'), or convert it with "
+    "scipy.io.loadmat and numpy.savez"
+)
 # Files of these endings are, or hold, pickles.
 PICKLE_ENDINGS = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
 _USER_BLOCK = 512  # bytes that MATLAB puts before the HDF5
@@ -80,6 +85,33 @@ class Header:
         """Bytes of the array in the file."""
         return math.prod(self.shape) * self.dtype.itemsize
 
+    def why_no_matrix(self, flatten: bool, option: str = "flatten=True") -> str | None:
+        """Say why the array is no representation; None if it is one. `option` is what would make it one."""
+        shape = self.shape
+        if self.reason:
+            return self.reason
+        if self.dtype.kind not in "fiub" or self.dtype.itemsize > 8:
+            return f"holds no real numbers of at most 64 bits, but {self.dtype}"
+        if len(shape) < 2 or (len(shape) > 2 and not flatten):
+            hint = f"; {option} takes its other axes as units" if len(shape) > 2 else ""
+            return f"is not two-dimensional (n_stimuli, n_units), but of shape {shape}{hint}"
+        if 0 in shape:
+            return f"is empty (shape {shape})"
+        if shape[0] < 2:
+            return "has one stimulus; a representation needs at least two"
+        return None
+
+
+def require_matrix(
+    kind: str, header: Header, path: str, key: str, flatten: bool, option: str = "flatten=True"
+) -> None:
+    """Refuse an array of a file that is no representation."""
+    if header.dtype.hasobject and kind in ("npy", "npz"):
+        refuse_pickle(path, key)
+    why = header.why_no_matrix(flatten, option)
+    if why is not None:
+        raise ValueError(f"{place(path, key)}: {why}")
+
 
 def read_npy_header(file: IO[bytes]) -> Header:
     """Read shape and dtype at the start of .npy data."""
@@ -92,7 +124,7 @@ def read_npy_header(file: IO[bytes]) -> Header:
         else:  # written only for records whose field names are not Latin-1: never data of ours
             return Header((), np.dtype("V"))
     except (tokenize.TokenError, SyntaxError) as error:  # NumPy takes a damaged header for one of Python 2
-        check.refuse_header(error)
+        raise ValueError(f"its header is damaged: {error}") from error
     return Header(shape, dtype, fortran=fortran)
 
 
@@ -101,7 +133,7 @@ def read_npz_headers(archive: zipfile.ZipFile, path: str) -> dict[str, Header]:
     headers = {}
     for name in archive.namelist():
         if name.endswith("/data.pkl"):  # torch.save, whatever the ending of the file
-            check.refuse_pickle(path, of_torch=True)
+            refuse_pickle(path, of_torch=True)
         if name.endswith(".npy"):
             with archive.open(name) as file:
                 headers[name[: -len(".npy")]] = read_npy_header(file)
@@ -115,13 +147,14 @@ def npy_header(path: str) -> Header:
         size = os.fstat(file.fileno()).st_size
         magic = file.read(len(NPY))
         if magic != NPY:
-            check.refuse_content(path, ".npy", is_pickle=magic.startswith(PICKLE))
+            refuse_content(path, ".npy", is_pickle=magic.startswith(PICKLE))
         file.seek(0)
-        with check.readable(path, ""):
+        with readable(path, ""):
             header = read_npy_header(file)
         header = dataclasses.replace(header, offset=file.tell())
-    if not header.dtype.hasobject:
-        check.require_bytes(header.offset + header.nbytes, size, path, "")
+    wanted = header.offset + header.nbytes
+    if not header.dtype.hasobject and size < wanted:
+        raise ValueError(f"{path}: cut: {wanted} bytes are announced, but the file has {size}")
     return header
 
 
@@ -133,7 +166,7 @@ def safetensors_headers(path: str) -> dict[str, Header]:
 
 @functools.lru_cache(maxsize=8)
 def _safetensors_headers(path: str, size: int, _version: tuple[int, int]) -> dict[str, Header]:
-    with open(path, "rb") as file, check.readable(path, ""):
+    with open(path, "rb") as file, readable(path, ""):
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or length > min(size - 8, _LONGEST_HEADER):
             raise ValueError("no safetensors file, or a cut one")
@@ -186,18 +219,22 @@ def kind_of(path: str) -> str:
     if os.path.isdir(path):
         if is_zarr(path):
             return "zarr"
-        check.refuse_kind(path)
+        _refuse_kind(path)
     if ending in PICKLE_ENDINGS:
-        check.refuse_pickle(path)
+        refuse_pickle(path)
     if is_old_matlab(path):
-        check.refuse_old_matlab(path)
+        raise ValueError(f"{path}: {OLD_MATLAB}")
     if ending in ENDINGS and ending != ".zarr":
         return ENDINGS[ending]
     with open(path, "rb") as file:
         magic = file.read(len(NPY))
     if magic.startswith(PICKLE):
-        check.refuse_pickle(path)
+        refuse_pickle(path)
     for start, kind in ((NPY, "npy"), (HDF5, "hdf5"), (ZIP, "npz")):
         if magic.startswith(start):
             return kind
-    check.refuse_kind(path)
+    _refuse_kind(path)
+
+
+def _refuse_kind(path: str) -> NoReturn:
+    raise ValueError(f"{path}: of no kind that can be read, which are {SUPPORTED}")

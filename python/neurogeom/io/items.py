@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import errno
-import hashlib
+import math
 import os
 import tempfile
 import threading
@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._base.checks import AnyArray, as_count
-from ..representations.representation import Stored
-from . import checks as check
+from ..representations.items import Stored, hash_of_matrix
+from .checks import place
 from .formats import Header, npy_header
-from .kinds import open_source
-from .sources import ArraySource, FlatSource, Source
+from .sources import ArraySource, FlatSource, Source, open_source
 
 # What is held at once of an item that is read in pieces; items up to this size are read as a whole.
 _PIECE = 1 << 24
@@ -41,6 +40,8 @@ class StoredItem(Stored):
         How results call it.
     shape : (int, int)
         Numbers of stimuli and units.
+    stored_shape : tuple of int
+        As it is stored: of more axes, where all but the first are taken as units.
     dtype : dtype
         As it is read: in native byte order, bfloat16 as float32.
     ids : ndarray or None
@@ -71,7 +72,8 @@ class StoredItem(Stored):
     ) -> None:
         self.location = location
         self.name: str = location["name"]
-        self.shape = (header.shape[0], int(np.prod(header.shape[1:], dtype=np.int64)))
+        self.shape = (header.shape[0], math.prod(header.shape[1:]))
+        self.stored_shape = header.shape
         self.dtype = header.native
         self.ids = ids
         self._size = size  # of the file, None for a directory
@@ -134,11 +136,16 @@ class StoredItem(Stored):
             yield FlatSource(path, key, npy_header(self._spool), self._spool)
             return
         if self._size is not None:
-            check.require_unchanged(self._size, os.stat(path).st_size, "size in bytes", path, key)
+            self._require_unchanged("size in bytes", self._size, os.stat(path).st_size)
         with open_source(self.location["kind"], path, key) as source:
-            check.require_unchanged(self.shape, source.shape, "shape", path, key)
-            check.require_unchanged(self.dtype.str, source.dtype.str, "dtype", path, key)
+            self._require_unchanged("shape", self.shape, source.shape)
+            self._require_unchanged("dtype", self.dtype.str, source.dtype.str)
             yield source
+
+    def _require_unchanged(self, what: str, before: Any, now: Any) -> None:
+        if before != now:
+            where = place(self.location["path"], self.location["key"])
+            raise ValueError(f"{where}: changed since it was opened: its {what} was {before}, now {now}")
 
     @contextlib.contextmanager
     def _open_for(self, n_rows: int, width: int) -> Iterator[Source]:
@@ -168,7 +175,11 @@ class StoredItem(Stored):
         except BaseException as error:
             os.unlink(spool)
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                check.refuse_full_disk(self.location["path"], os.path.dirname(spool), error)
+                raise OSError(
+                    error.errno,
+                    f"{error.strerror} while unpacking {self.location['path']} into {os.path.dirname(spool)} "
+                    "(the environment variable TMPDIR moves it)",
+                ) from error
             raise
         return spool
 
@@ -225,9 +236,10 @@ class StoredItem(Stored):
 
     def __getitem__(self, index: Any) -> Any:
         parts = index if isinstance(index, tuple) else (index,)
-        check.require_axes(len(parts))
-        rows = check.as_rows(parts[0] if parts else slice(None), self.shape[0])
-        columns = check.as_columns(parts[1] if len(parts) > 1 else slice(None), self.shape[1])
+        if len(parts) > 2:
+            raise IndexError(f"an item has two axes, but {len(parts)} indices were given")
+        rows = _as_rows(parts[0] if parts else slice(None), self.shape[0])
+        columns = _as_columns(parts[1] if len(parts) > 1 else slice(None), self.shape[1])
         at = rows if not isinstance(rows, slice) else np.arange(len(self))[rows]
         across = range(self.shape[1])[columns] if isinstance(columns, slice) else range(columns, columns + 1)
         found = self._take(np.atleast_1d(at), across)
@@ -272,7 +284,9 @@ class StoredItem(Stored):
             found = None if copy else source.map()
             wanted = self.dtype if dtype is None else np.dtype(dtype)
             if copy is False and (found is None or found.dtype != wanted):
-                check.refuse_no_copy(self.name)
+                raise ValueError(
+                    f"item {self.name!r} is not in memory in this form, so that copy=False cannot be had"
+                )
             if found is None:
                 found = np.array(source.whole()) if self._array is not None else source.whole()
         return found.astype(wanted, copy=False)
@@ -300,11 +314,8 @@ class StoredItem(Stored):
         str
             SHA-256 in hexadecimal.
         """
-        stored = self.dtype.newbyteorder("<")
-        digest = hashlib.sha256(f"{stored.str} {self.shape[0]} {self.shape[1]}\n".encode())
-        for block in self.blocks(max(1, _PIECE // (self.nbytes // len(self)))):
-            digest.update(np.ascontiguousarray(block, dtype=stored).data)
-        return digest.hexdigest()
+        n_rows = max(1, _PIECE // (self.nbytes // len(self)))
+        return hash_of_matrix(self.dtype, self.shape, self.blocks(n_rows))
 
 
 def stamp_of(location: Mapping[str, Any]) -> dict[str, int]:
@@ -315,6 +326,41 @@ def stamp_of(location: Mapping[str, Any]) -> dict[str, int]:
         files = [os.path.join(folder, name) for folder, _, names in tree for name in names]
     found = [os.stat(file) for file in files]
     return {"size": sum(f.st_size for f in found), "mtime_ns": max(f.st_mtime_ns for f in found)}
+
+
+def _as_rows(value: Any, count: int) -> Any:
+    """Take a selection of rows: an integer, a slice, a mask or an array of integers."""
+    if isinstance(value, slice) or value is Ellipsis:
+        return slice(None) if value is Ellipsis else value
+    array = np.asarray(value)
+    if array.dtype.kind == "b" and array.ndim:
+        if array.shape != (count,):
+            raise IndexError(
+                f"the mask must have one entry for each of the {count} rows, not shape {array.shape}"
+            )
+        return np.flatnonzero(array)
+    if array.size == 0 and array.ndim == 1:
+        return np.zeros(0, dtype=np.int64)
+    if array.dtype.kind not in "iu" or array.ndim > 1:
+        raise IndexError("rows must be an integer, a slice, a mask or a vector of integers")
+    wrong = (array < -count) | (array >= count)
+    if wrong.any():
+        at = int(array if array.ndim == 0 else array[wrong][0])
+        raise IndexError(f"row {at} is out of range for {count} rows")
+    return np.where(array < 0, array + count, array)
+
+
+def _as_columns(value: Any, count: int) -> int | slice:
+    """Take a selection of columns: an integer or a slice."""
+    if value is Ellipsis:
+        return slice(None)
+    if isinstance(value, slice):
+        return value
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise IndexError(f"columns must be an integer or a slice, not {type(value).__name__}")
+    if not -count <= value < count:
+        raise IndexError(f"column {int(value)} is out of range for {count} columns")
+    return int(value) % count
 
 
 def _delete(path: str, pid: int) -> None:

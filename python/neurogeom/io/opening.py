@@ -1,9 +1,4 @@
-"""Representations in files: opened by their headers, read when they are needed, never unpickled.
-
-What can be opened: .npy, .npz, safetensors, HDF5 and MATLAB 7.3 (``pip install 'neurogeom[io]'``), Zarr
-(``pip install 'neurogeom[store]'``), directories and glob patterns of these, arrays in memory, and tensors
-of torch on the CPU.
-"""
+"""Opens files, and opens what was opened again."""
 
 from __future__ import annotations
 
@@ -15,11 +10,12 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from .._base.checks import user_level
-from . import checks as check
-from .formats import ENDINGS
+from ..representations.checks import as_flag
+from .checks import MAX_BAD, cut, refuse_missing
+from .formats import ENDINGS, require_matrix
 from .items import StoredItem
-from .kinds import open_source
-from .search import in_memory, opened, require_matrix, size_of
+from .search import in_memory, opened, size_of
+from .sources import open_source
 
 __all__ = ["StoredItem", "content_hash", "open_item", "open_items"]
 
@@ -98,11 +94,11 @@ def open_items(
     array([0.   , 0.331, 0.245])
     >>> folder.cleanup()
     """
+    as_flag(flatten, "flatten")
+    as_flag(skip_bad, "skip_bad")
     found = opened(source, keys, names, ids, flatten, skip_bad)
     if found.bad:
-        warnings.warn(
-            f"files left out: {check.cut(found.bad, check.MAX_BAD)}", UserWarning, stacklevel=user_level()
-        )
+        warnings.warn(f"files left out: {cut(found.bad, MAX_BAD)}", UserWarning, stacklevel=user_level())
     return found.items
 
 
@@ -138,10 +134,10 @@ def open_item(location: Mapping[str, Any]) -> StoredItem:
     ...     ng.io.open_item(item.location)
     StoredItem('V1', 3 stimuli, 3 units, float64)
     """
-    place = check.as_location(location, _KINDS)
+    place = _as_location(location)
     path, key = place["path"], place["key"]
     if not os.path.exists(path):
-        check.refuse_missing(path)
+        refuse_missing(path)
     with open_source(place["kind"], path, key) as source:
         header = source.header
     require_matrix(place["kind"], header, path, key, place["flatten"])
@@ -180,3 +176,22 @@ def content_hash(array: Any) -> str:
     """
     item = array if isinstance(array, StoredItem) else in_memory(array, "array", "array")
     return item.content_hash()
+
+
+def _as_location(value: Any) -> dict[str, Any]:
+    """Take the location of a stored item."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"location must be a mapping, not {type(value).__name__}")
+    missing = [key for key in ("kind", "path", "key", "flatten", "name") if key not in value]
+    if missing:
+        raise ValueError(f"location lacks {', '.join(map(repr, missing))}")
+    if value["kind"] == "memory":
+        raise ValueError(
+            f"item {value['name']!r} was given as an array, which no other process can open: save it and "
+            "give its path"
+        )
+    if value["kind"] not in _KINDS:
+        raise ValueError(
+            f"location['kind'] must be one of {', '.join(map(repr, _KINDS))}, not {value['kind']!r}"
+        )
+    return dict(value)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..metrics import checks as _validate_rdm
-from ..representations import checks as _validate_pairwise
-from ..representations.representation import RDM
+from .._base.checks import AnyArray, as_array, require_finite
+from ..representations.checks import require_items, require_same_stimuli
+from ..representations.rdm import RDM
 
 _NUMBER = "index"  # the descriptor that rsatoolbox adds to all RDMs
 
@@ -52,16 +52,14 @@ def from_rsatoolbox(rdms: Any, *, names: str | None = None, ids: str | None = No
     >>> ng.from_rsatoolbox(rdms)[0].ids.tolist()
     ['cat', 'dog', 'car']
     """
-    vectors, of_rdms, of_patterns = _validate_rdm.as_rdm_set(rdms, "rdms")
+    vectors, of_rdms, of_patterns = _as_rdm_set(rdms)
     if names is None and "name" in of_rdms:
         names = "name"
-    given = (
-        [None] * len(vectors) if names is None else list(_validate_rdm.as_descriptor(of_rdms, names, "names"))
-    )
+    given = [None] * len(vectors) if names is None else list(_as_descriptor(of_rdms, names, "names"))
     if ids is None:
         distinct = [key for key, values in of_patterns.items() if key != _NUMBER and _are_distinct(values)]
         ids = distinct[0] if len(distinct) == 1 else None
-    labels = None if ids is None else _validate_rdm.as_descriptor(of_patterns, ids, "ids")
+    labels = None if ids is None else _as_descriptor(of_patterns, ids, "ids")
     return [RDM(vector, labels, name) for vector, name in zip(vectors, given, strict=True)]
 
 
@@ -95,12 +93,14 @@ def to_rsatoolbox(rdms: RDM | Iterable[RDM], *, measure: str | None = None) -> d
     ((1, 3), {'name': ['V1']})
     """
     items = [rdms] if isinstance(rdms, RDM) else list(rdms)
-    _validate_pairwise.require_items(len(items), "rdms")
-    _validate_rdm.require_instances(items, RDM, "rdms")
+    require_items(len(items), "rdms")
+    for i, item in enumerate(items):
+        if not isinstance(item, RDM):
+            raise TypeError(f"rdms[{i}] must be an RDM, not {type(item).__name__}")
     known = next((i for i, item in enumerate(items) if item.ids is not None), 0)
     first = (f"rdms[{known}]", items[known].n_stimuli, items[known].ids)
     for i, item in enumerate(items):
-        _validate_pairwise.require_same_stimuli(first, (f"rdms[{i}]", item.n_stimuli, item.ids))
+        require_same_stimuli(first, (f"rdms[{i}]", item.n_stimuli, item.ids))
     names = [item.name for item in items]
     stimuli = items[known].ids
     return {
@@ -116,3 +116,26 @@ def _are_distinct(values: Any) -> bool:
     if array.dtype.kind in "OT" and not all(isinstance(entry, str) for entry in array.tolist()):
         return False
     return array.ndim == 1 and array.dtype.kind in "iufbUSOT" and len(np.unique(array)) == len(array)
+
+
+def _as_rdm_set(rdms: Any) -> tuple[AnyArray, dict[str, Any], dict[str, Any]]:
+    """Take dissimilarities (n_rdms, n_pairs) and descriptors of what looks like rsatoolbox's RDMs."""
+    wanted = ("dissimilarities", "rdm_descriptors", "pattern_descriptors")
+    found: list[Any] = [getattr(rdms, attribute, None) for attribute in wanted]
+    if any(entry is None for entry in found):
+        raise TypeError(
+            "rdms must be rsatoolbox RDMs (with dissimilarities, rdm_descriptors, pattern_descriptors), not "
+            f"{type(rdms).__name__}"
+        )
+    vectors = as_array(found[0], "rdms.dissimilarities")
+    if vectors.ndim != 2:
+        raise ValueError(f"rdms.dissimilarities must have shape (n_rdms, n_pairs), not {vectors.shape}")
+    require_finite(vectors, "rdms.dissimilarities")
+    return vectors, dict(found[1]), dict(found[2])
+
+
+def _as_descriptor(descriptors: dict[str, Any], key: str, argument: str) -> Any:
+    """Take one of rsatoolbox's descriptors by name."""
+    if key not in descriptors:
+        raise ValueError(f"{argument} must be one of {', '.join(map(repr, descriptors))}, not {key!r}")
+    return descriptors[key]

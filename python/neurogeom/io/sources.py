@@ -1,12 +1,13 @@
-"""Matrices in files, opened for as long as they are read: blocks of rows and ranges of columns.
+"""What a file of each kind holds, and matrices in files, opened for as long as they are read.
 
-What is given is the caller's own, C-contiguous and in native byte order. Arrays of more than two axes appear
-with all but the first as columns.
+What is read, blocks of rows and ranges of columns, is the caller's own, C-contiguous and in native byte
+order. Arrays of more than two axes appear with all but the first as columns.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import io
 import math
@@ -14,19 +15,113 @@ import os
 import threading
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import IO, Any, Literal
+from collections.abc import Callable, Iterator, Mapping
+from typing import IO, Any, Literal, NoReturn
 
 import numpy as np
 
-from .._base.checks import AnyArray
-from . import checks as check
-from .formats import Header, read_npy_header
+from .._base.checks import AnyArray, require_extra
+from .checks import place, readable, refuse_content, refuse_pickle
+from .formats import Header, npy_header, read_npy_header, read_npz_headers, safetensors_headers
 
 # A range of columns is read as such unless the chunks that hold it are wider by more than this factor.
 _WASTE = 4
 PIECE = 1 << 24  # bytes that are in memory at once of what is not wanted
 _STREAM = 1 << 20  # bytes that are taken from an archive at once
+_OF_MATLAB = ("#refs#", "#subsystem#")  # where MATLAB keeps what its cell arrays and objects hold
+_MAX_SHOWN = 30  # arrays listed in an error
+
+
+# ---- what a file holds
+
+
+def _hdf5() -> Any:
+    return require_extra("h5py", "io", "an HDF5 file")
+
+
+def _zarr() -> Any:
+    return require_extra("zarr", "store", "a Zarr array")
+
+
+def headers_of(kind: str, path: str) -> dict[str, Header]:
+    """Say what a file holds, by name; the one array of a file is called ''."""
+    if kind == "npy":
+        return {"": npy_header(path)}
+    if kind == "safetensors":
+        return safetensors_headers(path)
+    found: dict[str, Header] = {}
+    if kind == "npz":
+        with readable(path, ""):
+            found = read_npz_headers(_opened_zip(path), path)
+    elif kind == "hdf5":
+        with readable(path, ""), _hdf5().File(path, "r") as file:
+            found = dict(_hdf5_headers(file, "", (), set()))
+    elif kind == "zarr":
+        zarr = _zarr()
+        with readable(path, ""):
+            root = zarr.open(path, mode="r")
+            members = [("", root)] if isinstance(root, zarr.Array) else root.members(max_depth=None)
+            for name, thing in sorted(members, key=lambda pair: str(pair[0])):
+                if isinstance(thing, zarr.Array):
+                    found[name] = Header(tuple(thing.shape), np.dtype(thing.dtype))
+    return found
+
+
+def _hdf5_headers(
+    group: Any, above: str, groups: tuple[Any, ...], seen: set[Any], linked: bool = False
+) -> Iterator[tuple[str, Header]]:
+    """Say what a group of HDF5 holds; links within the file are followed, but not in circles."""
+    h5py = _hdf5()
+    for name in group:
+        place = f"{above}{name}"
+        link = group.get(name, getlink=True)
+        if isinstance(link, h5py.ExternalLink):
+            why = f"is a link to {link.path!r} of {link.filename!r}: open that file"
+            yield place, Header((), np.dtype("V1"), reason=why)
+            continue
+        thing = group.get(name)
+        if thing is None:
+            to = repr(link.path) if isinstance(link, h5py.SoftLink) else "a damaged place"
+            yield place, Header((), np.dtype("V1"), reason=f"is a link to {to}, where nothing is")
+            continue
+        other = linked or isinstance(link, h5py.SoftLink) or thing in seen
+        if not other:
+            seen.add(thing)
+        if isinstance(thing, h5py.Dataset):
+            yield place, dataclasses.replace(_hdf5_header(thing), is_link=other)
+        elif isinstance(thing, h5py.Group) and name not in _OF_MATLAB and thing not in (*groups, group):
+            yield from _hdf5_headers(thing, f"{place}/", (*groups, group), seen, other)
+
+
+def _hdf5_header(dataset: Any) -> Header:
+    """Say what a dataset of HDF5 is; MATLAB says by an attribute that it stores the last axis first."""
+    shape, dtype = tuple(dataset.shape or ()), np.dtype(dataset.dtype)
+    kind = dataset.attrs.get("MATLAB_class")
+    if kind is None:
+        return Header(shape, dtype)
+    if "MATLAB_empty" in dataset.attrs:  # it then holds its shape
+        return Header((0, 0), dtype)
+    return Header(shape[::-1], np.dtype("U1") if kind in (b"char", "char") else dtype, fortran=True)
+
+
+def contents_of(headers: Mapping[str, Header]) -> str:
+    """List arrays, for an error."""
+    shown = [
+        f"{key} {header.shape} {header.dtype}".lstrip() for key, header in list(headers.items())[:_MAX_SHOWN]
+    ]
+    if len(headers) > _MAX_SHOWN:
+        shown.append(f"and {len(headers) - _MAX_SHOWN} more")
+    return ", ".join(shown) or "no arrays"
+
+
+def require_key(key: str, headers: Mapping[str, Header], path: str, argument: str = "") -> None:
+    """Refuse a name of an array that a file does not hold; `argument` is where it was given."""
+    if key not in headers:
+        lead = f"{argument}: " if argument else ""
+        raise ValueError(f"{lead}{path} has no {key!r}; it holds {contents_of(headers)}")
+
+
+# ---- a matrix in a file that is open
 
 
 class Source:
@@ -124,7 +219,7 @@ class FlatSource(Source):
     def _map(self) -> AnyArray:
         header = self.header
         order: Literal["F", "C"] = "F" if header.fortran else "C"
-        with check.readable(self.path, self.key):
+        with readable(self.path, self.key):
             return np.memmap(self._file, header.dtype, "r", header.offset, header.shape, order)
 
     def map(self) -> AnyArray | None:
@@ -145,10 +240,10 @@ class FlatSource(Source):
             return self._in_pieces(full.__getitem__, start, stop, first, last)
         # Read, not mapped: pages of a map would count as memory of this process.
         count, begin = (stop - start) * width, header.offset + start * width * header.dtype.itemsize
-        with check.readable(self.path, self.key):
+        with readable(self.path, self.key):
             flat = np.fromfile(self._file, header.dtype, count, offset=begin)
         if flat.size != count:
-            check.refuse_short(self.path, self.key)
+            _refuse_short(self.path, self.key)
         return _native(flat.reshape(stop - start, width), self.dtype, header.bfloat16)
 
     def has_columns(self, width: int) -> bool:
@@ -159,14 +254,14 @@ class MemberSource(Source):
     """A member of an .npz archive: a stream that is read forwards."""
 
     def __init__(self, path: str, key: str) -> None:
-        self._archive = opened_zip(path)
-        with check.readable(path, key), contextlib.ExitStack() as stack:
+        self._archive = _opened_zip(path)
+        with readable(path, key), contextlib.ExitStack() as stack:
             self._stream = stack.enter_context(member(self._archive, path, key))
             super().__init__(path, key, read_npy_header(self._stream))
             # Before memory is reserved for what a damaged header announces.
             announced = self._stream.tell() + self.header.nbytes
             if not self.header.dtype.hasobject and announced != self._archive.getinfo(f"{key}.npy").file_size:
-                check.refuse_short(path, key)
+                _refuse_short(path, key)
             stack.pop_all()  # open until the source is left
         self._at = 0
 
@@ -175,7 +270,7 @@ class MemberSource(Source):
 
     def block(self, start: int, stop: int, first: int, last: int) -> AnyArray:
         header, (count, width) = self.header, self.shape
-        with check.readable(self.path, self.key):
+        with readable(self.path, self.key):
             if header.fortran:  # its rows are spread over the stream
                 self._seek(0)
                 flat = self._next(count * width)
@@ -191,7 +286,7 @@ class MemberSource(Source):
         self._at = rows.stop
         # Only when the end is read is the checksum compared.
         if self._at == self.shape[0] and self._stream.read(1):
-            check.refuse_short(self.path, self.key)
+            _refuse_short(self.path, self.key)
         return found.reshape(rows.stop - rows.start, self.shape[1])
 
     def _seek(self, row: int) -> None:
@@ -204,7 +299,7 @@ class MemberSource(Source):
         while left:
             piece = self._stream.read(min(_STREAM, left))
             if not piece:
-                check.refuse_short(self.path, self.key)
+                _refuse_short(self.path, self.key)
             left -= len(piece)
         self._at = row
 
@@ -214,7 +309,7 @@ class MemberSource(Source):
         while done < len(target):
             piece = self._stream.read(min(_STREAM, len(target) - done))
             if not piece:
-                check.refuse_short(self.path, self.key)
+                _refuse_short(self.path, self.key)
             target[done : done + len(piece)] = np.frombuffer(piece, np.uint8)
             done += len(piece)
         return flat
@@ -228,7 +323,7 @@ class MemberSource(Source):
                 file.write(piece)
 
     def _piece(self, stream: IO[bytes]) -> bytes:
-        with check.readable(self.path, self.key):
+        with readable(self.path, self.key):
             return stream.read(_STREAM)
 
 
@@ -248,7 +343,7 @@ class DatasetSource(Source):
             self._close()
 
     def block(self, start: int, stop: int, first: int, last: int) -> AnyArray:
-        with check.readable(self.path, self.key):
+        with readable(self.path, self.key):
             if len(self.header.shape) == 2:
                 return _native(self._part(slice(start, stop), slice(first, last)), self.dtype)
             return self._in_pieces(self._part, start, stop, first, last)
@@ -273,7 +368,7 @@ class DatasetSource(Source):
         begin, row = file.tell(), size * self.shape[1]
         for top in range(0, count, height):
             for left in range(0, across, width):
-                with check.readable(self.path, self.key):
+                with readable(self.path, self.key):
                     found = self._part(slice(top, top + height), slice(left, left + width))
                 tile = _native(_flat(found), self.dtype)
                 at = begin + top * row + left * depth * size
@@ -294,9 +389,12 @@ def member(archive: zipfile.ZipFile, path: str, key: str) -> IO[bytes]:
     try:
         return archive.open(f"{key}.npy")
     except KeyError:
-        names = [name[: -len(".npy")] for name in archive.namelist() if name.endswith(".npy")]
-        check.require_key(key, names, path)
+        require_key(key, read_npz_headers(archive, path), path)
         raise
+
+
+def _refuse_short(path: str, key: str) -> NoReturn:
+    raise ValueError(f"{place(path, key)}: holds more or fewer bytes than its header says: damaged, or cut")
 
 
 def _write_at(file: IO[bytes], array: AnyArray, offset: int) -> None:
@@ -318,6 +416,80 @@ def _native(array: AnyArray, dtype: np.dtype[Any], bfloat16: bool = False) -> An
     if not array.flags.writeable:  # a view of a map
         return np.array(array, dtype=dtype, order="C")
     return np.ascontiguousarray(array, dtype=dtype)
+
+
+def open_source(kind: str, path: str, key: str) -> Source:
+    """Open one matrix of a file."""
+    if kind == "npy":
+        return FlatSource(path, "", npy_header(path))
+    if kind == "safetensors":
+        headers = safetensors_headers(path)
+        require_key(key, headers, path)
+        return FlatSource(path, key, headers[key])
+    if kind == "npz":
+        return MemberSource(path, key)
+    if kind == "hdf5":
+        h5py = _hdf5()
+        with readable(path, key):
+            file = h5py.File(path, "r")
+            if not isinstance(file.get(key), h5py.Dataset):
+                file.close()
+                raise ValueError("no such dataset")
+        return DatasetSource(path, key, file[key], _hdf5_header(file[key]), file.close)
+    zarr = _zarr()
+    with readable(path, key):
+        array = zarr.open_array(path, path=key, mode="r")
+        return DatasetSource(path, key, array, Header(tuple(array.shape), np.dtype(array.dtype)))
+
+
+def read_labels(kind: str, path: str, key: str, what: str = "ids") -> AnyArray:
+    """Read a vector of labels, which may be strings."""
+    if kind == "npz":
+        with readable(path, key):
+            archive = _opened_zip(path)
+            with member(archive, path, key) as stream:
+                header = read_npy_header(stream)
+            _require_labels(header, header.shape, path, key, what)
+            with member(archive, path, key) as stream:
+                return np.lib.format.read_array(stream, allow_pickle=False)
+    with open_source(kind, path, key) as source, readable(path, key):
+        of_matlab = isinstance(source, DatasetSource) and source.header.fortran
+        shape = source.header.shape  # MATLAB has no vectors
+        shape = shape if not of_matlab or 1 not in shape else (max(shape),)
+        _require_labels(source.header, shape, path, key, what, may_hold_objects=kind != "npy")
+        if not isinstance(source, DatasetSource):
+            return source.whole()[:, 0]
+        dataset = source.dataset
+        if of_matlab:
+            return _matlab_labels(dataset)
+        if source.header.dtype.kind == "O" and kind == "hdf5":
+            dataset = dataset.asstr()
+        array = np.asarray(dataset[...])
+        if array.dtype.kind == "S":
+            array = np.char.decode(array, "utf-8")
+    if array.dtype.kind in "OT" and all(isinstance(label, str) for label in array):
+        return np.array(list(array), dtype=np.str_)
+    return array
+
+
+def _matlab_labels(dataset: Any) -> AnyArray:
+    """Read a row or column of MATLAB: numbers, or a cell array of text."""
+    values = np.asarray(dataset[...]).ravel()
+    if values.dtype.kind != "O":
+        return values
+    return np.array(["".join(map(chr, dataset.file[cell][...].ravel())) for cell in values])
+
+
+def _require_labels(
+    header: Header, shape: tuple[int, ...], path: str, key: str, what: str, *, may_hold_objects: bool = False
+) -> None:
+    """Refuse labels that are no vector, or pickled, before they are read."""
+    if len(shape) != 1:
+        raise ValueError(
+            f"{place(path, key)}: {what} must be one label for each stimulus, not of shape {shape}"
+        )
+    if header.dtype.hasobject and not may_hold_objects:  # as those of a column of pandas are
+        refuse_pickle(path, key, f"{what} of text: save {what}.astype(str)")
 
 
 # ---- archives that stay open for a while: the list of 10,000 members is not read for each of them
@@ -366,7 +538,7 @@ _ZIPS_KEPT = 4
 _zips_lock = threading.Lock()
 
 
-def opened_zip(path: str) -> zipfile.ZipFile:
+def _opened_zip(path: str) -> zipfile.ZipFile:
     """Open an archive, or find it open."""
     found = os.stat(path)
     # A forked child may find locks held that its parent's threads held, so it opens the file anew.
@@ -377,8 +549,8 @@ def opened_zip(path: str) -> zipfile.ZipFile:
             file = _SharedFile(path)  # closes once no archive, source or stream holds it
             magic = file.read(2)
             if magic != b"PK":
-                check.refuse_content(path, ".npz", is_pickle=magic.startswith(b"\x80"))
-            with check.readable(path, ""):
+                refuse_content(path, ".npz", is_pickle=magic.startswith(b"\x80"))
+            with readable(path, ""):
                 archive = zipfile.ZipFile(file)
         _OPEN_ZIPS[place] = archive
         while len(_OPEN_ZIPS) > _ZIPS_KEPT:

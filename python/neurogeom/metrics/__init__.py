@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from ..representations import checks as check
+from ..representations.checks import did_you_mean
 from .base import Distance, Metric, Part, Product, Similarity
 from .bures import NBS, Bures
 from .canonical import PWCCA, SVCCA, MeanCCA
@@ -77,14 +77,43 @@ def as_metric(value: Any) -> Metric:
     """Take a metric by name or as an object."""
     if isinstance(value, Metric):
         return value
-    check.refuse_metric_lookalike(value, Metric)
-    check.require_known_metric(value, METRICS)
+    _refuse_lookalike(value)
+    if not isinstance(value, str):
+        raise TypeError(f"metric must be a name or a metric object, not {type(value).__name__}")
+    if value not in METRICS:
+        known = ", ".join(map(repr, METRICS))
+        raise ValueError(
+            f"metric must be one of {known} or an object, not {value!r}{did_you_mean(value, METRICS)}"
+        )
     return METRICS[value]()
 
 
 def as_metrics(value: Any) -> list[Metric]:
     """Take one metric or a list of them."""
     if isinstance(value, (list, tuple)):
-        check.refuse_metric_lookalike(value, Metric)
+        _refuse_lookalike(value)
         return [as_metric(item) for item in value]
     return [as_metric(value)]
+
+
+def _refuse_lookalike(value: Any) -> None:
+    """Refuse a class or a function in place of a metric object, or a second representation in its place."""
+    if isinstance(value, type) and issubclass(value, Metric):
+        ours = "ng." * value.__module__.startswith("neurogeom.")
+        raise TypeError(
+            f"metric is the class {value.__name__}: give an object of it, {ours}{value.__name__}()"
+        )
+    if callable(value) and hasattr(value, "__name__"):
+        what = "class" if isinstance(value, type) else "function"
+        raise TypeError(
+            f"metric is the {what} {value.__name__}: give a name, such as 'cka', or an object, ng.CKA()"
+        )
+    if isinstance(value, (list, tuple)) and value:
+        value = value[0]
+    if not isinstance(value, str) and (
+        hasattr(value, "shape") or hasattr(value, "n_stimuli") or hasattr(value, "ids")
+    ):
+        raise TypeError(
+            "metric is an array or a representation: to compare X with Y give ng.cka(X, Y) for one pair, "
+            "ng.pairwise([X, Y], metric) for a list, or ng.pairwise(Xs, metric, others=Ys) for two lists"
+        )

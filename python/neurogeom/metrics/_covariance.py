@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from .._base.checks import FloatArray
+from .._base.checks import FloatArray, as_array, require_finite, require_symmetric_values
 from .._base.codec import registered
-from . import checks as check
 
 # Share of a variance, in units of n eps, that must be left given the others.
 _LEAST_REST = 8.0
@@ -28,7 +27,7 @@ class Covariance:
     @classmethod
     def from_user(cls, value: Any, name: str) -> Covariance:
         """Take variances or a matrix as users give them."""
-        array = check.as_covariance(value, name)
+        array = _as_covariance(value, name)
         key = bytes(str(array.shape), "ascii") + array.tobytes()
         if array.ndim == 1:
             return cls(name, np.sqrt(array), key)
@@ -41,13 +40,21 @@ class Covariance:
             factor = np.zeros_like(array)
         rest = float(np.diagonal(factor).min()) ** 2
         if not rest > _LEAST_REST * len(array) * np.finfo(np.float64).eps:
-            check.refuse_singular(name)
+            raise ValueError(
+                f"{name} is not positive definite (beyond rounding), so that it has no inverse: shrink it "
+                "towards its diagonal, or give the variances alone"
+            )
         return cls(name, np.asarray(factor * scale[:, None], dtype=np.float64), key)
 
     @property
     def size(self) -> int:
         """Number of variances."""
         return len(self.factor)
+
+    def require_size(self, expected: int, name: str, label: str, what: str) -> None:
+        """Refuse an item that has another number of what the matrix is of."""
+        if self.size != expected:
+            raise ValueError(f"{name} is for {self.size} {what}, but {label} has {expected}")
 
     def whiten(self, rows: FloatArray) -> FloatArray:
         """Multiply each row by the inverse factor: X -> X L^-T."""
@@ -62,3 +69,21 @@ class Covariance:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Covariance) and self.key == other.key
+
+
+def _as_covariance(value: Any, name: str) -> FloatArray:
+    """Take variances (n,) or a symmetric covariance matrix (n, n) as a float64 array of its own."""
+    given = as_array(value, name)
+    array = np.array(given, dtype=np.float64)
+    if array.ndim not in (1, 2) or array.size == 0 or array.shape != (len(array),) * array.ndim:
+        raise ValueError(
+            f"{name} must be a vector of variances or a square matrix, not of shape {array.shape}"
+        )
+    require_finite(array, name)
+    if array.ndim == 2:
+        require_symmetric_values(array, given.dtype, name)
+    variances = array if array.ndim == 1 else np.diagonal(array)
+    if variances.min() <= 0:
+        at = int(np.argmin(variances))
+        raise ValueError(f"{name} must be positive definite, but its variance {at} is {variances[at]:.3g}")
+    return array

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from .._base.checks import AnyArray, FloatArray, as_labels
 from .._base.codec import registered
-from . import checks as check
 
 
 @registered
@@ -29,26 +28,33 @@ class Design:
         """Take labels as users give them; without those of stimuli, row k of each fold is stimulus k."""
         fold, fold_labels = _numbered(folds, "folds")
         n_folds = len(fold_labels)
-        check.require_two(n_folds, "folds", "folds")
+        _require_two(n_folds, "folds", "folds")
         labels: AnyArray | None = None
         if stimuli is None:
             counts = np.bincount(fold)
-            check.require_equal_folds(counts.tolist(), fold_labels.tolist())
+            if len(set(counts)) > 1:
+                shown = ", ".join(f"{k!r}: {n}" for k, n in zip(fold_labels.tolist(), counts, strict=True))
+                raise ValueError(
+                    f"without stimuli, all folds must have the same number of rows, not {{{shown}}}"
+                )
             stimulus = np.empty_like(fold)
             for k in range(n_folds):
                 stimulus[fold == k] = np.arange(counts[0])
             n_stimuli = int(counts[0])
         else:
             stimulus, labels = _numbered(stimuli, "stimuli")
-            check.require_same_rows(len(stimulus), len(fold), "stimuli", "folds")
+            _require_same_rows(len(stimulus), len(fold), "stimuli", "folds")
             n_stimuli = len(labels)
-        check.require_two(n_stimuli, "folds" if labels is None else "stimuli", "stimuli")
+        _require_two(n_stimuli, "folds" if labels is None else "stimuli", "stimuli")
         design = cls(stimulus, fold, labels, n_stimuli, n_folds)
         missing = np.argwhere(design.counts() == 0)
         if missing.size:
             assert labels is not None  # else each fold has all of them
-            at = missing[0].tolist()
-            check.refuse_missing_stimulus(labels.tolist()[at[1]], fold_labels.tolist()[at[0]])
+            fold_at, stimulus_at = missing[0].tolist()
+            raise ValueError(
+                f"each fold must have each stimulus, but fold {fold_labels.tolist()[fold_at]!r} has no row "
+                f"of stimulus {labels.tolist()[stimulus_at]!r}"
+            )
         return design
 
     def counts(self) -> NDArray[np.intp]:
@@ -60,7 +66,7 @@ class Design:
 
     def means(self, data: FloatArray, label: str) -> FloatArray:
         """Average rows (n_rows, n_units) to patterns (n_folds, n_stimuli, n_units)."""
-        check.require_same_rows(len(self.fold), len(data), "folds", label)
+        _require_same_rows(len(self.fold), len(data), "folds", label)
         sums = np.zeros((self.n_folds, self.n_stimuli, data.shape[1]))
         for row, fold, stimulus in zip(data, self.fold, self.stimulus, strict=True):
             sums[fold, stimulus] += row
@@ -85,3 +91,17 @@ def _numbered(labels: Any, name: str) -> tuple[NDArray[np.intp], AnyArray]:
     number = np.empty_like(by_appearance)
     number[by_appearance] = np.arange(len(distinct))
     return number[inverse.reshape(-1)], distinct[by_appearance]
+
+
+def _require_same_rows(given: int, rows: int, name: str, label: str) -> None:
+    """Refuse labels of observations that do not fit the item."""
+    if given != rows:
+        raise ValueError(
+            f"{name} must give one label for each row, but has {given} and {label} has {rows} rows"
+        )
+
+
+def _require_two(count: int, name: str, what: str) -> None:
+    """Refuse a design with a single fold or stimulus."""
+    if count < 2:
+        raise ValueError(f"{name} must hold at least two different {what}, not {count}")

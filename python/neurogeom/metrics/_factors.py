@@ -15,8 +15,8 @@ import scipy.linalg
 
 from .._base.checks import FloatArray
 from .._base.codec import registered
-from ..representations.representation import UnitBlocks
-from ._reduction import Reduced, balance, balance_blocks, lower_trapezoid, reduce_blocks, reduce_stimuli
+from ..representations.blocks import UnitBlocks
+from ._reduction import Balanced, Reduced, balance, balance_blocks, lower_trapezoid, reduce_stimuli
 from .base import Part
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -56,20 +56,13 @@ class FactorPart(Part):
     center: bool = True
     keep_map: bool = False
 
-    def prepare(self, data: FloatArray, label: str) -> Factor:
-        """Reduce one item."""
-        return self._factor(reduce_stimuli(data, self.center, label), label)
-
     @property
-    def streams(self) -> bool:
-        """Whether blocks of units suffice; maps of units do not fit in memory where the item does not."""
-        return not self.keep_map
+    def needs_whole(self) -> bool:
+        """Whether a map of units is kept, which does not fit in memory where the item does not."""
+        return self.keep_map
 
-    def prepare_blocks(self, blocks: UnitBlocks) -> Factor:
-        """Reduce one item that is read in blocks."""
-        return self._factor(reduce_blocks(blocks, self.center), blocks.label)
-
-    def _factor(self, reduced: Reduced, label: str) -> Factor:
+    def prepare(self, data: UnitBlocks) -> Factor:
+        reduced = reduce_stimuli(data, self.center)
         norm = float(np.linalg.norm(reduced.matrix))
         matrix = reduced.matrix / norm
         if self.keep_map:
@@ -77,15 +70,15 @@ class FactorPart(Part):
             factor = np.ascontiguousarray(np.tril(upper.T))
         else:
             factor = lower_trapezoid(matrix)
-        found = Factor(label, factor, norm * reduced.size, factor.shape[1], len(factor), trapezoidal=True)
+        scale = norm * reduced.size
+        found = Factor(data.label, factor, scale, factor.shape[1], len(factor), trapezoidal=True)
         if not self.keep_map:
             return found
         span = reduced.for_all_units(rotation)
         return dataclasses.replace(found, mean=reduced.mean, map=span / found.scale, span=_unless_all(span))
 
-    def prepare_held_out(self, record: Factor, data: FloatArray, label: str) -> Factor:
-        """Put other stimuli into the coordinates of F."""
-        return hold_out(record, data)
+    def prepare_held_out(self, record: Factor, data: UnitBlocks) -> Factor:
+        return hold_out(record, data.whole())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,18 +89,13 @@ class SpectrumPart(Part):
     rank_tolerance: float | None = None
     keep_map: bool = False
 
-    def prepare(self, data: FloatArray, label: str) -> Factor:
-        """Decompose one item."""
-        return self.decompose(reduce_stimuli(data, self.center, label), data.shape, label)
-
     @property
-    def streams(self) -> bool:
-        """Whether blocks of units suffice; maps of units do not fit in memory where the item does not."""
-        return not self.keep_map
+    def needs_whole(self) -> bool:
+        """Whether a map of units is kept, which does not fit in memory where the item does not."""
+        return self.keep_map
 
-    def prepare_blocks(self, blocks: UnitBlocks) -> Factor:
-        """Decompose one item that is read in blocks."""
-        return self.decompose(reduce_blocks(blocks, self.center), blocks.shape, blocks.label)
+    def prepare(self, data: UnitBlocks) -> Factor:
+        return self.decompose(reduce_stimuli(data, self.center), data.shape, data.label)
 
     def decompose(self, reduced: Reduced, shape: tuple[int, ...], label: str, noise: float = 0.0) -> Factor:
         """Decompose a reduced item, some singular values of which may be noise of this size."""
@@ -130,9 +118,8 @@ class SpectrumPart(Part):
         coordinates = reduced.for_all_units(right[:rank].T / (singular[:rank] * scale))
         return dataclasses.replace(found, mean=reduced.mean, map=coordinates, span=_unless_all(span))
 
-    def prepare_held_out(self, record: Factor, data: FloatArray, label: str) -> Factor:
-        """Put other stimuli into the coordinates of the singular vectors."""
-        return hold_out(record, data)
+    def prepare_held_out(self, record: Factor, data: UnitBlocks) -> Factor:
+        return hold_out(record, data.whole())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,36 +130,28 @@ class BasisPart(Part):
     rank_tolerance: float | None = None
     keep_map: bool = False
 
-    def prepare(self, data: FloatArray, label: str) -> Factor:
-        """Find the numerical rank of one item and a basis."""
-        reduced = reduce_stimuli(data, self.center, label)
+    @property
+    def needs_whole(self) -> bool:
+        """Whether a map of units is kept, which does not fit in memory where the item does not."""
+        return self.keep_map
+
+    def prepare(self, data: UnitBlocks) -> Factor:
+        if self.rank_tolerance is None and data.is_divided:
+            return self._orthonormal(balance_blocks(data, self.center), data.shape, data.label)
+        reduced = reduce_stimuli(data, self.center)
         if self.rank_tolerance is None:
-            balanced, scale, noise = balance(reduced, data, self.center)
+            balanced = balance(reduced, data.whole(), self.center)
         else:
-            balanced, scale, noise = reduced, float(np.linalg.norm(reduced.matrix)) * reduced.size, 0.0
-        found = self._orthonormal(balanced, scale, noise, data.shape, label)
+            balanced = Balanced(reduced, float(np.linalg.norm(reduced.matrix)) * reduced.size, 0.0)
+        found = self._orthonormal(balanced, data.shape, data.label)
         if not self.keep_map:
             return found
         # For other stimuli the shortest map counts, which does not depend on the basis of the units.
         weights = shortest_map(found.matrix.T @ reduced.matrix) / (found.rank * reduced.size)
         return dataclasses.replace(found, mean=reduced.mean, map=reduced.for_all_units(weights))
 
-    @property
-    def streams(self) -> bool:
-        """Whether blocks of units suffice; maps of units do not fit in memory where the item does not."""
-        return not self.keep_map
-
-    def prepare_blocks(self, blocks: UnitBlocks) -> Factor:
-        """Find the numerical rank of one item that is read in blocks, and a basis."""
-        if self.rank_tolerance is None:
-            return self._orthonormal(*balance_blocks(blocks, self.center), blocks.shape, blocks.label)
-        reduced = reduce_blocks(blocks, self.center)
-        scale = float(np.linalg.norm(reduced.matrix)) * reduced.size
-        return self._orthonormal(reduced, scale, 0.0, blocks.shape, blocks.label)
-
-    def _orthonormal(
-        self, reduced: Reduced, scale: float, noise: float, shape: tuple[int, ...], label: str
-    ) -> Factor:
+    def _orthonormal(self, balanced: Balanced, shape: tuple[int, ...], label: str) -> Factor:
+        reduced, scale, noise = balanced
         basis = self._well_conditioned_basis(lower_trapezoid(reduced.matrix), noise)
         if basis is None:
             part = SpectrumPart(self.center, self.rank_tolerance)
@@ -193,9 +172,8 @@ class BasisPart(Part):
             return None
         return np.ascontiguousarray(np.tril(rotation[::-1, ::-1]))
 
-    def prepare_held_out(self, record: Factor, data: FloatArray, label: str) -> Factor:
-        """Put other stimuli into the coordinates of the basis."""
-        return hold_out(record, data)
+    def prepare_held_out(self, record: Factor, data: UnitBlocks) -> Factor:
+        return hold_out(record, data.whole())
 
 
 def _reciprocal_condition(upper: FloatArray) -> float:

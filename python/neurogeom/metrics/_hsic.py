@@ -9,19 +9,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import scipy.spatial.distance
 
 from .._base.checks import FloatArray
+from .._base.coordinates import power_of_two_above
 from .._base.isa import core
-from ..representations import checks as check
-from ..representations.representation import UnitBlocks
-from ._stimulus_distances import responses, sum_differences
+from ..representations.checks import TooLittleDataError
 
 _EPS = float(np.finfo(np.float64).eps)
 # Fourth powers of data of this size, and of what centring leaves of them, stay in the range of float64.
 _SMALLEST, _LARGEST = 1e-50, 1e50
-# Below this share of the squared norms a squared distance from a Gram matrix has lost too many digits.
-_CANCELLED = 1e-4
 
 
 def packed_linear_gram(data: FloatArray, estimator: str, center: bool) -> tuple[FloatArray, float]:
@@ -60,7 +56,7 @@ class LinearGram:
         largest = max(float(block.max()), -float(block.min()))
         if largest == 0:
             return
-        size = math.ldexp(1.0, math.frexp(largest)[1])
+        size = power_of_two_above(largest)
         if size > self.size:
             self.rescale(size)
         block = block / self.size
@@ -156,53 +152,21 @@ def _pack(gram: FloatArray, shifts: FloatArray | None, with_diagonal: bool) -> F
     return vector
 
 
-def rbf_gram(data: FloatArray, bandwidth: float, shifted: bool, label: str) -> FloatArray:
+def rbf_gram(gram: FloatArray, bandwidth: float, shifted: bool, label: str) -> FloatArray:
     """K = exp(-d^2 / (2 s^2)) with s = bandwidth * (median distance of two stimuli).
 
-    With `shifted` a constant is subtracted where that saves digits of a K of nearly equal entries; centring
-    takes it out anyway.
+    Takes the squared distances d^2, which are overwritten. With `shifted` a constant is subtracted where that
+    saves digits of a K of nearly equal entries; centring takes it out anyway.
     """
-    return rbf_gram_of(squared_distances(data), bandwidth, shifted, label)
-
-
-def rbf_gram_of(gram: FloatArray, bandwidth: float, shifted: bool, label: str) -> FloatArray:
-    """Do the same with squared distances, which are overwritten."""
     median = float(np.median(np.sqrt(_pack(gram, None, False))))
-    check.require_median(median, label)
+    if median == 0:
+        raise TooLittleDataError(
+            f"half or more of the pairs of stimuli of {label} are equal: their median distance, the unit of "
+            "bandwidth, is 0"
+        )
     scale = bandwidth * median
     gram *= -0.5 / (scale * scale)
     return np.expm1(gram, out=gram) if shifted and bandwidth >= 1 else np.exp(gram, out=gram)
-
-
-def squared_distances(data: FloatArray) -> FloatArray:
-    """Squared Euclidean distances of all pairs of rows, each accurate relative to itself."""
-    # An outlier moves the mean, and then all others would be far from it and near to each other.
-    data = data - _median_of_stimuli(data)
-    found = data @ data.T
-    norms = found.diagonal().copy()
-    found *= -2.0
-    found += norms[:, None]
-    found += norms
-    for i in range(1, len(data)):
-        (near,) = np.nonzero(found[i, :i] < _CANCELLED * (norms[i] + norms[:i]))
-        if near.size:
-            exact = scipy.spatial.distance.cdist(data[i : i + 1], data[near], "sqeuclidean")[0]
-            found[i, near] = found[near, i] = exact
-    np.fill_diagonal(found, 0.0)
-    return found
-
-
-def _median_of_stimuli(data: FloatArray) -> FloatArray:
-    return np.asarray(np.median(data, axis=0))
-
-
-def sum_squared_distances(blocks: UnitBlocks) -> FloatArray:
-    """Give the same for an item that is read in blocks of units."""
-
-    def compute() -> FloatArray:
-        return sum_differences(blocks, responses, _CANCELLED, _median_of_stimuli)
-
-    return blocks.once("squared distances", compute).copy()  # as it is overwritten
 
 
 def in_range(data: FloatArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Products of measures that align representations linearly: one core F_i' F_j serves all of them."""
+"""Products of pairs: what follows from the core F_i' F_j of two factors, and inner products of vectors."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import numpy as np
 from .._base.checks import FloatArray
 from .._base.codec import register_if_built_in
 from .._base.isa import core
-from ..representations import checks as check
+from . import checks as check
 from ._factors import Factor
-from .base import Product, Tile, inner_products, map_pairs
+from .base import Product, Tile, map_pairs
+from .fitting import aligned_bases
 
 # Whether a nuclear norm is wanted, and the weights of all rows and columns (empty ones stand for ones).
 CoreQuantity: TypeAlias = tuple[bool, list[FloatArray], list[FloatArray]]
@@ -143,18 +144,6 @@ def _held_out(record: Factor, weighting: Weighting | None) -> _HeldOut:
     return _HeldOut(record.label, record.matrix * weights, record.held_out * weights, outside)
 
 
-def aligned_bases(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Give orthonormal columns that align those of two factors: the singular vectors of the core x' y.
-
-    Down to its numerical rank only, as others are arbitrary: where a singular value is at the rounding of the
-    core, which is relative to the factors and not to the largest singular value, that decides which they are.
-    """
-    u, s, vt = np.linalg.svd(inner_products(x, y), full_matrices=False)
-    rounding = max(u.shape[0], vt.shape[1]) * np.finfo(np.float64).eps
-    rank = int((s > rounding * np.linalg.norm(x) * np.linalg.norm(y)).sum())
-    return u[:, :rank], vt[:rank].T
-
-
 def align_held_out(x: _HeldOut, y: _HeldOut) -> tuple[float, float, float]:
     """Norms of held-out responses of two items and one minus their similarity.
 
@@ -172,3 +161,16 @@ def align_held_out(x: _HeldOut, y: _HeldOut) -> tuple[float, float, float]:
         norms.append(norm)
     residual = float(np.linalg.norm(sides[0] - sides[1]))
     return norms[0], norms[1], (residual**2 + rests[0] ** 2 + rests[1] ** 2) / 2
+
+
+@dataclasses.dataclass(frozen=True)
+class InnerProduct(Product):
+    """<row vector, column vector>; the record of `part` is a vector or has one as its attribute `vector`."""
+
+    @classmethod
+    def compute(cls, products: Sequence[Any], tile: Tile) -> list[FloatArray]:
+        """Compute all inner products of a tile."""
+        left, right = ([getattr(record, "vector", record) for record in side] for side in tile.sides)
+        values = core.inner_products(left, right, tile.n_threads, None)
+        values[~tile.where] = np.nan
+        return [values] * len(products)

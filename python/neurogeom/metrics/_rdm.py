@@ -15,20 +15,26 @@ import numpy as np
 from .._base import checks as _validate
 from .._base.checks import FloatArray
 from .._base.codec import registered
-from ..representations.representation import RDM, Data, UnitBlocks
-from . import checks as _validate_rdm
+from ..representations.blocks import UnitBlocks
+from ..representations.rdm import OpenedRDM
+from . import checks as check
 from ._covariance import Covariance
 from ._design import Design
-from ._stimulus_distances import Maps, measure_patterns, responses, sum_differences
+from ._stimulus_distances import (
+    RDM_CANCELLED,
+    ZERO,
+    Maps,
+    bilinear,
+    condensed_of,
+    differences,
+    measure_patterns,
+    responses,
+    sum_differences,
+)
 
 KINDS = ("sqeuclidean", "euclidean", "correlation", "cosine", "mahalanobis", "crossnobis", "poisson")
 
 _EPS = float(np.finfo(np.float64).eps)
-# Dissimilarities below this share of the squared lengths lose digits in a matrix product.
-_CANCELLED = 1 / 64
-# What rounding of rows that were computed leaves of equal ones, relative to their length.
-_ZERO = 8 * _EPS
-_CHUNK = 1 << 20  # numbers of a block of differences
 
 
 @registered
@@ -58,46 +64,52 @@ class RDMRule:
         given = f"{argument}={kind!r}"
         whitened, crossvalidated = kind in ("mahalanobis", "crossnobis"), kind == "crossnobis"
         if noise_covariance is not None and not whitened:
-            _validate_rdm.refuse_option("noise_covariance", "'mahalanobis' and 'crossnobis'", given)
-        _validate_rdm.require_option(
-            noise_covariance is not None or kind != "mahalanobis",
-            "noise_covariance",
-            given,
-            "without noise, it is 'sqeuclidean'",
-        )
+            check.refuse_option("noise_covariance", "'mahalanobis' and 'crossnobis'", given)
+        if noise_covariance is None and kind == "mahalanobis":
+            raise ValueError(f"{given} needs noise_covariance: without noise, it is 'sqeuclidean'")
         for name, value in (("folds", folds), ("stimuli", stimuli)):
             if value is not None and not crossvalidated:
-                _validate_rdm.refuse_option(name, "'crossnobis'", given)
-        _validate_rdm.require_option(
-            folds is not None or not crossvalidated, "folds", given, "one label for each row"
-        )
+                check.refuse_option(name, "'crossnobis'", given)
+        if folds is None and crossvalidated:
+            raise ValueError(f"{given} needs folds: one label for each row")
         prior = tuple(
             _validate.as_number(value, name)
             for name, value in (("prior_lambda", prior_lambda), ("prior_weight", prior_weight))
         )
         for name, number, default in zip(("prior_lambda", "prior_weight"), prior, (1.0, 0.1), strict=True):
-            _validate_rdm.require_not_negative(number, name)
+            if number < 0:
+                raise ValueError(f"{name} must not be negative, not {number:g}")
             if kind != "poisson" and number != default:
-                _validate_rdm.refuse_option(name, "'poisson'", given)
+                check.refuse_option(name, "'poisson'", given)
         noise = noise_covariance
         if noise is not None and not callable(noise):
             noise = Covariance.from_user(noise, "noise_covariance")
         design = Design.from_user(folds, stimuli) if crossvalidated else None
         return cls(kind, noise, design, *prior)
 
-    def condensed(self, data: Data, label: str) -> FloatArray:
-        """Compute the dissimilarities in SciPy's order; a measured RDM is taken as it is."""
-        if isinstance(data, RDM):
-            return data.condensed
+    @property
+    def needs_whole(self) -> bool:
+        """Whether all units are needed at once, as by a noise covariance and folds."""
+        return self.kind in ("mahalanobis", "crossnobis")
+
+    def condensed(self, data: UnitBlocks | OpenedRDM) -> FloatArray:
+        """Compute the dissimilarities in SciPy's order, not to be written to; a measured RDM has them."""
+        if isinstance(data, OpenedRDM):
+            return data.rdm.condensed
+        if data.is_divided:
+            return data.once(self, lambda: self._of_blocks(data))
+        return self._of_whole(data.whole(), data.label)
+
+    def _of_whole(self, data: FloatArray, label: str) -> FloatArray:
         found: FloatArray
         if self.kind in ("correlation", "cosine"):
-            found = _bilinear(_directions(data, self.kind == "correlation", label), rounded=True) / 2
+            found = bilinear(_directions(data, self.kind == "correlation", label), rounded=True) / 2
             return found
         if self.kind == "poisson":
             prior = self.prior_lambda * self.prior_weight
-            _validate_rdm.require_rates(_least(data), label, prior)
+            _require_rates(_least(data), label, prior)
             rates = (data + prior) / (1 + self.prior_weight)
-            found = _bilinear(rates, np.log(rates))
+            found = bilinear(rates, np.log(rates))
         elif self.design is not None:
             patterns = self.design.means(data, label)
             patterns -= patterns.mean(axis=1, keepdims=True)
@@ -105,20 +117,11 @@ class RDMRule:
             found = _crossvalidated(rows.reshape(patterns.shape))
         else:
             rows = data if self.noise is None else data - data.mean(axis=0)
-            found = _bilinear(self._whiten(rows, data, label), rounded=self.noise is not None)
+            found = bilinear(self._whiten(rows, data, label), rounded=self.noise is not None)
         found /= data.shape[1]
         return np.sqrt(found) if self.kind == "euclidean" else found
 
-    @property
-    def streams(self) -> bool:
-        """Whether an item may come in blocks of units; a noise covariance and folds need all of them."""
-        return self.kind in ("sqeuclidean", "euclidean", "correlation", "cosine", "poisson")
-
-    def condensed_blocks(self, blocks: UnitBlocks) -> FloatArray:
-        """Compute the dissimilarities of an item that is read in blocks; not to be written to."""
-        return blocks.once(self, lambda: self._condensed_blocks(blocks))
-
-    def _condensed_blocks(self, blocks: UnitBlocks) -> FloatArray:
+    def _of_blocks(self, blocks: UnitBlocks) -> FloatArray:
         if self.kind in ("correlation", "cosine"):
             patterns = measure_patterns(blocks, self.kind == "correlation")
             _require_directions(
@@ -129,16 +132,16 @@ class RDMRule:
                 rows = patterns.directions(block)
                 return rows, rows
 
-            square = sum_differences(blocks, directions, _CANCELLED)
-            square[square <= (2 * _ZERO) ** 2] = 0.0  # of rows of length 1
-            return _upper(square) / 2
+            square = sum_differences(blocks, directions, RDM_CANCELLED)
+            square[square <= (2 * ZERO) ** 2] = 0.0  # of rows of length 1
+            return condensed_of(square) / 2
         maps: Maps = responses
         if self.kind == "poisson":
             prior = self.prior_lambda * self.prior_weight
             least = min(_least(block, k * blocks.width) for k, block in enumerate(blocks))
-            _validate_rdm.require_rates(least, blocks.label, prior)
+            _require_rates(least, blocks.label, prior)
             maps = self._rates_and_logarithms
-        found = _upper(sum_differences(blocks, maps, _CANCELLED))
+        found = condensed_of(sum_differences(blocks, maps, RDM_CANCELLED))
         found /= blocks.shape[1]
         return np.sqrt(found) if self.kind == "euclidean" else found
 
@@ -152,7 +155,7 @@ class RDMRule:
         noise = self.noise
         if not isinstance(noise, Covariance):
             noise = Covariance.from_user(noise(data), f"noise_covariance of {label}")
-        _validate_rdm.require_covariance_size(noise.size, rows.shape[1], "noise_covariance", label, "units")
+        noise.require_size(rows.shape[1], "noise_covariance", label, "units")
         return noise.whiten(rows)
 
 
@@ -178,7 +181,9 @@ def _require_directions(lengths: FloatArray, centre: bool, n_units: int, label: 
     if flat.any():
         problem = "has the same response in all units" if centre else "has no response in any unit"
         what = "correlation with others" if centre else "angle to others"
-        _validate_rdm.refuse_degenerate_pattern(label, int(np.argmax(flat)), problem, what)
+        raise ValueError(
+            f"in {label}, stimulus {int(np.argmax(flat))} {problem}, so that its {what} is not defined"
+        )
 
 
 def _least(data: FloatArray, first_unit: int = 0) -> tuple[float, int, int]:
@@ -187,52 +192,20 @@ def _least(data: FloatArray, first_unit: int = 0) -> tuple[float, int, int]:
     return float(data[row, column]), int(row), int(column) + first_unit
 
 
-def _upper(square: FloatArray) -> FloatArray:
-    """The entries above the diagonal, row after row."""
-    return np.concatenate([row[i + 1 :] for i, row in enumerate(square)])
-
-
-def _differences(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Sums over units of (a_i - a_j) (b_i - b_j), from one product."""
-    products: FloatArray = a @ b.T
-    own = np.diagonal(products).copy()
-    products = 2 * products if a is b else products + products.T
-    np.subtract(own, products, out=products)
-    products += own[:, None]
-    return products
-
-
-def _bilinear(a: FloatArray, b: FloatArray | None = None, rounded: bool = False) -> FloatArray:
-    """Condensed sums over units of (a_i - a_j) (b_i - b_j), accurate relative to each of them.
-
-    For two maps of the same data that rise together, so that no sum is negative; b is a by default. Where a
-    is the rounded result of a computation, differences of that size are zero.
-    """
-    blur = _ZERO * np.sqrt(np.einsum("ij,ij->i", a, a))
-    a = a - a.mean(axis=0)
-    b = a if b is None else b - b.mean(axis=0)
-    square = _differences(a, b)
-    lengths = [np.sqrt(np.einsum("ij,ij->i", x, x)) for x in ((a,) if b is a else (a, b))]
-    scale = np.add.outer(lengths[0], lengths[0])
-    scale *= scale if b is a else np.add.outer(lengths[1], lengths[1])
-    scale *= _CANCELLED
-    close = np.argwhere(np.triu(square < scale, 1))
-    step = max(1, _CHUNK // a.shape[1])
-    for start in range(0, len(close), step):
-        i, j = close[start : start + step].T
-        square[i, j] = np.einsum("ku,ku->k", a[i] - a[j], b[i] - b[j])
-    if rounded:
-        i, j = np.nonzero(square <= (2 * blur.max()) ** 2)
-        square[i, j] = np.where(square[i, j] <= (blur[i] + blur[j]) ** 2, 0.0, square[i, j])
-    return _upper(square)
-
-
 def _crossvalidated(patterns: FloatArray) -> FloatArray:
     """Products of differences in one fold with those in the mean of the others, averaged over folds."""
     n_folds = len(patterns)
     total = np.zeros((patterns.shape[1],) * 2)
     for k in range(n_folds):
         others = np.delete(patterns, k, axis=0).sum(axis=0)
-        total += _differences(patterns[k], others)
+        total += differences(patterns[k], others)
     total /= n_folds * (n_folds - 1)
-    return _upper(total)
+    return condensed_of(total)
+
+
+def _require_rates(found: tuple[float, int, int], name: str, prior: float) -> None:
+    """Refuse firing rates the least of which (with its position) is negative, or zero without a prior."""
+    least, row, column = found
+    if least < 0 or (least == 0 and prior == 0):
+        problem = "must not be negative" if least < 0 else "must be positive where the prior has no weight"
+        raise ValueError(f"{name}[{row}, {column}] is {least:g}; rates of the Poisson measure {problem}")

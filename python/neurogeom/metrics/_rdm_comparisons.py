@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from .._base.checks import FloatArray
 from .._base.codec import registered
 from .._base.isa import core
-from ..representations.representation import Data, UnitBlocks
-from . import checks as check
+from ..representations.blocks import UnitBlocks
+from ..representations.checks import TooLittleDataError
+from ..representations.rdm import OpenedRDM
 from ._covariance import Covariance
 from ._rdm import RDMRule
 from .base import Part, Product, Tile
@@ -40,28 +41,21 @@ class RDMVector(Part):
     compare: str
     stimulus_covariance: Covariance | None = None
 
-    takes_rdm: ClassVar[bool] = True
-
-    def prepare(self, data: Data, label: str) -> FloatArray:
-        """Compute the dissimilarities and turn them into the vector."""
-        return self._vector(self.rule.condensed(data, label), label)
+    takes: ClassVar[tuple[str, ...]] = ("responses", "rdm")
 
     @property
-    def streams(self) -> bool:
-        """Whether blocks of units suffice."""
-        return self.rule.streams
+    def needs_whole(self) -> bool:
+        """Whether the dissimilarities need all units at once."""
+        return self.rule.needs_whole
 
-    def prepare_blocks(self, blocks: UnitBlocks) -> FloatArray:
-        """Do the same for an item that is read in blocks."""
-        return self._vector(self.rule.condensed_blocks(blocks), blocks.label)
-
-    def _vector(self, values: FloatArray, label: str) -> FloatArray:
+    def prepare(self, data: UnitBlocks | OpenedRDM) -> FloatArray:
+        label, values = data.label, self.rule.condensed(data)
         if self.compare in ("spearman", "rho-a"):
             ranks = _centred_ranks(values, label)
             return _unit(ranks) if self.compare == "spearman" else ranks * np.sqrt(12 / _cubes(len(ranks)))
         values = _scaled(values, label)
         if self.compare in ("pearson", "corr_cov"):
-            check.require_varied_rdm(float(np.ptp(values)) > _TIE, len(values), label)
+            _require_varied(float(np.ptp(values)) > _TIE, len(values), label)
             values = values - values.mean()
             values -= values.mean()
         return _unit(self._whitened(values, label) if self.compare in WHITENED else values)
@@ -82,7 +76,7 @@ class RDMVector(Part):
         ones = np.ones(count)
         if self.stimulus_covariance is not None:
             covariance = self.stimulus_covariance
-            check.require_covariance_size(covariance.size, count, covariance.name, label, "stimuli")
+            covariance.require_size(count, covariance.name, label, "stimuli")
             square = covariance.whiten(np.ascontiguousarray(covariance.whiten(square).T))
             ones = covariance.whiten(ones[None])[0]
         direction = ones / np.sqrt(np.dot(ones, ones))
@@ -110,23 +104,16 @@ class RDMRanks(Part):
 
     rule: RDMRule
 
-    takes_rdm: ClassVar[bool] = True
-
-    def prepare(self, data: Data, label: str) -> Ranked:
-        """Compute the dissimilarities and sort them."""
-        return self._ranked(self.rule.condensed(data, label), label)
+    takes: ClassVar[tuple[str, ...]] = ("responses", "rdm")
 
     @property
-    def streams(self) -> bool:
-        """Whether blocks of units suffice."""
-        return self.rule.streams
+    def needs_whole(self) -> bool:
+        """Whether the dissimilarities need all units at once."""
+        return self.rule.needs_whole
 
-    def prepare_blocks(self, blocks: UnitBlocks) -> Ranked:
-        """Do the same for an item that is read in blocks."""
-        return self._ranked(self.rule.condensed_blocks(blocks), blocks.label)
-
-    def _ranked(self, values: FloatArray, label: str) -> Ranked:
-        order, starts, lengths = _sorted_runs(values, label)
+    def prepare(self, data: UnitBlocks | OpenedRDM) -> Ranked:
+        values = self.rule.condensed(data)
+        order, starts, lengths = _sorted_runs(values, data.label)
         rank = np.empty(len(values), dtype=np.int32)
         rank[order] = np.repeat(np.arange(len(starts), dtype=np.int32), lengths)
         tied = lengths > 1
@@ -159,7 +146,10 @@ class KendallCounts(Product):
 def _scaled(values: FloatArray, label: str) -> FloatArray:
     """Divide by the largest size, so that no square leaves the range of float64."""
     size = float(np.abs(values).max())
-    check.require_nonzero_rdm(size, label)
+    if size == 0:
+        raise TooLittleDataError(
+            f"all dissimilarities of {label} are zero, so that its similarity is not defined"
+        )
     return values / size
 
 
@@ -186,7 +176,7 @@ def _sorted_runs(values: FloatArray, label: str) -> tuple[NDArray[np.int32], Ind
     """Give the order of values, and first places and lengths of runs of tied ones."""
     order = core.rising_order(values)
     starts = _tie_starts(values[order])
-    check.require_varied_rdm(len(starts) > 1, len(values), label)
+    _require_varied(len(starts) > 1, len(values), label)
     return order, starts, np.diff(starts, append=len(values))
 
 
@@ -197,3 +187,10 @@ def _centred_ranks(values: FloatArray, label: str) -> FloatArray:
     ranks = np.empty(len(values))
     ranks[order] = average if len(average) == len(values) else np.repeat(average, lengths)
     return ranks
+
+
+def _require_varied(varied: bool, count: int, label: str) -> None:
+    """Refuse an RDM whose entries are all the same where they are correlated or ranked."""
+    if not varied:
+        what = "there is one dissimilarity" if count == 1 else f"all {count} dissimilarities are equal"
+        raise TooLittleDataError(f"in {label} {what}, so that a correlation with them is not defined")

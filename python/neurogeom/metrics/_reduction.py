@@ -1,6 +1,6 @@
 """Representations without what cannot matter to linear measures: centred, and as small as their rank allows.
 
-Items that are larger than memory go through block after block of their units. As each block holds all
+Items that come in several blocks go through block after block of their units. As each block holds all
 stimuli, centring and the choice of units are the same as for the whole; what remains of the blocks before is
 the triangle L with L L' = X X', updated by orthogonal transformations. Nothing is squared, so that small
 singular values are as accurate as those of the whole item.
@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from .._base.checks import FloatArray
 from .._base.codec import registered
-from ..representations import checks as check
-from ..representations.representation import UnitBlocks
+from .._base.coordinates import power_of_two_above
+from ..representations.blocks import UnitBlocks
+from . import checks as check
 
 _EPS = float(np.finfo(np.float64).eps)
 # Columns that LAPACK's update of a triangle takes together.
@@ -42,10 +43,16 @@ class Reduced(NamedTuple):
         return full
 
 
-def reduce_stimuli(data: FloatArray, center: bool, label: str) -> Reduced:
-    """Centre a representation; drop units that do not vary and the stimulus direction that this empties."""
-    reduced = _reduce(data, center)
-    check.require_spread(float(reduced.kept.size), label)
+def reduce_stimuli(data: UnitBlocks, center: bool) -> Reduced:
+    """Centre a representation; drop units that do not vary and the stimulus direction that this empties.
+
+    One that comes in several blocks is reduced to a matrix with the same inner products of stimuli, which has
+    at most as many columns as rows; `mean` and `kept` are then empty.
+    """
+    if data.is_divided:
+        return data.once(("reduced", center), lambda: _fold(data, center))
+    reduced = _reduce(data.whole(), center)
+    check.require_spread(float(reduced.kept.size), data.label)
     return reduced
 
 
@@ -63,7 +70,7 @@ def _reduce(data: FloatArray, center: bool) -> Reduced:
     (kept,) = np.nonzero(largest > noise)
     if kept.size < data.shape[1]:
         centered = centered[:, kept]
-    size = math.ldexp(1.0, math.frexp(float(largest[kept].max(initial=0.0)))[1])
+    size = power_of_two_above(float(largest[kept].max(initial=0.0)))
     centered /= size
     if center:
         # A Householder reflection takes the vector of ones, which the columns are orthogonal to, to the first
@@ -105,16 +112,8 @@ def balance(reduced: Reduced, data: FloatArray, center: bool) -> Balanced:
     return Balanced(balanced, scale, 2 * float(np.linalg.norm(rounding)))
 
 
-def reduce_blocks(blocks: UnitBlocks, center: bool) -> Reduced:
-    """Reduce an item that comes in blocks of units to a matrix with the same inner products of stimuli.
-
-    It has at most as many columns as rows; `mean` and `kept` are empty.
-    """
-    return blocks.once(("reduced", center), lambda: _fold(blocks, center))
-
-
 def balance_blocks(blocks: UnitBlocks, center: bool) -> Balanced:
-    """Reduce an item that comes in blocks of units, after these were brought to one scale."""
+    """Reduce an item that comes in several blocks, after units were brought to one scale."""
     return blocks.once(("balanced", center), lambda: _fold_balanced(blocks, center))
 
 

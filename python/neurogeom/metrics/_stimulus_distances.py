@@ -1,9 +1,19 @@
-"""Distances between stimuli of an item that is read in blocks of units.
+"""Distances between the stimuli of one item: sums over units of (a_i - a_j) (b_i - b_j).
 
-A distance is a sum over units, so that products of blocks add up to it. Where that cancels, differences of
-the stimuli are formed in a second reading, so that what is promised for a whole item holds here too: each
-distance is accurate relative to itself, as far as the rows are that it is computed from. (Responses are
-exact; patterns of length 1 and logarithms are rounded to eps of their size.)
+For two maps a and b of the responses, usually one and the same. Of an item in one block they come from one
+matrix product; of one in several blocks products add up. Either way a sum that is small beside the squared
+lengths loses digits in a_i b_i - a_i b_j - a_j b_i + a_j b_j, so that small ones are computed again from
+differences of the stimuli (blocks are read a second time for that).
+
+What counts as small depends on the use. Dissimilarities are ranked, correlated and divided by each other, so
+that each is to be accurate relative to itself: what lost more than log2(64) = 6 bits is computed again
+(`RDM_CANCELLED`). A kernel exp(-d^2 / (2 s^2)) takes d^2 in units of a median distance, which is of the order
+of the lengths: there what cancels is lost in the 1 that is added to it. Only what lost more than 13 bits is
+computed again (`KERNEL_CANCELLED`), for stimuli much closer to each other than to the others and for
+duplicates; to do more would cost time for nothing.
+
+Responses are exact; rows that were computed, such as patterns of length 1 and logarithms, are rounded to eps
+of their size, and so are their differences.
 """
 
 from __future__ import annotations
@@ -13,17 +23,100 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
+import scipy.spatial.distance
 from numpy.typing import NDArray
 
 from .._base.checks import FloatArray
 from .._base.codec import registered
-from ..representations.representation import UnitBlocks
+from ..representations.blocks import UnitBlocks
+
+RDM_CANCELLED = 1 / 64
+KERNEL_CANCELLED = 1e-4
 
 # Two maps of the responses of a block; the same array twice for one map.
 Maps: TypeAlias = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 Centre: TypeAlias = Callable[[FloatArray], FloatArray]
 
-_CHUNK = 1 << 18  # numbers of a block of differences
+# What rounding of rows that were computed leaves of equal ones, relative to their length.
+ZERO = 8 * float(np.finfo(np.float64).eps)
+# Numbers of a block of differences, of a whole item and of one block of it.
+_CHUNK, _BLOCK_CHUNK = 1 << 20, 1 << 18
+
+
+# ---- of an item in one block
+
+
+def differences(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Sums over units of (a_i - a_j) (b_i - b_j), from one product."""
+    return _of_products(a @ b.T, a is b)
+
+
+def _of_products(products: FloatArray, are_symmetric: bool = False) -> FloatArray:
+    own = np.diagonal(products).copy()
+    products = 2 * products if are_symmetric else products + products.T
+    np.subtract(own, products, out=products)
+    products += own[:, None]
+    return products
+
+
+def bilinear(a: FloatArray, b: FloatArray | None = None, rounded: bool = False) -> FloatArray:
+    """Condensed sums over units of (a_i - a_j) (b_i - b_j), accurate relative to each of them.
+
+    For two maps of the same data that rise together, so that no sum is negative; b is a by default. Where a
+    is the rounded result of a computation, differences of that size are zero.
+    """
+    blur = ZERO * np.sqrt(np.einsum("ij,ij->i", a, a))
+    a = a - a.mean(axis=0)
+    b = a if b is None else b - b.mean(axis=0)
+    square = differences(a, b)
+    lengths = [np.sqrt(np.einsum("ij,ij->i", x, x)) for x in ((a,) if b is a else (a, b))]
+    scale = np.add.outer(lengths[0], lengths[0])
+    scale *= scale if b is a else np.add.outer(lengths[1], lengths[1])
+    scale *= RDM_CANCELLED
+    close = np.argwhere(np.triu(square < scale, 1))
+    step = max(1, _CHUNK // a.shape[1])
+    for start in range(0, len(close), step):
+        i, j = close[start : start + step].T
+        square[i, j] = np.einsum("ku,ku->k", a[i] - a[j], b[i] - b[j])
+    if rounded:
+        i, j = np.nonzero(square <= (2 * blur.max()) ** 2)
+        square[i, j] = np.where(square[i, j] <= (blur[i] + blur[j]) ** 2, 0.0, square[i, j])
+    return condensed_of(square)
+
+
+def condensed_of(square: FloatArray) -> FloatArray:
+    """The entries above the diagonal, row after row."""
+    return np.concatenate([row[i + 1 :] for i, row in enumerate(square)])
+
+
+def squared_distances(data: FloatArray) -> FloatArray:
+    """Squared Euclidean distances of all pairs of rows, each accurate relative to itself."""
+    # An outlier moves the mean, and then all others would be far from it and near to each other.
+    data = data - _median_of_stimuli(data)
+    found = data @ data.T
+    norms = found.diagonal().copy()
+    found *= -2.0
+    found += norms[:, None]
+    found += norms
+    for i in range(1, len(data)):
+        (near,) = np.nonzero(found[i, :i] < KERNEL_CANCELLED * (norms[i] + norms[:i]))
+        if near.size:
+            exact = scipy.spatial.distance.cdist(data[i : i + 1], data[near], "sqeuclidean")[0]
+            found[i, near] = found[near, i] = exact
+    np.fill_diagonal(found, 0.0)
+    return found
+
+
+def _median_of_stimuli(data: FloatArray) -> FloatArray:
+    return np.asarray(np.median(data, axis=0))
+
+
+# ---- of an item in several blocks
+
+
+def responses(block: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Take responses as they are: the maps of squared distances."""
+    return block, block
 
 
 def mean_of_stimuli(rows: FloatArray) -> FloatArray:
@@ -48,10 +141,7 @@ def sum_differences(
         products += a @ b.T
         square_a += np.einsum("ij,ij->i", a, a)
         square_b += np.einsum("ij,ij->i", b, b)
-    own = products.diagonal().copy()
-    products = products + products.T
-    np.subtract(own, products, out=products)
-    products += own[:, None]
+    products = _of_products(products)
     scale = np.add.outer(np.sqrt(square_a), np.sqrt(square_a))
     scale *= np.add.outer(np.sqrt(square_b), np.sqrt(square_b))
     scale *= cancelled
@@ -68,13 +158,22 @@ def _sum_close_differences(blocks: UnitBlocks, maps: Maps, pairs: NDArray[np.int
     sums = np.zeros(len(pairs))
     for block in blocks:
         a, b = maps(block)
-        step = max(1, _CHUNK // a.shape[1])
+        step = max(1, _BLOCK_CHUNK // a.shape[1])
         for start in range(0, len(pairs), step):
             i, j = pairs[start : start + step].T
             left = a[i] - a[j]
             right = left if b is a else b[i] - b[j]
             sums[start : start + step] += np.einsum("ku,ku->k", left, right)
     return sums
+
+
+def sum_squared_distances(blocks: UnitBlocks) -> FloatArray:
+    """Give the same for an item in several blocks of units."""
+
+    def compute() -> FloatArray:
+        return sum_differences(blocks, responses, KERNEL_CANCELLED, _median_of_stimuli)
+
+    return blocks.once("squared distances", compute).copy()  # as it is overwritten
 
 
 @registered
@@ -121,8 +220,3 @@ def measure_patterns(blocks: UnitBlocks, centre: bool) -> Patterns:
         square += np.square(rows, out=rows).sum(axis=1)
         seen += width
     return Patterns(exponents[:, None], origin, mean[:, None], np.sqrt(square)[:, None])
-
-
-def responses(block: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Take responses as they are: the maps of squared distances."""
-    return block, block

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._base.checks import FloatArray
 from .._base.codec import registered
-from ..representations.representation import UnitBlocks
+from ..representations.blocks import UnitBlocks
 from ._factors import BasisPart, Factor, SpectrumPart
 from ._reduction import lower_trapezoid
 from .base import Mask, Part, Prepared
@@ -41,20 +41,13 @@ class LeadingPart(Part):
     n_components: int | None = None
     variance: float = 1.0
 
-    def prepare(self, data: FloatArray, label: str) -> Leading:
-        """Find the components of one item."""
-        return self._leading(SpectrumPart(self.center).prepare(data, label))
-
     @property
-    def streams(self) -> bool:
-        """Whether blocks of units suffice."""
-        return True
+    def needs_whole(self) -> bool:
+        """Blocks of units suffice."""
+        return False
 
-    def prepare_blocks(self, blocks: UnitBlocks) -> Leading:
-        """Find the components of one item that is read in blocks."""
-        return self._leading(SpectrumPart(self.center).prepare_blocks(blocks))
-
-    def _leading(self, found: Factor) -> Leading:
+    def prepare(self, data: UnitBlocks) -> Leading:
+        found = SpectrumPart(self.center).prepare(data)
         assert found.singular is not None
         if self.n_components is None:
             kept = _components_that_explain(found.singular, self.variance)

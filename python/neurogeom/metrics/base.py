@@ -1,20 +1,56 @@
 """The protocol of all pairwise measures: prepare, pair, finish.
 
-::
+A measure of K representations has K pieces of work that concern one item (centre, reduce, whiten, vectorise)
+and K^2 small ones that concern a pair. It declares what it needs of both, and whoever drives it
+(:func:`neurogeom.pairwise`, a worker of a sweep, one of the drop-in classes) computes each of them once::
 
-    items --read once--> Part.prepare --> records        (per item; a large one goes through in blocks of its
-                                                          units: Part.prepare_blocks)
-    records of two blocks --> Product.compute --> arrays (per tile, once for all metrics that ask)
-    Metric.pair(tile, products) --> values               (per tile)
-    Metric.finish(values) --> distances or similarities  (elementwise)
+    Item --open, read once--> Part.prepare           one record an item and part
+                                   |
+      records of two blocks of items, a Tile
+                                   |
+                            Product.compute          once a tile, for all metrics that ask
+                                   |
+                              Metric.pair            values of the pairs of the tile
+                                   |
+                              Metric.finish          elementwise: what users see
 
-A metric declares the *parts* that it needs of each item (a reduced factor, a vectorised Gram matrix, ...)
-and the *products* that it needs of each pair (inner products, nuclear norms of a core, ...). Both are
-hashable values: equal ones are computed once, whoever asked. A metric of one's own needs neither: `prepare`
-and `pair` suffice.
+Who plays which role:
 
-What is computed for a pair must not depend on the block it lies in, nor on which copy of a record it gets:
-then results have the same bits for any tile. Products of two items go through :func:`inner_products`.
+Part
+    What is computed of an item by itself, such as a factor with the inner products of its stimuli, or a
+    vectorised Gram matrix. The fields of a part are its key: equal parts are computed once, whichever metrics
+    ask. It gets the item opened (:class:`~neurogeom.representations.blocks.UnitBlocks`, or what another kind
+    of item that it `takes` has): a matrix is one block, and an item that is larger than memory comes in
+    several, unless the part `needs_whole` items. Which algorithm suits one block or several is decided inside
+    the part.
+Product
+    What is computed of a pair from the records of one part, such as a nuclear norm. Equal products, too, are
+    computed once; those of one class and part get the tile together and may share work.
+Metric
+    Names its products (and parts, where it needs records as such), puts the value of each pair together, and
+    knows its name, direction, symmetry and diagonal. What :meth:`Metric.pair_held_out` needs beyond that, for
+    a fit evaluated on other stimuli, stands in `held_out_products` and `held_out_parts`.
+:func:`evaluate`
+    Runs the lower half of the diagram for one tile. It is the only place that does.
+
+To add a measure, write one file with a subclass of :class:`Distance` or :class:`Similarity` and name it in
+``METRICS`` of ``metrics/__init__.py``. In the simplest case it has `prepare` and `pair` and declares nothing:
+
+>>> import numpy as np
+>>> import neurogeom as ng
+>>> class MeanRate(ng.metrics.Distance):
+...     name = "mean rate"
+...     def prepare(self, data, label):
+...         return float(data.mean())
+...     def pair(self, tile, products):
+...         rows, columns = ([item[self] for item in side] for side in tile.sides)
+...         return np.abs(np.subtract.outer(rows, columns))
+>>> ng.pairwise([[[1.0], [3.0]], [[2.0], [6.0]]], MeanRate()).condensed
+array([2.])
+
+Two rules make results the same bits for any tile, thread and shard: what is computed for a pair must not
+depend on the block that it lies in, nor on which copy of a record it gets. Products of two items therefore go
+through :func:`inner_products`.
 """
 
 from __future__ import annotations
@@ -22,23 +58,18 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._base.checks import FloatArray, user_level
 from .._base.codec import register_if_built_in, registered
-from .._base.threads import resolve_threads, single_threaded_blas
-from ..representations import checks as check
-from ..representations.representation import RDM, Data, Item, UnitBlocks, as_items, require_same_stimuli
+from .._base.threads import map_threads, resolve_threads, single_threaded_blas
+from ..representations.items import Item, as_items, require_comparable
 
 Mask: TypeAlias = NDArray[np.bool_]
 Prepared: TypeAlias = dict[Hashable, Any]
-
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,32 +100,28 @@ class Tile:
 class Part:
     """Something that is computed once for each item. The fields of its subclasses are its key."""
 
-    # Whether items may be measured dissimilarities.
-    takes_rdm: ClassVar[bool] = False
+    # Kinds of items that it can be computed of.
+    takes: ClassVar[tuple[str, ...]] = ("responses",)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         register_if_built_in(cls)
 
-    def prepare(self, data: Any, label: str) -> Any:
-        """Compute the record of one item; errors name it by `label`."""
-        raise NotImplementedError
-
     @property
-    def streams(self) -> bool:
-        """Whether `prepare_blocks` exists, so that items that are larger than memory can be prepared."""
-        return False
+    def needs_whole(self) -> bool:
+        """Whether it needs all of an item in one block, also of one that is larger than memory."""
+        return True
 
-    def prepare_blocks(self, blocks: UnitBlocks) -> Any:
-        """Compute the record of one large item, to rounding that of `prepare`, from blocks of its units.
+    def prepare(self, data: Any) -> Any:
+        """Compute the record of one item from blocks of its units.
 
-        Blocks may be iterated several times; each time reads the item.
+        Blocks may be iterated several times; each time reads the item. Errors name it by ``data.label``.
         """
         raise NotImplementedError
 
-    def prepare_held_out(self, record: Any, data: FloatArray, label: str) -> Any:
+    def prepare_held_out(self, record: Any, data: Any) -> Any:
         """Extend a record by responses to other stimuli, on which the fitted alignment is evaluated."""
-        del data, label
+        del data
         return record
 
 
@@ -135,6 +162,9 @@ class Metric:
         Whether larger means more alike.
     diagonal : float or None
         The value of an item with itself; None if it has to be computed.
+    prepare : callable(data, label) or None
+        A method that computes what `pair` needs of one item beyond its parts, from the matrix of its
+        responses (or from an RDM, which all parts must take). None for metrics that need nothing else.
     """
 
     name: str = "metric"
@@ -151,6 +181,8 @@ class Metric:
     # What it was made from, so that another process can make it again.
     arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
 
+    prepare: ClassVar[Callable[..., Any] | None] = None
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         register_if_built_in(cls)
@@ -164,18 +196,26 @@ class Metric:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
 
-    def products(self, held_out: bool = False) -> tuple[Product, ...]:
-        """Declare what is needed of each pair."""
-        del held_out
+    def products(self) -> tuple[Product, ...]:
+        """Declare what `pair` needs of each pair."""
         return ()
 
-    def parts(self, held_out: bool = False) -> tuple[Part, ...]:
-        """Declare what is needed of each item; by default what the products need."""
-        return tuple(dict.fromkeys(product.part for product in self.products(held_out)))
+    def held_out_products(self) -> tuple[Product, ...]:
+        """Declare what `pair_held_out` needs beyond that."""
+        return ()
 
-    def prepare(self, data: Data, label: str) -> Any:
-        """Compute what `pair` needs of one item beyond its parts."""
-        del data, label
+    def parts(self) -> tuple[Part, ...]:
+        """Declare what is needed of each item; by default what the products need."""
+        return tuple(dict.fromkeys(product.part for product in self.products()))
+
+    def held_out_parts(self) -> tuple[Part, ...]:
+        """Declare what `pair_held_out` needs beyond that; by default what its products need."""
+        return tuple(dict.fromkeys(product.part for product in self.held_out_products()))
+
+    @property
+    def needs_whole(self) -> bool:
+        """Whether it needs all of an item at once, also of one that is larger than memory."""
+        return self.prepare is not None or any(part.needs_whole for part in self.parts())
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Give the values of the pairs of a tile, NaN for those that are not wanted."""
@@ -210,13 +250,13 @@ class Metric:
     def compare(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
         """Give the value of one pair, whatever its direction."""
         items = as_items([X, Y], "representations", ["X", "Y"], labels=["X", "Y"])
-        require_same_stimuli(items)
+        require_comparable(items)
         threads = resolve_threads(n_threads)
         with single_threaded_blas():
             rows, columns = ([prepare_item([self], item)] for item in items)
             warn_of([self], rows + columns)
             (values,) = evaluate([self], Tile(rows, columns, np.ones((1, 1), dtype=bool), threads))
-        return float(self.finish(values)[0, 0])
+        return float(values[0, 0])
 
 
 class Distance(Metric):
@@ -238,42 +278,33 @@ class Similarity(Metric):
         return self.compare(X, Y, n_threads=n_threads)
 
 
+def parts_of(metric: Metric, held_out: bool) -> tuple[Part, ...]:
+    """Give what a metric needs of each item."""
+    return tuple(dict.fromkeys([*metric.parts(), *(metric.held_out_parts() if held_out else ())]))
+
+
 def prepare_item(metrics: Sequence[Metric], item: Item, test: Item | None = None) -> Prepared:
     """Read an item once and compute all that the metrics need of it.
 
     A large item is read in blocks, as often as parts need that, or once as a whole if some part needs all of
     it. What a part makes of an item is the same in both cases.
     """
-    held: Data | None = None
-    blocks: UnitBlocks | None = None
-    if item.is_large and test is None and all(streams(metric) for metric in metrics):
-        blocks = item.unit_blocks()
-    else:
-        held = item.read()
-        if item.is_large:
-            blocks = UnitBlocks(held, item.label, is_checked=True)
-    held_out = None if test is None else test.read()
-    assert not isinstance(held_out, RDM)  # which has no units, so that the check of their number fails
+    data = item.open()
+    if not item.is_large or test is not None or any(metric.needs_whole for metric in metrics):
+        data.whole()
+    held_out = None if test is None else test.open()
+    if held_out is not None:
+        held_out.whole()
     prepared: Prepared = {}
     for metric in metrics:
-        for part in metric.parts(held_out is not None):
+        for part in parts_of(metric, held_out is not None):
             if part not in prepared:
-                if isinstance(held, RDM) and not part.takes_rdm:
-                    check.refuse_rdm(item.label, metric.name)
-                if blocks is not None and part.streams:
-                    prepared[part] = part.prepare_blocks(blocks)
-                else:
-                    prepared[part] = part.prepare(held, item.label)
-                if held_out is not None and test is not None:
-                    prepared[part] = part.prepare_held_out(prepared[part], held_out, test.label)
-        # Metrics that stream leave this to their parts.
-        prepared[metric] = None if held is None else metric.prepare(held, item.label)
+                item.require_kind(part.takes, metric.name)
+                prepared[part] = part.prepare(data.undivided() if part.needs_whole else data)
+                if held_out is not None:
+                    prepared[part] = part.prepare_held_out(prepared[part], held_out)
+        prepared[metric] = None if metric.prepare is None else metric.prepare(data.whole(), item.label)
     return prepared
-
-
-def streams(metric: Metric) -> bool:
-    """Say whether a metric can prepare items that are larger than memory, from blocks of their units."""
-    return type(metric).prepare is Metric.prepare and all(part.streams for part in metric.parts())
 
 
 def warn_of(metrics: Sequence[Metric], items: Sequence[Prepared]) -> None:
@@ -285,11 +316,13 @@ def warn_of(metrics: Sequence[Metric], items: Sequence[Prepared]) -> None:
 
 
 def evaluate(metrics: Sequence[Metric], tile: Tile, held_out: bool = False) -> list[FloatArray]:
-    """Compute the values of one tile for all metrics, each common product once.
+    """Compute the finished values of one tile for all metrics, each common product once.
 
     With `held_out` the list goes on with the values on held-out stimuli.
     """
-    wanted = dict.fromkeys(product for metric in metrics for product in metric.products(held_out))
+    wanted = dict.fromkeys(product for metric in metrics for product in metric.products())
+    if held_out:
+        wanted |= dict.fromkeys(product for metric in metrics for product in metric.held_out_products())
     groups: dict[Hashable, list[Product]] = {}
     for product in wanted:
         # Subclasses that share their way of computing are computed together.
@@ -298,9 +331,9 @@ def evaluate(metrics: Sequence[Metric], tile: Tile, held_out: bool = False) -> l
     for together in groups.values():
         results = type(together[0]).compute(together, tile.of(together[0].part))
         found.update(zip(together, results, strict=True))
-    values = [metric.pair(tile, found) for metric in metrics]
+    values = [metric.finish(metric.pair(tile, found)) for metric in metrics]
     if held_out:
-        values += [metric.pair_held_out(tile, found) for metric in metrics]
+        values += [metric.finish(metric.pair_held_out(tile, found)) for metric in metrics]
     return values
 
 
@@ -330,16 +363,3 @@ def map_pairs(
     for pair, value in zip(pairs, found, strict=True):
         values[pair] = value
     return np.ascontiguousarray(np.moveaxis(values, -1, 0)) if n_values else values[..., 0]
-
-
-def map_threads(function: Callable[[_In], _Out], tasks: Sequence[_In], n_threads: int) -> list[_Out]:
-    """Call a function on each task, in threads; results are in order, and the first error ends it."""
-    if n_threads == 1 or len(tasks) < 2:
-        return [function(task) for task in tasks]
-    with ThreadPoolExecutor(min(n_threads, len(tasks))) as pool:
-        futures = [pool.submit(function, task) for task in tasks]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._base.checks import FloatArray
-from ..representations import checks as check
+from ..representations.checks import as_flag
 from .base import Product, Products, Similarity, Tile
 from .shape import Procrustes
 
@@ -39,13 +39,16 @@ class NBS(Similarity):
     has_held_out = True
 
     def __init__(self, *, center: bool = True) -> None:
-        self.center = check.as_flag(center, "center")
+        self.center = as_flag(center, "center")
         self.name = "nbs" if self.center else "nbs(uncentered)"
         self._angular = Procrustes(center=self.center)
 
-    def products(self, held_out: bool = False) -> tuple[Product, ...]:
-        """Declare the core products; those of the Procrustes distance."""
-        return self._angular.products(held_out)
+    def products(self) -> tuple[Product, ...]:
+        """Declare those of the Procrustes distance."""
+        return self._angular.products()
+
+    def held_out_products(self) -> tuple[Product, ...]:
+        return self._angular.held_out_products()
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Give 1 - similarity of two blocks of items."""
@@ -90,7 +93,7 @@ class Bures(Procrustes):
     """
 
     def __init__(self, *, normalize: bool = False, center: bool = True) -> None:
-        self.normalize = check.as_flag(normalize, "normalize")
+        self.normalize = as_flag(normalize, "normalize")
         super().__init__(score="angular" if self.normalize else "euclidean", center=center)
         options = (["normalized"] if self.normalize else []) + ([] if self.center else ["uncentered"])
         self.name = f"bures({', '.join(options)})" if options else "bures"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from .._base import checks as _validate
-from .._base.checks import FloatArray
+from .._base.checks import FloatArray, as_number
 from .._base.codec import registered
-from ..representations import checks as check
+from ..representations.blocks import UnitBlocks
+from ..representations.checks import as_flag
 from ._factors import BasisPart
 from ._products import NuclearNorm, WeightedSquares
 from ._reduction import reduce_stimuli
@@ -55,15 +57,13 @@ class MeanCCA(Similarity):
     no_held_out = _IN_SAMPLE
 
     def __init__(self, *, squared: bool = False, center: bool = True) -> None:
-        self.squared = check.as_flag(squared, "squared")
-        self.center = check.as_flag(center, "center")
+        self.squared = as_flag(squared, "squared")
+        self.center = as_flag(center, "center")
         options = (["squared"] if self.squared else []) + ([] if self.center else ["uncentered"])
         self.name = f"mean_cca({', '.join(options)})" if options else "mean_cca"
         self._part = BasisPart(self.center)
 
-    def products(self, held_out: bool = False) -> tuple[Product, ...]:
-        """Declare the core product; see the base class."""
-        del held_out
+    def products(self) -> tuple[Product, ...]:
         return (WeightedSquares(self._part) if self.squared else NuclearNorm(self._part),)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
@@ -114,9 +114,9 @@ class SVCCA(Similarity):
     def __init__(
         self, variance: float = 0.99, *, n_components: int | None = None, center: bool = True
     ) -> None:
-        self.variance = check.as_share(variance, "variance")
+        self.variance = _as_share(variance, "variance")
         self.n_components = None if n_components is None else _validate.as_count(n_components, "n_components")
-        self.center = check.as_flag(center, "center")
+        self.center = as_flag(center, "center")
         options = []
         if self.n_components is not None:
             options.append(f"{self.n_components} components")
@@ -127,9 +127,7 @@ class SVCCA(Similarity):
         variance = self.variance if self.n_components is None else 1.0  # one key, whatever was ignored
         self._part = LeadingPart(self.center, self.n_components, variance)
 
-    def products(self, held_out: bool = False) -> tuple[Product, ...]:
-        """Declare the core product; see the base class."""
-        del held_out
+    def products(self) -> tuple[Product, ...]:
         return (NuclearNorm(self._part),)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
@@ -157,12 +155,11 @@ class _Loaded:
 class _LoadedPart(Part):
     center: bool = True
 
-    def prepare(self, data: FloatArray, label: str) -> _Loaded:
-        """Find the basis and loadings of one item; the latter up to a factor."""
-        found = BasisPart(self.center).prepare(data, label)
+    def prepare(self, data: UnitBlocks) -> _Loaded:
+        found = BasisPart(self.center).prepare(data)
         basis = orthonormal(found)
-        reduced = reduce_stimuli(data, self.center, label)
-        return _Loaded(label, basis, basis.T @ reduced.matrix, found.rank, found.size)
+        reduced = reduce_stimuli(data, self.center)  # loadings are known up to a factor
+        return _Loaded(data.label, basis, basis.T @ reduced.matrix, found.rank, found.size)
 
 
 class PWCCA(Similarity):
@@ -201,13 +198,11 @@ class PWCCA(Similarity):
     no_held_out = _IN_SAMPLE
 
     def __init__(self, *, center: bool = True) -> None:
-        self.center = check.as_flag(center, "center")
+        self.center = as_flag(center, "center")
         self.name = "pwcca" if self.center else "pwcca(uncentered)"
         self._part = _LoadedPart(self.center)
 
-    def parts(self, held_out: bool = False) -> tuple[Part, ...]:
-        """Declare what is needed of each item; see the base class."""
-        del held_out
+    def parts(self) -> tuple[Part, ...]:
         return (self._part,)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
@@ -242,3 +237,11 @@ def _projection_weighted(x: _Loaded, y: _Loaded) -> float:
             tied = axes.T @ tied
         weights[group] = np.abs(tied).sum(axis=1)
     return min(float(weights @ correlations / weights.sum()), 1.0)
+
+
+def _as_share(value: Any, name: str) -> float:
+    """Take a share in the interval (0, 1]."""
+    number = as_number(value, name)
+    if not 0 < number <= 1:
+        raise ValueError(f"{name} must be above 0 and at most 1, not {number}")
+    return number

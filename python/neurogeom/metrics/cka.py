@@ -12,20 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._base import checks as _validate
-from .._base.checks import FloatArray
-from ..representations import checks as check
-from ..representations.representation import UnitBlocks
-from ._hsic import (
-    LinearGram,
-    in_range,
-    packed_gram,
-    packed_linear_gram,
-    rbf_gram,
-    rbf_gram_of,
-    sum_squared_distances,
-)
-from ._vectors import InnerProduct
+from .._base.checks import FloatArray, as_array, as_number, require_finite, require_symmetric_values
+from ..representations.blocks import UnitBlocks
+from ..representations.checks import TooLittleDataError, as_flag, require_normal_range
+from . import checks as check
+from ._hsic import LinearGram, in_range, packed_gram, packed_linear_gram, rbf_gram
+from ._products import InnerProduct
+from ._stimulus_distances import squared_distances, sum_squared_distances
 from .base import Metric, Part, Products, Tile
+from .fitting import angles_of
 
 Kernel: TypeAlias = Literal["linear", "rbf"] | Callable[[FloatArray], Any]
 Estimator: TypeAlias = Literal["biased", "debiased", "lange", "minibatch"]
@@ -49,51 +44,43 @@ class GramPart(Part):
     batch_size: int | None
     center: bool
 
-    def prepare(self, data: FloatArray, label: str) -> FloatArray:
-        """Compute the vector of one item."""
+    @property
+    def needs_whole(self) -> bool:
+        """Whether a user's kernel does, or batches of an RBF kernel: each would need readings of its own."""
+        return self.kernel != "linear" and (self.kernel != "rbf" or self.batch_size is not None)
+
+    def prepare(self, data: UnitBlocks) -> FloatArray:
+        n_stimuli, label = data.shape[0], data.label
         if self.estimator != "biased":
-            check.require_stimuli(len(data), _LEAST_STIMULI, label, f"CKA ({self.estimator})")
+            check.require_stimuli(n_stimuli, _LEAST_STIMULI, label, f"CKA ({self.estimator})")
+        if self.batch_size is not None and self.batch_size > n_stimuli:
+            raise TooLittleDataError(
+                f"batch_size ({self.batch_size}) is larger than the number of stimuli of {label} "
+                f"({n_stimuli})"
+            )
+        if not data.is_divided:
+            vector, noise = self._of_whole(data.whole(), label)
+        elif self.kernel == "linear":
+            vector, noise = self._summed(data)
+        else:
+            gram = rbf_gram(sum_squared_distances(data), self.bandwidth, self.center, label)
+            vector, noise = packed_gram(gram, self.estimator, self.center)
+        norm = float(np.linalg.norm(vector))
+        if not norm > noise:
+            check.require_spread(max(float(np.ptp(block, axis=0).max()) for block in data), label)
+            check.refuse_zero_gram(label)
+        vector /= norm
+        return vector
+
+    def _of_whole(self, data: FloatArray, label: str) -> tuple[FloatArray, float]:
         if self.kernel in _KERNELS:
             data = in_range(data)
         if self.batch_size is None:
-            vector, noise = self._packed(data, self.estimator, label)
-        else:
-            check.require_batch(self.batch_size, len(data), label)
-            vector, noise = self._packed_batches(data, self.batch_size, label)
-        norm = float(np.linalg.norm(vector))
-        if not norm > noise:
-            check.require_spread(float(np.ptp(data, axis=0).max()), label)
-            check.refuse_zero_gram(label)
-        vector /= norm
-        return vector
+            return self._packed(data, self.estimator, label)
+        return self._packed_batches(data, self.batch_size, label)
 
-    @property
-    def streams(self) -> bool:
-        """Whether blocks of units suffice; each batch of an RBF kernel would need readings of its own."""
-        return self.kernel == "linear" or (self.kernel == "rbf" and self.batch_size is None)
-
-    def prepare_blocks(self, blocks: UnitBlocks) -> FloatArray:
-        """Compute the vector of one item that is read in blocks."""
-        n_stimuli, label = blocks.shape[0], blocks.label
-        if self.estimator != "biased":
-            check.require_stimuli(n_stimuli, _LEAST_STIMULI, label, f"CKA ({self.estimator})")
-        if self.batch_size is not None:
-            check.require_batch(self.batch_size, n_stimuli, label)
-        if self.kernel == "linear":
-            vector, noise, spread = self._summed(blocks)
-        else:
-            gram = rbf_gram_of(sum_squared_distances(blocks), self.bandwidth, self.center, label)
-            vector, noise = packed_gram(gram, self.estimator, self.center)
-            spread = 1.0  # as there is a median distance
-        norm = float(np.linalg.norm(vector))
-        if not norm > noise:
-            check.require_spread(spread, label)
-            check.refuse_zero_gram(label)
-        vector /= norm
-        return vector
-
-    def _summed(self, blocks: UnitBlocks) -> tuple[FloatArray, float, float]:
-        """Sum the linear Gram matrices of blocks, and of batches of stimuli apart; the last is the spread."""
+    def _summed(self, blocks: UnitBlocks) -> tuple[FloatArray, float]:
+        """Sum the linear Gram matrices of blocks, and of batches of stimuli apart."""
         n_stimuli = blocks.shape[0]
         batches = [slice(n_stimuli)] if self.batch_size is None else _batches(self.batch_size, n_stimuli)
         grams = [LinearGram(len(range(n_stimuli)[batch]), self.center) for batch in batches]
@@ -105,19 +92,18 @@ class GramPart(Part):
             for gram in grams:
                 gram.rescale(size)
         if self.batch_size is None:
-            return *grams[0].finish(self.estimator), size
-        found = [gram.finish("debiased") for gram in grams]
-        return *_chained(found, batches), size
+            return grams[0].finish(self.estimator)
+        return _chained([gram.finish("debiased") for gram in grams], batches)
 
     def _packed(self, data: FloatArray, estimator: str, label: str) -> tuple[FloatArray, float]:
         if self.kernel == "linear":
             return packed_linear_gram(data, estimator, self.center)
         if self.kernel == "rbf":
-            gram = rbf_gram(data, self.bandwidth, self.center, label)
+            gram = rbf_gram(squared_distances(data), self.bandwidth, self.center, label)
         else:
             protected = data.view()
             protected.flags.writeable = False
-            gram = check.as_gram(self.kernel(protected), len(data), f"the kernel's value for {label}")
+            gram = _as_gram(self.kernel(protected), len(data), f"the kernel's value for {label}")
         return packed_gram(gram, estimator, self.center)
 
     def _packed_batches(self, data: FloatArray, size: int, label: str) -> tuple[FloatArray, float]:
@@ -143,6 +129,18 @@ def _chained(found: Sequence[tuple[FloatArray, float]], batches: Sequence[slice]
     noise = sum((noise * weight) ** 2 for (_, noise), weight in zip(found, weights, strict=True))
     vectors = [vector * weight for (vector, _), weight in zip(found, weights, strict=True)]
     return np.concatenate(vectors), math.sqrt(noise)
+
+
+def _as_gram(value: Any, count: int, name: str) -> FloatArray:
+    """Take the Gram matrix that a user's kernel gave as float64 of its own."""
+    given = as_array(value, name)
+    array = np.array(given, dtype=np.float64)
+    if array.shape != (count, count):
+        raise ValueError(f"{name} must have shape {(count, count)}, not {array.shape}")
+    require_finite(array, name)
+    require_normal_range(array, name)
+    require_symmetric_values(array, given.dtype, name)
+    return array
 
 
 class CKA(Metric):
@@ -215,20 +213,33 @@ class CKA(Metric):
     ) -> None:
         self.kernel = kernel if callable(kernel) else _validate.as_choice(kernel, "kernel", _KERNELS)
         self.estimator = _validate.as_choice(estimator, "estimator", _ESTIMATORS)
-        self.bandwidth = check.as_positive(bandwidth, "bandwidth")
+        self.bandwidth = as_number(bandwidth, "bandwidth")
         self.batch_size = (
             None
             if batch_size is None
             else _validate.as_count(batch_size, "batch_size", minimum=_LEAST_STIMULI)
         )
-        self.center = check.as_flag(center, "center")
+        self.center = as_flag(center, "center")
         self.score = _validate.as_choice(score, "score", _SCORES)
-        check.require_cka_options(
-            self.kernel == "rbf", self.estimator, self.bandwidth, self.batch_size, self.center
-        )
+        self._require_fitting_options()
         self.is_similarity = self.score == "similarity"
         self.diagonal = 1.0 if self.is_similarity else 0.0
         self.name = self._name()
+
+    def _require_fitting_options(self) -> None:
+        """Refuse options that would be ignored or have no meaning together."""
+        if self.bandwidth <= 0:
+            raise ValueError(f"bandwidth must be positive, not {self.bandwidth}")
+        if self.bandwidth != 1 and self.kernel != "rbf":
+            raise ValueError(f"bandwidth is of kernel='rbf' only, but is {self.bandwidth}")
+        if self.estimator == "minibatch" and self.batch_size is None:
+            raise ValueError("estimator='minibatch' needs batch_size")
+        if self.estimator != "minibatch" and self.batch_size is not None:
+            raise ValueError(f"batch_size is of estimator='minibatch' only, not of {self.estimator!r}")
+        if not self.center and self.estimator != "biased":
+            raise ValueError(
+                f"center=False is for estimator='biased' only: {self.estimator!r} is defined by its centring"
+            )
 
     def _name(self) -> str:
         options = [] if self.estimator == "debiased" else [self.estimator]
@@ -243,8 +254,7 @@ class CKA(Metric):
         options += [] if self.is_similarity else ["angular"]
         return f"cka({', '.join(options)})" if options else "cka"
 
-    def products(self, held_out: bool = False) -> tuple[InnerProduct, ...]:
-        """Declare the inner product of the vectors; see the base class."""
+    def products(self) -> tuple[InnerProduct, ...]:
         return (InnerProduct(self._part()),)
 
     def _part(self) -> GramPart:
@@ -267,9 +277,7 @@ class CKA(Metric):
 
     def finish(self, values: FloatArray) -> FloatArray:
         """Turn them into angles where these are asked for."""
-        if self.is_similarity:
-            return values
-        return np.asarray(2.0 * np.arcsin(np.sqrt(values / 2.0)))
+        return values if self.is_similarity else angles_of(values)
 
     def flags(self, values: FloatArray) -> NDArray[np.int8] | None:
         """Mark negative estimates by 1."""

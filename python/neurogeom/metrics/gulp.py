@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .._base.checks import FloatArray
-from ..representations import checks as check
+from . import checks as check
 from ._factors import Factor, SpectrumPart
 from ._products import WeightedSquares, Weighting
 from ._subspaces import is_near, projector_distance, remark_full_rank
@@ -74,10 +74,9 @@ class GULP(Distance):
         # Without a penalty hat matrices are projectors on column spaces, to which weak units belong.
         self._limit = SubspaceDistance("chordal") if self.penalty == 0 else None
 
-    def products(self, held_out: bool = False) -> tuple[Product, ...]:
-        """Declare the core product; see the base class."""
+    def products(self) -> tuple[Product, ...]:
         if self._limit is not None:
-            return self._limit.products(held_out)
+            return self._limit.products()
         return (WeightedSquares(self._part, self._shrinkage, self._shrinkage),)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:

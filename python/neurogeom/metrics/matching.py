@@ -15,8 +15,11 @@ from .._base import checks as _validate
 from .._base.checks import FloatArray
 from .._base.codec import registered
 from .._base.threads import single_threaded_blas
-from ..representations import checks as check
-from .base import Distance, Part, Product, Products, Tile, inner_products, map_threads
+from ..representations.blocks import UnitBlocks
+from ..representations.checks import as_flag, require_normal_range
+from . import checks as check
+from .base import Distance, Part, Product, Products, Tile, inner_products, map_pairs
+from .fitting import angles_of, as_pair, centred_pair, squared_residuals
 
 _SCORES = ("angular", "euclidean")
 # One minus a similarity below this is taken from the difference of the matched units instead.
@@ -49,8 +52,8 @@ class UnitsPart(Part):
 
     center: bool
 
-    def prepare(self, data: FloatArray, label: str) -> MatchedItem:
-        """Centre and scale one item."""
+    def prepare(self, blocks: UnitBlocks) -> MatchedItem:
+        data, label = blocks.whole(), blocks.label
         if not self.center:
             return MatchedItem(np.zeros(data.shape[1]), _units(data, label))
         # By way of the first row: constant columns become zero, and data far from the origin keep digits.
@@ -59,9 +62,9 @@ class UnitsPart(Part):
         shifted -= rest
         return MatchedItem(data[0] + rest, _units(shifted, label))
 
-    def prepare_held_out(self, record: MatchedItem, data: FloatArray, label: str) -> MatchedItem:
+    def prepare_held_out(self, record: MatchedItem, data: UnitBlocks) -> MatchedItem:
         """Add other stimuli, counted from the mean of the first ones."""
-        return dataclasses.replace(record, held_out=_units(data - record.mean, label))
+        return dataclasses.replace(record, held_out=_units(data.whole() - record.mean, data.label))
 
 
 def _units(responses: FloatArray, label: str) -> Units:
@@ -90,14 +93,10 @@ class MatchedUnits(Product):
     def compute(cls, products: Sequence[Any], tile: Tile) -> list[Gaps]:
         """Match the units of all pairs of a tile."""
         both = any(product.held_out for product in products)
-        pairs = [(int(i), int(j)) for i, j in np.argwhere(tile.where)]
-        found = map_threads(
-            lambda pair: _gaps(tile.rows[pair[0]], tile.columns[pair[1]], both), pairs, tile.n_threads
+        gaps = map_pairs(
+            lambda x, y: _gaps(x, y, both), tile.rows, tile.columns, tile.where, tile.n_threads, n_values=2
         )
-        gaps = Gaps(np.full(tile.where.shape, np.nan), np.full(tile.where.shape, np.nan))
-        for pair, (fitted, held_out) in zip(pairs, found, strict=True):
-            gaps.fitted[pair], gaps.held_out[pair] = fitted, held_out
-        return [gaps] * len(products)
+        return [Gaps(*gaps)] * len(products)
 
 
 def _gaps(x: MatchedItem, y: MatchedItem, both: bool) -> tuple[float, float]:
@@ -192,7 +191,7 @@ class Permutation(Distance):
 
     def __init__(self, *, score: Literal["angular", "euclidean"] = "angular", center: bool = True) -> None:
         self.score = _validate.as_choice(score, "score", _SCORES)
-        self.center = check.as_flag(center, "center")
+        self.center = as_flag(center, "center")
         options = [] if self.score == "angular" else [self.score]
         options += [] if self.center else ["uncentered"]
         self.name = f"permutation({', '.join(options)})" if options else "permutation"
@@ -200,19 +199,21 @@ class Permutation(Distance):
     def _part(self) -> UnitsPart:
         return UnitsPart(self.center)
 
-    def products(self, held_out: bool = False) -> tuple[MatchedUnits, ...]:
-        """Declare the matching; see the base class."""
-        return (MatchedUnits(self._part(), held_out),)
+    def products(self) -> tuple[MatchedUnits, ...]:
+        return (MatchedUnits(self._part()),)
+
+    def held_out_products(self) -> tuple[MatchedUnits, ...]:
+        return (MatchedUnits(self._part(), held_out=True),)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Give 1 - similarity, or squared distances, of two blocks of items."""
-        (product,) = self.products(self.products(True)[0] in products)
+        (product,) = self.products()
         records = [[item[product.part].fitted for item in side] for side in tile.sides]
         return self._values(products[product].fitted, *records)
 
     def pair_held_out(self, tile: Tile, products: Products) -> FloatArray:
         """Give the same on held-out stimuli."""
-        (product,) = self.products(True)
+        (product,) = self.held_out_products()
         records = [[item[product.part].held_out for item in side] for side in tile.sides]
         return self._values(products[product].held_out, *records)
 
@@ -221,13 +222,11 @@ class Permutation(Distance):
             return gap
         left = np.array([units.norm for units in rows])[:, None]
         right = np.array([units.norm for units in columns])[None]
-        return np.asarray((left - right) ** 2 + 2.0 * (left * right) * np.maximum(gap, 0.0))
+        return squared_residuals(gap, left, right)
 
     def finish(self, values: FloatArray) -> FloatArray:
         """Turn them into angles or distances."""
-        if self.score == "angular":  # arccos(1 - gap), which would lose half of the digits of a small angle
-            return np.asarray(2.0 * np.arcsin(np.sqrt(np.clip(values, 0.0, 2.0) / 2.0)))
-        return np.sqrt(values)
+        return angles_of(values) if self.score == "angular" else np.sqrt(values)
 
     def size(self, tile: Tile) -> FloatArray | float:
         """Give the larger norm of each pair for distances in the units of the responses."""
@@ -251,17 +250,12 @@ class Permutation(Distance):
             ``x_units[k]`` of X is matched to unit ``y_units[k]`` of Y. -1 stands for a silent unit that was
             added to the smaller item. The units of X are in order.
         """
-        check.require_same_order(X, Y)
-        X, Y = (
-            _validate.as_float_matrix(check.as_responses(data, name), name)
-            for data, name in ((X, "X"), (Y, "Y"))
-        )
-        check.require_same_stimuli(("X", len(X), None), ("Y", len(Y), None))
+        X, Y = as_pair(X, Y)
         for data, name in ((X, "X"), (Y, "Y")):
-            check.require_normal_range(data, name)
+            require_normal_range(data, name)
         part = self._part()
         with single_threaded_blas():
-            x, y = part.prepare(X, "X"), part.prepare(Y, "Y")
+            x, y = part.prepare(UnitBlocks(X, "X")), part.prepare(UnitBlocks(Y, "Y"))
             rows, columns = match_units(x.fitted.matrix, y.fitted.matrix)
         width = max(X.shape[1], Y.shape[1])
         x_units = np.full(width, -1, dtype=np.intp)
@@ -286,16 +280,9 @@ class Permutation(Distance):
         X_matched, Y_matched : ndarray of shape (n_stimuli, max(n_units))
             Responses about the fitted means; matched units are in the same column, silent ones are zero.
         """
-        check.require_same_order(X, Y)
-        matched = []
-        for name, data, mean, units in (
-            ("X", X, matching.x_mean, matching.x_units),
-            ("Y", Y, matching.y_mean, matching.y_units),
-        ):
-            array = _validate.as_float_matrix(data, name)
-            check.require_same_units(len(mean), array.shape[1], name)
-            matched.append(np.where(units >= 0, (array - mean)[:, units], 0.0))
-        return matched[0], matched[1]
+        x, y = centred_pair(X, Y, matching.x_mean, matching.y_mean)
+        x_units, y_units = matching.x_units, matching.y_units
+        return np.where(x_units >= 0, x[:, x_units], 0.0), np.where(y_units >= 0, y[:, y_units], 0.0)
 
     def align(self, X: Any, Y: Any) -> tuple[FloatArray, FloatArray]:
         """Match two representations and give both with matched units in the same column; see :meth:`fit`."""

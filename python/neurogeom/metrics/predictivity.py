@@ -11,11 +11,12 @@ import numpy as np
 from .._base import checks as _validate
 from .._base.checks import FloatArray
 from .._base.codec import registered
-from ..representations import checks as check
-from ..representations.representation import UnitBlocks
+from ..representations.blocks import UnitBlocks
+from ..representations.checks import TooLittleDataError, as_flag
+from . import checks as check
 from ._factors import BasisPart, FactorPart, shortest_map
 from ._products import squares_between
-from ._reduction import balance, lower_trapezoid, reduce_blocks, reduce_stimuli, with_all_stimuli
+from ._reduction import balance, lower_trapezoid, reduce_stimuli, with_all_stimuli
 from ._subspaces import ranks_of, remark_full_rank
 from .base import Part, Prepared, Products, Similarity, Tile, map_pairs
 
@@ -53,14 +54,12 @@ class LinearR2(Similarity):
     no_held_out = "measures how well the data at hand are fitted ('ridge' predicts stimuli left out)"
 
     def __init__(self, *, center: bool = True) -> None:
-        self.center = check.as_flag(center, "center")
+        self.center = as_flag(center, "center")
         self.name = "r2" if self.center else "r2(uncentered)"
         # As a predictor an item is its column space, to which weak units belong; as a target it is itself.
         self._predictor, self._target = BasisPart(self.center), FactorPart(self.center)
 
-    def parts(self, held_out: bool = False) -> tuple[Part, ...]:
-        """Declare what is needed of each item; see the base class."""
-        del held_out
+    def parts(self) -> tuple[Part, ...]:
         return (self._predictor, self._target)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
@@ -103,11 +102,22 @@ class _RegressionPart(Part):
     folds: int
     keep_units: bool
 
-    def prepare(self, data: FloatArray, label: str) -> _Regression:
+    @property
+    def needs_whole(self) -> bool:
+        """Whether units are scored one by one."""
+        return self.keep_units
+
+    def prepare(self, blocks: UnitBlocks) -> _Regression:
         """Decompose one item, once for each fold."""
-        check.require_folds(self.folds, len(data), label)
-        found = reduce_stimuli(data, True, label)
+        n_stimuli, label = blocks.shape[0], blocks.label
+        if self.folds > n_stimuli:
+            raise TooLittleDataError(f"folds is {self.folds}, but {label} has {n_stimuli} stimuli only")
+        found = reduce_stimuli(blocks, True)
         mean, size = found.mean, found.size
+        if blocks.is_divided:
+            reduced = lower_trapezoid(with_all_stimuli(found.matrix))
+            return _Regression(label, self._folds(reduced, size, reduced, 0.0), reduced, 0)
+        data = blocks.whole()
         centered = (data - mean) / size
         # Only inner products of stimuli matter to predictions.
         reduced = lower_trapezoid(centered) if centered.shape[1] > len(data) else centered
@@ -123,18 +133,6 @@ class _RegressionPart(Part):
         varying = np.abs(centered).max(axis=0) > noise
         targets = np.ascontiguousarray(centered[:, varying])
         return _Regression(label, folds, targets, int((~varying).sum()))
-
-    @property
-    def streams(self) -> bool:
-        """Whether blocks of units suffice: not where units are scored one by one."""
-        return not self.keep_units
-
-    def prepare_blocks(self, blocks: UnitBlocks) -> _Regression:
-        """Decompose one item that is read in blocks."""
-        check.require_folds(self.folds, blocks.shape[0], blocks.label)
-        found = reduce_blocks(blocks, center=True)
-        reduced = lower_trapezoid(with_all_stimuli(found.matrix))
-        return _Regression(blocks.label, self._folds(reduced, found.size, reduced, 0.0), reduced, 0)
 
     def _folds(
         self, data: FloatArray, size: float, design: FloatArray, rounding: float
@@ -231,9 +229,7 @@ class Ridge(Similarity):
         self.name = f"ridge({', '.join(options)})" if options else "ridge"
         self._part = _RegressionPart(self.penalty, self.folds, self.score == "pearson")
 
-    def parts(self, held_out: bool = False) -> tuple[Part, ...]:
-        """Declare what is needed of each item; see the base class."""
-        del held_out
+    def parts(self) -> tuple[Part, ...]:
         return (self._part,)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:

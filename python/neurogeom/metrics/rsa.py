@@ -8,14 +8,19 @@ from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._base import checks as _validate
 from .._base.checks import FloatArray
+from .._base.isa import core
 from .._base.threads import single_threaded_blas
-from ..representations import checks as _validate_pairwise
-from ..representations.representation import RDM, Item, Representation, as_items
-from . import checks as _validate_rdm
+from ..representations.checks import require_same_indices
+from ..representations.items import Item, as_items
+from ..representations.rdm import RDM
+from ..representations.representation import Representation
+from . import checks as check
 from ._covariance import Covariance
+from ._products import InnerProduct
 from ._rdm import RDMRule
 from ._rdm_comparisons import (
     COMPARISONS,
@@ -26,7 +31,6 @@ from ._rdm_comparisons import (
     RDMRanks,
     RDMVector,
 )
-from ._vectors import InnerProduct
 from .base import Product, Products, Similarity, Tile
 
 RDMKind: TypeAlias = Literal[
@@ -125,7 +129,7 @@ class RSA(Similarity):
         covariance = None
         if stimulus_covariance is not None:
             if compare not in WHITENED:
-                _validate_rdm.refuse_option(
+                check.refuse_option(
                     "stimulus_covariance", "'cosine_cov' and 'corr_cov'", f"compare={compare!r}"
                 )
             covariance = Covariance.from_user(stimulus_covariance, "stimulus_covariance")
@@ -144,8 +148,11 @@ class RSA(Similarity):
 
     def _set_score(self, score: str) -> None:
         self._angular = score == "angular"
-        if self._angular:
-            _validate_rdm.require_angle(self._compare in WITH_ANGLE, self._compare, WITH_ANGLE)
+        if self._angular and self._compare not in WITH_ANGLE:
+            raise ValueError(
+                f"compare={self._compare!r} is no cosine, so that it has no angle: use one of "
+                f"{', '.join(map(repr, WITH_ANGLE))}"
+            )
         self.name = self._own_name + ("-angular" if self._angular and not self._named else "")
         self.is_similarity = not self._angular
         # Ties leave the others below 1.
@@ -164,9 +171,7 @@ class RSA(Similarity):
         """Give the angular distance of one pair of items, whatever `score` is."""
         return self._with_score("angular").compare(X, Y, n_threads=n_threads)
 
-    def products(self, held_out: bool = False) -> tuple[Product, ...]:
-        """Declare an inner product, or counts of pairs in the same order."""
-        del held_out
+    def products(self) -> tuple[Product, ...]:
         return (self._product,)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
@@ -175,10 +180,7 @@ class RSA(Similarity):
         left, right = ([item[part] for item in side] for side in tile.sides)
         found = products[self._product]
         if self._compare in KENDALL_COMPARISONS:
-            values = np.full(tile.where.shape, np.nan)
-            for i, j in np.argwhere(tile.where):
-                values[i, j] = self._kendall(int(found[i, j]), left[i], right[j])
-            return values
+            return np.where(tile.where, self._kendall(found, left, right), np.nan)
         cosines: FloatArray = np.clip(found, -1.0, 1.0)
         if not self._angular:
             return cosines
@@ -188,14 +190,13 @@ class RSA(Similarity):
             angles[i, j] = 2 * math.atan2(_length(x - y), _length(x + y))
         return angles
 
-    def _kendall(self, balance: int, x: Any, y: Any) -> float:
+    def _kendall(self, balances: NDArray[np.int64], left: list[Any], right: list[Any]) -> FloatArray:
         if self._compare == "tau-a":
-            count = len(x.rank)
-            return balance / (count * (count - 1) // 2)
-        untied = x.untied * y.untied  # Python integers: this does not overflow
-        if self._angular:
-            return math.atan2(math.sqrt(untied - balance**2), balance)
-        return balance / math.sqrt(untied)
+            count = len(left[0].rank)
+            taus: FloatArray = balances / (count * (count - 1) // 2)
+            return taus
+        rows, columns = ([item.untied for item in side] for side in (left, right))
+        return core.kendall_taus(balances, rows, columns, self._angular)
 
 
 def _length(vector: FloatArray) -> float:
@@ -268,9 +269,9 @@ def _require_same_rows(items: Sequence[Item], folds: Any, stimuli: Any) -> None:
     """Refuse labels of observations whose index is in another order than that of the items."""
     if folds is None and stimuli is None:
         return
-    _validate_pairwise.require_same_indices(
+    require_same_indices(
         [
-            *((item.label, item.identity) for item in items if not isinstance(item.source, RDM)),
+            *((item.label, item.row_identity) for item in items),
             ("stimuli", _validate.row_index(stimuli, "stimuli")),
             ("folds", _validate.row_index(folds, "folds")),
         ]
@@ -346,13 +347,10 @@ def rdm(
     rule = RDMRule.from_user(kind, "kind", noise_covariance, folds, stimuli, prior_lambda, prior_weight)
     (item,) = as_items([X], "X", labels=["X"])
     _require_same_rows([item], folds, stimuli)
-    if isinstance(X, RDM):
-        _validate_pairwise.refuse_rdm("X", "rdm")
+    item.require_kind(("responses",), "rdm")
+    data: Any = item.open()
     with single_threaded_blas():
-        if item.is_large and rule.streams:
-            condensed = rule.condensed_blocks(item.unit_blocks())
-        else:
-            condensed = rule.condensed(item.read(), "X")
+        condensed = rule.condensed(data.undivided() if rule.needs_whole else data)
     ids = item.ids
     if rule.design is not None:
         ids = rule.design.stimuli

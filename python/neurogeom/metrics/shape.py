@@ -10,12 +10,14 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from .._base import checks as _validate
-from .._base.checks import FloatArray
+from .._base.checks import FloatArray, as_number
 from .._base.threads import single_threaded_blas
-from ..representations import checks as check
+from ..representations.blocks import UnitBlocks
+from ..representations.checks import as_flag
 from ._factors import BasisPart, Factor, FactorPart, SpectrumPart, outside_of
-from ._products import HeldOutNorm, NuclearNorm, Weighting, aligned_bases
+from ._products import HeldOutNorm, NuclearNorm, Weighting
 from .base import Distance, Part, Prepared, Product, Products, Tile
+from .fitting import aligned_bases, angles_of, as_pair, centred_pair, squared_residuals
 
 _SCORES = ("angular", "euclidean")
 _SCALES = ("raw", "unit")
@@ -61,7 +63,7 @@ class Outside(NamedTuple):
     factor: float
 
 
-class Alignment(NamedTuple):
+class ShapeAlignment(NamedTuple):
     """Fitted alignment of two representations; see :meth:`ShapeMetric.fit`.
 
     Attributes
@@ -147,9 +149,9 @@ class ShapeMetric(Distance):
         whiten_scale: Literal["raw", "unit"] = "raw",
         rank_tolerance: float | None = None,
     ) -> None:
-        self.alpha = check.as_alpha(alpha)
+        self.alpha = as_alpha(alpha)
         self.score = _validate.as_choice(score, "score", _SCORES)
-        self.center = check.as_flag(center, "center")
+        self.center = as_flag(center, "center")
         self.whiten_scale = _validate.as_choice(whiten_scale, "whiten_scale", _SCALES)
         if rank_tolerance is not None:
             rank_tolerance = _validate.as_fraction(rank_tolerance, "rank_tolerance")
@@ -177,10 +179,11 @@ class ShapeMetric(Distance):
             return None
         return _PartialWhitening(self.alpha, self.whiten_scale == "unit")
 
-    def products(self, held_out: bool = False) -> tuple[Product, ...]:
-        """Declare the core products; see the base class."""
-        norm = NuclearNorm(self._part(False), self._weighting())
-        return (norm, HeldOutNorm(self._part(True), self._weighting())) if held_out else (norm,)
+    def products(self) -> tuple[Product, ...]:
+        return (NuclearNorm(self._part(False), self._weighting()),)
+
+    def held_out_products(self) -> tuple[Product, ...]:
+        return (HeldOutNorm(self._part(True), self._weighting()),)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Give 1 - similarity, or squared distances, of two blocks of items."""
@@ -188,22 +191,20 @@ class ShapeMetric(Distance):
         if self.score == "angular":
             return np.asarray(gap)
         part = self._part(False)
-        return _squared_distances(gap, _scales(tile.rows, part)[:, None], _scales(tile.columns, part)[None])
+        return squared_residuals(gap, _scales(tile.rows, part)[:, None], _scales(tile.columns, part)[None])
 
     def pair_held_out(self, tile: Tile, products: Products) -> FloatArray:
         """Give the same on held-out stimuli."""
-        row_norms, column_norms, gap = products[self.products(True)[1]]
+        row_norms, column_norms, gap = products[self.held_out_products()[0]]
         if self.score == "angular":
             return np.asarray(gap)
         part = self._part(True)
         left, right = _scales(tile.rows, part)[:, None], _scales(tile.columns, part)[None]
-        return _squared_distances(gap, left * row_norms, right * column_norms)
+        return squared_residuals(gap, left * row_norms, right * column_norms)
 
     def finish(self, values: FloatArray) -> FloatArray:
         """Turn them into angles or distances."""
-        if self.score == "angular":  # arccos(1 - gap), which would lose half of the digits of a small angle
-            return np.asarray(2.0 * np.arcsin(np.sqrt(np.clip(values, 0.0, 2.0) / 2.0)))
-        return np.sqrt(values)
+        return angles_of(values) if self.score == "angular" else np.sqrt(values)
 
     def size(self, tile: Tile) -> FloatArray | float:
         """Give the larger norm of each pair for distances in the units of the responses."""
@@ -225,7 +226,7 @@ class ShapeMetric(Distance):
             "of it: use more stimuli, alpha > 0 or test data"
         )
 
-    def fit(self, X: Any, Y: Any) -> Alignment:
+    def fit(self, X: Any, Y: Any) -> ShapeAlignment:
         """Find the maps that align two representations.
 
         Parameters
@@ -235,20 +236,15 @@ class ShapeMetric(Distance):
 
         Returns
         -------
-        Alignment
+        ShapeAlignment
             Means and maps. ``(X - x_mean) @ x_map`` and ``(Y - y_mean) @ y_map`` are aligned, and their
             distance is that of the metric. Leading columns are matched; then come directions of X that have
             no partner in Y, where Y has zeros, then those of Y.
         """
-        check.require_same_order(X, Y)
-        X, Y = (
-            _validate.as_float_matrix(check.as_responses(data, name), name)
-            for data, name in ((X, "X"), (Y, "Y"))
-        )
-        check.require_same_stimuli(("X", len(X), None), ("Y", len(Y), None))
+        X, Y = as_pair(X, Y)
         with single_threaded_blas():
             part, weighting = self._part(True), self._weighting()
-            x, y = part.prepare(X, "X"), part.prepare(Y, "Y")
+            x, y = part.prepare(UnitBlocks(X, "X")), part.prepare(UnitBlocks(Y, "Y"))
             weights = [np.ones(r.rank) if weighting is None else weighting.weights(r) for r in (x, y)]
             bases = aligned_bases(x.matrix * weights[0], y.matrix * weights[1])
             matched, single = [], []
@@ -262,7 +258,7 @@ class ShapeMetric(Distance):
                 for record in (x, y)
             ]
         gaps = [np.zeros((len(single[i]), single[1 - i].shape[1])) for i in (0, 1)]
-        return Alignment(
+        return ShapeAlignment(
             x.mean,
             y.mean,
             np.hstack([matched[0], single[0], gaps[0]]),
@@ -271,12 +267,12 @@ class ShapeMetric(Distance):
             *outside,
         )
 
-    def transform(self, alignment: Alignment, X: Any, Y: Any) -> tuple[FloatArray, FloatArray]:
+    def transform(self, alignment: ShapeAlignment, X: Any, Y: Any) -> tuple[FloatArray, FloatArray]:
         """Apply a fitted alignment, also to other stimuli.
 
         Parameters
         ----------
-        alignment : Alignment
+        alignment : ShapeAlignment
             From :meth:`fit`.
         X, Y : array-like of shape (n_stimuli, n_units)
             Responses of the same units.
@@ -289,12 +285,7 @@ class ShapeMetric(Distance):
             data fitted to do not have, what lies there follows, one column for each of its units, as it
             counts in the norm; the other representation has zeros there.
         """
-        check.require_same_order(X, Y)
-        rows = []
-        for name, data, mean in (("X", X, alignment.x_mean), ("Y", Y, alignment.y_mean)):
-            array = _validate.as_float_matrix(data, name)
-            check.require_same_units(len(mean), array.shape[1], name)
-            rows.append(array - mean)
+        rows = centred_pair(X, Y, alignment.x_mean, alignment.y_mean)
         inside = [rows[0] @ alignment.x_map, rows[1] @ alignment.y_map]
         outside: list[list[FloatArray]] = [[], []]
         for i, found in enumerate((alignment.x_outside, alignment.y_outside)):
@@ -449,6 +440,9 @@ def _scales(items: Sequence[Prepared], part: Part) -> FloatArray:
     return np.array([item[part].scale for item in items])
 
 
-def _squared_distances(gap: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
-    """Squared distances of matrices of these norms whose directions have the similarity 1 - gap."""
-    return np.asarray((left - right) ** 2 + 2.0 * (left * right) * np.maximum(gap, 0.0))
+def as_alpha(value: Any, name: str = "alpha") -> float:
+    """Take a degree of whitening from 0 to 1."""
+    number = as_number(value, name)
+    if not 0 <= number <= 1:
+        raise ValueError(f"{name} must lie between 0 (CCA) and 1 (Procrustes), not {number}")
+    return number

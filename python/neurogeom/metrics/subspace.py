@@ -11,8 +11,8 @@ import numpy as np
 from .._base import checks as _validate
 from .._base.checks import FloatArray
 from .._base.threads import single_threaded_blas
-from ..representations import checks as check
-from ..representations.representation import as_items, require_same_stimuli
+from ..representations.checks import as_flag
+from ..representations.items import as_items, require_comparable
 from ._products import WeightedSquares
 from ._subspaces import (
     is_near,
@@ -128,18 +128,14 @@ class SubspaceDistance(Distance):
     ) -> None:
         self.kind = _validate.as_choice(kind, "kind", _KINDS)
         self.n_components = None if n_components is None else _validate.as_count(n_components, "n_components")
-        self.center = check.as_flag(center, "center")
+        self.center = as_flag(center, "center")
         self.name = _name(self.kind, self.n_components, self.center, centered=True)
         self._part = span_part(self.center, self.n_components)
 
-    def parts(self, held_out: bool = False) -> tuple[Part, ...]:
-        """Declare the bases; see the base class."""
-        del held_out
+    def parts(self) -> tuple[Part, ...]:
         return (self._part,)
 
-    def products(self, held_out: bool = False) -> tuple[Product, ...]:
-        """Declare the core product; only the chordal distance has one."""
-        del held_out
+    def products(self) -> tuple[Product, ...]:
         return (WeightedSquares(self._part),) if self.kind == "chordal" else ()
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
@@ -168,7 +164,7 @@ class SubspaceDistance(Distance):
     def angles(self, X: Any, Y: Any) -> FloatArray:
         """Give the principal angles of one pair; see :func:`subspace_angles`."""
         items = as_items([X, Y], "representations", ["X", "Y"], labels=["X", "Y"])
-        require_same_stimuli(items)
+        require_comparable(items)
         with single_threaded_blas():
             records = [prepare_item([self], item) for item in items]
             warn_of([self], records)
@@ -207,13 +203,11 @@ class EigenspaceOverlap(Similarity):
 
     def __init__(self, *, n_components: int | None = None, center: bool = False) -> None:
         self.n_components = None if n_components is None else _validate.as_count(n_components, "n_components")
-        self.center = check.as_flag(center, "center")
+        self.center = as_flag(center, "center")
         self.name = _name("eigenspace_overlap", self.n_components, self.center, centered=False)
         self._part = span_part(self.center, self.n_components)
 
-    def products(self, held_out: bool = False) -> tuple[Product, ...]:
-        """Declare the core product; see the base class."""
-        del held_out
+    def products(self) -> tuple[Product, ...]:
         return (WeightedSquares(self._part),)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:

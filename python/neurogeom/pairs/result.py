@@ -1,4 +1,4 @@
-"""The matrix of distances or similarities that a sweep gives."""
+"""The matrix of distances or similarities of all pairs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .._base.checks import AnyArray, FloatArray, require_extra
 from .._base.results import Result
-from ..representations import checks as check
+from ..inference import NULL_FIELDS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -40,7 +40,7 @@ class Pairwise(Result):
         Entries that the measure has a remark on; 0 is none. See the measure.
     null_mean, null_sd, p_value : ndarray of shape (n_rows, n_columns) or None
         Mean and standard deviation of the measure with the stimuli of the second item permuted, and the share
-        of permutations at least as alike, (1 + count) / (1 + permutations); see :func:`neurogeom.sweep.plan`.
+        of permutations at least as alike, (1 + count) / (1 + permutations); see `null` of :func:`pairwise`.
     """
 
     _headline: ClassVar[tuple[str, ...]] = ("metric", "shape")
@@ -67,15 +67,22 @@ class Pairwise(Result):
     @property
     def square(self) -> FloatArray:
         """The values of items among themselves, as a matrix."""
-        check.require_square(self.is_square)
+        self._require_square()
         return self.values
 
     @property
     def condensed(self) -> FloatArray:
         """The entries above the diagonal, row by row, as SciPy's ``squareform`` and ``linkage`` take them."""
-        check.require_square(self.is_square)
-        check.require_symmetric(self.symmetric, self.metric)
+        self._require_square()
+        if not self.symmetric:
+            raise ValueError(
+                f"{self.metric} is not symmetric, so that its condensed form would drop half of it"
+            )
         return self.values[np.triu_indices(len(self.values), 1)]
+
+    def _require_square(self) -> None:
+        if not self.is_square:
+            raise ValueError("rows and columns are different items: use .values")
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> AnyArray:
         if copy is False and dtype not in (None, self.values.dtype):
@@ -83,7 +90,7 @@ class Pairwise(Result):
         array = self.values if dtype is None else self.values.astype(dtype, copy=False)
         return array.copy() if copy and array is self.values else array
 
-    def _columns(self) -> dict[str, Any]:
+    def _table(self) -> dict[str, Any]:
         """One row a pair; pairs that a symmetric measure has twice are given once."""
         rows, columns = np.indices(self.shape)
         keep = columns > rows if self.is_square and self.symmetric else np.ones(self.shape, dtype=bool)
@@ -95,7 +102,7 @@ class Pairwise(Result):
         }
         if self.held_out is not None:
             table[f"{self.metric} held out"] = self.held_out[keep]
-        for name in ("flags", "null_mean", "null_sd", "p_value"):
+        for name in ("flags", *NULL_FIELDS):
             if getattr(self, name) is not None:
                 table[name] = getattr(self, name)[keep]
         return table
@@ -104,7 +111,7 @@ class Pairwise(Result):
         """Give a Dataset with the dimensions row and column, whose main variable has the measure's name."""
         xarray = require_extra("xarray", "xarray", "to_xarray")
         named = {self.metric: self.values, f"{self.metric} held out": self.held_out}
-        named |= {name: getattr(self, name) for name in ("flags", "null_mean", "null_sd", "p_value")}
+        named |= {name: getattr(self, name) for name in ("flags", *NULL_FIELDS)}
         variables: dict[str, Any] = {
             name: (("row", "column"), array) for name, array in named.items() if array is not None
         }

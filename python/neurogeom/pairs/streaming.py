@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .._base import checks as _validate
-from .._base.checks import FloatArray
+from .._base.checks import FloatArray, as_choice, as_float_matrix, require_own_order, row_index
 from .._base.threads import single_threaded_blas
+from ..metrics.checks import refuse_zero_gram, require_stimuli
 from ..representations import checks as check
 from .result import Pairwise
 
@@ -50,7 +50,7 @@ class StreamingCKA:
     """
 
     def __init__(self, estimator: Literal["debiased", "biased"] = "debiased") -> None:
-        self.estimator = _validate.as_choice(estimator, "estimator", _ESTIMATORS)
+        self.estimator = as_choice(estimator, "estimator", _ESTIMATORS)
         self.n_stimuli = 0
         self._origins: list[FloatArray] = []
 
@@ -64,7 +64,7 @@ class StreamingCKA:
             stimuli may change from call to call. If it raises, nothing was added.
         """
         widths = [len(origin) for origin in self._origins] or None
-        arrays = check.as_blocks(blocks, widths, "blocks")
+        arrays = _as_blocks(blocks, widths, "blocks")
         if widths is None:
             self._start(arrays)
         shifted = [array - origin for array, origin in zip(arrays, self._origins, strict=True)]
@@ -106,7 +106,7 @@ class StreamingCKA:
         """
         count, n_items = self.n_stimuli, len(self._origins)
         least = 4 if self.estimator == "debiased" else 2
-        check.require_stimuli(count, least, "what was streamed", f"CKA ({self.estimator})")
+        require_stimuli(count, least, "what was streamed", f"CKA ({self.estimator})")
         labels = check.as_names(names, n_items, "names") or [str(k) for k in range(n_items)]
         means = [total / count for total in self._sums]
         values = np.ones((n_items, n_items))
@@ -115,7 +115,7 @@ class StreamingCKA:
             hsic, size = self._hsic(k, k, means)
             noise = 64 * max(len(means[k]), count) * _EPS * size if self.estimator == "debiased" else 0.0
             if not hsic > noise:
-                check.refuse_zero_gram(f"item {k} ({labels[k]!r})")
+                refuse_zero_gram(f"item {k} ({labels[k]!r})")
             scale[k] = np.sqrt(hsic)
         for k in range(n_items):
             for j in range(k):
@@ -153,3 +153,29 @@ class StreamingCKA:
         norms = (self._norms[k] - count * x2) * (self._norms[j] - count * y2)
         correction = norms / ((count - 1) * (count - 2))
         return float(squared - count / (count - 2) * both + correction), float(squared + both + correction)
+
+
+def _as_blocks(value: Any, widths: Sequence[int] | None, name: str) -> list[FloatArray]:
+    """Take responses of several items to the same stimuli, of the widths of earlier blocks."""
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__len__"):
+        raise TypeError(f"{name} must be a list with an array for each item, not {type(value).__name__}")
+    require_own_order(value, name)
+    arrays = [as_float_matrix(entry, f"{name}[{i}]") for i, entry in enumerate(value)]
+    check.require_items(len(arrays), name, 2)
+    check.require_same_indices(
+        [(f"{name}[{i}]", row_index(entry, f"{name}[{i}]")) for i, entry in enumerate(value)]
+    )
+    if widths is not None and len(arrays) != len(widths):
+        raise ValueError(f"{name} must hold the {len(widths)} items of earlier blocks, not {len(arrays)}")
+    for i, array in enumerate(arrays):
+        check.require_normal_range(array, f"{name}[{i}]")
+        if len(array) != len(arrays[0]):
+            raise ValueError(
+                f"{name} must have rows for the same stimuli, but {name}[0] has {len(arrays[0])} and "
+                f"{name}[{i}] has {len(array)}"
+            )
+        if widths is not None and array.shape[1] != widths[i]:
+            raise ValueError(
+                f"{name}[{i}] must have the {widths[i]} units of earlier blocks, not {array.shape[1]}"
+            )
+    return arrays

@@ -1,23 +1,30 @@
-"""How the work of a sweep is cut into tiles.
+"""How the work on all pairs is cut into tiles, and what need not be computed.
 
-Items stand in blocks, a tile is a pair of blocks (or one block of jobs). An extension adds new blocks and
-leaves the old ones as they are, also where the last of them is not full: finished tiles stay finished.
+Items stand in blocks, a tile is a pair of blocks (or one block of jobs). An extension of a sweep adds new
+blocks and leaves the old ones as they are, also where the last of them is not full: finished tiles stay
+finished. Of items among themselves, symmetric measures are computed for one half, and measures that know the
+value of an item with itself without the diagonal; :func:`fill_known` puts these in.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._base.checks import FloatArray
+from ..metrics.base import Metric
+
 TileKey: TypeAlias = tuple[int, ...]
+Blocks: TypeAlias = tuple[tuple[int, int], ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class Grid:
-    """The tiles of a sweep.
+    """The tiles of a sweep, in memory or in a store.
 
     Attributes
     ----------
@@ -34,11 +41,24 @@ class Grid:
     """
 
     edge: int
-    rows: tuple[tuple[int, int], ...]
-    columns: tuple[tuple[int, int], ...] = ()
+    rows: Blocks
+    columns: Blocks = ()
     triangular: bool = False
     among_themselves: bool = False
     skip_diagonal: bool = False
+
+    @classmethod
+    def of_pairs(cls, metrics: Sequence[Metric], edge: int, rows: Blocks, columns: Blocks | None) -> Grid:
+        """Cut pairs of rows and columns, or (None) of rows among themselves."""
+        among = columns is None
+        return cls(
+            edge,
+            rows,
+            rows if columns is None else columns,
+            triangular=among and all(metric.symmetric for metric in metrics),
+            among_themselves=among,
+            skip_diagonal=among and all(metric.diagonal is not None for metric in metrics),
+        )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -68,6 +88,16 @@ class Grid:
                 np.fill_diagonal(wanted, False)
         return wanted
 
+    def place(self, key: TileKey) -> tuple[slice, ...]:
+        """Where the entries of a tile are among all."""
+        sides = (self.rows, self.columns)
+        return tuple(slice(*side[k]) for k, side in zip(key, sides, strict=False))
+
+    @property
+    def n_pairs(self) -> int:
+        """Pairs or jobs of all tiles."""
+        return sum(self.count(key) for key in self.tiles())
+
     def count(self, key: TileKey) -> int:
         """Pairs or jobs of a tile."""
         rows = self.rows[key[0]][1] - self.rows[key[0]][0]
@@ -80,6 +110,18 @@ class Grid:
         return full - rows * self.skip_diagonal
 
 
-def blocks_of(count: int, edge: int, start: int = 0) -> tuple[tuple[int, int], ...]:
+def blocks_of(count: int, edge: int, start: int = 0) -> Blocks:
     """Cut items from `start` on into blocks."""
     return tuple((first, min(first + edge, count)) for first in range(start, count, edge))
+
+
+def fill_known(values: FloatArray, metric: Metric, *, has_diagonal: bool = True) -> None:
+    """Put in what follows of values of items among themselves.
+
+    Values under a null have no diagonal (`has_diagonal`) but what was computed.
+    """
+    if has_diagonal and metric.diagonal is not None:
+        np.fill_diagonal(values, metric.diagonal)
+    if metric.symmetric:
+        for i in range(len(values)):
+            values[i + 1 :, i] = values[i, i + 1 :]

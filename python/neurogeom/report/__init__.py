@@ -1,17 +1,11 @@
 """Results as text, files and pictures; pictures need Matplotlib (``pip install 'neurogeom[plot]'``)."""
 
-from .figures import check_format, plot_capacity, plot_geometry
+from .capacities import alignment_table, capacity_table, geometry_table, simulated_table, write_csv
+from .drawing import check_format
+from .figures import plot_capacity, plot_geometry
 from .heatmaps import draw_pairwise, linkage_of, plot_pairwise
 from .pairs import pairwise_table, write_pairwise_csv
-from .text import (
-    alignment_table,
-    capacity_table,
-    format_estimate,
-    format_table,
-    geometry_table,
-    simulated_table,
-    write_csv,
-)
+from .text import format_estimate, format_table
 
 __all__ = [
     "alignment_table",

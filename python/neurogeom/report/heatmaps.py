@@ -12,7 +12,7 @@ from scipy.cluster import hierarchy
 
 from .._base.checks import AnyArray, FloatArray
 from ..pairs.result import Pairwise
-from .figures import _GREY, _INK, _matplotlib
+from .drawing import GREY, INK, finish, new_figure, plain, write_title
 from .pairs import cells_of, require_same_items, short_names
 
 if TYPE_CHECKING:
@@ -89,9 +89,8 @@ def plot_pairwise(
     height = cell * first.shape[0] + _CHARACTER * max(map(len, names[1])) + 1.2
     across = min(len(panels), max(1, int(_MAX_WIDTH / width)))
     down = -(-len(panels) // across)
-    figure_class, engine_class = _matplotlib()
-    engine = engine_class(wspace=0.04, hspace=0.04, w_pad=0.08, h_pad=0.1)
-    figure = figure_class(figsize=(across * width, down * height + 0.2), layout=engine)
+    size = (across * width, down * height + 0.2)
+    figure = new_figure(size, wspace=0.04, hspace=0.04, w_pad=0.08, h_pad=0.1)
     grid = figure.subplots(down, across, squeeze=False)
     for axis, (title, result) in zip(grid.flat, panels.items(), strict=False):
         _draw_panel(axis, title, result, trees[title], names, cell)
@@ -100,10 +99,7 @@ def plot_pairwise(
     caption = "dark: alike"
     if any(tree is not None for tree in trees.values()):
         caption += "    tree: average linkage"
-    figure.supxlabel(caption, fontsize=8, color=_GREY)
-    if path is not None:
-        figure.savefig(path, dpi=200)
-    return figure
+    return finish(figure, caption, path)
 
 
 def linkage_of(result: Pairwise) -> FloatArray:
@@ -186,7 +182,7 @@ def _draw_panel(
         rows = columns = tree.order
     extent = cell * result.shape[0]
     top = 1 + _TREE / extent if tree is not None else 1.0
-    axis.set_title(_plain(title), fontsize=11, color=_INK, loc="left", y=top, pad=5)
+    write_title(axis, plain(title), y=top, pad=5)
     values = result.values[np.ix_(rows, columns)]
     # A measure that is perfect between an item and itself says nothing there: other items give the scale.
     trivial = np.zeros(values.shape, dtype=bool)
@@ -217,7 +213,7 @@ def _draw_map(axis: Axes, values: Any, is_similarity: bool) -> AxesImage:
 
 def _name_axes(axis: Axes, rows: Sequence[str], columns: Sequence[str], cell: float) -> None:
     """Write the names left of the rows and below the columns, as many as there is room for."""
-    axis.tick_params(color=_GREY, labelcolor=_INK, length=0, pad=3)
+    axis.tick_params(color=GREY, labelcolor=INK, length=0, pad=3)
     step = max(1, int(np.ceil(_SMALLEST_TEXT / 72 / cell)))
     size = min(9.0, 72 * cell * step * 0.9)
     axis.set_yticks(range(0, len(rows), step), rows[::step], fontsize=size)
@@ -236,7 +232,7 @@ def _write_values(axis: Axes, image: AxesImage, values: Any) -> None:
     for (i, j), value in np.ndenumerate(np.ma.filled(values, np.nan)):
         if not np.ma.is_masked(values[i, j]):
             red, green, blue, _ = image.cmap(image.norm(value)) if np.isfinite(value) else (1, 1, 1, 1)
-            colour = _INK if 0.3 * red + 0.6 * green + 0.1 * blue > 0.55 else "white"
+            colour = INK if 0.3 * red + 0.6 * green + 0.1 * blue > 0.55 else "white"
             axis.text(j, i, texts[i][j], ha="center", va="center", fontsize=7.5, color=colour)
 
 
@@ -251,7 +247,7 @@ def _draw_tree(axis: Axes, tree: _Tree, count: int) -> None:
     from matplotlib.collections import LineCollection
 
     width = 0.9 if count <= 40 else 0.6
-    axis.add_collection(LineCollection(list(tree.brackets), colors=_GREY, linewidths=width), autolim=False)
+    axis.add_collection(LineCollection(list(tree.brackets), colors=GREY, linewidths=width), autolim=False)
 
 
 def _draw_scale(axis: Axes, image: AxesImage, result: Pairwise, cell: float) -> None:
@@ -261,17 +257,12 @@ def _draw_scale(axis: Axes, image: AxesImage, result: Pairwise, cell: float) -> 
     bar = axis.inset_axes((1 + 0.1 / width, 1 - share, 0.11 / width, share))
     scale = axis.figure.colorbar(image, cax=bar)
     scale.outline.set_visible(False)
-    bar.tick_params(labelsize=8, color=_GREY, labelcolor=_INK, length=2)
+    bar.tick_params(labelsize=8, color=GREY, labelcolor=INK, length=2)
     bar.locator_params(nbins=5)
-    scale.set_label("similarity" if result.is_similarity else "distance", fontsize=8.5, color=_INK)
+    scale.set_label("similarity" if result.is_similarity else "distance", fontsize=8.5, color=INK)
     if not result.is_similarity:
         bar.invert_yaxis()
 
 
 def _labels(names: AnyArray) -> list[str]:
-    return [_plain(name) for name in short_names(names.tolist(), _MAX_NAME)]
-
-
-def _plain(name: str) -> str:
-    """Escape a dollar sign, which would start mathematics."""
-    return name.replace("$", r"\$")
+    return [plain(name) for name in short_names(names.tolist(), _MAX_NAME)]

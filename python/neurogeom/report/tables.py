@@ -1,4 +1,4 @@
-"""Rows of the CSV files: which fields of a result become columns."""
+"""Rows of CSV files: the columns that results declare, and how they are written."""
 
 from __future__ import annotations
 
@@ -7,146 +7,76 @@ import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import numpy as np
 
-_ALIGNMENTS = ("center_alignment", "axis_alignment", "center_axis_alignment")
-
-
-class Columns(NamedTuple):
-    """Fields of one kind of result in the order of the columns."""
-
-    population: tuple[str, ...]
-    manifold: tuple[str, ...] = ()
-    null: tuple[str, ...] = ()
-
-
-def _with_errors(*names: str) -> tuple[str, ...]:
-    return tuple(f"{name}{suffix}" for name in names for suffix in ("", "_se"))
-
-
-_MEAN_FIELD = Columns(
-    population=(
-        "n_features",
-        "n_samples",
-        "margin",
-        *(
-            f"mean_{name}{suffix}"
-            for name in ("capacity", "radius", "dimension")
-            for suffix in ("", "_se", "_se_manifolds")
-        ),
-        "center_correlation",
-        "residual_center_correlation",
-        "rank_removed",
-    ),
-    manifold=(
-        "n_points",
-        "reduced_dimension",
-        *_with_errors("capacity", "radius", "dimension", "dimension_prx", "radius_uncentered"),
-        "center_norm",
-        "kkt_residual",
-        "interior_fraction",
-        "status",
-    ),
-    null=("mean_capacity", "mean_radius", "mean_dimension"),
-)
-_JOINT = Columns(
-    population=(
-        "n_features",
-        "n_samples",
-        "centered",
-        "inactive",
-        *_with_errors(
-            "capacity",
-            "effective_radius",
-            "effective_radius_mean_ratio",
-            "effective_dimension",
-            "utility",
-            "approximate_capacity",
-            *(
-                f"{name}{form}"
-                for form in ("", "_abs", "_raw")
-                for name in (*_ALIGNMENTS, f"own_{_ALIGNMENTS[-1]}")
-            ),
-        ),
-        "n_separable",
-        "inseparable_fraction",
-        "kkt_residual",
-        "n_failed",
-    ),
-    manifold=("n_points", "active_fraction", "anchor_center_norm", "anchor_axis_norm", "anchor_radius"),
-    null=("capacity", "effective_radius", "effective_dimension", *_ALIGNMENTS),
-)
-_SIMULATED = Columns(
-    population=(
-        "n_manifolds",
-        "n_features",
-        "n_trials",
-        "fit_intercept",
-        *_with_errors("capacity", "critical_dimension"),
-        "n_undecided",
-        "status",
-    )
-)
-
-
-def columns_of(result: Any) -> Columns:
-    """Tell the kinds of results apart by what they have."""
-    if hasattr(result, "critical_dimension"):
-        return _SIMULATED
-    return _JOINT if hasattr(result, "effective_radius") else _MEAN_FIELD
+from .._base.estimates import mean_and_deviation
+from .._base.results import Column
 
 
 def population_rows(
-    results: Mapping[str, Any], nulls: Mapping[str, Sequence[Any]] | None
+    results: Mapping[str, Any], nulls: Mapping[str, Sequence[Any]] | None = None
 ) -> list[list[object]]:
-    """One row a data set, below the header."""
-    columns = columns_of(next(iter(results.values()), None))
-    sizes = ["n_manifolds", "n_points"] if columns.manifold else []
-    moments = [f"null_{name}{suffix}" for name in columns.null for suffix in ("", "_sd")]
-    shuffles = ["n_null", *moments] if moments else []
-    rows: list[list[object]] = [["data", *sizes, *columns.population, *shuffles]]
+    """One row a result, below the header.
+
+    Of results of manifolds their number and that of their points, then every column of the whole result with
+    its errors, and in the end mean and deviation of the nulls of those that have one.
+    """
+    columns = _columns_of(results)
+    names = [name for column in columns if not column.of_items for name in (column.name, *column.errors)]
+    in_null = [column.name for column in columns if column.in_null]
+    of_manifolds = _are_of_manifolds(columns)
+    sizes = ["n_manifolds"] if of_manifolds and "n_manifolds" not in names else []
+    header: list[object] = ["data", *sizes, *(["n_points"] if of_manifolds else []), *names]
+    if in_null:
+        header += ["n_null", *(f"null_{name}{end}" for name in in_null for end in ("", "_sd"))]
+    rows = [header]
     for key, result in results.items():
-        row: list[object] = [key]
-        if sizes:
-            row += [len(result.names), int(result.n_points.sum())]
-        row += [_plain(getattr(result, name)) for name in columns.population]
-        if moments:
-            found = {name: null_values(result, name, (nulls or {}).get(key)) for name in columns.null}
-            n_null = len(found[columns.null[0]])
-            row.append(n_null)
-            for values in found.values():
-                row += mean_and_deviation(values) if n_null else (None, None)
+        row: list[object] = [key, *(getattr(result, name) for name in sizes)]
+        if of_manifolds:
+            row.append(int(result.n_points.sum()))
+        row += [_plain(getattr(result, name)) for name in names]
+        if in_null:
+            draws = [null_values(result, name, (nulls or {}).get(key)) for name in in_null]
+            row.append(len(draws[0]))
+            for values in draws:
+                row += mean_and_deviation(values) if len(values) else (None, None)
         rows.append(row)
     return rows
 
 
 def manifold_rows(results: Mapping[str, Any]) -> list[list[object]]:
     """One row a manifold, below the header."""
-    columns = columns_of(next(iter(results.values()), None)).manifold
-    rows: list[list[object]] = [["data", "manifold", *columns]]
+    columns = [column for column in _columns_of(results) if column.of_items]
+    if results and not _are_of_manifolds(columns):
+        raise ValueError(f"{type(next(iter(results.values()))).__name__} has no values of single manifolds")
+    names = [name for column in columns for name in (column.name, *column.errors)]
+    rows: list[list[object]] = [["data", "manifold", *names]]
     for key, result in results.items():
-        values = [getattr(result, name) for name in ("names", *columns)]
+        values = [getattr(result, name) for name in ("names", *names)]
         rows += [[key, *map(_plain, row)] for row in zip(*values, strict=True)]
     return rows
 
 
-def null_values(result: Any, name: str, dealt: Sequence[Any] | None) -> Any:
-    """Values of one field for shuffled data: those the result carries, or one from each of `dealt`."""
-    null = getattr(result, "null", None)
-    if null is not None:
-        return getattr(null, name)
+def _columns_of(results: Mapping[str, Any]) -> tuple[Column, ...]:
+    """Give the columns that all results declare."""
+    kinds = {type(result).__name__: result.columns for result in results.values()}
+    if len(kinds) > 1:
+        raise ValueError(f"results must be of one kind, not {' and '.join(kinds)}")
+    columns: tuple[Column, ...] = next(iter(kinds.values()), ())
+    return columns
+
+
+def _are_of_manifolds(columns: Iterable[Column]) -> bool:
+    return any(column.name == "n_points" and column.of_items for column in columns)
+
+
+def null_values(result: Any, name: str, dealt: Sequence[Any] | None = None) -> Any:
+    """Draws of a null: of the one that the result carries, else one from each of `dealt`."""
+    if result.null is not None:
+        return getattr(result.null, name)
     return np.array([getattr(item, name) for item in dealt or ()])
-
-
-def mean_and_deviation(values: Any) -> tuple[float, float]:
-    """Mean and standard deviation of the repetitions that could be computed."""
-    array = np.asarray(values, dtype=np.float64)
-    finite = array[np.isfinite(array)]
-    if finite.size == 0:
-        return math.nan, math.nan
-    return float(finite.mean()), float(finite.std(ddof=1)) if finite.size > 1 else math.nan
 
 
 def write_rows(out: str | os.PathLike[str] | IO[str], rows: Iterable[Sequence[object]]) -> None:

@@ -3,9 +3,9 @@
 from .completeness import SweepIncomplete, SweepStatus, status
 from .errors import SweepError
 from .extension import extend
-from .jobs import CapacityJobs
+from .jobs import CapacityJobs, CapacityTable
 from .planning import SweepPlan, plan
-from .results import CapacityTable, export
+from .results import export
 from .results import open_sweep as open
 from .running import run, work
 from .verification import Verification, verify

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ..pairs.tiles import TileKey
-from .errors import SweepError
-from .files import is_alive, names_in, process_name, read_json, write_json
-from .store import name_of
+from .errors import FATAL
+from .files import names_in, read_json, write_json
+from .journal import is_alive, process_name
+from .store import tile_name
 
 MOST_TRIES = 3
 # Whether a process of another host lives cannot be seen; a marker of this age is taken for a dead one's.
@@ -50,7 +51,7 @@ class Attempts:
         try:
             marker.touch()
             yield
-        except (OSError, SweepError):
+        except FATAL:
             raise  # a full disk, a lost network or a changed input is no fault of the tile
         except Exception as error:
             self.record(task, "".join(traceback.format_exception_only(error)).strip())
@@ -127,7 +128,7 @@ class Attempts:
 
 
 def _name(task: Task) -> str:
-    return task if isinstance(task, str) else name_of(task)
+    return task if isinstance(task, str) else tile_name(task)
 
 
 def _task(name: str) -> Task:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import secrets
+import signal
 import threading
 from collections import deque
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeAlias
 
 from .._base.checks import require_extra
 from .._base.progress import ProgressFunction
 from ..pairs.tiles import TileKey
-from . import errors as check
-from .attempts import MOST_TRIES
-from .store import name_of
+from .attempts import MOST_TRIES, Attempts
+from .errors import FATAL
+from .journal import process_name
+from .store import tile_name
 from .worker import Worker
 
 # Tasks that the scheduler knows at a time: each costs it some kB.
@@ -21,7 +27,10 @@ _OUTSTANDING = 20_000
 _PER_WORKER = 8  # batches of items that a thread of a worker gets
 _LARGEST_BATCH = 64
 
-_workers: dict[tuple[str, str, int], Worker] = {}
+# A store, a run, threads of a task, and what is trusted.
+_Place: TypeAlias = tuple[str, str, int, tuple[str, ...]]
+
+_workers: dict[_Place, Worker] = {}
 _lock = threading.Lock()
 
 
@@ -30,14 +39,15 @@ def run_on_client(
 ) -> str | None:
     """Compute what is missing; gives the reason if it had to end early. Errors of tiles are in the store."""
     distributed = require_extra("distributed", "distributed", "a Dask client")
-    check.require_client(isinstance(client, distributed.Client), client)
+    if not isinstance(client, distributed.Client):
+        raise TypeError(f"executor must be a distributed.Client, not {type(client).__name__}")
     items = worker.needs_preparation()
     slots = max(1, sum(info["nthreads"] for info in client.scheduler_info(n_workers=-1)["workers"].values()))
     size = max(1, min(_LARGEST_BATCH, len(items) // (_PER_WORKER * slots)))
     batches = [items[k : k + size] for k in range(0, len(items), size)]
     run = secrets.token_hex(4)
     # Worker processes outlive runs, and what they remember of a store may have been repaired since.
-    place = (str(worker.store.path), run, worker.n_threads)
+    place = (str(worker.store.path), run, worker.n_threads, worker.store.trust)
 
     def submit_items(batch: list[int]) -> Any:
         name = f"neurogeom-{run}-items-{batch[0]}"
@@ -57,7 +67,7 @@ def run_on_client(
         left.sort(key=lambda key: -worker.grid.count(key))
 
         def submit_tile(key: TileKey, attempt: int = attempt) -> Any:
-            name = f"neurogeom-{run}-tile-{name_of(key)}-{attempt}"
+            name = f"neurogeom-{run}-tile-{tile_name(key)}-{attempt}"
             return client.submit(_compute, place, key, key=name, pure=False)
 
         failed: list[tuple[TileKey, str]] = []
@@ -112,7 +122,7 @@ def _drain(
 
 
 def _raise_if_fatal(error: BaseException) -> None:
-    if isinstance(error, (OSError, check.SweepError)):
+    if isinstance(error, FATAL):
         raise error
 
 
@@ -131,24 +141,88 @@ class _Progress:
 # ---- what runs on the workers
 
 
-def _worker(place: tuple[str, str, int]) -> Worker:
+def _worker(place: _Place) -> Worker:
     """Give this process's worker for a store; the tasks of all its threads share the prepared items."""
     with _lock:
         if place not in _workers:
-            path, _, n_threads = place
+            path, _, n_threads, trust = place
             for key in [key for key in _workers if key[0] == path]:
                 del _workers[key]
-            _workers[place] = Worker(path, n_threads)
+            _workers[place] = Worker(path, n_threads, trust)
         return _workers[place]
 
 
-def _prepare(place: tuple[str, str, int], numbers: Sequence[int]) -> None:
+def _prepare(place: _Place, numbers: Sequence[int]) -> None:
     worker = _worker(place)
     for number in numbers:
         worker.keep(number)
 
 
-def _compute(place: tuple[str, str, int], key: TileKey) -> None:
+def _compute(place: _Place, key: TileKey) -> None:
     worker = _worker(place)
     with worker.memory.watching():
         worker.run_tile(tuple(key))
+
+
+# ---- a cluster of our own, on this machine
+
+
+@contextmanager
+def local_client(n_workers: int, store: str | os.PathLike[str]) -> Iterator[Any]:
+    """Start processes of one thread each and give a client; after an interruption they are killed at once.
+
+    Tiles that were being computed then are not held responsible for the end of their workers.
+    """
+    distributed = require_extra("distributed", "distributed", "a Dask cluster")
+    cluster = distributed.LocalCluster(
+        n_workers=n_workers,
+        threads_per_worker=1,
+        processes=True,
+        memory_limit=0,  # Dask counts mapped files, and would end workers because of them
+        dashboard_address=None,
+        # Without this the scheduler still takes the port of a dashboard, and warns if it is in use.
+        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+    )
+    killed: set[str] = set()
+    try:
+        with distributed.Client(cluster) as client:
+            client.register_plugin(_ignoring_signals(distributed))
+            yield client
+    except Exception:
+        raise
+    except BaseException:  # Ctrl-C, or a signal that ends this process
+        killed = _kill(cluster)
+        raise
+    finally:
+        cluster.close()
+        Attempts(Path(store)).forgive(killed)
+
+
+def _ignoring_signals(distributed: Any) -> Any:
+    """Let workers outlive the signals that terminals and batch systems send to all processes of a job.
+
+    Ending the workers is our part; should this process be killed, they end by themselves.
+    """
+
+    class IgnoreSignals(distributed.WorkerPlugin):  # type: ignore[misc]
+        def setup(self, worker: Any) -> None:
+            del worker
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
+
+    return IgnoreSignals()
+
+
+def _kill(cluster: Any) -> set[str]:
+    """Kill the workers and name them: what they have finished is in the store, the rest may take long."""
+    for name in ("", ".nanny", ".scheduler", ".core", ".worker", ".comm"):  # that they are gone is no news
+        logging.getLogger(f"distributed{name}").setLevel(logging.CRITICAL)
+    pids = []
+    for nanny in cluster.workers.values():
+        nanny.auto_restart = False
+        if nanny.pid is not None:
+            pids.append(nanny.pid)
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return {process_name(pid) for pid in pids}

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .._base.quantities import format_seconds
 from ..pairs.tiles import TileKey
 from .attempts import Attempts
-from .journal import read_journals
-from .kinds import CapacitySweep, load_sweep
-from .store import Store
-from .workers import eta_of
+from .journal import eta_of, read_journals
+from .kinds import load_sweep
+from .store import Store, sweep_command, tile_name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +38,8 @@ class SweepStatus:
         Seconds that the processes now at work will still need; None if none is, or nothing is known yet.
     cpu_seconds : float
         Processor time so far.
+    trust : tuple of str
+        Packages that the store may name classes of; the command that goes on with it names them.
     """
 
     store: Path
@@ -53,6 +53,7 @@ class SweepStatus:
     remarks: Mapping[int, Mapping[str, Any]]
     eta: float | None
     cpu_seconds: float
+    trust: tuple[str, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -62,7 +63,7 @@ class SweepStatus:
     @property
     def resume_command(self) -> str:
         """What goes on with it, in a shell."""
-        return f"neurogeom sweep run {shlex.quote(str(self.store))}"
+        return sweep_command("run", self.store, self.trust)
 
     def __str__(self) -> str:
         parts = [f"{self.done:,} of {self.n_tiles:,} tiles", f"{self.left:,} left"]
@@ -92,7 +93,7 @@ class SweepIncomplete(RuntimeError):  # noqa: N818 - what it says, as StopIterat
         failed = ""
         if status.failed:
             tile, errors = next(iter(status.failed.items()))
-            failed = f"; tile {'-'.join(map(str, tile))} failed {len(errors)} times, last: {errors[-1]}"
+            failed = f"; tile {tile_name(tile)} failed {len(errors)} times, last: {errors[-1]}"
         retry = " --retry-failed" if status.failed and not status.left else ""
         ended = dataclasses.replace(status, eta=None)  # who was at work a moment ago is so no longer
         super().__init__(f"{reason}: {ended}{failed}. Go on with: {status.resume_command}{retry}")
@@ -102,13 +103,15 @@ class SweepIncomplete(RuntimeError):  # noqa: N818 - what it says, as StopIterat
         return type(self), (self._reason, self.status)
 
 
-def status(store: str | os.PathLike[str]) -> SweepStatus:
+def status(store: str | os.PathLike[str], *, trust: Sequence[str] = ()) -> SweepStatus:
     """Say how far a sweep is; reads names of files and the journal, and writes nothing.
 
     Parameters
     ----------
     store : path-like
         The sweep.
+    trust : sequence of str, optional
+        See :func:`open`.
 
     Returns
     -------
@@ -130,7 +133,7 @@ def status(store: str | os.PathLike[str]) -> SweepStatus:
     >>> ng.sweep.status(store).done
     0
     """
-    return status_of(Store(store))
+    return status_of(Store(store, trust))
 
 
 def status_of(store: Store) -> SweepStatus:
@@ -150,9 +153,10 @@ def status_of(store: Store) -> SweepStatus:
         left=left,
         failed=failed,
         n_items=len(sweep.items),
-        prepared=len(sweep.items) if isinstance(sweep, CapacitySweep) else len(store.prepared_items()),
+        prepared=len(store.prepared_items()) if sweep.prepares else len(sweep.items),
         errors=store.notes("errors"),
         remarks=store.notes("remarks"),
         eta=eta_of(lines, left),
         cpu_seconds=sum(line.get("cpu", 0.0) for process in lines.values() for line in process),
+        trust=store.trust,
     )

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from .._base.checks import AnyArray
+from .._base.codec import Trust
 from .files import PARTIAL, read_json, write_json
-from .kinds import Sweep, sweep_of
+from .kinds import Kind, sweep_of
 from .store import read_items, read_npz, write_arguments, write_input, write_items
 
 _DRAFT = "draft.json"
@@ -44,11 +45,12 @@ def draft(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def read_draft(folder: Path) -> Sweep:
+def read_draft(folder: Path, trust: Trust) -> Kind:
     """Make what a draft says."""
     arguments = folder / "arguments.npz"
     arrays = read_npz(arguments.read_bytes()) if arguments.exists() else {}
-    return sweep_of(read_json(folder / _DRAFT), [read_items(folder / "items" / "0000.json")[0]], arrays)
+    items, _ = read_items(folder / "items" / "0000.json")
+    return sweep_of(read_json(folder / _DRAFT), [items], arrays, trust)
 
 
 def forget_draft(folder: Path) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from . import errors as check
+from .errors import SweepError
 
 PARTIAL = ".partial"
 # Files that a dead process left half written are removed after this many seconds.
@@ -50,7 +49,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except ValueError as error:
-        raise check.lost(path, error) from error
+        raise SweepError(f"{path} is damaged ({error}): restore it, or plan anew in another store") from error
 
 
 def names_in(folder: Path) -> Iterator[str]:
@@ -97,30 +96,3 @@ def _age_of(path: Path) -> float:
         return time.time() - path.stat().st_mtime
     except FileNotFoundError:
         return 0.0
-
-
-def process_name(pid: int | None = None) -> str:
-    """Name this process, or another one of this host, among all that work on a store."""
-    host = "".join(c if c.isalnum() else "-" for c in socket.gethostname()) or "host"
-    return f"{host}.{os.getpid() if pid is None else pid}"
-
-
-def is_alive(process: str) -> bool | None:
-    """Say whether a process of :func:`process_name` still runs; None if it is on another host."""
-    host, _, pid = process.rpartition(".")
-    if host != process_name().rpartition(".")[0]:
-        return None
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return not _is_zombie(int(pid))
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return False

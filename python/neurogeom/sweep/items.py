@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ import numpy as np
 from .. import io
 from .._base.checks import AnyArray
 from ..io.items import stamp_of
-from ..representations.representation import RDM, Item
-from . import errors as check
+from ..representations.items import Item, Responses
+from .errors import SweepError
 from .store import Store, input_name
 
 
@@ -35,13 +34,11 @@ def describe_items(
 
 
 def _describe(item: Item, inputs: dict[int, AnyArray], first_input: int) -> dict[str, Any]:
-    source = item.source
     shape = [item.n_stimuli, item.n_units]
-    if isinstance(source, io.StoredItem) and source.location["path"] is not None:
-        return {"location": dict(source.location), "stamp": source.stamp(), "shape": shape}
-    array = source.condensed if isinstance(source, RDM) else np.asarray(source)
+    if item.stored is not None:
+        return {"location": dict(item.stored.location), "stamp": item.stored.stamp(), "shape": shape}
     number = max(inputs, default=first_input - 1) + 1
-    inputs[number] = array
+    inputs[number] = item.array()
     return {
         "location": {
             "kind": "npy",
@@ -50,17 +47,11 @@ def _describe(item: Item, inputs: dict[int, AnyArray], first_input: int) -> dict
             "flatten": False,
             "name": item.name,
         },
-        "sha256": _rdm_hash(array) if isinstance(source, RDM) else io.content_hash(array),
+        "sha256": item.content_hash(),
         "shape": shape,
-        "rdm": isinstance(source, RDM),
+        # Version 0.1.0 knew two kinds of items, and wrote which one it is in this way.
+        **({"rdm": item.kind == "rdm"} if item.kind in ("rdm", "responses") else {"kind": item.kind}),
     }
-
-
-def _rdm_hash(condensed: AnyArray) -> str:
-    """Give the checksum of measured dissimilarities, which are no matrix of stimuli and units."""
-    digest = hashlib.sha256(f"rdm {condensed.size}\n".encode())
-    digest.update(np.ascontiguousarray(condensed, dtype="<f8").data)
-    return digest.hexdigest()
 
 
 def open_described(entry: Mapping[str, Any], label: str, folder: Path) -> tuple[Item, str]:
@@ -68,22 +59,27 @@ def open_described(entry: Mapping[str, Any], label: str, folder: Path) -> tuple[
     location = dict(entry["location"])
     location["path"] = str(folder / location["path"])
     name = str(location.get("name", label))
-    source: Any
-    if entry.get("rdm"):
-        array = np.load(location["path"], allow_pickle=False)
-        source, digest = RDM(array), _rdm_hash(array)
-    else:
+    kind = entry.get("kind", "rdm" if entry.get("rdm") else "responses")
+    item: Item
+    if kind == "responses":
         stored = io.open_item(location)
-        check.require_same_shape(list(stored.shape), list(entry["shape"]), label, location["path"])
-        item = Item(label, name, stored, None)
-        if item.is_large:
-            source, digest = stored, stored.content_hash()
-        else:
-            source = stored.read()
-            digest = io.content_hash(source)
-    if "sha256" in entry:
-        check.require_same_content(digest == entry["sha256"], label, location["path"])
-    return Item(label, name, source, None), digest
+        if list(stored.shape) != list(entry["shape"]):
+            raise SweepError(
+                f"{label}: {location['path']} holds shape {tuple(stored.shape)}, but {tuple(entry['shape'])} "
+                "was planned"
+            )
+        item = Responses(label, name, stored)
+        if not item.is_large:
+            item = Responses(label, name, stored.read())
+    else:
+        if kind not in Item.kinds:
+            raise SweepError(f"{label} is of kind {kind!r}, which this process does not know")
+        array = np.load(location["path"], allow_pickle=False)
+        item = Item.kinds[kind].of_array(array, label, name)
+    digest = item.content_hash()
+    if digest != entry.get("sha256", digest):
+        raise SweepError(f"{label}: {location['path']} is damaged: its content is not what was planned with")
+    return item, digest
 
 
 def require_unchanged_inputs(store: Store, entries: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
@@ -105,7 +101,25 @@ def require_unchanged_inputs(store: Store, entries: Iterable[tuple[int, Mapping[
                 continue
             known = store.content(number, key)
             same = known is not None and _hash(location) == known
-            check.require_unchanged(same, entry["name"], location["path"], known is not None)
+            require_unchanged(same, entry["name"], location["path"], known is not None)
+
+
+def require_unchanged(same: bool, name: str, path: str, was_read: bool) -> None:
+    """Refuse an input that changed after the plan."""
+    if not same:
+        then = "it was first read" if was_read else "the plan"
+        raise SweepError(
+            f"{name!r} changed since {then}: {path} is gone, or has another size, time or content. Restore "
+            "it, or plan anew in another store"
+        )
+
+
+def require_stimuli_of_sweep(item: Item, count: int, expected: Any, ids: Any = None) -> None:
+    """Refuse a new item whose rows are other stimuli than those of the sweep."""
+    if item.n_stimuli != count:
+        raise ValueError(f"{item.label} has {item.n_stimuli} stimuli, but the sweep has {count}")
+    if ids is not None and expected is not None and list(ids) != list(expected):
+        raise ValueError(f"{item.label} has other stimulus ids, or another order, than the sweep")
 
 
 def _stamp(location: Mapping[str, Any]) -> dict[str, int] | None:

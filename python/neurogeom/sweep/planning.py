@@ -11,30 +11,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from .. import io
 from .._base import checks as _validate
-from .._base.checks import AnyArray
-from .._base.codec import encode
+from .._base.checks import AnyArray, as_size
+from .._base.codec import Trust, as_trust, modules_in
 from .._base.quantities import as_bytes
 from .._base.rng import RandomSource, as_generator, draw_key
 from .._base.threads import resolve_threads
-from ..metrics.base import Metric
-from ..pairs.driver import as_tests
-from ..representations import checks as _validate_pairwise
-from ..representations.representation import RDM, Item, as_items, require_same_stimuli
-from . import errors as check
-from .calibration import Measurements, calibrate
-from .costs import Limits, choose_edge, describe, estimate, require_items_that_fit
+from ..representations.items import Item, as_items
+from .calibration import calibrate
+from .costs import Limits, Measurements, describe
 from .drafts import draft, forget_draft, read_draft
+from .errors import SweepError
 from .items import describe_items
-from .jobs import CapacityJobs
-from .kinds import CapacitySweep, Sweep, load_sweep, sweep_of
-from .specs import describe_metric, resolve_metric
-from .store import VERSION, Store, hashes_of, require_zarr
+from .kinds import Asked, Kind, kind_of, load_sweep, require_same_numbers, stored_name, sweep_of
+from .pairs import PairSweep
+from .store import VERSION, Store, as_path, hashes_of, require_zarr
 
-MetricLike = str | Metric | CapacityJobs
+# Processor seconds of what is done for a tile beside its units: markers, the chunk, a line of the journal.
+_PER_TILE = 0.004
+# What neither the spread of the measurements nor the model knows: clocks, caches, neighbours on the machine.
+_UNKNOWN = 0.15
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +75,7 @@ class SweepPlan:
 @_validate.explain_keywords
 def plan(
     items: Any,
-    metric: MetricLike | Sequence[str | Metric] = "procrustes",
+    metric: Any = "procrustes",
     *,
     store: str | os.PathLike[str] | None = None,
     others: Any = None,
@@ -92,6 +89,7 @@ def plan(
     target_seconds: float = 60.0,
     max_files: int = 50_000,
     n_threads: int | None = 1,
+    trust: Sequence[str] = (),
 ) -> SweepPlan:
     """Plan a sweep: measure a few items and pairs, say what all will cost, and make the store.
 
@@ -105,8 +103,8 @@ def plan(
         content is not read by the plan but counts as it is when a run first reads it, and another one is
         refused from then on. Arrays in memory are written to the store.
     metric : str, metric, "package.module:Class", CapacityJobs, or list of metrics
-        What to compute. Workers make metrics again from the arguments of their constructors, so that lambdas
-        and classes of a script or notebook are refused.
+        What to compute, or what a kind of sweep of your own takes. Workers make metrics again from the
+        arguments of their constructors, so that lambdas and classes of a script or notebook are refused.
     store : path-like, optional
         A directory to make; without one the plan is only printed. If it is a store of the same plan, that is
         taken up; if it is one of another plan, it is refused.
@@ -134,6 +132,8 @@ def plan(
         Most tiles, unless memory is too small for larger ones.
     n_threads : int, optional
         Threads of a worker; 1 by default.
+    trust : sequence of str, optional
+        Packages that a store that is taken up may name classes of, beside those of `metric`.
 
     Returns
     -------
@@ -164,94 +164,93 @@ def plan(
     """
     if store is not None:
         require_zarr()
-    limits = Limits(
-        as_bytes(max_ram, "max_ram"),
-        _validate.as_count(max_files, "max_files"),
-        check.as_seconds(target_seconds, "target_seconds"),
-        resolve_threads(n_threads),
-    )
-    path = None if store is None else check.as_path(store, "store")
+    seconds = _validate.as_number(target_seconds, "target_seconds")
+    if seconds <= 0:
+        raise ValueError(f"target_seconds must be positive, not {seconds}")
+    files = _validate.as_count(max_files, "max_files")
+    limits = Limits(as_bytes(max_ram, "max_ram"), files, seconds, resolve_threads(n_threads))
+    path = None if store is None else as_path(store)
     draws = _validate.as_count(null, "null", minimum=0)
     edge = None if isinstance(tile, str) and tile == "auto" else _validate.as_count(tile, "tile")
+    kind = kind_of(metric, PairSweep)
+    given = {"others": others is not None, "test": test is not None, "null": draws > 0}
+    for name, is_given in given.items():
+        if is_given and name not in kind.options:
+            raise ValueError(f"{name} belongs to sweeps over pairs, not over {kind.unit}s")
+    if fields is not None and "fields" not in kind.options:
+        raise ValueError(
+            f"fields are for capacity jobs, not for {kind.unit}s (pairs have their value, and what test and "
+            "null add to it)"
+        )
     arguments: dict[str, AnyArray] = {}
-    content: dict[str, Any] = {"version": VERSION, "others": others is not None, "null": draws}
-    content["held_out"] = test is not None
+    content: dict[str, Any] = {"kind": stored_name(kind), "version": VERSION, "null": draws}
+    content |= {"others": others is not None, "held_out": test is not None}
     content["key"] = draw_key(as_generator(rng)) if draws else 0
     rows = as_items(opened(items), "items", names)
     columns = None if others is None else as_items(opened(others), "others")
+    asked = Asked(metric, rows, columns, test, fields, draws, limits.max_ram)
+    content |= kind.describe(asked, arguments)
+    tests, column_tests = kind.tests_of(asked)
     inputs: dict[int, AnyArray] = {}
-    if isinstance(metric, CapacityJobs):
-        check.refuse_for_jobs(others=others is not None, test=test is not None, null=draws > 0)
-        content |= _describe_jobs(metric, fields, arguments)
-        _validate_pairwise.require_items(len(rows), "items")
-        require_same_stimuli(rows)
-        for item in rows:
-            check.require_responses(not isinstance(item.source, RDM), item.label)
-            check.require_rows(item.n_stimuli, len(metric.labels), item.label)
-        identities = [(item.label, item.identity) for item in rows]
-        _validate_pairwise.require_same_indices([("labels", metric.index), *identities])
-        described = describe_items(rows, "rows", None, inputs)
-    else:
-        check.refuse_fields(fields)
-        metrics = [resolve_metric(m) for m in (metric if isinstance(metric, (list, tuple)) else [metric])]
-        for each in metrics if draws else ():
-            check.require_stimuli_in_rows(each.rows_are_stimuli, each.name)
-        content |= _describe_pairs(metrics, not isinstance(metric, (list, tuple)), arguments)
-        _validate_pairwise.require_items(len(rows), "items", 2 if columns is None else 1)
-        if columns is not None:
-            _validate_pairwise.require_items(len(columns), "others")
-        require_same_stimuli(rows + (columns or []))
-        tests, column_tests = as_tests(test, rows, columns, metrics)
-        require_items_that_fit(rows + (columns or []), metrics, limits.max_ram)
-        described = describe_items(rows, "rows", tests, inputs)
-        described += describe_items(columns or [], "columns", column_tests, inputs)
+    described = describe_items(rows, "rows", tests, inputs)
+    described += describe_items(columns or [], "columns", column_tests, inputs)
     content["arguments"] = hashes_of(arguments)
     content["stimuli"] = stimuli_of(rows + (columns or []))
-    input_bytes = sum(_input_bytes(item) for item in rows + (columns or []))
+    # What the caller has given or named may be made by the caller's own workers.
+    trusted = (*as_trust(trust), *sorted(modules_in([content, {"class": content["kind"]}])))
+    input_bytes = sum(item.nbytes for item in rows + (columns or []))
     if path is not None and path.exists():
-        check.require_free((path / "zarr.json").is_file(), path)
+        if not (path / "zarr.json").is_file():
+            raise FileExistsError(f"{path} exists, and is no sweep: choose another store, or remove it")
         if fields is None:
             content.pop("fields", None)  # of all fields, those that there were when the store was made
-        return _taken_up(Store(path), content, described, edge)
+        return _taken_up(Store(path, trusted), content, described, edge)
     with draft(path, {**content, "tile": 1}, arguments, described, inputs) as folder:
-        measured = calibrate(folder)
+        measured = calibrate(folder, trusted)
         _warn_of(measured)
-        provisional = read_draft(folder)
-        if edge is None:
-            edge = choose_edge(provisional, measured, limits, draws)
-        content["tile"] = edge
-        sweep = sweep_of(content, [described], arguments)
-        costs = estimate(sweep, sweep.grid, measured, limits, draws, input_bytes)
+        content["tile"] = edge or read_draft(folder, trusted).choose_edge(measured, limits)
+        sweep = sweep_of(content, [described], arguments, trusted)
+        costs = _estimate(sweep, measured, limits, input_bytes)
         costs["measured"] = dataclasses.asdict(measured)
         if path is None:
-            return _result(sweep, costs, None)
-        chunks = (len(sweep.fields), *(edge for _ in sweep.grid.shape))
+            return _result(sweep, costs, None, trusted)
+        chunks = (len(sweep.fields), *(sweep.grid.edge for _ in sweep.sides))
         forget_draft(folder)
-        made = Store.create(folder, path, content, costs, sweep.grid.shape, chunks)
-        return _result(sweep, made.costs, made.path)
+        made = Store.create(folder, path, content, costs, sweep.grid.shape, chunks, trusted)
+        return _result(sweep, made.costs, made.path, trusted)
 
 
-def _describe_pairs(
-    metrics: Sequence[Metric], single: bool, arguments: dict[str, AnyArray]
-) -> dict[str, Any]:
-    """Describe the measures of pairs."""
-    _validate_pairwise.require_items(len(metrics), "metric")
-    _validate_pairwise.require_distinct([item.name for item in metrics], "the names of the metrics")
-    specs = []
-    for k, item in enumerate(metrics):
-        own: dict[str, AnyArray] = {}
-        specs.append(describe_metric(item, own))
-        arguments.update({f"{k}/{name}": array for name, array in own.items()})
-    return {"kind": "pairs", "metrics": specs, "single": single}
-
-
-def _describe_jobs(
-    jobs: CapacityJobs, fields: Sequence[str] | None, arguments: dict[str, AnyArray]
-) -> dict[str, Any]:
-    """Describe capacity jobs."""
-    known = jobs.available_fields()
-    chosen = known if fields is None else check.as_fields(fields, known)
-    return {"kind": "capacity", "jobs": encode(jobs.arguments(), "jobs", arguments), "fields": list(chosen)}
+def _estimate(sweep: Kind, found: Measurements, limits: Limits, input_bytes: int) -> dict[str, Any]:
+    """Estimate what a sweep will cost, and refuse one that does not fit into memory."""
+    work = sweep.work(found, limits, input_bytes)
+    n_tiles, edge = len(sweep.grid.tiles()), sweep.grid.edge
+    if work.peak > limits.max_ram:
+        raise SweepError(
+            f"does not fit: a worker needs {as_size(work.peak)} (the interpreter {as_size(found.baseline)}, "
+            f"preparing the largest item {as_size(found.preparing)}), but max_ram={as_size(limits.max_ram)}: "
+            "raise max_ram"
+        )
+    seconds = work.prepare_seconds + work.unit_seconds + n_tiles * _PER_TILE
+    margin = 1 + _UNKNOWN + 2 * work.spread
+    return {
+        "n_tiles": n_tiles,
+        "tile": edge,
+        "n_units": work.n_units,
+        "unit": sweep.unit,
+        "seconds_per_unit": work.seconds_per_unit,
+        "prepare_seconds": work.prepare_seconds,
+        "unit_seconds": work.unit_seconds,
+        "core_hours": seconds / 3600,
+        "core_hours_interval": [seconds / margin / 3600, seconds * margin / 3600],
+        "n_threads": limits.n_threads,
+        "max_ram": limits.max_ram,
+        "peak_memory": int(work.peak),
+        "cache_bytes": work.cache_bytes,
+        "input_bytes": input_bytes,
+        "prepared_bytes": work.prepared_bytes,
+        "bytes_read": work.bytes_read,
+        "bytes_written": work.prepared_bytes + n_tiles * len(sweep.fields) * edge ** len(sweep.sides) * 8,
+    }
 
 
 def _warn_of(measured: Measurements) -> None:
@@ -282,11 +281,6 @@ def stimuli_of(items: Sequence[Item]) -> dict[str, Any]:
     return {"count": items[0].n_stimuli, "ids": named}
 
 
-def _input_bytes(item: Item) -> int:
-    dtype = np.dtype(getattr(item.source, "dtype", np.float64))
-    return item.n_stimuli * item.n_units * dtype.itemsize
-
-
 def _taken_up(found: Store, content: Mapping[str, Any], items: list[Any], edge: int | None) -> SweepPlan:
     """Take up a store of the same plan; refuse another one."""
     known = dict(found.plan)
@@ -296,18 +290,20 @@ def _taken_up(found: Store, content: Mapping[str, Any], items: list[Any], edge: 
     lists = itertools.accumulate(found.item_lists())
     if json.loads(json.dumps(items)) not in lists:
         different.append("items")
-    check.require_same_plan(different, found.path)
+    if different:
+        raise SweepError(
+            f"{found.path} holds another plan: {', '.join(different)} differ. Use another store, or delete "
+            "this one"
+        )
     sweep = load_sweep(found)
-    check.require_same_numbers(known["version"], VERSION, found.path, sweep.has_numbers_of(known["version"]))
-    return _result(sweep, found.costs, found.path)
+    require_same_numbers(found, sweep)
+    return _result(sweep, found.costs, found.path, found.trust)
 
 
-def _result(sweep: Sweep, costs: Mapping[str, Any], path: Path | None) -> SweepPlan:
-    if isinstance(sweep, CapacitySweep):
-        what = f"{sweep.jobs!r} of {len(sweep.items):,} items"
-    else:
-        what = f"{', '.join(metric.name for metric in sweep.metrics)} of {len(sweep.items):,} items"
+def _result(sweep: Kind, costs: Mapping[str, Any], path: Path | None, trust: Trust) -> SweepPlan:
+    what = f"{sweep.what} of {len(sweep.items):,} items"
     low, high = costs["core_hours_interval"]
+    packages = sorted({name.partition(".")[0] for name in trust})
     return SweepPlan(
         store=path,
         n_items=len(sweep.items),
@@ -319,5 +315,5 @@ def _result(sweep: Sweep, costs: Mapping[str, Any], path: Path | None) -> SweepP
         peak_memory=costs["peak_memory"],
         bytes_read=costs["bytes_read"],
         bytes_written=costs["bytes_written"],
-        text=describe(costs, None if path is None else str(path), what),
+        text=describe(costs, None if path is None else str(path), what, packages),
     )

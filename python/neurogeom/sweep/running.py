@@ -7,21 +7,20 @@ import itertools
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from .._base import checks as _validate
 from .._base.progress import Progress, ProgressFunction, as_progress
 from .._base.quantities import as_duration
-from .._base.threads import resolve_threads
-from ..metrics.base import map_threads
+from .._base.threads import map_threads, resolve_threads
 from ..pairs.tiles import TileKey
-from . import errors as check
 from .attempts import MOST_TRIES
 from .completeness import SweepIncomplete, SweepStatus, status_of
+from .errors import FATAL
 from .items import require_unchanged_inputs
-from .kinds import CapacitySweep, Sweep
+from .kinds import Kind
 from .worker import Worker
 
 SweepProgress: TypeAlias = Progress | tuple[ProgressFunction, ProgressFunction]
@@ -42,6 +41,7 @@ def run(
     n_threads: int | None = None,
     retry_failed: bool = False,
     progress: SweepProgress = False,
+    trust: Sequence[str] = (),
 ) -> SweepStatus:
     """Run a sweep, or go on with it, until all tiles are finished.
 
@@ -62,6 +62,8 @@ def run(
         Try tiles again that were given up.
     progress : bool, callable(done, total), or a pair of these, default False
         Show bars on stderr, or call a function now and then: of tiles, or one of items and one of tiles.
+    trust : sequence of str, optional
+        See :func:`open`.
 
     Returns
     -------
@@ -95,7 +97,8 @@ def run(
     reports = _reports(progress)
     reason: str | None = None
     while True:
-        worker = _begin(store, 1 if executor is not None and n_threads is None else n_threads, retry_failed)
+        threads = 1 if executor is not None and n_threads is None else n_threads
+        worker = _begin(store, threads, retry_failed, trust)
         if executor is None:
             _work_through(worker, 0, 1, None, reports)
         else:
@@ -123,6 +126,7 @@ def work(
     stop_before: float | str | None = None,
     time_limit: float | str | None = None,
     progress: SweepProgress = False,
+    trust: Sequence[str] = (),
 ) -> SweepStatus:
     """Do one share of a sweep, then help with the others; for job arrays.
 
@@ -143,6 +147,8 @@ def work(
         How long this process may run.
     progress : bool, callable(done, total), or a pair of these, default False
         See :func:`run`.
+    trust : sequence of str, optional
+        See :func:`open`.
 
     Returns
     -------
@@ -167,9 +173,11 @@ def work(
     0
     """
     count = _validate.as_count(of, "of")
-    place = check.as_rank(rank, count)
+    place = _validate.as_count(rank, "rank", minimum=0)
+    if place >= count:
+        raise ValueError(f"rank must be below the number of workers ({count}), not {place}; ranks start at 0")
     deadline = _deadline(stop_before, time_limit)
-    worker = _begin(store, n_threads, False)
+    worker = _begin(store, n_threads, False, trust)
     _work_through(worker, place, count, deadline, _reports(progress))
     found = status_of(worker.store)
     if found.is_complete:
@@ -193,12 +201,18 @@ def _deadline(stop_before: Any, time_limit: Any) -> float | None:
     margin = 0.0 if stop_before is None else as_duration(stop_before, "stop_before")
     if time_limit is not None:
         return time.time() + as_duration(time_limit, "time_limit") - margin
-    return check.as_end_time(os.environ.get("SLURM_JOB_END_TIME")) - margin
+    end = os.environ.get("SLURM_JOB_END_TIME")
+    if end is None or not end.isdigit():
+        raise ValueError(
+            "stop_before needs to know when the job ends: SLURM_JOB_END_TIME is not set, so give time_limit "
+            "(--time-limit 4h)"
+        )
+    return float(end) - margin
 
 
-def _begin(store: Any, n_threads: int | None, retry_failed: bool) -> Worker:
+def _begin(store: Any, n_threads: int | None, retry_failed: bool, trust: Sequence[str]) -> Worker:
     """Open a store for work, and see to it that it may be worked on."""
-    worker = Worker(store, resolve_threads(n_threads))
+    worker = Worker(store, resolve_threads(n_threads), trust)
     require_unchanged_inputs(worker.store, enumerate(worker.sweep.items))
     with _safe_stop(worker):
         worker.store.remove_stale_files()
@@ -268,7 +282,7 @@ def _keep(worker: Worker, number: int) -> None:
     """Prepare an item; if that fails, its tiles will fail, which is recorded, and all others go on."""
     try:
         worker.keep(number)
-    except (OSError, check.SweepError):
+    except FATAL:
         raise
     except Exception:
         return
@@ -315,16 +329,16 @@ def try_tile(compute: Callable[[TileKey], object], key: TileKey, worker: Worker)
     """Compute a tile; say whether it failed and may be tried again."""
     try:
         compute(key)
-    except (OSError, check.SweepError):
+    except FATAL:
         raise
     except Exception:
         return len(worker.attempts.errors(key)) < MOST_TRIES
     return False
 
 
-def _warn(found: SweepStatus, sweep: Sweep) -> None:
+def _warn(found: SweepStatus, sweep: Kind) -> None:
     """Say once what users should know about items."""
-    what = "jobs" if isinstance(sweep, CapacitySweep) else "items"
+    what = "items" if sweep.prepares else f"{sweep.unit}s"
     if found.errors:
         first = next(iter(found.errors.values()))
         warnings.warn(

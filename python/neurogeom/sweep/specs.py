@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._base.checks import AnyArray
-from .._base.codec import Trust, decode, encode, found_as, import_from, name_of
+from .._base.codec import Trust, decode, encode, found_as, import_from, modules_in, name_of
 from ..metrics import as_metric
 from ..metrics.base import Metric
 
@@ -38,7 +38,7 @@ def describe_metric(metric: Metric, arrays: dict[str, AnyArray]) -> dict[str, An
         "name": metric.name,
     }
     arrays.update(own)
-    made = make_metric(json.loads(json.dumps(spec)), own)
+    made = make_metric(json.loads(json.dumps(spec)), own, sorted(modules_in(spec)))
     if _promises(made) != _promises(metric):
         raise TypeError(
             f"metric {metric.name!r} cannot be made again from the arguments of its constructor: was it "
@@ -60,7 +60,7 @@ def _promises(metric: Metric) -> Any:
     return said, asked, {name: (a.dtype.str, a.shape, a.tobytes()) for name, a in arrays.items()}
 
 
-def make_metric(spec: Mapping[str, Any], arrays: Mapping[str, AnyArray], trust: Trust = None) -> Metric:
+def make_metric(spec: Mapping[str, Any], arrays: Mapping[str, AnyArray], trust: Trust = ()) -> Metric:
     """Make a metric again; nothing but a Metric is called."""
     cls = found_as(spec["class"], trust)
     if not (isinstance(cls, type) and issubclass(cls, Metric)):

@@ -23,6 +23,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import struct
 import threading
 import zipfile
@@ -37,9 +38,9 @@ from typing import Any
 import numpy as np
 
 from .._base.checks import AnyArray, FloatArray, require_extra
-from .._base.codec import with_current_names
+from .._base.codec import Trust, as_trust, with_current_names
 from ..pairs.tiles import TileKey
-from . import errors as check
+from .errors import SweepError
 from .files import names_in, read_json, remove_stale_partials, write_atomically, write_json
 
 SCHEMA = 1
@@ -52,25 +53,49 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, ValueError, KeyError, 
 def require_zarr() -> Any:
     """Import Zarr 3, or say how to install it."""
     zarr = require_extra("zarr", "store", "a sweep's store")
-    check.require_zarr_3(zarr.__version__)
+    if int(zarr.__version__.split(".")[0]) < 3:  # has another interface and other files
+        raise ImportError(
+            f"a sweep's store needs Zarr 3, which needs Python 3.11: this is Zarr {zarr.__version__}"
+        )
     return zarr
 
 
-class Store:
-    """Reads and writes the files of one sweep; knows nothing of what they mean."""
+def as_path(store: Any) -> Path:
+    """Take the path of a store, made absolute."""
+    if not isinstance(store, (str, os.PathLike)):
+        raise TypeError(f"store must be a path, not {type(store).__name__}")
+    return Path(store).absolute()
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+
+class Store:
+    """Reads and writes the files of one sweep; knows nothing of what they mean.
+
+    `trust` names the packages from which what it describes may be made.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], trust: Trust = ()) -> None:
         require_zarr()
-        self.path = check.as_path(path, "store")
-        check.require_store((self.path / "zarr.json").is_file(), self.path)
-        attributes = read_json(self.path / "zarr.json").get("attributes", {})
-        check.require_store(_ATTRIBUTE in attributes, self.path)
+        self.trust = as_trust(trust)
+        self.path = as_path(path)
+        head = self.path / "zarr.json"
+        attributes = read_json(head).get("attributes", {}) if head.is_file() else {}
+        if _ATTRIBUTE not in attributes:
+            raise FileNotFoundError(
+                f"{self.path} is no sweep: make one with neurogeom.sweep.plan(..., store=...)"
+            )
         content = attributes[_ATTRIBUTE]
-        check.require_schema(content["schema"], SCHEMA, self.path)
+        if content["schema"] != SCHEMA:
+            raise SweepError(
+                f"{self.path} has layout {content['schema']!r}; this version of neurogeom reads layout "
+                f"{SCHEMA}"
+            )
         self.plan: dict[str, Any] = content["plan"]
         self.costs: dict[str, Any] = content["costs"]
-        check.require_untouched_plan(plan_hash(self.plan) == content["plan_sha256"], self.path)
-        self.plan["metrics"] = with_current_names(self.plan.get("metrics", []))
+        if plan_hash(self.plan) != content["plan_sha256"]:
+            raise SweepError(
+                f"the plan in {head} was changed after it was made: restore it, or plan anew in another store"
+            )
+        self.plan = with_current_names(self.plan)
         self.require("values/zarr.json")
         read_json(self.path / "values" / "zarr.json")  # whose damage Zarr would not name
         self._array = self._open_values("r")
@@ -86,6 +111,7 @@ class Store:
         costs: Mapping[str, Any],
         shape: tuple[int, ...],
         chunks: tuple[int, ...],
+        trust: Trust,
     ) -> Store:
         """Turn a draft (items, inputs, arguments) into a store, which appears whole or not at all."""
         content = {"schema": SCHEMA, "plan": plan, "plan_sha256": plan_hash(plan), "costs": costs}
@@ -94,9 +120,12 @@ class Store:
         try:
             os.rename(draft, path)
         except OSError as error:
-            check.require_still_free(not path.exists(), path, error)
+            if path.exists():
+                raise FileExistsError(
+                    f"{path} was made by somebody else while this was planned; plan again to take it up"
+                ) from error
             raise
-        return cls(path)
+        return cls(path, trust)
 
     # ---- the plan and the items
 
@@ -109,7 +138,11 @@ class Store:
             found = read_npz((self.path / "arguments.npz").read_bytes())
         except (*_DAMAGED, OSError):
             found = {}
-        check.require_untouched_arguments(hashes_of(found) == known, self.path)
+        if hashes_of(found) != known:
+            raise SweepError(
+                f"{self.path}/arguments.npz is damaged, or was changed after the plan was made: restore it, "
+                "or plan anew in another store"
+            )
         return found
 
     def item_lists(self) -> list[list[dict[str, Any]]]:
@@ -121,8 +154,11 @@ class Store:
             self.require(_list_name(number))
             items, first = read_items(self.path / _list_name(number))
             before = sum(map(len, found))
-            if first is not None:
-                check.require_items_before(before, first, _list_name(number), self.path)
+            if first not in (None, before):
+                raise SweepError(
+                    f"{self.path}/{_list_name(number)} goes on from item {first}, but the lists before it "
+                    f"name {before} items: restore the lists of one store"
+                )
             found.append(items)
         return found
 
@@ -162,11 +198,25 @@ class Store:
 
     def require_list(self, is_there: bool, number: int) -> None:
         """Refuse a store that has lost a list of items."""
-        check.require_file(is_there, _list_name(number), self.path)
+        if not is_there:
+            raise self._lost(_list_name(number))
 
     def require(self, name: str) -> None:
         """Refuse a store that has lost a file that nothing can make again."""
-        check.require_file((self.path / name).is_file(), name, self.path)
+        if not (self.path / name).is_file():
+            raise self._lost(name)
+
+    def _lost(self, name: str) -> SweepError:
+        return SweepError(
+            f"{self.path}/{name} is missing, as in a copy that is not complete: restore it, or plan anew in "
+            "another store"
+        )
+
+    def _damaged(self, what: str, error: Exception) -> SweepError:
+        return SweepError(
+            f"{what} in {self.path} is damaged ({error}); neurogeom.sweep.verify(store, repair=True) removes "
+            "it, and the next run computes it again"
+        )
 
     # ---- prepared items
 
@@ -201,7 +251,7 @@ class Store:
             # The directory of the archive has no checksum, and may have lost some of its entries.
             return header, {name: arrays[name] for name in header.pop("arrays")}
         except _DAMAGED as error:
-            raise check.damaged(f"the prepared item {number}", self.path, error) from error
+            raise self._damaged(f"the prepared item {number}", error) from error
 
     def read_header(self, number: int) -> dict[str, Any] | None:
         """Read what is known of a prepared item without its arrays."""
@@ -212,7 +262,7 @@ class Store:
         except FileNotFoundError:
             return None
         except _DAMAGED as error:
-            raise check.damaged(f"the prepared item {number}", self.path, error) from error
+            raise self._damaged(f"the prepared item {number}", error) from error
 
     def content(self, number: int, key: str = "sha256") -> str | None:
         """Give the hash of what was in the file of an item when it was first read, if it was."""
@@ -234,7 +284,7 @@ class Store:
 
     def write_tile_notes(self, kind: str, key: TileKey, notes: Mapping[int, Mapping[str, Any]]) -> None:
         """Keep the errors or remarks of the jobs of a tile."""
-        write_json(self.path / kind / "tiles" / f"{name_of(key)}.json", dict(notes))
+        write_json(self.path / kind / "tiles" / f"{tile_name(key)}.json", dict(notes))
 
     def notes(self, kind: str) -> dict[int, dict[str, Any]]:
         """Read all errors or remarks: files of single items or jobs (as 0.1.0 wrote them), and of tiles."""
@@ -274,7 +324,7 @@ class Store:
         try:
             values: FloatArray = np.asarray(self._array[(slice(None), *where)])
         except (ValueError, RuntimeError, OSError) as error:
-            raise check.damaged(f"tile {name_of(key)}", self.path, error) from error
+            raise self._damaged(f"tile {tile_name(key)}", error) from error
         return values
 
     def read_run(self, key: TileKey, count: int) -> list[FloatArray]:
@@ -342,7 +392,8 @@ def read_items(path: Path) -> tuple[list[dict[str, Any]], int | None]:
     """Read a list of items, which nobody may have changed, and the number of the first, unknown to 0.1.0."""
     content = read_json(path)
     found: list[dict[str, Any]] = content["items"]
-    check.require_untouched_items(plan_hash({"items": found}) == content["sha256"], path)
+    if plan_hash({"items": found}) != content["sha256"]:
+        raise SweepError(f"{path} was changed after it was made: restore it, or plan anew in another store")
     return found, content.get("first")
 
 
@@ -350,7 +401,13 @@ def _list_name(number: int) -> str:
     return f"items/{number:04d}.json"
 
 
-def name_of(key: TileKey) -> str:
+def sweep_command(verb: str, store: str | os.PathLike[str], trust: Trust) -> str:
+    """What works on a store, in a shell."""
+    trusted = "".join(f" --trust {name}" for name in trust)
+    return f"neurogeom sweep {verb} {shlex.quote(os.fspath(store))}{trusted}"
+
+
+def tile_name(key: TileKey) -> str:
     """Name a tile, as files do and errors call it."""
     return "-".join(map(str, key))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from .._base import checks as _validate
@@ -11,9 +12,9 @@ from .._base.progress import Progress, as_progress
 from .._base.rng import RandomSource, as_generator
 from .._base.threads import resolve_threads
 from ..pairs.tiles import TileKey
-from . import errors as check
+from .errors import SweepError
 from .items import require_unchanged_inputs
-from .kinds import PairSweep
+from .store import tile_name
 from .worker import Worker
 
 
@@ -69,6 +70,7 @@ def verify(
     repair: bool = False,
     n_threads: int | None = None,
     progress: Progress = False,
+    trust: Sequence[str] = (),
 ) -> Verification:
     """Check all checksums of a sweep, and compute a random sample of its tiles again, from the inputs.
 
@@ -78,7 +80,8 @@ def verify(
         The sweep.
     sample : int, default 20
         Tiles to compute again and to compare bit by bit, with their items. Where an item has other bits, all
-        its tiles are computed again.
+        its tiles are computed again. With 0 only checksums are looked at, also in a sweep of another version
+        of the package.
     rng : None, int, SeedSequence or Generator, default 0
         Which ones.
     repair : bool, default False
@@ -87,6 +90,8 @@ def verify(
         Threads to use.
     progress : bool or callable(done, total), default False
         Show a bar of recomputed tiles.
+    trust : sequence of str, optional
+        See :func:`open`.
 
     Returns
     -------
@@ -111,7 +116,7 @@ def verify(
     True
     """
     count = _validate.as_count(sample, "sample", minimum=0)
-    worker = Worker(store, resolve_threads(n_threads))
+    worker = Worker(store, resolve_threads(n_threads), trust, is_reader=count == 0)
     require_unchanged_inputs(worker.store, enumerate(worker.sweep.items))
     report = as_progress(progress, "recomputed")
     damaged: dict[str, str] = {}
@@ -130,7 +135,8 @@ def verify(
     def read_item(number: int) -> None:
         header, _ = worker.store.read_prepared(number) or ({}, {})
         for kind, known in notes.items():  # written when the item is prepared
-            check.require_note(not header.get(kind) or number in known, kind, number, worker.store.path)
+            if header.get(kind) and number not in known:
+                raise SweepError(f"the note of the {kind} of item {number} is missing in {worker.store.path}")
 
     for number in items:
         error = _error_of(read_item, number)
@@ -142,13 +148,13 @@ def verify(
     for done, key in enumerate(again):  # which grows
         if report is not None:
             report(done, len(again))
-        for number in _items_of(worker, key):
+        for number in worker.sweep.items_of(key):
             if number in checked or _item(number) in damaged:
                 continue
             checked[number] = worker.is_as_prepared(number)
             if not checked[number]:  # none of its tiles can be trusted
                 different.append(_item(number))
-                again += [k for k in sound if k not in again and number in _items_of(worker, k)]
+                again += [k for k in sound if k not in again and number in worker.sweep.items_of(k)]
         stored = worker.store.read_tile(key)
         computed = worker.compute(key, from_inputs=True)
         assert stored is not None
@@ -172,21 +178,14 @@ def verify(
 def _error_of(read: Any, which: Any) -> str | None:
     try:
         read(which)
-    except check.SweepError as error:
+    except SweepError as error:
         return str(error)
     return None
 
 
 def _tile(key: TileKey) -> str:
-    return f"tile {'-'.join(map(str, key))}"
+    return f"tile {tile_name(key)}"
 
 
 def _item(number: int) -> str:
     return f"item {number}"
-
-
-def _items_of(worker: Worker, key: TileKey) -> list[int]:
-    if not isinstance(worker.sweep, PairSweep):
-        return []
-    sides = zip(("rows", "columns"), key, strict=True)
-    return [number for side, block in sides for number in worker.sweep.numbers(side, block)]

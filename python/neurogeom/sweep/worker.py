@@ -12,18 +12,15 @@ from contextlib import suppress
 from typing import Any
 
 from .._base.checks import AnyArray, FloatArray
-from .._base.codec import size_of
-from .._base.threads import single_threaded_blas
-from ..metrics.base import Prepared, prepare_item
+from .._base.codec import Trust
 from ..pairs.tiles import Grid, TileKey
-from ..representations.representation import Item
-from . import errors as check
+from ..representations.items import Item
 from .attempts import MOST_TRIES, Attempts, preparation_of
-from .items import open_described
+from .errors import SweepError
+from .items import open_described, require_unchanged
 from .journal import Journal, PeakMemory, cpu_seconds
-from .kinds import CapacitySweep, PairSweep, load_sweep
-from .pairs import decode_prepared, encode_prepared, pair_tile
-from .store import VERSION, Store
+from .kinds import load_sweep, require_same_numbers
+from .store import Store
 
 
 class Worker:
@@ -35,17 +32,21 @@ class Worker:
         The store.
     n_threads : int
         Threads of one item or tile.
+    trust : sequence of str
+        Packages that the store may name classes of.
+    is_reader : bool
+        Whether it only looks, and computes nothing.
     """
 
-    def __init__(self, path: str | os.PathLike[str], n_threads: int) -> None:
-        self.store = Store(path)
+    def __init__(
+        self, path: str | os.PathLike[str], n_threads: int, trust: Trust = (), *, is_reader: bool = False
+    ) -> None:
+        self.store = Store(path, trust)
         self.sweep = load_sweep(self.store)
-        begun = self.store.plan["version"]
-        check.require_same_numbers(begun, VERSION, self.store.path, self.sweep.has_numbers_of(begun))
-        if (
-            self.store.shape != self.sweep.grid.shape
-        ):  # an extension was interrupted after its list was written
-            self.store.grow(self.sweep.grid.shape)
+        if not is_reader:
+            require_same_numbers(self.store, self.sweep)
+            if self.store.shape != self.sweep.grid.shape:  # an extension was interrupted after its list
+                self.store.grow(self.sweep.grid.shape)
         self.n_threads = n_threads
         self.attempts = Attempts(self.store.path)
         self.journal = Journal(self.store.path / "journal")
@@ -57,12 +58,12 @@ class Worker:
 
     def needs_preparation(self) -> list[int]:
         """Numbers of the items that are not prepared yet."""
-        if isinstance(self.sweep, CapacitySweep):
+        if not self.sweep.prepares:
             return []
         there = self.store.prepared_items()
         return [number for number in range(len(self.sweep.items)) if number not in there]
 
-    def prepare(self, number: int) -> Prepared | None:
+    def prepare(self, number: int) -> Any:
         """Prepare an item and commit it, unless that was done; None if its data do not allow it."""
         found = self.store.read_prepared(number)
         if found is not None:
@@ -70,19 +71,20 @@ class Worker:
         task = preparation_of(number)
         self.attempts.count_deaths({task})
         errors = self.attempts.errors(task)
-        check.require_tries_left(len(errors) < MOST_TRIES, self.sweep.items[number]["name"], errors)
+        if len(errors) >= MOST_TRIES:  # its tiles fail, and others go on
+            name = self.sweep.items[number]["name"]
+            raise RuntimeError(f"preparing item {name!r} failed {len(errors)} times, last: {errors[-1]}")
         with self.attempts.trying(task):
             prepared = self._prepare_anew(number)
         self.attempts.forget(task)
         return prepared
 
-    def _decode(self, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Prepared | None:
+    def _decode(self, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Any:
         if header["error"] is not None:
             return None
-        sweep = self._pairs()
-        return decode_prepared(sweep.metrics, header["records"], arrays, sweep.held_out)
+        return self.sweep.decode(header["records"], arrays, self.store.trust)
 
-    def _prepare_anew(self, number: int) -> Prepared | None:
+    def _prepare_anew(self, number: int) -> Any:
         start, cpu = time.perf_counter(), cpu_seconds(1)
         header, arrays, prepared = self._compute_item(number)
         if header["error"] is not None:
@@ -99,9 +101,9 @@ class Worker:
         )
         return prepared
 
-    def _compute_item(self, number: int) -> tuple[dict[str, Any], dict[str, AnyArray], Prepared | None]:
-        """Compute what the metrics need of an item: a header and arrays to keep, and what these describe."""
-        sweep = self._pairs()
+    def _compute_item(self, number: int) -> tuple[dict[str, Any], dict[str, AnyArray], Any]:
+        """Prepare an item: a header and arrays to keep, and what these describe."""
+        sweep = self.sweep
         entry = sweep.items[number]
         item, digest = self._open(number)
         header: dict[str, Any] = {"name": entry["name"], "sha256": digest, "error": None}
@@ -111,14 +113,13 @@ class Worker:
             label = f"the test data of {entry['name']!r}"
             test, header["test_sha256"] = open_described(entry["test"], label, self.store.path)
         try:
-            with single_threaded_blas():
-                prepared = prepare_item(sweep.metrics, item, test)
+            prepared = sweep.prepare(item, test)
         except (TypeError, ValueError) as error:  # what is wrong with the data stays wrong with them
             return {**header, "error": str(error)}, {}, None
-        header["records"], arrays = encode_prepared(sweep.metrics, prepared, sweep.held_out)
+        header["records"], arrays = sweep.encode(prepared)
         # Tiles get what the store gives back, also where it has just been made.
-        prepared = decode_prepared(sweep.metrics, header["records"], arrays, sweep.held_out)
-        header["remarks"] = {m.name: text for m in sweep.metrics if (text := m.remark([prepared]))}
+        prepared = self._decode(header, arrays)
+        header["remarks"] = sweep.remarks(prepared)
         return header, arrays, prepared
 
     def is_as_prepared(self, number: int) -> bool:
@@ -129,8 +130,7 @@ class Worker:
         stored, arrays = found
         prepared = self._decode(stored, arrays)
         if prepared is not None:  # as this version writes what another one may have written
-            sweep = self._pairs()
-            stored["records"], arrays = encode_prepared(sweep.metrics, prepared, sweep.held_out)
+            stored["records"], arrays = self.sweep.encode(prepared)
         header, again, _ = self._compute_item(number)
         return (
             json.dumps(stored, sort_keys=True) == json.dumps(header, sort_keys=True)
@@ -144,36 +144,32 @@ class Worker:
         item, digest = open_described(entry, f"items[{number}] ({entry['name']!r})", self.store.path)
         if number not in self._contents:
             known = None
-            with suppress(check.SweepError):  # of a damaged record, which is named where it is read
+            with suppress(SweepError):  # of a damaged record, which is named where it is read
                 known = self.store.content(number)
-            if known is None and "sha256" not in entry and isinstance(self.sweep, CapacitySweep):
+            if known is None and "sha256" not in entry and not self.sweep.prepares:
                 with suppress(OSError):  # where a store cannot be written to, it is only verified
                     self.store.write_note("contents", number, {"sha256": digest})
             self._contents[number] = known or digest
-        check.require_unchanged(
-            digest == self._contents[number], entry["name"], entry["location"]["path"], True
-        )
+        require_unchanged(digest == self._contents[number], entry["name"], entry["location"]["path"], True)
         return item, digest
 
-    def _pairs(self) -> PairSweep:
-        assert isinstance(self.sweep, PairSweep)
-        return self.sweep
-
-    def _records(self, numbers: Sequence[int], from_inputs: bool) -> list[Prepared | None]:
+    def _records(self, numbers: Sequence[int], from_inputs: bool) -> list[Any]:
         if from_inputs:
             return [self._compute_item(number)[2] for number in numbers]
         found = []
         for number in numbers:
             record = self._cache.get(number)
             if record is _MISSING:
-                record = self.prepare(number)
-                self._cache.put(number, record)
+                record = self.keep(number)
             found.append(record)
         return found
 
-    def keep(self, number: int) -> None:
+    def keep(self, number: int) -> Any:
         """Prepare an item and remember it for the tiles."""
-        self._cache.put(number, self.prepare(number))
+        record = self.prepare(number)
+        arrays = {} if record is None else self.sweep.encode(record)[1]
+        self._cache.put(number, record, sum(array.nbytes for array in arrays.values()))
+        return record
 
     # ---- tiles
 
@@ -206,31 +202,14 @@ class Worker:
 
     def compute(self, key: TileKey, *, from_inputs: bool = False) -> FloatArray:
         """Compute the fields of a tile, from prepared items or anew from the inputs."""
-        if isinstance(self.sweep, CapacitySweep):
-            return self.sweep.compute(
-                key,
-                lambda number: self._open(number)[0],
-                (lambda *_: None) if from_inputs else self.store.write_tile_notes,
-                self.n_threads,
-            )
-        sweep = self.sweep
-        rows, columns = (
-            sweep.numbers(side, block) for side, block in zip(("rows", "columns"), key, strict=True)
+        numbers = self.sweep.items_of(key)
+        return self.sweep.compute(
+            key,
+            dict(zip(numbers, self._records(numbers, from_inputs), strict=True)),
+            lambda number: self._open(number)[0],
+            (lambda *_: None) if from_inputs else self.store.write_tile_notes,
+            self.n_threads,
         )
-        numbers = list(dict.fromkeys([*rows, *columns]))
-        # One object an item, also on the diagonal: metrics may compute an item with itself in another way.
-        records = dict(zip(numbers, self._records(numbers, from_inputs), strict=True))
-        with single_threaded_blas():
-            return pair_tile(
-                sweep.metrics,
-                [records[number] for number in rows],
-                [records[number] for number in columns],
-                self.grid.where(key),
-                self.n_threads,
-                sweep.held_out,
-                sweep.permutations,
-                lambda k: (columns[k], self._open(columns[k])[0]),
-            )
 
 
 _MISSING: Any = object()
@@ -252,8 +231,7 @@ class _Cache:
             self._items.move_to_end(number)
             return self._items[number][0]
 
-    def put(self, number: int, record: Prepared | None) -> None:
-        size = 0 if record is None else sum(size_of(part) for part in record.values())
+    def put(self, number: int, record: Any, size: int) -> None:
         with self._lock:
             if number in self._items or size > self._limit:
                 return

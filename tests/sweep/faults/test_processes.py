@@ -10,10 +10,11 @@ import time
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import pairwise_util as pu
-from helpers import sweep_control
-from helpers import sweep_util as su
-from helpers.sweep_util import bounded  # noqa: F401 - a fixture
+from helpers import own_metrics as own
+from helpers.items import items_of
+from helpers.processes import RUN, WORK, script
+from helpers.stores import TRUST
+from helpers.sweeps import WIDTHS, Case, check_poisoned, computed_tiles
 from neurogeom.sweep import attempts as _attempts
 from neurogeom.sweep import files as _files
 
@@ -22,9 +23,9 @@ pytestmark = pytest.mark.faults
 
 
 def test_killed_worker_of_two(tmp_path):
-    case = su.Case(tmp_path)
+    case = Case(tmp_path)
     case.give_tickets(3)
-    with su.script(su.WORK, case.store, 0, 2) as first, su.script(su.WORK, case.store, 1, 2) as second:
+    with script(WORK, case.store, 0, 2) as first, script(WORK, case.store, 1, 2) as second:
         case.wait_for(2, second)
         first.send(signal.SIGKILL)
         assert first.wait()[0] == -signal.SIGKILL
@@ -35,34 +36,34 @@ def test_killed_worker_of_two(tmp_path):
     assert (code, out) == (0, "10 of 10 tiles, 0 left"), err
     case.check()
     assert before.items() <= case.chunks().items()
-    assert len(su.computed_tiles(case.store)) == case.n_tiles
-    assert len(su.computed_tiles(case.store, {second.pid})) >= case.n_tiles - 3
+    assert len(computed_tiles(case.store)) == case.n_tiles
+    assert len(computed_tiles(case.store, {second.pid})) >= case.n_tiles - 3
 
 
 def test_killed_process_and_resume(tmp_path):
     """SIGKILL, as for want of memory."""
-    case = su.Case(tmp_path)
+    case = Case(tmp_path)
     case.give_tickets(4)
-    with su.script(su.RUN, case.store) as child:
+    with script(RUN, case.store) as child:
         case.wait_for(1, child)
         child.send(signal.SIGKILL)
         child.wait()
     before = case.chunks()
     assert len(before) == 4
-    status = ng.sweep.status(case.store)
+    status = ng.sweep.status(case.store, trust=TRUST)
     assert (status.done, status.left) == (4, 6)
-    partial = ng.sweep.open(case.store).values
+    partial = ng.sweep.open(case.store, trust=TRUST).values
     there = ~np.isnan(partial)
     assert partial[there].tobytes() == case.expected.values[there].tobytes()
     case.open()
-    ng.sweep.run(case.store)
+    ng.sweep.run(case.store, trust=TRUST)
     case.check()
     assert before.items() <= case.chunks().items()
-    assert set(su.computed_tiles(case.store, {os.getpid()})) == case.chunks().keys() - before.keys()
+    assert set(computed_tiles(case.store, {os.getpid()})) == case.chunks().keys() - before.keys()
     after = case.chunks()
-    ng.sweep.run(case.store)
+    ng.sweep.run(case.store, trust=TRUST)
     assert case.chunks() == after
-    assert len(su.computed_tiles(case.store)) == case.n_tiles
+    assert len(computed_tiles(case.store)) == case.n_tiles
 
 
 HANDLED = """
@@ -70,7 +71,7 @@ HANDLED = """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     call = ng.sweep.run if sys.argv[2] == "run" else ng.sweep.work
     try:
-        call(sys.argv[1], n_threads=int(sys.argv[3]))
+        call(sys.argv[1], n_threads=int(sys.argv[3]), trust=["helpers"])
     except KeyboardInterrupt:
         print(time.time())
 """
@@ -78,9 +79,9 @@ HANDLED = """
 
 @pytest.mark.parametrize(("call", "n_threads"), [("run", 1), ("work", 2)])
 def test_ctrl_c(tmp_path, call, n_threads):
-    case = su.Case(tmp_path)
+    case = Case(tmp_path)
     case.give_tickets(4)
-    with su.script(HANDLED, case.store, call, n_threads) as child:
+    with script(HANDLED, case.store, call, n_threads) as child:
         case.wait_for(1, child)
         sent = time.time()
         child.send(signal.SIGINT)
@@ -90,16 +91,16 @@ def test_ctrl_c(tmp_path, call, n_threads):
     assert len(case.chunks()) == 4
     assert case.leftovers() == []  # no attempt is counted
     case.open()
-    ng.sweep.run(case.store)
+    ng.sweep.run(case.store, trust=TRUST)
     case.check()
 
 
 @pytest.mark.parametrize("call", ["run", "work"])
 def test_sigterm(tmp_path, call):
     """What ends a process without handling: the try that it was in counts as a failed one, no more."""
-    case = su.Case(tmp_path)
+    case = Case(tmp_path)
     case.give_tickets(4)
-    with su.script(HANDLED, case.store, call, 1) as child:
+    with script(HANDLED, case.store, call, 1) as child:
         case.wait_for(1, child)
         sent = time.time()
         child.send(signal.SIGTERM)
@@ -107,7 +108,7 @@ def test_sigterm(tmp_path, call):
     assert time.time() - sent < 2
     assert len(case.chunks()) == 4
     case.open()
-    ng.sweep.run(case.store)
+    ng.sweep.run(case.store, trust=TRUST)
     case.check()
 
 
@@ -115,99 +116,99 @@ def test_sigterm(tmp_path, call):
 
 
 def test_poison_tile_that_raises(tmp_path):
-    case = su.Case(tmp_path, is_open=True)
+    case = Case(tmp_path, is_open=True)
     case.order("raise")
     with pytest.raises(
         ng.sweep.SweepIncomplete, match="tile 1-2 failed 3 times, last: RuntimeError"
     ) as caught:
-        ng.sweep.run(case.store)
-    assert caught.value.status.failed == ng.sweep.status(case.store).failed
-    su.check_poisoned(case, "RuntimeError: this pair is poison")
+        ng.sweep.run(case.store, trust=TRUST)
+    assert caught.value.status.failed == ng.sweep.status(case.store, trust=TRUST).failed
+    check_poisoned(case, "RuntimeError: this pair is poison")
 
 
 def test_poison_tile_that_raises_in_stateless_workers(tmp_path):
-    case = su.Case(tmp_path, is_open=True)
+    case = Case(tmp_path, is_open=True)
     case.order("raise")
-    assert str(ng.sweep.work(case.store, rank=1, of=2)) == "9 of 10 tiles, 0 left, 1 failed"
-    su.check_poisoned(case, "RuntimeError: this pair is poison")
+    assert str(ng.sweep.work(case.store, rank=1, of=2, trust=TRUST)) == "9 of 10 tiles, 0 left, 1 failed"
+    check_poisoned(case, "RuntimeError: this pair is poison")
 
 
 @pytest.mark.parametrize("call", ["run", "work"])
 def test_poison_tile_that_kills_processes(tmp_path, call):
     """A supervisor (here: this test) starts them again; the fourth does without the tile."""
-    case = su.Case(tmp_path, is_open=True)
+    case = Case(tmp_path, is_open=True)
     case.order("kill")
-    code = su.RUN if call == "run" else su.WORK
+    code = RUN if call == "run" else WORK
     for _ in range(3):
-        with su.script(code, case.store, 0, 1) as child:
+        with script(code, case.store, 0, 1) as child:
             assert child.wait()[0] == -signal.SIGKILL
-    with su.script(code, case.store, 0, 1) as child:
+    with script(code, case.store, 0, 1) as child:
         status, out, err = child.wait()
     assert status == (3 if call == "run" else 0), err
     assert "9 of 10 tiles, 0 left, 1 failed" in out
     assert ("SweepIncomplete" in out) == (call == "run")
-    su.check_poisoned(case, "its worker died")
+    check_poisoned(case, "its worker died")
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_item_whose_preparation_raises(tmp_path, n_threads):
     """It takes its tiles with it, and nothing else."""
-    case = su.Case(tmp_path, is_open=True)
+    case = Case(tmp_path, is_open=True)
     (case.control / "bad-item").write_text("5")  # item 2, of block 1
     failed = "tile 0-1 failed 3 times, last: RuntimeError: .*this item is poison"
     with pytest.raises(ng.sweep.SweepIncomplete, match=f"6 of 10 tiles, 0 left, 4 failed.*{failed}"):
-        ng.sweep.run(case.store, n_threads=n_threads)
-    assert list(ng.sweep.status(case.store).failed) == [(0, 1), (1, 1), (1, 2), (1, 3)]
+        ng.sweep.run(case.store, n_threads=n_threads, trust=TRUST)
+    assert list(ng.sweep.status(case.store, trust=TRUST).failed) == [(0, 1), (1, 1), (1, 2), (1, 3)]
     (case.control / "bad-item").unlink()
-    assert ng.sweep.run(case.store, retry_failed=True).is_complete
+    assert ng.sweep.run(case.store, retry_failed=True, trust=TRUST).is_complete
     case.check()
 
 
 def test_item_whose_preparation_kills_processes(tmp_path):
     """After three deaths it is not tried again: its tiles fail, and nothing else."""
-    case = su.Case(tmp_path, is_open=True)
+    case = Case(tmp_path, is_open=True)
     (case.control / "bad-item").write_text("5 kill")
     for _ in range(3):
-        with su.script(su.RUN, case.store) as child:
+        with script(RUN, case.store) as child:
             assert child.wait()[0] == -signal.SIGKILL
     failed = "preparing item '2' failed 3 times, last: its worker died"
     with pytest.raises(ng.sweep.SweepIncomplete, match=f"6 of 10 tiles, 0 left, 4 failed.*{failed}"):
-        ng.sweep.run(case.store)
+        ng.sweep.run(case.store, trust=TRUST)
     (case.control / "bad-item").unlink()
-    assert ng.sweep.run(case.store, retry_failed=True).is_complete
+    assert ng.sweep.run(case.store, retry_failed=True, trust=TRUST).is_complete
     case.check()
 
 
 def test_tile_that_kills_the_measuring_process(tmp_path):
-    items = pu.items_of(su.WIDTHS, 12)
+    items = items_of(WIDTHS, 12)
     (tmp_path / "control").mkdir()
     (tmp_path / "control" / "open").touch()
     (tmp_path / "control" / "orders.json").write_text('{"widths": [5, 8], "action": "kill"}')
-    metric = sweep_control.Controlled(str(tmp_path / "control"))
+    metric = own.Controlled(str(tmp_path / "control"))
     with pytest.raises(ng.sweep.SweepError, match="measuring a few items and pairs failed: it was killed"):
         ng.sweep.plan(items, metric, store=tmp_path / "sweep.zarr")
     assert [path.name for path in tmp_path.iterdir()] == ["control"]
 
 
 def test_all_nan_tile_counts_as_done(tmp_path):
-    case = su.Case(tmp_path, is_open=True, tile=1)
+    case = Case(tmp_path, is_open=True, tile=1)
     case.order("nan")
-    status = ng.sweep.run(case.store)
+    status = ng.sweep.run(case.store, trust=TRUST)
     assert status.is_complete
     assert "2-5" in case.chunks()
     expected = case.expected.values.copy()
     expected[2, 5] = expected[5, 2] = np.nan
-    found = ng.sweep.open(case.store).values
+    found = ng.sweep.open(case.store, trust=TRUST).values
     assert found.tobytes() == expected.tobytes()
     before = case.chunks()
-    ng.sweep.run(case.store)
+    ng.sweep.run(case.store, trust=TRUST)
     assert case.chunks() == before
 
 
 def test_marker_of_a_living_process_is_no_failure(tmp_path):
     """Two may compute the same tile: neither counts as dead because it is not this process."""
-    case = su.Case(tmp_path)
-    with su.script(su.RUN, case.store) as child:
+    case = Case(tmp_path)
+    with script(RUN, case.store) as child:
         case.wait_for(1, child)
         attempts = _attempts.Attempts(case.store)
         attempts.count_deaths()
@@ -236,8 +237,8 @@ def test_folder_that_another_process_makes_at_the_same_time(tmp_path, monkeypatc
 
 
 def test_incomplete_can_be_raised_in_other_processes(tmp_path):
-    case = su.Case(tmp_path, is_open=True)
-    error = ng.sweep.SweepIncomplete("the store is full", ng.sweep.status(case.store))
+    case = Case(tmp_path, is_open=True)
+    error = ng.sweep.SweepIncomplete("the store is full", ng.sweep.status(case.store, trust=TRUST))
     again = pickle.loads(pickle.dumps(error))
     assert str(again) == str(error)
     assert again.status == error.status

@@ -9,9 +9,10 @@ import time
 import neurogeom as ng
 import numpy as np
 import pytest
-from helpers import pairwise_util as pu
-from helpers import sweep_util as su
-from helpers.sweep_util import bounded  # noqa: F401 - a fixture
+from helpers.items import items_of
+from helpers.processes import RUN, dedented, script
+from helpers.stores import TRUST
+from helpers.sweeps import Case
 from neurogeom.sweep import store as _store
 
 pytest.importorskip("zarr")
@@ -27,8 +28,8 @@ def flip(path, position, bit=0):
 
 @pytest.fixture
 def finished(tmp_path):
-    case = su.Case(tmp_path, is_open=True)
-    ng.sweep.run(case.store)
+    case = Case(tmp_path, is_open=True)
+    ng.sweep.run(case.store, trust=TRUST)
     return case
 
 
@@ -54,22 +55,22 @@ def test_damaged_tile(finished, damage):
     DAMAGES[damage](store / "values" / "c" / "0" / "1" / "2")
     mend = rf"tile 1-2 in {re.escape(str(store))} is damaged .*verify\(store, repair=True\) removes it"
     with pytest.raises(ng.sweep.SweepError, match=mend):
-        ng.sweep.open(store)
-    found = ng.sweep.verify(store, sample=0)
+        ng.sweep.open(store, trust=TRUST)
+    found = ng.sweep.verify(store, sample=0, trust=TRUST)
     assert list(found.damaged) == ["tile 1-2"]
     assert not found.is_sound
     assert "tile 1-2 is damaged (not repaired)" in str(found)
     with pytest.raises(ng.sweep.SweepError, match=mend):  # nothing was changed yet
-        ng.sweep.open(store)
-    found = ng.sweep.verify(store, sample=20, repair=True)
+        ng.sweep.open(store, trust=TRUST)
+    found = ng.sweep.verify(store, sample=20, repair=True, trust=TRUST)
     assert (list(found.damaged), found.different, found.repaired) == (["tile 1-2"], [], True)
     assert len(found.recomputed) == finished.n_tiles - 1
-    assert ng.sweep.status(store).left == 1
-    ng.sweep.run(store)
+    assert ng.sweep.status(store, trust=TRUST).left == 1
+    ng.sweep.run(store, trust=TRUST)
     finished.check()
     after = finished.chunks()
     assert {name for name in after if after[name] != before[name]} == {"1-2"}
-    assert ng.sweep.verify(store).is_sound
+    assert ng.sweep.verify(store, trust=TRUST).is_sound
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -81,14 +82,14 @@ def test_damaged_prepared_item(finished, damage):
         rf"the prepared item 3 in {re.escape(str(store))} is damaged .*verify\(store, repair=True\) removes"
     )
     with pytest.raises(ng.sweep.SweepError, match=mend):
-        ng.sweep.run(store)
+        ng.sweep.run(store, trust=TRUST)
     assert finished.leftovers() == []
-    found = ng.sweep.verify(store, repair=True)
+    found = ng.sweep.verify(store, repair=True, trust=TRUST)
     assert (list(found.damaged), found.different, found.repaired) == (["item 3"], [], True)
     assert "item 3 is damaged (removed; run the sweep to compute them again)" in str(found)
-    ng.sweep.run(store)
+    ng.sweep.run(store, trust=TRUST)
     finished.check()
-    assert ng.sweep.verify(store).is_sound
+    assert ng.sweep.verify(store, trust=TRUST).is_sound
 
 
 def test_any_flipped_bit_of_a_tile_is_found(finished):
@@ -137,10 +138,10 @@ def test_other_values_with_a_right_checksum(finished):
     values = store.read_tile((0, 3))
     values[0, 1, 1] = np.nextafter(values[0, 1, 1], 1)
     store.write_tile((0, 3), values)
-    found = ng.sweep.verify(finished.store, repair=True)
+    found = ng.sweep.verify(finished.store, repair=True, trust=TRUST)
     assert (found.different, found.damaged) == (["tile 0-3"], {})
     assert "tile 0-3 has other bits" in str(found)
-    ng.sweep.run(finished.store)
+    ng.sweep.run(finished.store, trust=TRUST)
     finished.check()
 
 
@@ -152,25 +153,25 @@ def spoil(store, number):
 
 
 def test_other_record_with_a_right_checksum_spoils_all_tiles_of_its_item(tmp_path):
-    case = su.Case(tmp_path, is_open=True)
-    ng.sweep.work(case.store)
+    case = Case(tmp_path, is_open=True)
+    ng.sweep.work(case.store, trust=TRUST)
     for path in (case.store / "values" / "c" / "0").rglob("*"):
         if path.is_file():
             path.unlink()
     spoil(case.store, 3)
-    ng.sweep.run(case.store)
-    assert ng.sweep.open(case.store).values.tobytes() != case.expected.values.tobytes()
+    ng.sweep.run(case.store, trust=TRUST)
+    assert ng.sweep.open(case.store, trust=TRUST).values.tobytes() != case.expected.values.tobytes()
     # A single tile is looked at; which has the item with this seed.
-    found = ng.sweep.verify(case.store, sample=1, rng=0, repair=True)
+    found = ng.sweep.verify(case.store, sample=1, rng=0, repair=True, trust=TRUST)
     assert set(found.different) == {"item 3", "tile 0-1", "tile 1-1", "tile 1-2", "tile 1-3"}
-    ng.sweep.run(case.store)
+    ng.sweep.run(case.store, trust=TRUST)
     case.check()
 
 
 def test_repaired_records_are_read_anew_by_dask_workers(tmp_path):
     distributed = pytest.importorskip("distributed")
-    case = su.Case(tmp_path, is_open=True)
-    ng.sweep.run(case.store)
+    case = Case(tmp_path, is_open=True)
+    ng.sweep.run(case.store, trust=TRUST)
     for name in case.chunks():
         case.store.joinpath("values", "c", "0", *name.split("-")).unlink()
     spoil(case.store, 3)
@@ -180,18 +181,18 @@ def test_repaired_records_are_read_anew_by_dask_workers(tmp_path):
         distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **quiet) as cluster,
         distributed.Client(cluster) as client,
     ):
-        ng.sweep.run(case.store, client)
-        assert "item 3" in ng.sweep.verify(case.store, repair=True).different
-        ng.sweep.run(case.store, client)
+        ng.sweep.run(case.store, client, trust=TRUST)
+        assert "item 3" in ng.sweep.verify(case.store, repair=True, trust=TRUST).different
+        ng.sweep.run(case.store, client, trust=TRUST)
     case.check()
 
 
 def test_damaged_input_of_the_store(tmp_path):
-    case = su.Case(tmp_path, is_open=True)
+    case = Case(tmp_path, is_open=True)
     path = case.store / "inputs" / "000002.npy"
     flip(path, path.stat().st_size - 3)
     with pytest.raises(ng.sweep.SweepError, match=r"items\[2\] \('2'\): .*000002.npy is damaged"):
-        ng.sweep.run(case.store)
+        ng.sweep.run(case.store, trust=TRUST)
 
 
 # ---- a full disk
@@ -211,35 +212,35 @@ FULL = """
 
 @pytest.mark.parametrize("stage", ["items", "tiles"])
 def test_full_disk(tmp_path, stage):
-    case = su.Case(tmp_path, tile=8, items=pu.items_of(range(3, 35), 12))
+    case = Case(tmp_path, tile=8, items=items_of(range(3, 35), 12))
     if stage == "tiles":  # which are larger than what is prepared of an item here
-        with su.script(su.RUN, case.store) as child:
+        with script(RUN, case.store) as child:
             case.wait_for(1, child)
     case.open()
     before = {path: path.stat().st_mtime_ns for path in (case.store / "prepared").glob("*")}
     assert len(before) == (0 if stage == "items" else 32)
     call = "ng.sweep.run(sys.argv[1], n_threads=1)"
-    with su.script(FULL.format(call=call, error="ng.sweep.SweepIncomplete"), case.store) as child:
+    with script(FULL.format(call=call, error="ng.sweep.SweepIncomplete"), case.store) as child:
         code, out, err = child.wait()
     assert code == 0, err
     assert out.startswith("the store is full (File too large: ")
     assert out.endswith(
         f"0 of 10 tiles, 10 left{', 0 of 32 items prepared' * (stage == 'items')}. "
-        f"Go on with: neurogeom sweep run {case.store}"
+        f"Go on with: neurogeom sweep run {case.store} --trust helpers"
     )
     assert case.chunks() == {}
     assert case.leftovers() == []
     assert {path: path.stat().st_mtime_ns for path in (case.store / "prepared").glob("*")} == before
-    assert ng.sweep.status(case.store).failed == {}
+    assert ng.sweep.status(case.store, trust=TRUST).failed == {}
     for path in (case.store / "failures").glob("*"):  # a full disk is no fault of a tile
         assert "File too large" not in path.read_text()
-    ng.sweep.run(case.store)
+    ng.sweep.run(case.store, trust=TRUST)
     case.check()
 
 
 def test_full_disk_while_planning(tmp_path):
     call = "ng.sweep.plan(np.random.default_rng(0).normal(size=(4, 50, 20)), store=sys.argv[1])"
-    with su.script(FULL.format(call=call, error="OSError"), tmp_path / "sweep.zarr") as child:
+    with script(FULL.format(call=call, error="OSError"), tmp_path / "sweep.zarr") as child:
         status, out, err = child.wait()
     assert status == 0, err
     assert "File too large" in out
@@ -260,8 +261,8 @@ OBEY_MODES = """
 """
 READ = """
     import sys, neurogeom as ng
-    print(ng.sweep.status(sys.argv[1]))
-    result = ng.sweep.open(sys.argv[1])
+    print(ng.sweep.status(sys.argv[1], trust=['helpers']))
+    result = ng.sweep.open(sys.argv[1], trust=['helpers'])
     print(result.values.tobytes().hex())
 """
 
@@ -282,23 +283,23 @@ def allow_writing(store):
 
 @pytest.mark.parametrize("stage", ["new", "half"])
 def test_read_only_store(tmp_path, stage):
-    case = su.Case(tmp_path)
+    case = Case(tmp_path)
     if stage == "half":
         case.give_tickets(4)
-        with su.script(su.RUN, case.store) as child:
+        with script(RUN, case.store) as child:
             case.wait_for(1, child)
     case.open()
     done = len(case.chunks())
     assert done == (4 if stage == "half" else 0)
-    expected = ng.sweep.open(case.store).values
+    expected = ng.sweep.open(case.store, trust=TRUST).values
     forbid_writing(case.store)
     try:
-        with su.script(su.dedented(OBEY_MODES) + su.dedented(su.RUN), case.store) as child:
+        with script(dedented(OBEY_MODES) + dedented(RUN), case.store) as child:
             code, out, err = child.wait()
         assert code == 3, err
         assert out.startswith("SweepIncomplete: the store is read-only (Permission denied: ")
         assert f"{done} of 10 tiles, {10 - done} left" in out
-        with su.script(su.dedented(OBEY_MODES) + su.dedented(READ), case.store) as child:
+        with script(dedented(OBEY_MODES) + dedented(READ), case.store) as child:
             code, out, err = child.wait()
         assert code == 0, err
         status, values = out.split("\n")
@@ -307,14 +308,14 @@ def test_read_only_store(tmp_path, stage):
         assert len(case.chunks()) == done
     finally:
         allow_writing(case.store)
-    ng.sweep.run(case.store)
+    ng.sweep.run(case.store, trust=TRUST)
     case.check()
 
 
 def test_finished_read_only_store_has_nothing_left_to_do(finished):
     forbid_writing(finished.store)
     try:
-        with su.script(su.dedented(OBEY_MODES) + su.dedented(su.RUN), finished.store) as child:
+        with script(dedented(OBEY_MODES) + dedented(RUN), finished.store) as child:
             assert child.wait()[:2] == (0, "10 of 10 tiles, 0 left")
     finally:
         allow_writing(finished.store)
@@ -324,9 +325,9 @@ def test_finished_read_only_store_has_nothing_left_to_do(finished):
 
 
 def test_old_partial_files_are_swept_and_young_ones_are_not(tmp_path):
-    case = su.Case(tmp_path)
+    case = Case(tmp_path)
     case.give_tickets(4)
-    with su.script(su.RUN, case.store) as child:
+    with script(RUN, case.store) as child:
         case.wait_for(1, child)
     folders = ["prepared", "failures", "values/c/0", "values/c/0/0"]
     now = time.time()
@@ -336,11 +337,11 @@ def test_old_partial_files_are_swept_and_young_ones_are_not(tmp_path):
             path = case.store / folder / f"3.{name}.partial"
             path.write_bytes(b"half")
             os.utime(path, (now - age, now - age))
-    assert ng.sweep.status(case.store).done == 4  # they count as nothing
-    ng.sweep.open(case.store)
+    assert ng.sweep.status(case.store, trust=TRUST).done == 4  # they count as nothing
+    ng.sweep.open(case.store, trust=TRUST)
     assert len(list(case.store.rglob("*.partial"))) == 8
     case.open()
-    ng.sweep.run(case.store)
+    ng.sweep.run(case.store, trust=TRUST)
     left = sorted(path.relative_to(case.store).as_posix() for path in case.store.rglob("*.partial"))
     assert left == sorted(f"{folder}/3.young.partial" for folder in folders)
     for name in left:

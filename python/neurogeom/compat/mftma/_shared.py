@@ -13,12 +13,11 @@ from scipy.linalg import lapack
 from ... import project_cone
 from ..._base import checks as _validate
 from ..._base.checks import AnyArray, FloatArray
+from ..._base.coordinates import ZERO_LENGTH
 from ..._base.results import ConvergenceWarning
 
 Statistics: TypeAlias = tuple[np.float64, np.float64, np.float64]
 
-# A centre is zero if its norm is below this part of the norm of a point: what is left is rounding.
-ZERO_CENTER = 1e-12
 _NAN: np.float64 = np.float64(np.nan)
 
 
@@ -79,7 +78,7 @@ def lifted_cloud(clouds: Clouds, i: int, removed: FloatArray | None) -> tuple[Fl
         factored, _, _, _ = lapack.dgeqrf(cloud, lwork=int(work), overwrite_a=True)
         cloud = np.triu(factored[:n_points])
     norm = float(np.linalg.norm(offset))
-    has_center = norm > ZERO_CENTER * clouds.scale
+    has_center = norm > ZERO_LENGTH * clouds.scale
     lifted = np.ones((len(cloud) + 1, n_points))
     np.divide(cloud, norm if has_center else 1.0, out=lifted[:-1])
     return lifted, has_center

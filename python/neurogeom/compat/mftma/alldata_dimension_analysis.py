@@ -10,7 +10,7 @@ import scipy.linalg
 from ..._base import checks as _validate
 from ..._base import threads as _threads
 from ..._base.checks import FloatArray
-from ...clouds.dimensionality import _count_like_mftma, _participation, dimensionality
+from ...clouds.dimensionality import count_like_mftma, dimensionality, participation_of
 from . import _shared
 
 
@@ -75,7 +75,7 @@ def compute_participation_ratio(X: Any) -> tuple[FloatArray, float, FloatArray]:
         U, S, _ = scipy.linalg.svd(centered, full_matrices=False, overwrite_a=True)
     values: FloatArray = S[:-1]
     vectors: FloatArray = U[:, :-1]
-    return values, _participation(np.square(values)), vectors
+    return values, participation_of(np.square(values)), vectors
 
 
 def compute_dim_expvar(X: Any, perc: float) -> int:
@@ -92,4 +92,4 @@ def compute_dim_expvar(X: Any, perc: float) -> int:
     data = _validate.as_float_matrix(X, "X")
     share = _validate.as_fraction(perc, "perc")
     with _threads.single_threaded_blas():
-        return _count_like_mftma(data.T, share)
+        return count_like_mftma(data.T, share)

@@ -12,7 +12,8 @@ from ... import project_cone
 from ..._base import checks as _validate
 from ..._base import threads as _threads
 from ..._base.checks import FloatArray
-from ...capacity import _center_correlations as _lowrank
+from ..._base.coordinates import ZERO_LENGTH, ZERO_SQUARE
+from ...capacity import center_correlations
 from . import _shared
 
 # Added to the squared norm of an anchor by the original: the dimension of a point is 0, not 0/0.
@@ -262,11 +263,11 @@ class _Search:
         self.basis: FloatArray = q[:, : self.n_centers - 1]
         self.rows: FloatArray = deviations.T @ self.basis
         self.norms: FloatArray = np.linalg.norm(self.rows, axis=1)
-        self.present = self.norms > _shared.ZERO_CENTER * scale
+        self.present = self.norms > ZERO_LENGTH * scale
         self.correlation = np.float64(np.nan)
         if np.count_nonzero(self.present) > 1:
             rows = self.rows[self.present]
-            self.correlation = np.float64(_lowrank.mean_abs_correlation(rows))
+            self.correlation = np.float64(center_correlations.mean_abs_correlation(rows))
         self.spectrum: FloatArray = np.zeros(0)
         if self.present.any():
             self.spectrum = np.linalg.eigvalsh(self.rows.T @ self.rows)[::-1]
@@ -280,7 +281,7 @@ class _Search:
 
     def run(self, max_rank: int, n_restarts: int, max_iter: int = 20000, s_all: Any = None) -> list[Any]:
         """Search ranks 1, 2, ...; empty if there is nothing that could be removed."""
-        floor = 1e-13 * self.spectrum[0] if self.present.any() else 0.0
+        floor = ZERO_SQUARE * self.spectrum[0] if self.present.any() else 0.0
         rank = int(np.count_nonzero(self.spectrum > floor))
         max_rank = min(max_rank, int(np.count_nonzero(self.present)) - 2, rank - 1)
         if max_rank < 1:
@@ -302,7 +303,7 @@ class _Search:
             return chosen
 
         return list(
-            _lowrank.search_as_original(
+            center_correlations.search_as_original(
                 self.rows[self.present],
                 max_rank,
                 start_normals,

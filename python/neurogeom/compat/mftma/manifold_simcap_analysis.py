@@ -10,6 +10,7 @@ import numpy as np
 
 from ..._base import checks as _validate
 from ..._base.checks import FloatArray
+from ..._base.coordinates import power_of_two_above
 from ..._base.isa import core
 from ..._base.results import ConvergenceWarning
 from ..._base.threads import single_threaded_blas
@@ -77,8 +78,12 @@ def manifold_simcap_analysis(
     clouds = _shared.read_clouds(XtotT)
     trials = _Trials(clouds, _validate.as_count(n_rep, "n_rep"), _validate.as_count(seed, "seed", minimum=0))
     n_manifolds, n_features = len(clouds.blocks), len(clouds.centers)
-    _validate.require_several(n_manifolds, "XtotT")
-    _validate.require_features(n_features, "XtotT", 2)
+    if n_manifolds < 2:
+        raise ValueError(
+            f"XtotT must hold at least two manifolds, which dichotomies divide, not {n_manifolds}"
+        )
+    if n_features < 2:
+        raise ValueError(f"XtotT must have at least 2 features, not {n_features}")
     nothing = (math.nan, n_manifolds, math.nan, math.nan, math.nan)
     with single_threaded_blas():
         tried = _bisect(trials, 2, n_features)
@@ -105,7 +110,7 @@ class _Trials:
 
     def __init__(self, clouds: _shared.Clouds, n_rep: int, seed: int) -> None:
         # With an intercept a translation changes nothing; without the common mean less is lost to rounding.
-        unit = 2.0 ** math.frexp(clouds.scale)[1]
+        unit = power_of_two_above(clouds.scale)
         self.points: FloatArray = np.concatenate([(b.T - clouds.mean) / unit for b in clouds.blocks])
         self.first = np.cumsum([0, *(block.shape[1] for block in clouds.blocks)]).tolist()
         self.n_rep, self.seed = n_rep, seed

@@ -11,8 +11,9 @@ import numpy as np
 from ..._base import checks as _validate
 from ..._base.checks import FloatArray
 from ..._base.threads import single_threaded_blas
+from ...metrics.checks import require_spread
 from ...representations import checks as check
-from ._estimator import Estimator, NotFittedError
+from ._estimator import Estimator, NotFittedError, require_equal_rows, require_equal_widths
 from ._sweeps import among_themselves
 
 _Self = TypeVar("_Self", bound="AligningMetric")
@@ -104,8 +105,12 @@ class AligningMetric(Estimator):
         if not hasattr(self, "widths_"):
             raise NotFittedError(f"this {type(self).__name__} has not been fitted: call fit(X, Y) first")
         data = [_as_finite(value, name) for value, name in ((X, "X"), (Y, "Y"))]
-        for array, width, name in zip(data, self.widths_, "XY", strict=True):
-            check.require_fitted_width(array.shape[1], width, name)
+        for array, fitted, name in zip(data, self.widths_, "XY", strict=True):
+            if array.shape[1] != fitted:
+                raise ValueError(
+                    f"{name} must have the {fitted} units that the alignment was fitted to, "
+                    f"not {array.shape[1]}"
+                )
         self._check_pair(data)
         with single_threaded_blas():
             wide = [padded(array, max(self.widths_)) for array in data]
@@ -195,15 +200,18 @@ class AligningMetric(Estimator):
         return D_train, D_test
 
     def _check_pair(self, data: Sequence[FloatArray]) -> None:
-        check.require_equal_rows((len(data[0]), len(data[1])), ("X", "Y"))
-        check.require_equal_widths([array.shape[1] for array in data], self.zero_pad)
+        require_equal_rows((len(data[0]), len(data[1])), ("X", "Y"))
+        require_equal_widths([array.shape[1] for array in data], self.zero_pad)
 
     def _begin_finalize(self, cache_X: Any, cache_Y: Any, n_fields: int) -> int:
         """Check prepared representations, keep their means, and give the common width."""
-        caches = [check.as_cache(c, n_fields, n) for c, n in ((cache_X, "cache_X"), (cache_Y, "cache_Y"))]
-        check.require_equal_rows((len(caches[0][1]), len(caches[1][1])), ("cache_X", "cache_Y"))
+        caches = (cache_X, cache_Y)
+        for cache, name in zip(caches, ("cache_X", "cache_Y"), strict=True):
+            if not isinstance(cache, tuple) or len(cache) != n_fields:
+                raise TypeError(f"{name} must be what partial_fit returned, not {type(cache).__name__}")
+        require_equal_rows((len(caches[0][1]), len(caches[1][1])), ("cache_X", "cache_Y"))
         self.widths_ = (len(caches[0][0]), len(caches[1][0]))
-        check.require_equal_widths(self.widths_, self.zero_pad)
+        require_equal_widths(self.widths_, self.zero_pad)
         self.mx_, self.my_ = (padded(cache[0][np.newaxis], max(self.widths_))[0] for cache in caches)
         return max(self.widths_)
 
@@ -232,7 +240,7 @@ def angle(x: FloatArray, y: FloatArray, rests: Sequence[float] = (0.0, 0.0)) -> 
     """
     norms = [math.hypot(float(np.linalg.norm(a)), rest) for a, rest in zip((x, y), rests, strict=True)]
     for norm, name in zip(norms, "XY", strict=True):
-        check.require_spread(norm, f"{name} in the fitted alignment")
+        require_spread(norm, f"{name} in the fitted alignment")
     x, y = x / norms[0], y / norms[1]
     outside = [rest / norm for rest, norm in zip(rests, norms, strict=True)]
     return 2.0 * math.atan2(
@@ -246,6 +254,6 @@ def _plain_score(x: FloatArray, y: FloatArray, score_method: str) -> float:
         return float(np.linalg.norm(x - y))
     norms = [float(np.linalg.norm(a)) for a in (x, y)]
     for norm, name in zip(norms, "XY", strict=True):
-        check.require_spread(norm, f"{name} in the fitted alignment")
+        require_spread(norm, f"{name} in the fitted alignment")
     cosine = float(np.vdot(x, y)) / (norms[0] * norms[1])
     return math.acos(min(1.0, max(-1.0, cosine)))

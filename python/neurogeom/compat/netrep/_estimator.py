@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
 
 from ..._base import checks as _validate
 from ...metrics.base import Metric
-from ...representations import checks as check
 
 _Self = TypeVar("_Self", bound="Estimator")
 
@@ -68,7 +68,12 @@ class Estimator:
         TypeError, ValueError
             If there is no such parameter, or it cannot have this value; then none is changed.
         """
-        check.require_known_parameters(params, self._defaults(), type(self).__name__)
+        known = self._defaults()
+        unknown = sorted(set(params) - set(known))
+        if unknown:
+            raise ValueError(
+                f"{type(self).__name__} has no parameter {unknown[0]!r}; it has {', '.join(known)}"
+            )
         self._check(self.get_params() | params)
         for name, value in params.items():
             setattr(self, name, value)
@@ -96,3 +101,18 @@ class Estimator:
 def as_score_method(value: Any, name: str) -> str:
     """Take the ground metric."""
     return _validate.as_choice(value, name, ("angular", "euclidean"))
+
+
+def require_equal_rows(rows: tuple[int, int], names: tuple[str, str]) -> None:
+    """Refuse two matrices with different numbers of stimuli."""
+    if rows[0] != rows[1]:
+        raise ValueError(
+            f"{names[0]} and {names[1]} must have rows for the same stimuli, not {rows[0]} and {rows[1]} rows"
+        )
+
+
+def require_equal_widths(widths: Sequence[int], zero_pad: bool) -> None:
+    """Refuse unequal numbers of units where they are not to be padded with zeros."""
+    if not zero_pad and len(set(widths)) > 1:
+        shown = ", ".join(map(str, sorted(set(widths))))
+        raise ValueError(f"representations have different numbers of units ({shown}) and zero_pad is False")

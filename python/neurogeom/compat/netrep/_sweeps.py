@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -12,15 +11,17 @@ import numpy as np
 from ..._base import checks as _validate
 from ..._base.checks import FloatArray
 from ..._base.progress import as_progress
-from ...metrics._reduction import reduce_stimuli
-from ...metrics.base import Metric
-from ...pairs.driver import pairwise
+from ...metrics.base import Distance, Metric
+from ...metrics.fitting import means_and_size
+from ...pairs.driver import pairwise, tests_in_order
+from ...pairs.tiles import Grid, blocks_of, fill_known
 from ...representations import checks as check
 from ...representations.representation import Representation
-from ._estimator import Estimator
+from ._estimator import Estimator, require_equal_widths
 
 Distances: TypeAlias = tuple[FloatArray, FloatArray | None]
-Sides: TypeAlias = tuple[list[Any], list[Any]]
+Sides: TypeAlias = tuple[list[Any], list[Any] | None]
+Tests: TypeAlias = tuple[list[Any] | None, list[Any] | None]
 
 
 def among_themselves(
@@ -33,16 +34,15 @@ def among_themselves(
     if native is not None and len(items) > 1 and _has_test_form(metric, native, tests):
         return _on_engine(metric, native, (items, None), (tests, None), names, verbose, n_threads)
     items, tests = _read_own(metric, items, names[0]), _read_own(metric, tests, names[1], False)
-    pairs = list(itertools.combinations(range(len(items)), 2))
-    both = None if tests is None else (tests, tests)
-    D_train, D_test = _one_by_one(metric, pairs, (items, items), both, verbose)
-    return D_train + D_train.T, None if D_test is None else D_test + D_test.T
+    return _one_by_one(metric, (items, None), (tests, None), verbose)
 
 
 def between(metric: Any, Xs: Any, Ys: Any, Xs_test: Any, Ys_test: Any, verbose: bool) -> Distances:
     """Distances of the items of one set to those of another."""
     rows, columns = _as_list(Xs, "Xs"), _as_list(Ys, "Ys")
-    check.require_both_tests(Xs_test, Ys_test, ("Xs_test", "Ys_test"))
+    if (Xs_test is None) != (Ys_test is None):
+        given, missing = ("Xs_test", "Ys_test") if Ys_test is None else ("Ys_test", "Xs_test")
+        raise ValueError(f"{given} needs {missing} beside it")
     row_tests = None if Xs_test is None else _as_list(Xs_test, "Xs_test", rows)
     column_tests = None if Ys_test is None else _as_list(Ys_test, "Ys_test", columns)
     native = _engine_metric(metric, rows + columns, [*_labels("Xs", rows), *_labels("Ys", columns)])
@@ -50,14 +50,9 @@ def between(metric: Any, Xs: Any, Ys: Any, Xs_test: Any, Ys_test: Any, verbose: 
         tests = (row_tests, column_tests)
         return _on_engine(metric, native, (rows, columns), tests, ("Xs", "Ys"), verbose, None)
     rows, columns = _read_own(metric, rows, "Xs"), _read_own(metric, columns, "Ys")
-    both = None
-    if row_tests is not None and column_tests is not None:
-        both = (
-            _read_own(metric, row_tests, "Xs_test", False),
-            _read_own(metric, column_tests, "Ys_test", False),
-        )
-    pairs = list(itertools.product(range(len(rows)), range(len(columns))))
-    return _one_by_one(metric, pairs, (rows, columns), both, verbose)
+    row_tests = _read_own(metric, row_tests, "Xs_test", False)
+    column_tests = _read_own(metric, column_tests, "Ys_test", False)
+    return _one_by_one(metric, (rows, columns), (row_tests, column_tests), verbose)
 
 
 def _as_list(value: Any, name: str, partners: Sequence[Any] | None = None) -> list[Any]:
@@ -66,7 +61,7 @@ def _as_list(value: Any, name: str, partners: Sequence[Any] | None = None) -> li
     items = list(value)
     check.require_items(len(items), name)
     if partners is not None:
-        check.as_tests(items, [str(i) for i in range(len(partners))], name)
+        tests_in_order(items, [str(i) for i in range(len(partners))], name)
     return items
 
 
@@ -77,10 +72,11 @@ def _labels(name: str, items: Sequence[Any]) -> list[str]:
 def _engine_metric(metric: Any, items: Sequence[Any], labels: Sequence[str]) -> Metric | None:
     """The measure of the engine that does what a metric of this package does, if there is one."""
     if not isinstance(metric, Estimator):
-        check.require_fit_and_score(metric)
+        if not (callable(getattr(metric, "fit", None)) and callable(getattr(metric, "score", None))):
+            raise TypeError(f"metric must have fit and score, but {type(metric).__name__} has not")
         return None
     widths = [check.as_responses(*pair).shape[1] for pair in zip(items, labels, strict=True)]
-    check.require_equal_widths(widths, getattr(metric, "zero_pad", True))
+    require_equal_widths(widths, getattr(metric, "zero_pad", True))
     return metric._native()
 
 
@@ -97,15 +93,15 @@ def _read_own(metric: Any, items: Any, name: str, are_fitted: bool = True) -> An
         arrays.append(_validate.as_float_matrix(item, label))
         check.require_normal_range(arrays[-1], label)
         if are_fitted:
-            reduce_stimuli(arrays[-1], metric.center_columns, label)  # refuses what does not vary
+            means_and_size(arrays[-1], metric.center_columns, label)  # refuses what does not vary
     return arrays
 
 
 def _on_engine(
     metric: Estimator,
     native: Metric,
-    sides: tuple[list[Any], list[Any] | None],
-    tests: tuple[list[Any] | None, list[Any] | None],
+    sides: Sides,
+    tests: Tests,
     names: tuple[str, str],
     verbose: bool,
     n_threads: int | None,
@@ -128,18 +124,25 @@ def _named(item: Any, label: str) -> Representation:
     return Representation(item, name=label)
 
 
-def _one_by_one(
-    metric: Any, pairs: list[tuple[int, int]], sides: Sides, tests: Sides | None, verbose: bool
-) -> Distances:
-    """Fit and evaluate a metric for each pair."""
-    shape = len(sides[0]), len(sides[1])
-    D_train, D_test = np.zeros(shape), None if tests is None else np.zeros(shape)
+def _one_by_one(metric: Any, sides: Sides, tests: Tests, verbose: bool) -> Distances:
+    """Fit and evaluate a metric for each pair; columns are None for rows among themselves."""
+    rows, columns = sides
+    counts = [len(rows), len(rows if columns is None else columns)]
+    (row_blocks, column_blocks) = (blocks_of(count, max(counts)) for count in counts)
+    # Distances, whatever the metric calls them: symmetric, and 0 for an item and itself.
+    grid = Grid.of_pairs([Distance()], max(counts), row_blocks, None if columns is None else column_blocks)
+    D_train, D_test = np.zeros(counts), None if tests[0] is None else np.zeros(counts)
     progress = as_progress(bool(verbose), "pairs")
+    pairs = [(int(i), int(j)) for key in grid.tiles() for i, j in np.argwhere(grid.where(key))]
     for done, (i, j) in enumerate(pairs, start=1):
-        metric.fit(sides[0][i], sides[1][j])
-        D_train[i, j] = metric.score(sides[0][i], sides[1][j])
-        if tests is not None and D_test is not None:
-            D_test[i, j] = metric.score(tests[0][i], tests[1][j])
+        x, y = rows[i], (rows if columns is None else columns)[j]
+        metric.fit(x, y)
+        D_train[i, j] = metric.score(x, y)
+        if tests[0] is not None and D_test is not None:
+            D_test[i, j] = metric.score(tests[0][i], (tests[0] if tests[1] is None else tests[1])[j])
         if progress is not None:
             progress(done, len(pairs))
+    for values in (D_train, D_test) if columns is None else ():
+        if values is not None:
+            fill_known(values, Distance())
     return D_train, D_test

@@ -9,12 +9,12 @@ import numpy as np
 
 from ...._base.checks import FloatArray
 from ...._base.threads import single_threaded_blas
-from ....metrics._reduction import reduce_stimuli
 from ....metrics.base import Metric
 from ....metrics.cka import CKA
-from ....representations import checks as check
+from ....metrics.fitting import means_and_size
+from ....representations.checks import as_flag
 from .._alignment import as_training
-from .._estimator import Estimator
+from .._estimator import Estimator, require_equal_rows
 
 
 class LinearCKA(Estimator):
@@ -44,7 +44,7 @@ class LinearCKA(Estimator):
     (1.570796, 1.369438)
     """
 
-    _checks: ClassVar[dict[str, Any]] = {"center_columns": check.as_flag, "parity": check.as_flag}
+    _checks: ClassVar[dict[str, Any]] = {"center_columns": as_flag, "parity": as_flag}
     _is_fitted_to_data = False
 
     def __init__(self, center_columns: bool = True, *, parity: bool = False) -> None:
@@ -81,7 +81,7 @@ class LinearCKA(Estimator):
         """
         self._check(self.get_params())
         X, Y = as_training(X, "X"), as_training(Y, "Y")
-        check.require_equal_rows((len(X), len(Y)), ("X", "Y"))
+        require_equal_rows((len(X), len(Y)), ("X", "Y"))
         native = self._native()
         return self._plain_angle(X, Y) if native is None else native.compare(X, Y)
 
@@ -108,8 +108,8 @@ class LinearCKA(Estimator):
 
     def _gram(self, data: FloatArray, name: str) -> FloatArray:
         # The power of two keeps fourth powers in the range of float64 and changes no other bit.
-        reduced = reduce_stimuli(data, self.center_columns, name)
-        data = (data - reduced.mean) / reduced.size
+        mean, size = means_and_size(data, self.center_columns, name)
+        data = (data - mean) / size
         return data @ data.T
 
     def _native(self) -> Metric | None:

@@ -8,12 +8,10 @@ import numpy as np
 
 from ...._base.checks import FloatArray
 from ...._base.threads import single_threaded_blas
-from ....metrics._factors import BasisPart, SpectrumPart, outside_of
-from ....metrics._products import aligned_bases
-from ....metrics._reduction import reduce_stimuli
 from ....metrics.base import Metric
-from ....metrics.shape import ShapeMetric
-from ....representations import checks as check
+from ....metrics.fitting import aligned_bases, means_and_size, partial_whitening
+from ....metrics.shape import ShapeMetric, as_alpha
+from ....representations.checks import as_flag
 from .._alignment import AligningMetric, as_training, padded
 from .._estimator import as_score_method
 
@@ -91,11 +89,11 @@ class LinearMetric(AligningMetric):
     n_aligned_: int
 
     _checks: ClassVar[dict[str, Any]] = {
-        "alpha": check.as_alpha,
-        "center_columns": check.as_flag,
-        "zero_pad": check.as_flag,
+        "alpha": as_alpha,
+        "center_columns": as_flag,
+        "zero_pad": as_flag,
         "score_method": as_score_method,
-        "parity": check.as_flag,
+        "parity": as_flag,
     }
 
     def __init__(
@@ -178,7 +176,7 @@ class LinearMetric(AligningMetric):
         return _completed(left_basis @ u, n), _completed(right_basis @ v, n).T
 
     def _prepare(self, data: FloatArray, name: str) -> Whitened:
-        mean = reduce_stimuli(data, self.center_columns, name).mean
+        mean, _ = means_and_size(data, self.center_columns, name)
         if self.parity and self.center_columns:  # to the bit, as undetermined directions come from rounding
             mean = data.mean(axis=0)
         centered = data - mean
@@ -187,26 +185,9 @@ class LinearMetric(AligningMetric):
         elif self.alpha == 1:
             return Whitened(mean, centered, np.eye(len(mean)))
         else:
-            whitening = self._whitening(data, name)
+            whitening = partial_whitening(data, float(self.alpha), self.center_columns, name)
+            whitening = padded(whitening, data.shape[1])
         return Whitened(mean, centered @ whitening, whitening)
-
-    def _whitening(self, data: FloatArray, name: str) -> FloatArray:
-        """Partial whitening of the directions that the data have; others are multiplied by alpha."""
-        if self.alpha == 0:
-            basis = BasisPart(self.center_columns, keep_map=True).prepare(data, name)
-            assert basis.map is not None
-            return padded(basis.scale * basis.map, data.shape[1])
-        found = SpectrumPart(self.center_columns, keep_map=True).prepare(data, name)
-        assert found.singular is not None
-        assert found.map is not None
-        singular = found.scale * found.singular
-        target = self.alpha * singular + (1.0 - self.alpha)
-        gain = float(np.linalg.norm(singular) / np.linalg.norm(target))
-        vectors = found.map * singular
-        whitening = gain * (vectors * (target / singular)) @ vectors.T
-        if found.span is not None:
-            whitening += gain * self.alpha * outside_of(found.span, np.eye(data.shape[1]))
-        return np.asarray(whitening)
 
     def _apply(self, centered: FloatArray, side: int) -> FloatArray:
         return centered @ (self.Wx_, self.Wy_)[side]

@@ -10,10 +10,10 @@ from scipy.optimize import linear_sum_assignment
 
 from ...._base.checks import FloatArray
 from ...._base.threads import single_threaded_blas
-from ....metrics._reduction import reduce_stimuli
 from ....metrics.base import Metric
+from ....metrics.fitting import means_and_size
 from ....metrics.matching import Permutation, match_units
-from ....representations import checks as check
+from ....representations.checks import as_flag
 from .._alignment import AligningMetric, as_training, padded
 from .._estimator import as_score_method
 
@@ -69,10 +69,10 @@ class PermutationMetric(AligningMetric):
     Py_: NDArray[np.intp]
 
     _checks: ClassVar[dict[str, Any]] = {
-        "center_columns": check.as_flag,
-        "zero_pad": check.as_flag,
+        "center_columns": as_flag,
+        "zero_pad": as_flag,
         "score_method": as_score_method,
-        "parity": check.as_flag,
+        "parity": as_flag,
     }
 
     def __init__(
@@ -142,7 +142,7 @@ class PermutationMetric(AligningMetric):
         return self
 
     def _prepare(self, data: FloatArray, name: str) -> Centered:
-        mean = reduce_stimuli(data, self.center_columns, name).mean
+        mean, _ = means_and_size(data, self.center_columns, name)
         return Centered(mean, data - mean)
 
     def _apply(self, centered: FloatArray, side: int) -> FloatArray:

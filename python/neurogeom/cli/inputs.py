@@ -1,0 +1,125 @@
+"""Users' files: opened by :mod:`neurogeom.io`, alike for all commands and in the words of their options."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from .._base.checks import AnyArray, require_finite
+from ..io.checks import MAX_BAD, cut
+from ..io.formats import ENDINGS, kind_of
+from ..io.items import StoredItem
+from ..io.search import Found, Words, opened
+from ..io.sources import contents_of, headers_of, require_key
+from ..io.sources import read_labels as read_vector
+from .endings import InputError, plain_errors, say
+
+FORMATS = ".npy, .npz, HDF5 (also of MATLAB), safetensors or Zarr"
+
+
+# ---- options
+
+
+def add_flatten(parser: argparse.ArgumentParser, keys: str) -> None:
+    """Add the option that says what becomes of arrays of more than two axes; `keys` is what names arrays."""
+    parser.add_argument(
+        "--flatten",
+        action="store_true",
+        help="take arrays of more than two axes, as rows by all other axes, from archives too; one that "
+        f"{keys} names, or that is alone in its file, is always taken so, with a note (vectors are labels "
+        "and ids, never data)",
+    )
+
+
+def add_ids_and_skip_bad(parser: argparse.ArgumentParser) -> None:
+    """Add the options of commands that compare items of many files."""
+    parser.add_argument(
+        "--ids",
+        metavar="FILE|KEY",
+        help="which stimuli the rows are: a .npy file, or an array in each archive; all must agree, also in "
+        "order",
+    )
+    parser.add_argument("--skip-bad", action="store_true", help="leave out what cannot be used, and name it")
+
+
+# ---- matrices
+
+
+def open_inputs(
+    paths: Sequence[str],
+    keys: Sequence[str] | Callable[[str], bool] | None,
+    option: str,
+    *,
+    flatten: bool,
+    ids: str | None = None,
+    skip_bad: bool = False,
+    lead: str = "",
+) -> Found:
+    """Open matrices; `option` is what names arrays, `lead` is said before what is wrong."""
+    source = paths[0] if len(paths) == 1 else paths
+    words = Words("FILE", option, "--ids", "--flatten", "--skip-bad")
+    with plain_errors(lead):
+        return opened(source, keys, None, ids, flatten or "asked", skip_bad, words)
+
+
+def say_flattened(items: Mapping[str, StoredItem]) -> None:
+    """Say which arrays of more axes were taken as matrices."""
+    texts = [
+        f"{name} of shape {item.stored_shape} is flattened to {item.shape}"
+        for name, item in items.items()
+        if item.stored_shape != item.shape
+    ]
+    if texts:
+        say("note", cut(texts, MAX_BAD))
+
+
+def stem_of(path: str) -> str:
+    """Call a file by its name without ending."""
+    return os.path.splitext(os.path.basename(os.path.abspath(path)))[0]
+
+
+def rows_of(item: StoredItem) -> AnyArray:
+    """Read a matrix, only mapped where it can be; a bad value is named by its place in the file."""
+    path, key = item.location["path"], item.location["key"]
+    with plain_errors():
+        array = np.asarray(item)
+    below = os.path.relpath(path)
+    with plain_errors(path if below.startswith(os.pardir) else below):
+        require_finite(array.reshape(item.stored_shape), key or stem_of(path))
+    return array
+
+
+# ---- labels
+
+
+def read_labels(given: str, option: str, file: str | None = None) -> AnyArray:
+    """Read labels: KEY of `file`, else a FILE that holds one array, or FILE:KEY."""
+    with plain_errors():
+        if file is not None:
+            os.stat(file)  # which names a file that is not there better than its library
+            kind = kind_of(file)
+            headers = headers_of(kind, file)
+            if list(headers) != [""]:
+                if (key := given.strip("/")) in headers:
+                    return read_vector(kind, file, key, "labels")
+                is_path = os.path.splitext(given)[1] in ENDINGS or ":" in given or os.path.exists(given)
+                if not is_path:
+                    require_key(given, headers, file, option)
+        path, colon, key = given.rpartition(":")
+        if not colon or os.path.exists(given):
+            path, key = given, ""
+        if not key and not os.path.splitext(path)[1]:
+            raise InputError(f"{option} must be a .npy file, or FILE.npz:KEY, not {given!r}")
+        os.stat(path)
+        kind = kind_of(path)
+        headers = headers_of(kind, path)
+        if not key and len(headers) == 1:
+            (key,) = headers
+        elif not key:
+            held = contents_of(headers)
+            raise InputError(f"{option} must name an array as FILE.npz:KEY, not {given!r}: it holds {held}")
+        require_key(key, headers, path, option)
+        return read_vector(kind, path, key, "labels")

@@ -1,0 +1,356 @@
+"""What is compared: one protocol that says of each kind of item what it holds and how it is read.
+
+A kind is a subclass of :class:`Item` and a registration with :func:`item_of` of what users give for it:
+responses here, measured dissimilarities in ``rdm``. Nobody else asks what an item is. A new kind (repeats,
+feature maps) is one file: its class for users, its Item, its registration; metrics that can use it name it in
+``Part.takes``.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._base.checks import (
+    AnyArray,
+    Index,
+    column_index,
+    require_finite,
+    require_own_order,
+    row_index,
+)
+from . import checks as check
+from .blocks import UnitBlocks
+
+# Items of more bytes as float64, and of more than twice as many units as stimuli, are prepared from blocks of
+# their units. A constant, as the bits of a result must not depend on the machine or on a memory limit.
+LARGE_ITEM_BYTES = 1 << 24
+
+_Self = TypeVar("_Self", bound="Item")
+_Opened = TypeVar("_Opened", bound="Opened")
+
+
+class Opened(Protocol):
+    """An item whose content can be read: what :meth:`Item.open` gives and parts prepare."""
+
+    @property
+    def label(self) -> str:
+        """How errors call it."""
+
+    def whole(self) -> Any:
+        """Give all of it: a float64 matrix of responses, or what the kind has instead."""
+
+    def undivided(self: _Opened) -> _Opened:
+        """Give the same in one piece."""
+
+
+class Stored(abc.ABC):
+    """A matrix (n_stimuli, n_units) that stays where it is until it is read; has slices of two dimensions."""
+
+    name: str
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+    ids: AnyArray | None
+    location: dict[str, Any]  # what it can be opened again by; its "path" is None for what is in memory
+
+    @abc.abstractmethod
+    def read(self) -> AnyArray:
+        """Read the whole matrix."""
+
+    @abc.abstractmethod
+    def __getitem__(self, key: Any) -> AnyArray:
+        """Read a part of it."""
+
+    @abc.abstractmethod
+    def stamp(self) -> dict[str, int]:
+        """Give what changes when what is stored does, without reading it."""
+
+    @abc.abstractmethod
+    def content_hash(self) -> str:
+        """Give a checksum of the matrix."""
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+
+def hash_of_matrix(dtype: np.dtype[Any], shape: tuple[int, ...], blocks: Iterable[AnyArray]) -> str:
+    """Give the SHA-256 of a matrix that comes in blocks of rows, whatever its layout and byte order."""
+    stored = dtype.newbyteorder("<")
+    digest = hashlib.sha256(f"{stored.str} {shape[0]} {shape[1]}\n".encode())
+    for block in blocks:
+        digest.update(np.ascontiguousarray(block, dtype=stored).data)
+    return digest.hexdigest()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Item(abc.ABC):
+    """One of the things to compare, not read yet.
+
+    Attributes
+    ----------
+    label : str
+        How errors call it.
+    name : str
+        How results call it.
+    source : object
+        Its content, in the form of its kind.
+    ids : ndarray or None
+        What identifies its stimuli.
+    index : Index or None
+        Of pandas or xarray, also where it only counts rows, so that it is no ids.
+    units : Index or None
+        What the user calls the units.
+    """
+
+    kinds: ClassVar[dict[str, type[Item]]] = {}
+
+    kind: ClassVar[str]  # how parts and plans of sweeps call it
+    noun: ClassVar[str]  # how errors call it
+
+    label: str
+    name: str
+    source: Any
+    ids: AnyArray | None = None
+    index: Index | None = None
+    units: Index | None = None
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        Item.kinds[cls.kind] = cls
+
+    @property
+    def identity(self) -> Index | None:
+        """What identifies its stimuli, or may do so beside others."""
+        return self.index if self.index is not None or self.ids is None else Index(self.ids)
+
+    @property
+    def row_identity(self) -> Index | None:
+        """What identifies rows of observations; None if it has none."""
+        return self.identity
+
+    @property
+    @abc.abstractmethod
+    def n_stimuli(self) -> int:
+        """Number of stimuli."""
+
+    @property
+    @abc.abstractmethod
+    def n_units(self) -> int:
+        """Number of units, or what stands for it in estimates of costs."""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether measures that can take it in blocks do so; a matter of its shape alone."""
+        return False
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes to read."""
+        dtype = np.dtype(getattr(self.source, "dtype", np.float64))
+        return self.n_stimuli * self.n_units * dtype.itemsize
+
+    def require_kind(self, kinds: Sequence[str], user: str) -> None:
+        """Refuse it where only items of other kinds are of use to `user`."""
+        if self.kind not in kinds:
+            raise TypeError(f"{self.label} is {self.noun}, but {user} needs responses (n_stimuli, n_units)")
+
+    # ---- reading
+
+    @abc.abstractmethod
+    def open(self) -> Opened:
+        """Open it for metrics; what is read of it is float64, and refused where it is NaN or infinite."""
+
+    def read(self) -> Any:
+        """Give all of its content, checked: a float64 matrix, or what the kind has instead."""
+        return self.open().whole()
+
+    @abc.abstractmethod
+    def complete_stimuli(self) -> NDArray[np.bool_]:
+        """Say which stimuli have no missing value (NaN)."""
+
+    @abc.abstractmethod
+    def units_without_values(self) -> NDArray[np.intp]:
+        """Give the units that have no value (but NaN) for any stimulus: they leave no stimulus complete."""
+
+    # ---- other items of the same content
+
+    def restricted(self: _Self, stimuli: NDArray[np.bool_]) -> _Self:
+        """Give the same item for some stimuli only."""
+        # Errors may speak of positions, which are then those among the stimuli that are left.
+        label = self.label if stimuli.all() else f"{self.label} ({int(stimuli.sum())} of its stimuli)"
+        ids = None if self.ids is None else self.ids[stimuli]
+        return dataclasses.replace(self, label=label, source=self._taken(stimuli), ids=ids)
+
+    def reordered(self: _Self, order: NDArray[np.intp]) -> _Self:
+        """Give the same item with its stimuli in another order."""
+        return dataclasses.replace(self, source=self._taken(order), ids=None)
+
+    @abc.abstractmethod
+    def _taken(self, stimuli: NDArray[Any]) -> Any:
+        """Give the content for stimuli by a mask or in an order."""
+
+    # ---- for stores
+
+    @property
+    def stored(self) -> Stored | None:
+        """The file that other processes can open it from; None if they need :meth:`array`."""
+        return None
+
+    @abc.abstractmethod
+    def array(self) -> AnyArray:
+        """Give the content as one array."""
+
+    @abc.abstractmethod
+    def content_hash(self) -> str:
+        """Give a checksum of the content."""
+
+    @classmethod
+    @abc.abstractmethod
+    def of_array(cls: type[_Self], array: AnyArray, label: str, name: str) -> _Self:
+        """Make it again from what :meth:`array` gave."""
+
+
+class Responses(Item):
+    """A matrix (n_stimuli, n_units), in memory or :class:`Stored`."""
+
+    kind = "responses"
+    noun = "a matrix of responses"
+
+    source: AnyArray | Stored
+
+    @property
+    def n_stimuli(self) -> int:
+        """Number of stimuli."""
+        return len(self.source)
+
+    @property
+    def n_units(self) -> int:
+        """Number of units."""
+        return int(self.source.shape[1])
+
+    @property
+    def is_large(self) -> bool:
+        """Whether measures that can take it in blocks of units do so; a matter of its shape alone."""
+        return 8 * self.n_stimuli * self.n_units > LARGE_ITEM_BYTES and self.n_units > 2 * self.n_stimuli
+
+    def open(self) -> UnitBlocks:
+        """Open it: all stimuli of all or some units at a time."""
+        return UnitBlocks(self.source, self.label, is_divided=self.is_large, read=self._read)
+
+    def _read(self) -> AnyArray:
+        # Read, not mapped: records of many items would keep as many files open. What else stays in its file
+        # is no array, but has slices.
+        return self.source.read() if isinstance(self.source, Stored) else self.source[:, :]
+
+    def complete_stimuli(self) -> NDArray[np.bool_]:
+        """Say which stimuli have no missing value (NaN)."""
+        data = self._read()
+        if np.isinf(data).any():  # NaN stands for a missing value, infinity for none
+            require_finite(np.where(np.isnan(data), 0.0, data), self.label)
+        return np.array([not np.isnan(row).any() for row in data])
+
+    def units_without_values(self) -> NDArray[np.intp]:
+        """Give the units that have no value (but NaN) for any stimulus."""
+        empty = np.ones(self.n_units, dtype=bool)
+        for row in self._read():
+            empty &= np.isnan(row)
+        return np.flatnonzero(empty)
+
+    def _taken(self, stimuli: NDArray[Any]) -> AnyArray:
+        if stimuli.dtype == bool:
+            return np.asarray(self.source[stimuli])
+        return np.asarray(np.asarray(self.source)[stimuli])  # of all of it, which files read as a whole
+
+    @property
+    def stored(self) -> Stored | None:
+        """The file that it is in."""
+        return self.source if isinstance(self.source, Stored) and self.source.location["path"] else None
+
+    def array(self) -> AnyArray:
+        """Give the matrix."""
+        return np.asarray(self.source)
+
+    def content_hash(self) -> str:
+        """Give the checksum of the matrix."""
+        if isinstance(self.source, Stored):
+            return self.source.content_hash()
+        return hash_of_matrix(self.source.dtype, self.source.shape, [self.source])
+
+    @classmethod
+    def of_array(cls, array: AnyArray, label: str, name: str) -> Responses:
+        """Take a matrix as it is."""
+        return cls(label, name, array)
+
+
+@functools.singledispatch
+def item_of(entry: Any, label: str, name: str) -> Item:
+    """Make an item of what a user gives for it; kinds register what is theirs, all else is an array."""
+    data, index = check.as_responses(entry, label), row_index(entry, label)
+    ids = None if index is None else index.names
+    return Responses(label, name, data, ids, index, column_index(entry, label))
+
+
+@item_of.register(Stored)
+def _(entry: Stored, label: str, name: str) -> Item:
+    return Responses(label, name, entry, entry.ids)
+
+
+def _is_registered(value: Any) -> bool:
+    """Say whether this is an item already, and so no list of items."""
+    return item_of.dispatch(type(value)) is not item_of.dispatch(object)
+
+
+def own_name(entry: Any) -> str | None:
+    """Give the name that an item of ours has; None if it has none, as arrays."""
+    return getattr(entry, "name", None) if _is_registered(entry) else None
+
+
+def as_items(
+    value: Any, argument: str, names: Sequence[str] | None = None, labels: Sequence[str] | None = None
+) -> list[Item]:
+    """Take representations as users give them, checked but not read; `labels` are what errors call them."""
+    if isinstance(value, Mapping):
+        if names is None:
+            names = list(value)
+        value = list(value.values())
+    elif isinstance(value, (str, bytes)) or _is_registered(value) or not hasattr(value, "__len__"):
+        raise TypeError(f"{argument} must be a list of representations, not {type(value).__name__}")
+    elif getattr(value, "ndim", 3) != 3 and str(getattr(value, "dtype", None)) != "object":
+        raise ValueError(
+            f"{argument} as one array must have shape (representation, stimulus, unit), not "
+            f"{tuple(value.shape)}: put matrices into a list"
+        )
+    elif names is None and (coordinate := row_index(value, argument)) is not None:
+        names = coordinate.ids.tolist()
+    require_own_order(value, argument)
+    entries = list(value)
+    given = check.as_names(names, len(entries), "names")
+    items = []
+    for i, entry in enumerate(entries):
+        place, own = f"{argument}[{i}]", own_name(entry)
+        name = given[i] if given else (own if own is not None else str(i))
+        label = labels[i] if labels else place if name == str(i) else f"{place} ({name!r})"
+        items.append(item_of(entry, label, name))
+    check.require_distinct([item.name for item in items], "names")
+    return items
+
+
+def require_comparable(items: Sequence[Item]) -> None:
+    """Refuse items whose rows are not the same stimuli in the same order."""
+    # Against the first item that has ids: where ids exist on both sides they must agree.
+    reference = next((item for item in items if item.ids is not None), items[0] if items else None)
+    for item in items:
+        assert reference is not None
+        check.require_same_stimuli(
+            (reference.label, reference.n_stimuli, reference.ids),
+            (item.label, item.n_stimuli, item.ids),
+            (other.n_units for other in items),
+        )
+    check.require_same_indices((item.label, item.identity) for item in items)
