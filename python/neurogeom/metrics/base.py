@@ -303,6 +303,8 @@ def prepare_item(metrics: Sequence[Metric], item: Item, test: Item | None = None
                 prepared[part] = part.prepare(data.undivided() if part.needs_whole else data)
                 if held_out is not None:
                     prepared[part] = part.prepare_held_out(prepared[part], held_out)
+        if not metric.parts():  # they would say what they take
+            item.require_kind(("responses",), metric.name)
         prepared[metric] = None if metric.prepare is None else metric.prepare(data.whole(), item.label)
     return prepared
 
