@@ -10,6 +10,7 @@ import pytest
 import scipy.linalg
 from helpers import linear
 from helpers.references import SHAPE, VALUES, reference_data
+from neurogeom.representations.blocks import UnitBlocks
 
 X, Y, W = reference_data("XYW")
 full_rank_is_meant = pytest.mark.filterwarnings("ignore:.*as many independent units")
@@ -64,7 +65,8 @@ def test_reference_values_of_related_quantities():
     assert ng.Bures(center=False).distance(np.diag([3.0, 2, 1]), np.diag([1.0, 1, 2])) == pytest.approx(
         VALUES["closed: same, euclidean"], rel=1e-10
     )
-    kept = [ng.metrics._subspaces.LeadingPart(True, None, 0.99).prepare(data, "").rank for data in (X, Y)]
+    part = ng.metrics._subspaces.LeadingPart(True, None, 0.99)
+    kept = [part.prepare(UnitBlocks(data, "")).rank for data in (X, Y)]
     assert kept == SHAPE["values"]["svcca99_mean_rho(X,Y)"]["kept"]
 
 

@@ -186,9 +186,9 @@ class OwnPreparation(ng.metrics.Metric):
 
 
 def test_metrics_say_whether_they_stream():
-    assert [name for name in ALL if not base.streams(ALL[name])] == []
-    assert [name for name in WHOLE_ONLY if base.streams(WHOLE_ONLY[name])] == []
-    assert not base.streams(OwnPreparation())
+    assert [name for name in ALL if ALL[name].needs_whole] == []
+    assert [name for name in WHOLE_ONLY if not WHOLE_ONLY[name].needs_whole] == []
+    assert OwnPreparation().needs_whole
     assert set(STREAMING) | {"permutation", "pwcca"} == set(METRICS)
 
 
