@@ -7,17 +7,17 @@
 
 namespace neurogeom {
 
-ConeProblem::ConeProblem(const MatrixView& points, double margin, bool with_gram)
-    : generators(points, with_gram) {
+ConeProblem::ConeProblem(const MatrixView& points, double kappa, bool with_gram)
+    : generators(points, with_gram), margin(kappa) {
   if (margin == 0) return;
   shift = Vector::Zero(generators.stride);
   for (Index i = 0; i < generators.n_points; ++i)
     if (generators.scale[i] > 0) shift[i] = margin / generators.scale[i];
-  largest_shift = shift.maxCoeff();
+  largest_shift = std::max(0.0, shift.maxCoeff());
 }
 
 bool ConeProblem::contradictory() const {
-  return shift.size() > 0 && (generators.scale.array() == 0).any();
+  return margin > 0 && (generators.scale.array() == 0).any();
 }
 
 double ConeProblem::size(const double* target, double unit) const {

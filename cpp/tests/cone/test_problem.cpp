@@ -65,6 +65,7 @@ TEST(only_a_margin_of_a_zero_point_is_contradictory) {
   CHECK(ConeProblem(view(points), 0.1).contradictory());
   CHECK(!ConeProblem(view(points), 0.0).contradictory());
   CHECK(!ConeProblem(view(away), 0.1).contradictory());
+  CHECK(!ConeProblem(view(points), -0.1).contradictory());
 }
 
 TEST(products_do_not_depend_on_what_else_is_in_the_block) {

@@ -22,9 +22,8 @@ struct ConeProjections {
   VectorOut residual;    // n_targets
 };
 
-// Points and targets have the same number of columns, there is at least one point, all are finite, and the
-// margin is not negative. Rows of a target that could not be solved are NaN; status is a Status
-// (problem.hpp).
+// Points and targets have the same number of columns, there is at least one point, and all are finite. Rows
+// of a target that could not be solved are NaN; status is a Status (problem.hpp).
 void project_cone(const MatrixView& points, const MatrixView& targets, double margin, int n_threads,
                   const Monitor& monitor, ConeProjections out);
 

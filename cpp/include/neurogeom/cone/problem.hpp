@@ -27,7 +27,8 @@ enum class Status : std::int8_t {
 constexpr Index kTargetBlock = 64;
 
 struct ConeProblem {
-  // The margin is not negative. The Gram matrix, where there is to be one, is yet to be formed.
+  // A negative margin lets points lie on the wrong side. The Gram matrix, where there is to be one, is yet to
+  // be formed.
   ConeProblem(const MatrixView& points, double margin, bool with_gram = true);
 
   // Null without a margin.
@@ -46,7 +47,8 @@ struct ConeProblem {
 
   Generators generators;
   Vector shift;  // stride entries, 0 where there is no constraint; empty without a margin
-  double largest_shift = 0.0;
+  double margin;
+  double largest_shift = 0.0;  // or 0 where all are negative
 };
 
 }  // namespace neurogeom
