@@ -131,14 +131,15 @@ def script(code, *arguments, **environment):
 RUN = """
     import sys, neurogeom as ng
     try:
-        print(ng.sweep.run(sys.argv[1], n_threads=1))
+        print(ng.sweep.run(sys.argv[1], n_threads=1, trust=["helpers"]))
     except ng.sweep.SweepIncomplete as error:
         print("SweepIncomplete:", error)
         sys.exit(3)
 """
 WORK = """
     import sys, neurogeom as ng
-    print(ng.sweep.work(sys.argv[1], rank=int(sys.argv[2]), of=int(sys.argv[3]), n_threads=1))
+    store, rank, of = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    print(ng.sweep.work(store, rank=rank, of=of, n_threads=1, trust=["helpers"]))
 """
 DASK = """
     import sys, neurogeom as ng
@@ -148,7 +149,7 @@ DASK = """
         with LocalCluster(n_workers=2, threads_per_worker=1, **quiet) as cluster, Client(cluster) as client:
             for store in sys.argv[1:]:
                 try:
-                    print(ng.sweep.run(store, client))
+                    print(ng.sweep.run(store, client, trust=["helpers"]))
                 except ng.sweep.SweepIncomplete as error:
                     print("SweepIncomplete:", error)
 """

@@ -14,7 +14,7 @@ from helpers import own_metrics as own
 from helpers.items import items_of
 from helpers.processes import wait_until
 from helpers.same_bits import assert_same_bits
-from helpers.stores import chunks, quick_plan
+from helpers.stores import TRUST, chunks, quick_plan
 
 WIDTHS = tuple(range(3, 11))  # eight items, whose numbers of units tell them apart
 
@@ -79,10 +79,10 @@ class Case:
 
     def check(self):
         """Compare what it gives with what it should give."""
-        status = ng.sweep.status(self.store)
+        status = ng.sweep.status(self.store, trust=TRUST)
         assert status.is_complete
         assert (status.left, dict(status.failed)) == (0, {})
-        assert_same_bits(ng.sweep.open(self.store), self.expected)
+        assert_same_bits(ng.sweep.open(self.store, trust=TRUST), self.expected)
         assert self.leftovers() == []
 
 
@@ -109,19 +109,19 @@ def computed_tiles(store, pids=None):
 
 def check_poisoned(case, text):
     """Tile 1-2 was given up for this reason, all others are there; asked to, it is tried again."""
-    status = ng.sweep.status(case.store)
+    status = ng.sweep.status(case.store, trust=TRUST)
     assert (status.done, status.left) == (case.n_tiles - 1, 0)
     assert list(status.failed) == [(1, 2)]
     assert len(status.failed[1, 2]) == 3
     assert all(error.startswith(text) for error in status.failed[1, 2])
     assert case.leftovers() == []
-    found, expected = ng.sweep.open(case.store).values, case.expected.values
+    found, expected = ng.sweep.open(case.store, trust=TRUST).values, case.expected.values
     missing = np.zeros_like(expected, dtype=bool)
     missing[2:4, 4:6] = missing[4:6, 2:4] = True
     assert np.isnan(found[missing]).all()
     assert found[~missing].tobytes() == expected[~missing].tobytes()
     (case.control / "orders.json").unlink()
     with pytest.raises(ng.sweep.SweepIncomplete, match="tile 1-2 failed 3 times"):
-        ng.sweep.run(case.store)
-    assert ng.sweep.run(case.store, retry_failed=True).is_complete
+        ng.sweep.run(case.store, trust=TRUST)
+    assert ng.sweep.run(case.store, retry_failed=True, trust=TRUST).is_complete
     case.check()

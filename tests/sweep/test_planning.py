@@ -420,7 +420,7 @@ def test_plans_made_at_the_same_time_do_not_disturb_each_other(tmp_path):
     data, store = stack(4), tmp_path / "s.zarr"
     known, ready = measured("pairs"), threading.Barrier(2)
 
-    def meanwhile(folder):
+    def meanwhile(folder, trust):
         ready.wait(timeout=20)  # both have their drafts
         return known
 
