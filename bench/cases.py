@@ -1,4 +1,4 @@
-"""Data of the benches: clouds of the sizes that the README's table names."""
+"""Data of the benches: clouds of the sizes that the tables of docs/performance.md name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Print the table of ratios that the README quotes: neurogeom over loops of other solvers.
+"""Print the table of ratios that docs/performance.md quotes: neurogeom over loops of other solvers.
 
     python bench/table.py [--quick]
 
