@@ -290,9 +290,9 @@ def test_failures_are_told_and_tried_again(run, stores, monkeypatch, planned):
     assert code == 3
     assert "the store is full" in errors
     monkeypatch.delenv("MOOD")
-    assert run("run", store)[0] == 0
+    assert run("run", store, *TRUST)[0] == 0
     np.testing.assert_array_equal(
-        ng.sweep.open(store, trust=TRUST).square, ng.pairwise(planned[1], own.Moody()).square
+        ng.sweep.open(store, trust=["helpers"]).square, ng.pairwise(planned[1], own.Moody()).square
     )
 
 

@@ -79,7 +79,7 @@ def require_result(store, expected):
     ids=["run TERM", "run INT", "work TERM"],
 )
 def test_signals_leave_a_resumable_store(store, planned, command, number, code, word):
-    with commands.started(command[0], store, *command[1:], SLUGGISH="0.2") as process:
+    with commands.started(command[0], store, *TRUST, *command[1:], SLUGGISH="0.2") as process:
         commands.await_tiles(store, 2, process)
         process.send_signal(number)
         found, out, errors, seconds = finish(process)
@@ -94,7 +94,7 @@ def test_signals_leave_a_resumable_store(store, planned, command, number, code, 
 def test_signals_end_a_cluster_of_our_own(store, planned):
     """Terminals and batch systems send them to the workers too."""
     pytest.importorskip("distributed")
-    with commands.started("run", store, "--dask-workers", 1, SLUGGISH="0.3") as process:
+    with commands.started("run", store, *TRUST, "--dask-workers", 1, SLUGGISH="0.3") as process:
         commands.await_tiles(store, 1, process)
         os.killpg(process.pid, signal.SIGTERM)
         code, _, errors, seconds = finish(process)
@@ -115,8 +115,10 @@ def test_signals_end_a_cluster_of_our_own(store, planned):
 
 def test_two_ranks_share_the_work(store, planned):
     with (
-        commands.started("work", store, "--rank", 0, "--of", 2, "--threads", 1, SLUGGISH="0.1") as first,
-        commands.started("work", store, SLUGGISH="0.1", **slurm(12, 2, 11)) as second,
+        commands.started(
+            "work", store, *TRUST, "--rank", 0, "--of", 2, "--threads", 1, SLUGGISH="0.1"
+        ) as first,
+        commands.started("work", store, *TRUST, SLUGGISH="0.1", **slurm(12, 2, 11)) as second,
     ):
         ends = [finish(process)[:2] for process in (first, second)]
     assert ends == [(0, "15 of 15 tiles, 0 left\n")] * 2
@@ -136,7 +138,7 @@ def slurm(task, count, first):
 
 
 def test_a_closed_pipe_is_quiet(store):
-    with commands.started("status", store, "--json") as process:
+    with commands.started("status", store, *TRUST, "--json") as process:
         process.stdout.close()
         assert process.wait(20) == 0
         assert process.stderr.read() == ""
@@ -205,7 +207,7 @@ def test_processes_that_have_ended_are_not_at_work(store):
     ng.sweep.work(store, n_threads=1, trust=["helpers"])
     (journal,) = (store / "journal").iterdir()
     commands.tiles_of(store)[0].unlink()
-    assert ng.sweep.status(store, trust=TRUST).eta is not None
+    assert ng.sweep.status(store, trust=["helpers"]).eta is not None
     journal.rename(journal.with_name(f"{process_name(2**22 + 7)}.jsonl"))
     assert ng.sweep.status(store, trust=["helpers"]).eta is None
 

@@ -149,7 +149,7 @@ def test_poison_tiles(tmp_path):
     for case, line in zip(cases.values(), out.split("\n"), strict=True):
         assert "9 of 10 tiles, 0 left, 1 failed; tile 1-2 failed 3 times" in line
         assert line.startswith("SweepIncomplete: ")
-        assert line.endswith(f"neurogeom sweep run {case.store} --retry-failed")
+        assert line.endswith(f"neurogeom sweep run {case.store} --trust helpers --retry-failed")
     check_poisoned(cases["raise"], "RuntimeError: this pair is poison")
     check_poisoned(cases["kill"], "its worker died")
 
