@@ -8,7 +8,7 @@ import neurogeom as ng
 import numpy as np
 import pytest
 import scipy.linalg
-from helpers import linear
+from helpers import linear, measures
 from helpers.references import SHAPE, VALUES, reference_data
 from neurogeom.representations.blocks import UnitBlocks
 
@@ -393,7 +393,7 @@ def test_two_stimuli_are_one_direction():
 
 
 def test_options_are_in_the_name():
-    names = [metric.name for metric in linear.every_metric()]
+    names = [metric.name for metric in measures.METRICS.values()]
     assert len(set(names)) == len(names)
     assert ng.Ridge(10, folds=3, score="pearson").name == "ridge(10, 3 folds, pearson)"
     assert ng.SVCCA(0.9).name == "svcca(0.9)"
