@@ -155,7 +155,7 @@ def test_interrupted_plan_leaves_nothing(run, monkeypatch, tmp_path):
     monkeypatch.setattr(_plan, "calibrate", interrupted)
     code, _, errors = run("plan", "nets", "--store", tmp_path / "s.zarr")
     assert code == 130
-    assert errors == "neurogeom: interrupted: by the user: nothing was made\n"
+    assert errors == "neurogeom: interrupted: by the user: nothing was created\n"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -226,7 +226,7 @@ def test_full_disk(tmp_path, stage):
     assert out.startswith("the store is full (File too large: ")
     assert out.endswith(
         f"0 of 10 tiles, 10 left{', 0 of 32 items prepared' * (stage == 'items')}. "
-        f"Go on with: neurogeom sweep run {case.store} --trust helpers"
+        f"Resume with: neurogeom sweep run {case.store} --trust helpers"
     )
     assert case.chunks() == {}
     assert case.leftovers() == []
