@@ -238,7 +238,7 @@ def test_extend(run, stores, planned):
     np.testing.assert_array_equal(found.square, expected.square)
     code, _, errors = run("extend", store, "nets/net1.npy", "nets/net2.npy")
     assert code == 2
-    assert "the sweep has an item 'net1' already" in errors
+    assert "the sweep already has an item 'net1'" in errors
 
 
 def test_work_that_has_no_time_ends_with_3(run, stores):
@@ -332,7 +332,7 @@ def test_status_of_items_without_result(run, quick, monkeypatch, tmp_path):
         code, out, errors = run(*command, store, "--strict")
         assert code == 4
         assert "15 of 15" in out, "what else it says is said first"
-        assert "error: 1 without result because of their data, such as 'net3'" in errors
+        assert "error: 1 without a result because of their data, such as 'net3'" in errors
 
 
 def test_strict_is_content_where_all_have_results(run, stores):

@@ -188,7 +188,7 @@ def test_kinds_of_ids(dtype, tmp_path):
 
 REFUSED = {
     "other number of stimuli": (ITEMS[4][:19], {}, ValueError, r"items\[0\].* has 19 stimuli, .* has 20"),
-    "a name of the sweep": (ITEMS[4], {"names": ["2"]}, ValueError, "has an item '2' already"),
+    "a name of the sweep": (ITEMS[4], {"names": ["2"]}, ValueError, "already has an item '2'"),
     "test data": (ITEMS[4], {"test": [ITEMS[4]]}, ValueError, "has no test data, so new items must not"),
     "too few names": (ITEMS[4], {"names": ["a", "b"]}, ValueError, "one name for each of the 1 items"),
     "no matrix": (ITEMS[4][0], {}, ValueError, r"items\[0\] must be two-dimensional"),
@@ -223,7 +223,7 @@ def test_new_items_disagree(store):
 def test_test_data_must_come_with_items_that_have_them(tmp_path):
     test = [item[:5] for item in ITEMS]
     quick_plan(ITEMS[:2], store=tmp_path / "s", test=test[:2])
-    with pytest.raises(ValueError, match="the sweep has test data, so new items must come with them"):
+    with pytest.raises(ValueError, match="the sweep has test data, so new items must have them too"):
         ng.sweep.extend(tmp_path / "s", ITEMS[2:4])
     with pytest.raises(ValueError, match="for each of the 2 items, not 1"):
         ng.sweep.extend(tmp_path / "s", ITEMS[2:4], test=test[2:3])

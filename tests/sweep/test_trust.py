@@ -164,8 +164,8 @@ def test_the_attack_would_work_on_who_trusts_it(marker, tmp_path):
         ("helpers.own_metrics:np.load", "is 'numpy:load', and stores"),
         ("neurogeom:sweep.run", "is no class that this version of neurogeom stores"),
         ("neurogeom.cli.main:main", "'main' is no class that this version of neurogeom stores"),
-        ("Pairwise", "'Pairwise' is no neurogeom.Metric"),
-        ("helpers.own_metrics:cubic_kernel", "is no neurogeom.Metric"),
+        ("Pairwise", "'Pairwise' is not a neurogeom.Metric"),
+        ("helpers.own_metrics:cubic_kernel", "is not a neurogeom.Metric"),
         ("helpers:", "helpers"),
     ],
 )

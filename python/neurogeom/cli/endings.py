@@ -238,7 +238,7 @@ def end_of(found: SweepStatus, strict: bool) -> None:
         first = next(iter(found.errors.values()))
         raise Ending(
             "error",
-            f"{len(found.errors):,} without result because of their data, such as {first['name']!r}: see "
+            f"{len(found.errors):,} without a result because of their data, such as {first['name']!r}: see "
             f"{sweep_command('status', found.store, found.trust)}",
             WITHOUT_RESULT,
         )

@@ -86,7 +86,7 @@ def test_damaged_prepared_item(finished, damage):
     assert finished.leftovers() == []
     found = ng.sweep.verify(store, repair=True, trust=TRUST)
     assert (list(found.damaged), found.different, found.repaired) == (["item 3"], [], True)
-    assert "item 3 is damaged (removed; run the sweep to compute them again)" in str(found)
+    assert "item 3 is damaged (removed; run the sweep to recompute them)" in str(found)
     ng.sweep.run(store, trust=TRUST)
     finished.check()
     assert ng.sweep.verify(store, trust=TRUST).is_sound
