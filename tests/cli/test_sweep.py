@@ -119,13 +119,13 @@ def test_what_is_left_out_is_said_in_the_plan(run, quick, planned, tmp_path):
     assert code == 0
     assert fields_of(out)["sweep"] == ["procrustes of 2 items"]
     said = fields_of(out)["left out"]
-    assert said[0].startswith(f"{tmp_path}/bad.npy: no .npy file")
+    assert said[0].startswith(f"{tmp_path}/bad.npy: not a .npy file")
     assert said[1].startswith(f"{tmp_path}/x.h5: maps: is not two-dimensional")
     assert said[1].endswith("; --flatten takes its other axes as units")
     assert len(said) == 2
     code, _, errors = run("plan", tmp_path)
     assert code == 2
-    assert errors.startswith(f"neurogeom: error: {tmp_path}/bad.npy: no .npy file")
+    assert errors.startswith(f"neurogeom: error: {tmp_path}/bad.npy: not a .npy file")
 
 
 def test_options_reach_the_plan(run, planned, monkeypatch):

@@ -162,7 +162,7 @@ def test_same_ids_or_none(with_ids):
 @pytest.mark.parametrize("ids", [range(100, 120), range(19, -1, -1), [*map(str, range(100, 120))]])
 def test_other_ids(ids, with_ids):
     items = [ITEMS[2], ng.Representation(ITEMS[3], ids=[*ids][::-1])]
-    with nothing_left(with_ids), pytest.raises(ValueError, match="other stimulus ids, or another order"):
+    with nothing_left(with_ids), pytest.raises(ValueError, match="other stimulus ids than the sweep, or another order"):
         ng.sweep.extend(with_ids, items)
 
 
@@ -253,7 +253,7 @@ def test_names_that_are_numbers_are_kept_when_a_sweep_is_extended(tmp_path):
     np.save(tmp_path / "0.npy", data[2])
     quick_plan({"a": data[0], "b": data[1]}, store=store)
     ng.sweep.extend(store, tmp_path / "0.npy")
-    with pytest.raises(ValueError, match="'0' already"):
+    with pytest.raises(ValueError, match="already has an item '0'"):
         ng.sweep.extend(store, {"0": data[3]})
     ng.sweep.extend(store, {"1": data[3]})
     assert ng.sweep.open(store).names.tolist() == ["a", "b", "0", "1"]

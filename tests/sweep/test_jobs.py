@@ -222,7 +222,7 @@ def test_options_that_are_refused(kind, option):
     ("seeds", "error", "text"),
     [
         ([], ValueError, "one or more"),
-        ([1, 1], ValueError, r", one or more, not \[1, 1\]"),
+        ([1, 1], ValueError, r"one or more distinct integers, not \[1, 1\]"),
         ([-1], ValueError, "at least 0, not -1"),
         ([0.5], TypeError, "an integer, not float"),
         (3, TypeError, "sequence of integers, not int"),
@@ -269,7 +269,7 @@ REFUSED = {
     "null": ({"null": 3}, ValueError, "null belongs to sweeps over pairs"),
     "no items": ({"items": []}, ValueError, "items must hold at least 1 representation, not 0"),
     "unknown field": ({"fields": ["capacity"]}, ValueError, "fields must be"),
-    "field twice": ({"fields": ["mean_radius"] * 2}, ValueError, "fields must be distinct"),
+    "field twice": ({"fields": ["mean_radius"] * 2}, ValueError, "fields must be one or more distinct"),
     "no field": ({"fields": []}, ValueError, "fields must be one or more distinct"),
     "fields as a string": ({"fields": "mean_radius"}, TypeError, "fields must be a list of names"),
     "labels too short": (

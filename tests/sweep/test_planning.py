@@ -54,7 +54,7 @@ def test_text(made):
     assert lines["tiles"] == "5, edge 4"
     assert "core-" in lines["processor time"]
     assert "inputs 5.76 kB" in lines["read"]
-    assert "each worker of 1 thread(s)" in lines["memory"]
+    assert "per worker with 1 thread(s)" in lines["memory"]
     assert lines["store"] == str(made.store)
     assert "text=" not in repr(made)
 
