@@ -151,7 +151,7 @@ def short_names(names: Sequence[str], width: int) -> list[str]:
 
 
 def cells_of(values: FloatArray, decimals: int) -> list[list[str]]:
-    """Write all values with the same decimals: as given if the largest is of order one, else more or fewer."""
+    """Write all values with the same decimals: as given if the largest is of order one, else adjusted."""
     finite = np.abs(values[np.isfinite(values)])
     largest = float(finite.max()) if finite.size else 0.0
     size = math.floor(math.log10(largest)) if largest > 0 else 0
