@@ -183,7 +183,7 @@ def test_bad_options(options, error, text):
 
 
 def test_widths_must_agree():
-    with pytest.raises(ValueError, match=r"points and targets must have rows of one length.*2 and 3"):
+    with pytest.raises(ValueError, match=r"points and targets must have rows of the same length.*2 and 3"):
         ng.project_cone(POINTS, np.zeros((1, 3)))
 
 

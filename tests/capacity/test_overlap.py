@@ -305,5 +305,5 @@ A, B = np.random.default_rng(7).standard_normal((2, 6, 4))
 
 
 def test_clouds_of_unequal_width():
-    with pytest.raises(ValueError, match="a and b must have rows of one length, not 4 and 3"):
+    with pytest.raises(ValueError, match="a and b must have rows of the same length, not 4 and 3"):
         ng.overlap(A, B[:, :3])

@@ -254,7 +254,7 @@ def test_help(run):
          "the same stimuli in all representations, but late has 30, cut has 20, tail has 7"),
         (["net.npz", "short.npz", "--data", "late", "cut"], "--data: net.npz has no 'cut'"),
         (["bad.npz", "--data", "late", "hole"], "bad.npz: hole["),
-        (["bad.npz", "--data", "late", "c"], "holds no real numbers of at most 64 bits, but complex128"),
+        (["bad.npz", "--data", "late", "c"], "must hold real numbers of at most 64 bits, not complex128"),
         (["bad.npz", "--data", "late", "flat"], "('flat') does not vary over stimuli"),
     ],
 )  # fmt: skip
@@ -320,7 +320,7 @@ def test_all_bad_files_are_named_or_left_out(run, folder):
     assert (code, table) == (2, "")
     assert errors.startswith("neurogeom: error: 3 files cannot be used (--skip-bad leaves them out): ")
     assert "): pickle.npy: a pickle, which" in errors
-    assert "; cut.npy: cut: 2048 bytes are announced" in errors
+    assert "; cut.npy: truncated: its header announces 2048 bytes" in errors
     assert errors.endswith("; gone.npy: No such file or directory\n")
     code, table, errors = run(*line, "--skip-bad")
     assert code == 0
@@ -347,7 +347,7 @@ def test_skip_bad_leaves_out_bad_arrays_too(run, arrays, tmp_path):
         for text in (
             "hole.npy: hole[0, 2] is nan",
             "dead does not vary over stimuli",
-            "c.npy: holds no real numbers",
+            "c.npy: must hold real numbers",
         ):
             assert text in errors
     assert "there is only a" in run(*(tmp_path / f"{name}.npy" for name in ("a", "hole")), "--skip-bad")[2]

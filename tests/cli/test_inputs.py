@@ -99,7 +99,7 @@ def test_a_vector_is_no_matrix(run, command):
     code, _, errors = run(*command, "maps/labels.npy")
     assert code == 2
     assert errors == (
-        "neurogeom: error: maps/labels.npy: holds no real numbers of at most 64 bits, but <U3\n"
+        "neurogeom: error: maps/labels.npy: must hold real numbers of at most 64 bits, not <U3\n"
     )
     np.save("numbers.npy", np.arange(20))
     code, _, errors = run(*command, "numbers.npy")

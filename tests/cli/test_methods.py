@@ -262,7 +262,7 @@ def test_simulated_defaults(run, calls):
         ([*JOINT, "--inactive", "none"], "argument --inactive: invalid choice: 'none'"),
         ([*SIMULATED, "--trials", 0], "argument --trials: the value must be at least 1, not 0"),
         ([*MEAN_FIELD, "--method", "exact"], "argument --method: invalid choice: 'exact'"),
-        ([*JOINT, "--per-manifold"], "--out, which is missing"),
+        ([*JOINT, "--per-manifold"], "the file written by --out"),
     ],
 )
 def test_options_that_do_not_apply_are_one_line(run, calls, argv, message):

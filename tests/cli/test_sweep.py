@@ -91,7 +91,7 @@ def test_plan_and_the_commands_that_it_prints(planned, run, tmp_path):
     np.testing.assert_array_equal(ng.sweep.open(store).square, ng.pairwise(planned[1], "cka").square)
     again, out_again, note = run("plan", "nets/*.npy", "--metric", "cka", "--store", store)
     assert (again, out_again) == (0, out)
-    assert "holds this plan already" in note
+    assert "already holds this plan" in note
     code, _, errors = run("plan", "nets/*.npy", "--metric", "procrustes", "--store", store)
     assert code == 2
     assert "holds another plan: metrics differ" in errors
@@ -101,7 +101,7 @@ def test_plan_without_store(run, quick, planned):
     before = sorted(path.name for path in planned[0].iterdir())
     code, out, errors = run("plan", "nets", "--threads", 2, "--max-ram", "3GB", "--target-tile", "2m")
     assert code == 0
-    assert errors == "neurogeom: note: nothing was made: --store DIR makes the sweep\n"
+    assert errors == "neurogeom: note: nothing was created: --store DIR creates the sweep\n"
     assert fields_of(out)["sweep"] == ["procrustes of 6 items"]
     assert "store" not in fields_of(out)
     assert sorted(path.name for path in planned[0].iterdir()) == before
@@ -119,13 +119,13 @@ def test_what_is_left_out_is_said_in_the_plan(run, quick, planned, tmp_path):
     assert code == 0
     assert fields_of(out)["sweep"] == ["procrustes of 2 items"]
     said = fields_of(out)["left out"]
-    assert said[0].startswith(f"{tmp_path}/bad.npy: no .npy file")
+    assert said[0].startswith(f"{tmp_path}/bad.npy: not a .npy file")
     assert said[1].startswith(f"{tmp_path}/x.h5: maps: is not two-dimensional")
     assert said[1].endswith("; --flatten takes its other axes as units")
     assert len(said) == 2
     code, _, errors = run("plan", tmp_path)
     assert code == 2
-    assert errors.startswith(f"neurogeom: error: {tmp_path}/bad.npy: no .npy file")
+    assert errors.startswith(f"neurogeom: error: {tmp_path}/bad.npy: not a .npy file")
 
 
 def test_options_reach_the_plan(run, planned, monkeypatch):
@@ -228,7 +228,7 @@ def test_extend(run, stores, planned):
     code, out, _ = run("extend", store, "more/*.npy", "--prefix", "new/")
     assert code == 0
     assert out.startswith("6 of 10 tiles, 4 left")
-    assert out.endswith(f"go on with: neurogeom sweep run {store}\n")
+    assert out.endswith(f"resume with: neurogeom sweep run {store}\n")
     assert run("run", store)[0] == 0
     assert before.items() <= {path: path.stat().st_mtime_ns for path in commands.tiles_of(store)}.items()
     more = {f"new/net{k}": np.load(planned[0] / "more" / f"net{k}.npy") for k in (6, 7)}
@@ -238,7 +238,7 @@ def test_extend(run, stores, planned):
     np.testing.assert_array_equal(found.square, expected.square)
     code, _, errors = run("extend", store, "nets/net1.npy", "nets/net2.npy")
     assert code == 2
-    assert "the sweep has an item 'net1' already" in errors
+    assert "the sweep already has an item 'net1'" in errors
 
 
 def test_work_that_has_no_time_ends_with_3(run, stores):
@@ -281,7 +281,7 @@ def test_failures_are_told_and_tried_again(run, stores, monkeypatch, planned):
     shown = fields_of(out)
     assert shown["tiles"] == ["0 of 6 done, 0 left, 6 failed"]
     assert shown["failed 0-2"] == ["3 tries, last: RuntimeError: not in the mood"]
-    assert shown["go on with"] == [f"neurogeom sweep run {store} --trust helpers --retry-failed"]
+    assert shown["resume with"] == [f"neurogeom sweep run {store} --trust helpers --retry-failed"]
     code, _, errors = run("work", store, *TRUST)
     assert code == 3
     assert "some tiles were given up" in errors
@@ -332,7 +332,7 @@ def test_status_of_items_without_result(run, quick, monkeypatch, tmp_path):
         code, out, errors = run(*command, store, "--strict")
         assert code == 4
         assert "15 of 15" in out, "what else it says is said first"
-        assert "error: 1 without result because of their data, such as 'net3'" in errors
+        assert "error: 1 without a result because of their data, such as 'net3'" in errors
 
 
 def test_strict_is_content_where_all_have_results(run, stores):
@@ -350,7 +350,7 @@ def test_status_warns_of_mixed_hardware(run, stores):
     journal = store / "journal" / "elsewhere.77.jsonl"
     journal.write_text(f"{json.dumps(line)}\n{json.dumps(tile)}\n")
     _, out, errors = run("status", store)
-    assert "warning: workers of 2 kinds of hardware took part (" in errors
+    assert "warning: workers on 2 kinds of hardware took part (" in errors
     assert "Other, v3, blis 1" in errors
     assert fields_of(out)["workers"][0] == "2 at work, 2 in all"
     assert any("elsewhere.77: at work, 1 tiles" in text for text in fields_of(out)["workers"])

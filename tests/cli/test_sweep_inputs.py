@@ -62,7 +62,7 @@ BAD = [
     (["plan", "nets", "--target-tile", "0s"], "must be positive"),
     (["plan", "nets", "--max-files", "0"], "--max-files: the value must be"),
     (["plan", "nets", "--threads", "0"], "--threads: the value must be"),
-    (["plan", "nets", "--store", "nets"], "is no sweep"),
+    (["plan", "nets", "--store", "nets"], "is not a sweep"),
     (["plan", "nets", "--labels", "labels.npy"], "--labels belongs to --capacity"),
     (["plan", "nets", "--seeds", "1"], "--seeds belongs to --capacity"),
     (["plan", "nets", "--capacity", "half"], "invalid choice: 'half'"),
@@ -74,7 +74,7 @@ BAD = [
     (["plan", "nets", "--capacity", "joint", "--labels", "labels.npy", "--seeds", "1,1"], "distinct"),
     (["plan", "nets", "--capacity", "joint", "--labels", "labels.npy", "--null", "2"], "is for pairs"),
     (["plan", "nets", "--capacity", "joint", "--labels", "labels.npy", "--fields", "x"], "fields"),
-    (["run", "nets"], "is no sweep"),
+    (["run", "nets"], "is not a sweep"),
     (["run", "pairs.zarr", "--threads", "x"], "--threads: the value must be an integer"),
     (["run", "pairs.zarr", "--dask-workers", "0"], "--dask-workers: the value must be"),
     (["run", "pairs.zarr", "--dask-workers", "1", "--scheduler", "x"], "not allowed with"),
@@ -86,7 +86,7 @@ BAD = [
         ["run", "pairs.zarr", "--trust", "helpers", "--scheduler", "nowhere://x"],
         "no Dask scheduler at nowhere://x",
     ),
-    (["work", "nets"], "is no sweep"),
+    (["work", "nets"], "is not a sweep"),
     (["work", "pairs.zarr", "--rank", "1"], "--rank needs --of"),
     (["work", "pairs.zarr", "--of", "3"], "--of needs --rank"),
     (["work", "pairs.zarr", "--rank", "3", "--of", "3"], "--rank must be below --of (3), not 3"),
@@ -95,13 +95,13 @@ BAD = [
     (["run", "pairs.zarr"], "'helpers.own_metrics:Moody' is not part of neurogeom"),
     (["status", "pairs.zarr"], "say trust=['helpers'] (in the command line: --trust helpers)"),
     (["status", "pairs.zarr", "--trust", "a b"], "trust must name packages or modules"),
-    (["status", "nets"], "is no sweep"),
+    (["status", "nets"], "is not a sweep"),
     (["status", "pairs.zarr", "--watch", "0"], "--watch: the value must be"),
-    (["verify", "nets"], "is no sweep"),
+    (["verify", "nets"], "is not a sweep"),
     (["verify", "pairs.zarr", "--sample", "-1"], "--sample: the value must be"),
-    (["extend", "nets", "more"], "is no sweep"),
+    (["extend", "nets", "more"], "is not a sweep"),
     (["extend", "pairs.zarr", "short.npy", "--trust", "helpers"], "has 7 stimuli, but the sweep has 20"),
-    (["export", "nets", "d.csv"], "is no sweep"),
+    (["export", "nets", "d.csv"], "is not a sweep"),
     (["export", "pairs.zarr", "d.txt"], "must end in .csv, .npy, .npz"),
     (["export", "pairs.zarr", "./-"], "must end in .csv, .npy, .npz, or be - for stdout, not './-'"),
     (["plan", "nets", "--metric", "PWCA"], "did you mean 'pwcca'?"),
@@ -155,7 +155,7 @@ def test_interrupted_plan_leaves_nothing(run, monkeypatch, tmp_path):
     monkeypatch.setattr(_plan, "calibrate", interrupted)
     code, _, errors = run("plan", "nets", "--store", tmp_path / "s.zarr")
     assert code == 130
-    assert errors == "neurogeom: interrupted: by the user: nothing was made\n"
+    assert errors == "neurogeom: interrupted: by the user: nothing was created\n"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -57,7 +57,7 @@ def require_resumable(store, errors, word):
     last = errors.strip().split("\n")[-1]
     assert last.startswith(f"neurogeom: {word}: by ")
     assert f": {done} of 15 tiles, {15 - done} left; what is finished is safe." in last
-    assert last.endswith(f"Go on with: neurogeom sweep run '{store}' --trust helpers")
+    assert last.endswith(f"Resume with: neurogeom sweep run '{store}' --trust helpers")
     assert "Traceback" not in errors
     assert commands.markers_of(store) == []
     assert not (store / "failures").exists()

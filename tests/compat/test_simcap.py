@@ -79,7 +79,7 @@ def test_no_capacity_between_two_and_all_features(spread):
     """Two single points are separable at once, mixed clouds never."""
     rs = np.random.RandomState(0)
     X = [rs.randn(4, 1) + spread * rs.randn(4, 50 if spread else 1) for _ in range(2)]
-    with pytest.warns(ng.ConvergenceWarning, match="with 2 and with 4 features are on one side of one half"):
+    with pytest.warns(ng.ConvergenceWarning, match="and with 4 features are on the same side of one half"):
         asim, P, *rest = manifold_simcap_analysis(X, 5)
     assert P == 2
     assert np.isnan([asim, *rest]).all()

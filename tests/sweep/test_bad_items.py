@@ -50,7 +50,7 @@ def test_pairs_among_themselves(case, tile, tmp_path):
     assert list(status.errors) == [2]
     assert status.errors[2]["name"] == "area 2"
     assert text in status.errors[2]["error"]
-    assert "1 without result because of their data" in str(status)
+    assert "1 without a result because of their data" in str(status)
     kept = [0, 1, 3, 4]
     known = ng.pairwise([ITEMS[k] for k in kept], METRICS)
     for name, found in ng.sweep.open(tmp_path / "s").items():

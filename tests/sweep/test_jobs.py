@@ -149,7 +149,7 @@ def test_a_bad_item_has_no_values_and_is_named(tmp_path):
     assert status.is_complete
     assert sorted(status.errors) == [2, 3]
     assert status.errors[3]["name"] == "layer 1, seed 7"
-    assert "2 without result because of their data" in str(status)
+    assert "2 without a result because of their data" in str(status)
     table = ng.sweep.open(tmp_path / "s")
     whole = swept(tmp_path / "whole", ITEMS, jobs_of())
     assert np.isnan(table.values[:, 2:4]).all()
@@ -178,7 +178,7 @@ def test_save_and_load(table, tmp_path):
 
 
 def test_unknown_field(table):
-    with pytest.raises(KeyError, match="no field 'capacity'; there are mean_capacity, mean_radius, n_feat"):
+    with pytest.raises(KeyError, match="no field 'capacity'; the fields are mean_capacity, mean_radius"):
         table["capacity"]
 
 
@@ -214,7 +214,7 @@ def test_repr(table):
     "option", ["rng", "n_threads", "progress", "null", "gaussians", "keep_anchors", "manifolds", "nonsense"]
 )
 def test_options_that_are_refused(kind, option):
-    with pytest.raises(TypeError, match=f"'{option}' is no option of {KINDS[kind][0].__name__} in a sweep"):
+    with pytest.raises(TypeError, match=f"{KINDS[kind][0].__name__} has no option '{option}' in a sweep"):
         ng.sweep.CapacityJobs(LABELS, kind, **{option: None})
 
 
@@ -222,7 +222,7 @@ def test_options_that_are_refused(kind, option):
     ("seeds", "error", "text"),
     [
         ([], ValueError, "one or more"),
-        ([1, 1], ValueError, r", one or more, not \[1, 1\]"),
+        ([1, 1], ValueError, r"one or more distinct integers, not \[1, 1\]"),
         ([-1], ValueError, "at least 0, not -1"),
         ([0.5], TypeError, "an integer, not float"),
         (3, TypeError, "sequence of integers, not int"),
@@ -269,8 +269,8 @@ REFUSED = {
     "null": ({"null": 3}, ValueError, "null belongs to sweeps over pairs"),
     "no items": ({"items": []}, ValueError, "items must hold at least 1 representation, not 0"),
     "unknown field": ({"fields": ["capacity"]}, ValueError, "fields must be"),
-    "field twice": ({"fields": ["mean_radius"] * 2}, ValueError, "fields must be distinct"),
-    "no field": ({"fields": []}, ValueError, "fields must be distinct, one or more"),
+    "field twice": ({"fields": ["mean_radius"] * 2}, ValueError, "fields must be one or more distinct"),
+    "no field": ({"fields": []}, ValueError, "fields must be one or more distinct"),
     "fields as a string": ({"fields": "mean_radius"}, TypeError, "fields must be a list of names"),
     "labels too short": (
         {"jobs": ng.sweep.CapacityJobs(LABELS[:9])},

@@ -54,7 +54,7 @@ def test_text(made):
     assert lines["tiles"] == "5, edge 4"
     assert "core-" in lines["processor time"]
     assert "inputs 5.76 kB" in lines["read"]
-    assert "each worker of 1 thread(s)" in lines["memory"]
+    assert "per worker with 1 thread(s)" in lines["memory"]
     assert lines["store"] == str(made.store)
     assert "text=" not in repr(made)
 
@@ -225,7 +225,7 @@ def test_another_seed_of_the_null_is_another_plan(tmp_path):
 def test_something_else_is_there(kind, tmp_path):
     (tmp_path / "file").write_text("text")
     (tmp_path / "folder").mkdir()
-    with nothing_left(tmp_path), pytest.raises(FileExistsError, match="exists, and is no sweep: choose"):
+    with nothing_left(tmp_path), pytest.raises(FileExistsError, match="exists, but is not a sweep: choose"):
         ng.sweep.plan(DATA, store=tmp_path / kind)
 
 
@@ -433,6 +433,6 @@ def test_plans_made_at_the_same_time_do_not_disturb_each_other(tmp_path):
     with mock.patch.object(_plan, "calibrate", meanwhile), ThreadPoolExecutor(2) as pool:
         found = sorted(map(str, pool.map(make, range(2))))
     assert found[1] == "3"
-    assert "made by somebody else" in found[0]
+    assert "made by another process" in found[0]
     assert ng.sweep.run(store, n_threads=1).is_complete
     assert [path.name for path in tmp_path.iterdir()] == ["s.zarr"]

@@ -245,7 +245,7 @@ def test_several_matrices_are_no_npy(finished, tmp_path):
 @pytest.mark.parametrize("name", ["names", "column_names", "file"])
 def test_matrices_of_reserved_names(name, tmp_path):
     swept(tmp_path / "s", ITEMS, [ng.RSA(name=name), "cka"])
-    with pytest.raises(ValueError, match=f"cannot hold a matrix of the name '{name}': use .csv"):
+    with pytest.raises(ValueError, match=f"cannot hold a matrix named '{name}': use .csv"):
         ng.sweep.export(tmp_path / "s", tmp_path / "r.npz")
     assert not (tmp_path / "r.npz").exists()
     assert len(rows_of(ng.sweep.export(tmp_path / "s", tmp_path / "r.csv"))) == 1 + 2 * 10

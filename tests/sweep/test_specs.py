@@ -225,7 +225,7 @@ def test_arguments_are_kept_as_they_were_given():
 def test_a_metric_that_was_changed_is_refused(tmp_path):
     metric = ng.CKA()
     metric.name = "mine"
-    with nothing_left(tmp_path), pytest.raises(TypeError, match=r"'mine' cannot be made again from"):
+    with nothing_left(tmp_path), pytest.raises(TypeError, match=r"'mine' cannot be recreated from"):
         ng.sweep.plan(ITEMS, metric, store=tmp_path / "s")
 
 

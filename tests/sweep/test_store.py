@@ -133,7 +133,7 @@ def test_no_sweep(name, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("text")
     (tmp_path / "folder").mkdir()
     for path in ("missing", "folder", "file", "group"):
-        with nothing_left(tmp_path), pytest.raises(FileNotFoundError, match=f"{path} is no sweep: make"):
+        with nothing_left(tmp_path), pytest.raises(FileNotFoundError, match=f"{path} is not a sweep: make"):
             FUNCTIONS[name](path)
 
 
@@ -296,7 +296,7 @@ def test_a_lost_file_is_named(use, name, extended, tmp_path):
         assert ng.sweep.extend(store, DATA[6:]).n_items == 7
         assert ng.sweep.run(store).is_complete
         return
-    with pytest.raises(ng.sweep.SweepError, match=rf"{name} is missing, as in a copy that is not complete"):
+    with pytest.raises(ng.sweep.SweepError, match=rf"{name} is missing, as in an incomplete copy"):
         OPENED[use](store)
 
 
@@ -323,7 +323,7 @@ def test_the_only_list_of_a_plain_sweep(store):
 def test_lists_of_another_store(extended, tmp_path):
     store = shutil.copytree(extended, tmp_path / "s")
     shutil.copyfile(store / "items/0002.json", store / "items/0001.json")
-    with pytest.raises(ng.sweep.SweepError, match=r"0001.json goes on from item 6, but .* name 4 items"):
+    with pytest.raises(ng.sweep.SweepError, match=r"0001.json continues from item 6, but .* name 4 items"):
         ng.sweep.open(store)
 
 

@@ -148,11 +148,11 @@ def test_the_attack_would_work_on_who_trusts_it(marker, tmp_path):
     """So that a marker that is not there means something; what is imported is not called all the same."""
     store = planned(tmp_path, "cka")
     tamper(store, lambda plan: plan["metrics"][0].update({"class": "attack:thing"}))
-    with pytest.raises(TypeError, match=r"'attack:thing' is no neurogeom\.Metric"):
+    with pytest.raises(TypeError, match=r"'attack:thing' is not a neurogeom\.Metric"):
         ng.sweep.status(store, trust=["attack"])
     assert marker.exists()
     marker.unlink()
-    with pytest.raises(TypeError, match=r"'attack:thing' is no neurogeom\.Metric"):
+    with pytest.raises(TypeError, match=r"'attack:thing' is not a neurogeom\.Metric"):
         ng.sweep.open(store, trust=["attack"])
     assert not marker.exists(), "it was imported before, and calling it would have made it"
 
@@ -164,8 +164,8 @@ def test_the_attack_would_work_on_who_trusts_it(marker, tmp_path):
         ("helpers.own_metrics:np.load", "is 'numpy:load', and stores"),
         ("neurogeom:sweep.run", "is no class that this version of neurogeom stores"),
         ("neurogeom.cli.main:main", "'main' is no class that this version of neurogeom stores"),
-        ("Pairwise", "'Pairwise' is no neurogeom.Metric"),
-        ("helpers.own_metrics:cubic_kernel", "is no neurogeom.Metric"),
+        ("Pairwise", "'Pairwise' is not a neurogeom.Metric"),
+        ("helpers.own_metrics:cubic_kernel", "is not a neurogeom.Metric"),
         ("helpers:", "helpers"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Effective geometry, with errors, from what the core says of each sample."""
+"""Effective geometry, with errors, from what the core returns for each sample."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .._base.checks import FloatArray
 from .._base.estimates import mean_of_defined, root_sum_square
 from .joint_cones import LEAST_FOR_ERRORS
 
-# Rows of what the core gives per sample (joint_measures.hpp, Measure).
+# Rows of what the core returns per sample (joint_measures.hpp, Measure).
 _B, _C, _RATIO, _AXIS, _CENTER_AXIS, _OWN, _CENTER = 0, 1, 2, 3, 6, 9, 12
 _FORMS = ("", "_abs", "_raw")
 
 
 def _influence(values: FloatArray, shift: FloatArray) -> FloatArray:
-    """How each sample moves a mean over samples: by its own value, where it has one, and by way of S0."""
+    """How each sample moves a mean over samples: by its own value, where it has one, and through S0."""
     own = ~np.isnan(values)
     if not own.any():
         return np.full(len(values), np.nan)
@@ -34,10 +34,11 @@ def estimates_from(
     n_manifolds: int,
     corrected: bool,
 ) -> dict[str, Any]:
-    """Effective geometry from the squared projections and what the core says of the used samples.
+    """Effective geometry from the squared projections and what the core returns for the used samples.
 
-    `corrected`: alignments of centres without their bias of first order in 1 / n_samples. Errors are by the
-    infinitesimal jackknife: influences of a function of means are its derivative times those of the means.
+    With `corrected`, the first-order bias in 1 / n_samples is removed from alignments of centres. Errors come
+    from the infinitesimal jackknife: the influences on a function of means are its derivative times the
+    influences on the means.
     """
     estimates: dict[str, Any] = {}
     values, shifts = anchors["values"][:, used], anchors["shifts"][:, used]

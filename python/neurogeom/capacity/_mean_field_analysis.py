@@ -1,7 +1,7 @@
 """The steps of :func:`neurogeom.manifold_capacity` for one set of manifolds.
 
-Centres and what they share, then, group by group, coordinates of the points and anchor statistics. The three
-steps that touch the data or the draws run in the core.
+First the centres and the directions they share; then, group by group, coordinates of the points and anchor
+statistics. The three steps that touch the data or the draws run in the core.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _N_FIELDS, _N_FAILED = 13, 12
 
 @dataclasses.dataclass
 class Share:
-    """One analysis' part of the progress of the whole call; counts manifolds."""
+    """One analysis's part of the progress of the whole call; counts manifolds."""
 
     report: ProgressFunction | None
     start: int
@@ -59,12 +59,12 @@ class Share:
 
 @dataclasses.dataclass(frozen=True)
 class Analysis:
-    """The analysis of one set of manifolds, settled but for data and draws."""
+    """The settings of the analysis of one set of manifolds; data and draws are passed to `run`."""
 
     margin: float
     n_samples: int
-    n_restarts: int  # 0: centre correlations stay
-    rank: int | None  # directions to remove; None: as many as the rule says
+    n_restarts: int  # 0: centre correlations are kept
+    rank: int | None  # directions to remove; None: as many as the rule picks
     n_threads: int
     keep_anchors: bool
     shared_draws: bool  # one set for all manifolds, which makes their estimates dependent
@@ -156,7 +156,7 @@ class Analysis:
         for group in self._groups(clouds):
             points = [_readable(clouds[m]) for m in group]
             centers[group], largest = core.mean_points(points, self.n_threads)
-            # A NaN shows in the mean, an infinity in the magnitude; only then is it worth looking for it.
+            # A NaN shows in the mean, an infinity in the magnitude; only then search for its place.
             for m, magnitude in zip(group, largest, strict=True):
                 if not (np.isfinite(centers[m]).all() and np.isfinite(magnitude)):
                     clouds.require_finite(m)
@@ -167,7 +167,7 @@ class Analysis:
         return centers, size
 
     def _groups(self, clouds: Manifolds) -> list[list[int]]:
-        """Consecutive manifolds that are worked on together."""
+        """Consecutive manifolds that are processed together."""
         n_points = clouds.n_points
         rank = np.minimum(n_points, clouds.n_features)
         gathered = n_points * clouds.n_features if clouds.copies else 0
@@ -176,9 +176,9 @@ class Analysis:
         return [list(np.flatnonzero(first == g)) for g in np.unique(first)]
 
     def _shared_directions(self, centers: FloatArray, zero: float) -> tuple[FloatArray, dict[str, Any]]:
-        """Orthonormal rows to remove, and what the result tells of their search.
+        """Orthonormal rows to remove, and what the result reports on the search for them.
 
-        Centres that are zero up to rounding have no direction and take no part.
+        Centres that are zero up to rounding have no direction and are left out.
         """
         nothing = np.zeros((0, centers.shape[1]))
         centered = centers - centers.mean(axis=0)
@@ -290,7 +290,7 @@ def _warn_of_failures(clouds: Manifolds, status: NDArray[np.int8]) -> None:
         (1, "a cone projection did not converge"),
         (
             2,
-            "the centre is zero relative to the data (it equals the global mean), so its norm is no unit",
+            "the centre is zero relative to the data (it equals the global mean), so its norm is not a unit",
         ),
     ):
         failed = np.flatnonzero(status == code)

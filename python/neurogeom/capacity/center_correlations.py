@@ -1,14 +1,14 @@
 """The search for the low-rank structure that manifold centres share.
 
-For each rank K in turn the K directions are sought whose removal leaves the centres least correlated
-(``center_correlations.hpp``), then the rank is picked. Cohen, Chung, Lee and Sompolinsky, Nat. Commun. 11,
+For each rank K in turn, this finds the K directions whose removal leaves the centres least correlated
+(``center_correlations.hpp``), and then picks the rank. Cohen, Chung, Lee and Sompolinsky, Nat. Commun. 11,
 746 (2020).
 
-The native search (:func:`search`) is a function of the centres alone, in their order. Its starts belong to a
-rank and an index and not to the caller's seed; at the picked rank it goes on until the best directions have
-been found several times; and it ends where no further rank can be better, which Welch's bound tells: P unit
-vectors in r - K dimensions have squared cosines that sum to P^2 / (r - K) at least. From about that rank on
-the best directions are not unique, and which of them a descent finds would be chance. The original's search
+The native search (:func:`search`) depends only on the centres and their order. Its starts depend on a rank
+and an index, not on the caller's seed; at the picked rank it continues until the best directions have been
+found several times; and it stops where no further rank can be better, by Welch's bound: the squared cosines
+of P unit vectors in r - K dimensions sum to at least P^2 / (r - K). From about that rank on, the best
+directions are not unique, and which of them a descent finds would be chance. The original's search
 (:func:`search_as_original`) has none of this and serves the drop-in.
 """
 
@@ -25,24 +25,24 @@ from .._base.coordinates import ZERO_SQUARE
 from .._base.isa import core
 from .._base.threads import resolve_threads
 
-# A centre is to keep this share of its squared length; what leaves it less costs (center_correlations.hpp).
-# A manifold whose centre vanishes has a radius, in units of that centre, without bound.
+# Directions that leave a centre less than this share of its squared length are penalised
+# (center_correlations.hpp): as a centre vanishes, the radius in units of its norm grows without bound.
 _LEAST_SHARE = 0.02
-# The smallest rank whose mean correlation exceeds the least by this share at most is picked. On real layers
+# The smallest rank is picked whose mean correlation exceeds the least by at most this share. On real layers
 # that correlation has a standard error (over the manifolds) of 2 to 20 %.
 RANK_TOLERANCE = 0.02
 # Share of the centres' variance, and ranks beyond it, that bound the search (the original's rule).
 _VARIANCE, _RANKS_BEYOND = 0.95, 10
-# Relative decrease of the cost at which a descent ends: all starts go down to the first, those that come near
-# the best to the second, the picked one until nothing moves.
+# Relative decrease of the cost at which a descent ends: the first for all starts, the second for those that
+# come near the best; the picked one continues until nothing moves.
 _COARSE, _FINE = 1e-5, 1e-10
 _GRADIENT_NORM, _SMALL_GRADIENT_NORM = 1e-6, 1e-9
 _MAX_ITERATIONS = 3000
-# Costs after the coarse descent that may still turn out the best, and those that are the same optimum.
+# Relative differences in cost within which a coarse descent may still win, or two optima are the same.
 _NEAR, _SAME = 2e-3, 1e-6
-# The best directions of the picked rank have to be found this often, by so many starts at least and at most.
+# The best directions of the picked rank must be found this often, with at least and at most this many starts.
 _TIMES_FOUND, _LEAST_STARTS, _MOST_STARTS = 6, 50, 150
-_KEY = 0x6C6F7772616E6B  # of the normals that starts are made of
+_KEY = 0x6C6F7772616E6B  # of the normals that make up the starts
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,10 +50,10 @@ class RankRecord:
     """The best directions of one rank."""
 
     basis: FloatArray  # (r, K), orthonormal columns, in the coordinates of the centres
-    correlation: float  # mean absolute cosine between what is left of the centres
-    stability: float  # least share of a centre's length that is left
+    correlation: float  # mean absolute cosine between the remainders of the centres
+    stability: float  # smallest share of a centre's length that is left
     cost: float
-    n_found: int  # starts that ended in it (1 where one round was made and not followed to the end)
+    n_found: int  # starts that ended in it (1 after a single round that was not followed to the end)
     n_starts: int
 
 
@@ -65,10 +65,10 @@ def center_coordinates(centered: FloatArray) -> FloatArray:
 
 
 def directions_of(basis: FloatArray, rows: FloatArray, centered: FloatArray) -> FloatArray:
-    """Directions (K, N) in the space of the centres that `basis` (r, K) is in their coordinates `rows`."""
+    """Map `basis` (r, K), in the coordinates `rows` of the centres, to directions (K, N) in their space."""
     lengths_squared = (rows**2).sum(axis=0)
     spanning = (rows @ (basis / lengths_squared[:, None])).T @ centered
-    # Orthonormal to rounding, also where the Gram matrix of the centres is ill-conditioned.
+    # Orthonormal to rounding, even where the Gram matrix of the centres is ill-conditioned.
     orthonormal, _ = scipy.linalg.qr(spanning.T, mode="economic")
     return np.ascontiguousarray(orthonormal.T)
 
@@ -88,7 +88,7 @@ def mean_abs_correlation(rows: FloatArray) -> float:
 
 
 def max_rank(rows: FloatArray) -> int:
-    """Largest rank to try: components below 95 % of the variance, and 10; at most P - 2."""
+    """Largest rank to try: the components below 95 % of the variance plus 10, at most P - 2."""
     variances = np.linalg.svd(rows, compute_uv=False) ** 2
     if not len(variances) or variances[0] == 0:
         return 0
@@ -97,7 +97,7 @@ def max_rank(rows: FloatArray) -> int:
 
 
 def largest_rank(rows: FloatArray) -> int:
-    """Rank beyond which nothing, or nothing but copies of one direction, is left of the centres."""
+    """Rank beyond which nothing is left of the centres but (at most) copies of one direction."""
     return max(0, min(len(rows) - 2, int(rows.shape[1]) - 1))
 
 
@@ -129,11 +129,11 @@ def search(
     n_threads: int | None = None,
     key: int = _KEY,
 ) -> list[RankRecord]:
-    """Good directions for rank 0, 1, ..., as far as a rank can be the best, and the best for the picked one.
+    """Find good directions for each rank 0, 1, ... that could be the best, and the best for the picked one.
 
-    At least two rows, none of them zero. With `rank` that one is picked and is the last. `n_restarts` is the
-    number of starts of a round: one round for each rank, then more for the picked one and for smaller ones
-    that are nearly as good. Another `key` makes other starts.
+    There must be at least two rows, none of them zero. If `rank` is given, it is picked, and is the last.
+    `n_restarts` is the number of starts per round: one round for each rank, then more for the picked one and
+    for smaller ones that are nearly as good. Another `key` makes other starts.
     """
     rows = np.ascontiguousarray(rows)
     n, dims = rows.shape
@@ -171,8 +171,8 @@ def search(
             coarse = round_of_starts(k, n_starts)
             n_starts += n_restarts
 
-    # To be searched well are the picked rank, smaller ones that are nearly as good, and the one of least
-    # correlation, with which they are compared. Each can change which these are.
+    # Search well at the picked rank, at smaller ones that are nearly as good, and at the one with the least
+    # correlation, with which they are compared. Each search can change which ranks these are.
     left = set(range(1, len(found)))
     while True:
         picked = pick_rank(found) if rank is None else rank
@@ -195,9 +195,10 @@ def _cost(end: tuple[float, FloatArray]) -> float:
 def _start(rows: FloatArray, previous: FloatArray, index: int, key: int) -> FloatArray:
     """Start number `index` of the rank after `previous` (r, K - 1).
 
-    The first adds to the previous directions the one along which what is left of the centres, at equal
-    length, extends furthest. Then by turns a random direction is added, or all are random. Random directions
-    are combinations of the centres, so that an orthogonal map of the data maps the starts.
+    The first start adds to the previous directions the one along which the remainders of the centres, scaled
+    to equal length, extend furthest. The others alternate between adding a random direction and making all
+    of them random. Random directions are combinations of the centres, so that an orthogonal map of the data
+    maps the starts.
     """
     n, k = len(rows), previous.shape[1] + 1
     if index == 0:
@@ -211,13 +212,13 @@ def _start(rows: FloatArray, previous: FloatArray, index: int, key: int) -> Floa
 
 
 def pick_rank(records: list[RankRecord]) -> int:
-    """Smallest rank whose correlation is the least one within the tolerance."""
+    """Smallest rank whose correlation is within the tolerance of the least one."""
     correlations = np.array([record.correlation for record in records])
     return int(np.argmax(correlations <= (1 + RANK_TOLERANCE) * correlations.min()))
 
 
 def finish(rows: FloatArray, record: RankRecord, n_threads: int | None = None) -> RankRecord:
-    """Descend from the picked directions until nothing moves, so that rounding before does not show."""
+    """Descend from the picked directions until nothing moves, so that earlier rounding does not show."""
     if record.basis.shape[1] == 0:
         return record
     ((basis, cost, _, _),) = core.minimize_correlation(
@@ -241,10 +242,10 @@ def search_as_original(
     max_iterations: int = 1000,
     n_threads: int | None = None,
 ) -> list[RankRecord]:
-    """Directions for rank 1, 2, ..., up to `max_rank` or three rises of the correlation in a row.
+    """Find directions for rank 1, 2, ..., up to `max_rank` or three rises of the correlation in a row.
 
-    `start_normals(rank, restart)` gives P normals s; a descent starts from the span of s'X and the previous
-    rank's directions. Of the restarts the one that leaves the shortest centre longest is taken.
+    `start_normals(rank, restart)` returns P normals s; a descent starts from the span of s'X and the previous
+    rank's directions. Of the restarts, the one whose shortest remaining centre is longest is kept.
     """
     rows = np.ascontiguousarray(rows)
     threads = resolve_threads(n_threads)

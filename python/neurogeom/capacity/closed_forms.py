@@ -79,7 +79,7 @@ def point_capacity(margin: ArrayLike = 0.0) -> Any:
     Returns
     -------
     float or ndarray
-        Points per dimension that can be separated, of the shape of `margin`.
+        Points per dimension that can be separated, in the shape of `margin`.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def ball_capacity(radius: ArrayLike, dimension: ArrayLike, margin: ArrayLike = 0
     .. math:: 1/\alpha_B = E_t\left[c^2\,h(\kappa + Rt) + s^2\,h(\kappa - t/R)\right],
               \qquad h(x) = (1 + x^2)\,\Phi(x) + x\,\phi(x).
 
-    This equals the double integral of the paper, with no difference of large terms. The integral
+    This equals the double integral of the paper, without differences of large terms. The integral
     over t is done numerically to a relative accuracy better than 1e-12.
 
     Parameters
@@ -127,7 +127,7 @@ def ball_capacity(radius: ArrayLike, dimension: ArrayLike, margin: ArrayLike = 0
     Returns
     -------
     float or ndarray
-        Balls per dimension that can be separated, of the shape to which the arguments broadcast.
+        Balls per dimension that can be separated, in the broadcast shape of the arguments.
 
     Raises
     ------
@@ -229,23 +229,23 @@ def ellipsoid_capacity(
 
 
 def _plain(array: FloatArray) -> Any:
-    """Give a float for scalar input."""
+    """Return a float for scalar input."""
     return array if array.ndim else float(array)
 
 
 def _half_line(margin: FloatArray) -> FloatArray:
-    """Give h(x) = E max(x + g, 0)^2 with g ~ N(0, 1)."""
+    """Return h(x) = E max(x + g, 0)^2 with g ~ N(0, 1)."""
     return _scaled_half_line(np.ones_like(margin), margin, margin)
 
 
 def _scaled_half_line(scale: FloatArray, scaled: FloatArray, x: FloatArray) -> FloatArray:
-    """Give scale^2 h(x) from scale and scale * x: x may be infinite where its product is not."""
+    """Return scale^2 h(x) from scale and scale * x: x may be infinite even if scale * x is finite."""
     density = np.exp(-0.5 * x * x) / _SQRT_2PI
     return (scale * scale + scaled * scaled) * ndtr(x) + scale * scaled * density
 
 
 def _ball_inverse(radius: FloatArray, dimension: FloatArray, margin: FloatArray) -> FloatArray:
-    """Give 1 / capacity of each ball.
+    """Return 1 / capacity of each ball.
 
     The projection's mean f(t) at a radial length t obeys h(kappa) <= f(t) <= h(kappa) + t^2, hence
     f = h(kappa) + t^2 q with 0 <= q <= 1. As t^2 times the chi(D) density is D times that of
@@ -259,7 +259,7 @@ def _ball_inverse(radius: FloatArray, dimension: FloatArray, margin: FloatArray)
     v, weights = _radial_rule(radius, n, margin)
     t = np.sqrt(n)[:, None] * np.exp(v)
     r, k = radius[:, None], margin[:, None]
-    # Infinite radii and overflowing squares are meant to pass: they end in the limits below.
+    # Infinite radii and overflowing squares are allowed: they end in the limits below.
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         c, s = 1 / np.hypot(1, r), 1 / np.hypot(1, 1 / r)
         towards = _scaled_half_line(c, c * k + s * t, k + r * t)
@@ -270,7 +270,7 @@ def _ball_inverse(radius: FloatArray, dimension: FloatArray, margin: FloatArray)
 
 
 def _radial_rule(radius: FloatArray, n: FloatArray, margin: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Give nodes v = log(t / sqrt(n)) and weights that hold the chi(n) density up to a factor.
+    """Return nodes v = log(t / sqrt(n)) and weights that include the chi(n) density up to a factor.
 
     Gauss-Legendre panels on the logarithmic axis, where the scales 1/R, R and sqrt(n) of the
     integrand all become of order one. The density is normalised by the sum of the weights, which
@@ -297,7 +297,7 @@ def _radial_rule(radius: FloatArray, n: FloatArray, margin: FloatArray) -> tuple
 
 
 def _ellipsoid_norm2(t: FloatArray, z: FloatArray, radii: FloatArray) -> FloatArray:
-    """Give the squared norm of the projection of each (t, z) on the cone over the ellipsoid.
+    """Return the squared norm of the projection of each (t, z) on the cone over the ellipsoid.
 
     With Z = w - z the projection is w (x, 1), x_i = R_i^2 t_i / (Z + w R_i^2), where w > 0 solves
     sum_i (R_i t_i / (Z + w R_i^2))^2 = 1. The root is sought as u = w - max(z, 0) >= 0: then every
@@ -363,9 +363,9 @@ def correlated_sphere_capacity(
 ) -> float:
     r"""Capacity of many equal spheres whose centres and axes are equally correlated.
 
-    Correlations of centres make the useful part of their norm smaller, those of axes that of the radius, so
-    that all depends on :math:`R' = R \sqrt{1-\lambda} / \sqrt{1-\psi}` and on
-    :math:`\kappa' = \kappa / \sqrt{1-\psi}`.
+    Correlations of the centres shrink the useful part of their norm, and correlations of the axes shrink the
+    useful part of the radius, so that everything depends on
+    :math:`R' = R \sqrt{1-\lambda} / \sqrt{1-\psi}` and on :math:`\kappa' = \kappa / \sqrt{1-\psi}`.
 
     Parameters
     ----------
@@ -386,14 +386,14 @@ def correlated_sphere_capacity(
     Returns
     -------
     float
-        Spheres per dimension that random dichotomies can separate, for many spheres.
+        Spheres per dimension that random dichotomies can separate, in the limit of many spheres.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is out of its range, or the saddle point is asked for where the theory has none: where
-        :math:`R' (\phi(\kappa') + \kappa' \Phi(\kappa'))` exceeds :math:`\sqrt K`, which is
-        :math:`R' > \sqrt{2\pi K}` without a margin. What its formulas give there rises with the radius.
+        If an argument is out of its range, or with ``form="saddle"`` where the theory has no saddle point:
+        where :math:`R' (\phi(\kappa') + \kappa' \Phi(\kappa'))` exceeds :math:`\sqrt K`, that is
+        :math:`R' > \sqrt{2\pi K}` without a margin. There its formulas would rise with the radius.
 
     Notes
     -----
@@ -439,7 +439,7 @@ def correlated_sphere_capacity(
 
 
 def _as_margins(value: Any, name: str = "margin") -> FloatArray:
-    """Take a margin kappa >= 0 or an array of them."""
+    """Check a margin kappa >= 0 or an array of them."""
     array = np.asarray(_validate.as_array(value, name), dtype=np.float64)
     bad = ~((array >= 0) & (array < np.inf))
     if bad.any():
@@ -449,7 +449,7 @@ def _as_margins(value: Any, name: str = "margin") -> FloatArray:
 
 
 def _as_nonnegative(value: Any, name: str, *, zero: bool = True, infinite: bool = False) -> FloatArray:
-    """Take a number or an array of numbers >= 0 (> 0 without `zero`; infinity only on request)."""
+    """Check a number or an array of numbers >= 0 (> 0 without `zero`; infinity only with `infinite`)."""
     array = np.asarray(_validate.as_array(value, name), dtype=np.float64)
     good = (array >= 0 if zero else array > 0) & (infinite | (array < np.inf))
     if not good.all():
@@ -470,7 +470,7 @@ def _broadcast(**arrays: FloatArray) -> list[FloatArray]:
 
 
 def _as_correlation(value: Any, name: str, *, one: bool = True) -> float:
-    """Take a correlation from 0 to 1 (below 1 unless `one`)."""
+    """Check a correlation from 0 to 1 (below 1 unless `one`)."""
     number = _validate.as_number(value, name)
     if not (0 <= number < 1 or (one and number == 1)):
         raise ValueError(f"{name} must lie between 0 and 1{'' if one else ' (below 1)'}, not {number}")

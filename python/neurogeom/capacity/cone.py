@@ -57,14 +57,14 @@ def project_cone(
 
     For a target t, let v be the vector nearest to t with ``points @ v <= -margin``. The projection is
     q = t - v. With ``margin=0`` it is the Euclidean projection of t on the cone {sum_i a_i s_i, a >= 0} of
-    the points s_i, and the same as non-negative least squares.
+    the points s_i, the same as non-negative least squares.
 
     Parameters
     ----------
     points : array_like of shape (n_points, n_dims)
-        Generators of the cone, one a row.
+        Generators of the cone, one per row.
     targets : array_like of shape (n_targets, n_dims)
-        Vectors to project, one a row.
+        Vectors to project, one per row.
     margin : float, default 0
         Distance by which v must be on the far side of every point, in units of ``points @ v``. It may be
         negative here.
@@ -97,9 +97,9 @@ def project_cone(
     -----
     Active-set method in the dual on a shared Gram matrix, with a fallback on an orthogonal factor where the
     active points are nearly dependent. When points are dependent the weights are one of several solutions;
-    the projection is unique. A point counts as satisfied within ``1e-14 |t|``. If points nearly coincide (to
-    a relative 1e-6, say) and the target lies inside their cone, the projection is then good to ``1e-7 |t|``
-    only, although the residual is 1e-14.
+    the projection is unique. A constraint counts as satisfied within ``1e-14 |t|``. If points nearly coincide
+    (to a relative 1e-6, say) and the target lies inside their cone, the projection is therefore accurate only
+    to ``1e-7 |t|``, although the residual is 1e-14.
 
     Examples
     --------

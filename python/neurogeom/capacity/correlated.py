@@ -1,4 +1,4 @@
-"""Capacity of correlated manifolds with a margin, and what its parts come from."""
+"""Capacity of correlated manifolds with a margin, and its decomposition."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ def correlated_capacity(
     r"""Capacity of correlated manifolds in the sense of Wakhloo, Sussman and Chung.
 
     The theory for manifolds whose centres and axes are correlated with each other: nothing is centred, and
-    labels are independent unless asked otherwise. At margin 0 this is the joint capacity of
+    labels are independent by default. At margin 0 this is the joint capacity of
     :func:`neurogeom.effective_geometry` with ``center=False, dichotomies="iid"``.
 
     Parameters
     ----------
     manifolds : Manifolds, sequence or mapping of array_like (n_points, n_features), or array_like (P, M, N)
-        One point cloud a manifold, points first; numbers of points may differ.
+        One point cloud per manifold, points first; numbers of points may differ.
     margin : float, default 0
         Margin kappa >= 0, in the units of the data: points lie at inner products of at least kappa.
     n_samples : int, default 200
-        Pairs of draw and dichotomy.
+        Number of pairs of a draw and a dichotomy.
     gaussians : array_like (n_samples, n_features), optional
-        Draws to use instead of our own, for exact comparisons. Constraints are y x.v <= -kappa, as in the
+        Your own draws, for exact comparisons. Constraints are y x.v <= -kappa, as in the
         authors' code; draws for software that has y x.v >= kappa enter with the opposite sign.
     dichotomies : str, array_like (n_samples, P), or callable, default "iid"
         Labels of the manifolds; see :func:`neurogeom.effective_geometry`.
@@ -68,13 +68,13 @@ def correlated_capacity(
     -------
     CorrelatedCapacity
         ``capacity`` = P / E|q|^2 with its Monte-Carlo standard error, and the parts of E|q|^2 with theirs.
-        With q = sum over manifolds of (q_c + q_a), what the centre and the axes of each contribute:
+        With q = sum over manifolds of (q_c + q_a), the contributions of each manifold's centre and axes:
         ``center_center`` and ``axis_axis``, inner products between different manifolds' centre parts and axis
-        parts; ``center_axis``, those of centre parts with other manifolds' axis parts (both orders);
-        ``individual``, the squared lengths of q_c + q_a of each manifold. They are means over samples whose
-        projection is not the draw itself, where the parts are not unique, and sum to P / capacity where there
-        are no others; ``n_used`` is their number. ``inseparable_fraction``, ``infeasible_fraction`` (no
-        v has the margin), and per sample ``squared_projections``, ``inseparable`` (at margin 0: no hyperplane
+        parts; ``center_axis``, inner products of centre parts with other manifolds' axis parts (both orders);
+        ``individual``, the squared lengths of q_c + q_a of each manifold. Samples whose projection is the
+        draw itself have no unique parts and are left out; the parts are means over the ``n_used`` others, and
+        sum to P / capacity if none were left out. ``inseparable_fraction``, ``infeasible_fraction`` (no v
+        has the margin), and per sample ``squared_projections``, ``inseparable`` (at margin 0: no hyperplane
         through the origin separates the dichotomy), ``undetermined`` (the projection is the draw itself),
         ``status`` (0 fine, 1 not converged, 2 infeasible, 3 dead data) and ``dichotomies``.
 
@@ -88,18 +88,18 @@ def correlated_capacity(
     ConvergenceWarning
         If the margin is infeasible for a sample, a projection did not converge, all projections are zero, or
         the data are dead (all points of a manifold are zero, or all points of all manifolds are the same);
-        capacity and parts are then NaN. If more than 5 % of the samples are inseparable (where all are,
-        and no manifolds merely touch, capacity is P over the dimension that the points span, whatever the
-        manifolds) or undetermined, or the parts rest on fewer than 10, which leaves them without standard
-        errors (NaN), as one sample does for capacity.
+        capacity and parts are then NaN. Also if more than 5 % of the samples are undetermined or inseparable
+        (if all are inseparable, and no manifolds merely touch, capacity is P over the dimension that the
+        points span, whatever the manifolds); if the parts rest on fewer than 10 samples, which leaves them
+        without standard errors (NaN); or if there is one sample, which leaves capacity without one.
 
     Notes
     -----
-    The published form is a minimum over coordinates along the P (D + 1) axes and centres in the metric of
-    their inverse covariance; those coordinates of v are its inner products with axes and centres, so that it
-    is the same number as the distance to the polyhedron in the space of the features, with one standard
-    normal t in that space. No covariance is formed or regularised here, and manifolds may have any number
-    and rank of points. Reference: Wakhloo, Sussman and Chung, Phys. Rev. Lett. 131, 027301 (2023).
+    The published form is a minimum over coordinates along the P (D + 1) axes and centres, in the metric of
+    their inverse covariance. These coordinates of v are its inner products with axes and centres, so this
+    minimum equals the squared distance of a standard normal t to the polyhedron in feature space. No
+    covariance is formed or regularised here, and manifolds may have any number and rank of points.
+    Reference: Wakhloo, Sussman and Chung, Phys. Rev. Lett. 131, 027301 (2023).
 
     Examples
     --------

@@ -39,42 +39,42 @@ def effective_geometry(
 ) -> EffectiveGeometry:
     r"""Joint capacity, effective radius and dimension, and alignments of correlated manifolds.
 
-    Unlike :func:`neurogeom.manifold_capacity`, which looks at each manifold alone, this takes all of them
+    Unlike :func:`neurogeom.manifold_capacity`, which treats each manifold alone, this takes all of them
     at once: one Gaussian draw t and one dichotomy y for the whole set, and the projection of t on the cone
     that all points, signed by the labels of their manifolds, generate together.
 
     Parameters
     ----------
     manifolds : Manifolds, sequence or mapping of array_like (n_points, n_features), or array_like (P, M, N)
-        One point cloud a manifold, points first; numbers of points may differ.
+        One point cloud per manifold, points first; numbers of points may differ.
     dichotomies : str, array_like (n_samples, P), or callable, default "balanced"
         Labels +1 and -1 of the manifolds in each sample. ``"balanced"``: P // 2 positive; ``"iid"``:
         independent; ``"one_vs_rest"``: one positive, drawn at random (the limit of sparse labels);
-        ``"first_vs_rest"``: the first one positive; an array of your own; or a function of (Generator,
-        n_samples, P) that returns one, such as :func:`neurogeom.tilted_dichotomies` and
+        ``"first_vs_rest"``: the first one positive; your own array; or a function of (Generator,
+        n_samples, P) that returns an array, such as :func:`neurogeom.tilted_dichotomies` and
         :func:`neurogeom.sparse_dichotomies` make.
     n_samples : int, default 200
-        Pairs of draw and dichotomy.
+        Number of pairs of a draw and a dichotomy.
     center : bool, default True
-        Subtract the mean of all points first. Joint capacity separates by hyperplanes through the origin, so
-        that it depends on where that is. Centred manifolds that all have the same label cannot be separated,
-        which ``"iid"`` draws in one sample of 2^(P - 1).
+        Subtract the mean of all points first. Joint capacity is about hyperplanes through the origin, so it
+        depends on where the origin is. Centred manifolds cannot be separated if all have the same label,
+        which happens in one of 2^(P - 1) samples with ``"iid"``.
     inactive : {"zero", "exclude", "maxproj", "drop"}, default "zero"
-        What stands for the anchor point of a manifold none of whose points supports the projection (a quarter
-        to a half of all). ``"zero"``: the origin, which is what the projection itself says; the
+        What to use as the anchor point of a manifold if none of its points supports the projection (a quarter
+        to a half of all cases). ``"zero"``: the origin, which is what the projection itself implies; the
         decomposition of capacity is then exact, and inactivity counts as extent (manifolds that are single
-        points get a radius of about 1). ``"exclude"``: the manifold takes no part in that sample, centres are
-        means over active samples, and single points get radius 0; since the centres of all manifolds stay in
-        c (see Notes), radii are large where few are active. ``"maxproj"``: the point that comes closest to
-        its constraint, so that single points get radius 0 too. ``"drop"``: the manifold leaves the sample
-        altogether, its centre too, so that c is one of the active manifolds alone; centres are means over
-        active samples, and alignments count as 0 in samples where a member is inactive. This is what the
-        output of the authors of GLUE shows (see Notes). Capacity does not depend on the choice.
+        points get a radius of about 1). ``"exclude"``: the manifold is left out of that sample, centres are
+        means over active samples, and single points get radius 0; as the centres of all manifolds stay in c
+        (see Notes), radii are large where few manifolds are active. ``"maxproj"``: the point that comes
+        closest to its constraint, so that single points get radius 0 too. ``"drop"``: the manifold leaves the
+        sample altogether, with its centre, so that c depends only on the active manifolds; centres are means
+        over active samples, and alignments count as 0 in samples where a member is inactive. This agrees with
+        the output of the authors of GLUE (see Notes). Capacity does not depend on the choice.
     gaussians : array_like (n_samples, n_features), optional
-        Draws to use instead of our own, for exact comparisons.
+        Your own draws, for exact comparisons.
     null : int, default 0
-        Also analyse this many data sets with the points dealt out to the manifolds at random, each with
-        labels and draws of its own. The first n of 2n are those of n.
+        Also analyse this many data sets with the points assigned to the manifolds at random, each with
+        its own labels and draws. The first n of 2n are the same as with ``null=n``.
     rng : None, int, SeedSequence or Generator
         Source of randomness; labels and draws come from separate streams of it. Results are the same bits
         for any number of threads.
@@ -86,8 +86,8 @@ def effective_geometry(
     Returns
     -------
     EffectiveGeometry
-        Each number with its Monte-Carlo standard error ``..._se`` (infinitesimal jackknife, which takes in
-        that the mean anchor points are themselves estimated):
+        Each number with its Monte-Carlo standard error ``..._se`` (infinitesimal jackknife, which accounts
+        for the fact that the mean anchor points are themselves estimated):
         ``capacity``, P over the mean squared length of the projection; ``effective_dimension``;
         ``effective_radius`` (square root of a ratio of means) and ``effective_radius_mean_ratio`` (of a mean
         of ratios; both are in use); ``utility``; ``approximate_capacity`` (the capacity that radius and
@@ -95,15 +95,15 @@ def effective_geometry(
         cosines, ``..._abs`` as mean absolute cosines and ``..._raw`` as mean absolute inner products (in
         squared units of the data). Each is the mean over pairs of different manifolds of a P x P
         ``..._matrix``, whose entries are means over the samples that have them; entry (m, n) of the third
-        kind is that of centre m with axis n. Its diagonal, each centre with its own axis, has the mean
+        kind aligns centre m with axis n. The mean of its diagonal, each centre with its own axis, is
         ``own_center_axis_alignment`` (``_abs``, ``_raw``).
-        ``n_used`` is the number of samples that all of these but capacity rest on, ``n_separable`` that of
+        ``n_used`` is the number of samples behind all of these except capacity, ``n_separable`` the number of
         dichotomies that can be separated.
         Per manifold: ``anchor_center_norm``, ``anchor_axis_norm`` (root mean square), ``anchor_radius``,
         ``active_fraction``, ``mean_anchor_weights`` (weights on the points whose combination is the anchor
         centre). Diagnostics: ``inseparable_fraction``, ``kkt_residual`` (largest), ``n_failed``, and per
         sample ``squared_projections``, ``inseparable`` (no hyperplane through the origin separates the
-        dichotomy), ``undetermined`` (the projection is the draw itself, so that there are no anchor points),
+        dichotomy), ``undetermined`` (the projection is the draw itself, so there are no anchor points),
         ``status`` (0 fine, 1 not converged, 3 dead data) and ``dichotomies``. ``null``: a
         NullGeometry (draws, mean, interval, z and p-value of capacity, radius, dimension and alignments), or
         None.
@@ -117,10 +117,10 @@ def effective_geometry(
     -----
     ConvergenceWarning
         If more than 5 % of the samples are inseparable or undetermined; if fewer than 10 have anchor points,
-        which leaves no standard errors (NaN), as one sample does for capacity; if a projection did not
-        converge, all projections are zero, or the data are dead: all points of a manifold are zero (with
-        `center`: are the mean of all points, up to rounding), or all points of all manifolds are the same.
-        Estimates are then NaN.
+        which leaves no standard errors (NaN), or if there is one sample, which leaves capacity without one.
+        Estimates are NaN, with a warning, if a projection did not converge, all projections are zero, or the
+        data are dead: all points of a manifold are zero (with `center`: equal to the mean of all points, up
+        to rounding), or all points of all manifolds are the same.
 
     Notes
     -----
@@ -137,9 +137,9 @@ def effective_geometry(
 
     The number of points matters: clouds of few points have fewer directions to lean into than the body they
     are drawn from. Of two spheres of dimension 10 and radius 1 in 1,000 dimensions, 50, 100, 200, 400 and 800
-    points show 0.66, 0.75, 0.81, 0.85 and 0.91 of the dimension; with ``inactive="zero"`` radii well below 1
-    come out too large (0.5 as 0.68), with the other conventions they do not (``bench/recovery.py``). Compare
-    like with like (:func:`neurogeom.downsample`).
+    points show 0.66, 0.75, 0.81, 0.85 and 0.91 of the dimension; with ``inactive="zero"``, radii well below 1
+    come out too large (0.5 as 0.68), but not with the other conventions (``bench/recovery.py``). Compare like
+    with like (:func:`neurogeom.downsample`).
 
     Formulas follow Chou et al. (GLUE: geometry linked to untangling efficiency). Conventions of the authors'
     package were inferred from a public table of its output (github.com/george-tog/sparse_inputs): 2,705 rows
@@ -152,7 +152,7 @@ def effective_geometry(
     samples, 85 to 95 % at 20 and 78 to 94 % at 10 (measured on six Gaussian clouds).
 
     Alignments of centres are measured from centres that are themselves means over samples; their bias of
-    first order in 1 / `n_samples` is taken out by the jackknife (in compat.glue it is not).
+    first order in 1 / `n_samples` is removed by the jackknife (not in compat.glue).
 
     Examples
     --------
@@ -167,7 +167,7 @@ def effective_geometry(
     >>> bool(abs(parts / result.capacity - 1) < 1e-9)
     True
 
-    Against data whose points are dealt out to the manifolds at random:
+    Against data whose points are assigned to the manifolds at random:
 
     >>> null = ng.effective_geometry(clouds, n_samples=50, null=9, rng=0).null
     >>> bool(result.capacity > null.capacity.max()), str(null.measure[0]), float(null.p_value[0])
@@ -197,7 +197,7 @@ def effective_geometry(
     if shuffles:
         permutations = Permutations(shuffles, draw_key(generator))
         shuffled = []
-        with warnings.catch_warnings():  # that fewer of their dichotomies are separable is no news
+        with warnings.catch_warnings():  # as expected, fewer of their dichotomies are separable
             warnings.simplefilter("ignore", ConvergenceWarning)
             for k in range(shuffles):
                 own = permutations.generator(0, k)  # the shuffle is its first draw
@@ -219,7 +219,7 @@ def geometry_of(
     progress: Progress,
     corrected: bool,
 ) -> EffectiveGeometry:
-    """As :func:`effective_geometry`; `corrected` takes the bias out of alignments of centres."""
+    """As :func:`effective_geometry`; `corrected` removes the bias from alignments of centres."""
     samples = _validate.as_count(n_samples, "n_samples")
     convention = _validate.as_choice(inactive, "inactive", INACTIVE)
     threads = resolve_threads(n_threads)

@@ -1,7 +1,6 @@
-"""Joint cones of a set of manifolds: points, draws and labels made ready, and their projections.
+"""Joint cones of a set of manifolds: preparation of points, draws and labels, and projections.
 
-What joint and correlated capacity share, and the seam for drop-ins that bring points, draws and labels of
-their own.
+Joint and correlated capacity share this, and drop-ins with their own points, draws and labels enter here.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ from ..clouds.dichotomies import Dichotomies, Signs, draw_dichotomies
 from ..clouds.manifolds import Manifolds, mean_point
 
 _DRAW_STREAM = 0
-# Estimates from fewer samples have no error: these move the mean anchor points that they are measured from,
-# and two of them are as far from their mean as each other.
+# Estimates from fewer samples have no error: each sample moves the mean anchor points that it is measured
+# from, and two samples are equally far from their mean.
 LEAST_FOR_ERRORS = 10
-# Above this share of samples that are inseparable, or have no anchors, a warning says so.
+# Above this share of samples that are inseparable, or have no anchors, there is a warning.
 MANY_INSEPARABLE = 0.05
 
 
@@ -79,7 +78,7 @@ class JointCones:
         return len(self.starts) - 1
 
     def project(self, margin: float, n_threads: int, progress: ProgressFunction | None) -> JointProjections:
-        """Project every draw on its joint cone; if a manifold is dead, none (status 3)."""
+        """Project every draw on its joint cone; if a manifold is dead, project none (status 3)."""
         n_samples = len(self.draws)
         found = core.project_joint(
             self.points,
@@ -95,10 +94,10 @@ class JointCones:
 
 
 class JointProjections:
-    """Squared lengths of the projections and how each solve ended; what they are made of stays in the core.
+    """Squared lengths of the projections and how each solve ended; their components stay in the core.
 
-    A sample without anchors did not converge, or nothing is left of its draw in the span of the points, so
-    that the weights are one choice of many.
+    A sample has no anchors if it did not converge, or if its projection is the draw itself (in the span of
+    the points), so that the weights are one choice of many.
     """
 
     def __init__(self, found: _core.JointProjections) -> None:
@@ -112,7 +111,7 @@ class JointProjections:
         return scipy.sparse.csr_array(self._found.weights(), (len(self.status), n_points))
 
     def anchors(self, inactive: int, n_threads: int) -> dict[str, Any]:
-        """Geometry of the anchor points, from the samples that have them; from none, if any failed."""
+        """Geometry of the anchor points, from the samples that have them; from none if any sample failed."""
         return self._found.anchors(inactive, n_threads, None)
 
     def parts(self, n_threads: int) -> FloatArray:
@@ -127,7 +126,7 @@ class JointProjections:
         return n_manifolds / square, n_manifolds / square * error / square
 
     def warn(self, what: str) -> None:
-        """Say that samples have failed, or all are zero, which makes the estimates NaN."""
+        """Warn if samples have failed, or all are zero, which makes the estimates NaN."""
         if not self.squared.any():
             warnings.warn(
                 f"the projections of all {len(self.squared)} samples are zero, which leaves no estimate: "
@@ -177,7 +176,7 @@ def warn_of_dead(cones: JointCones, clouds: Manifolds, center: bool, what: str) 
 
 
 def warn_of_few(found: JointProjections, what: str) -> None:
-    """Say that samples are inseparable, or have no anchors, or too few have for errors."""
+    """Warn if samples are inseparable or have no anchors, or if too few have anchors for errors."""
     if found.status.any():
         return
     n_samples, n_used = len(found.status), int(np.count_nonzero(found.has_anchors))
@@ -186,7 +185,7 @@ def warn_of_few(found: JointProjections, what: str) -> None:
     for cases, text in (
         (
             found.inseparable & found.undetermined,
-            f"{cannot}; they count in the capacity by the whole span of the points, while {what} {left}",
+            f"{cannot}; they enter the capacity with the whole span of the points, while {what} {left}",
         ),
         (
             found.inseparable & ~found.undetermined,
@@ -195,8 +194,8 @@ def warn_of_few(found: JointProjections, what: str) -> None:
         ),
         (
             ~found.inseparable & found.undetermined,
-            "of the draws lie in their cone, although the dichotomy can be separated: they count in the "
-            f"capacity, while their anchor points are not unique, and {what} {left}",
+            "of the draws lie in their cone, although the dichotomy can be separated: they enter the "
+            f"capacity, but their anchor points are not unique, and {what} {left}",
         ),
     ):
         share = float(cases.mean())
@@ -213,8 +212,8 @@ def warn_of_few(found: JointProjections, what: str) -> None:
 def joint_coordinates(clouds: Manifolds, *, center: bool, may_rotate: bool) -> tuple[FloatArray, float]:
     """Coordinates of all points, relative to their mean if `center`, and the largest value of the data.
 
-    Where there are more features than points, and `may_rotate`, they are in an orthonormal basis of a space
-    of as many dimensions as there are points.
+    With more features than points, and `may_rotate`, they refer to an orthonormal basis of a space with as
+    many dimensions as there are points.
     """
     n_points, n_features = int(clouds.n_points.sum()), clouds.n_features
     size, mean = mean_point(clouds)

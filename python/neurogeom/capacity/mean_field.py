@@ -39,13 +39,13 @@ def manifold_capacity(
 ) -> ManifoldCapacity:
     r"""Mean-field capacity, radius and dimension of object manifolds.
 
-    Capacity is the largest number of manifolds per dimension that a random dichotomy can separate linearly:
-    with P manifolds in N dimensions, about P < capacity * N.
+    Capacity is the largest number of manifolds per dimension for which random dichotomies are linearly
+    separable: with P manifolds in N dimensions, about P < capacity * N.
 
     Parameters
     ----------
     manifolds : Manifolds, sequence or mapping of array_like (n_points, n_features), or array_like (P, M, N)
-        One point cloud a manifold, points first; numbers of points may differ. For a matrix with labels use
+        One point cloud per manifold, points first; numbers of points may differ. For a matrix with labels use
         :func:`neurogeom.manifolds`. At least two; memory maps, float16 and float32 are read in pieces.
     margin : float, default 0
         Margin kappa >= 0, in units of the manifold centres' norm.
@@ -53,22 +53,22 @@ def manifold_capacity(
         Gaussian draws per manifold. Standard errors fall with its square root.
     remove_center_correlations : bool, default True
         Remove the low-rank structure that the centres share: the directions whose removal leaves the centres
-        least correlated, none where any removal would make them more so.
+        least correlated, or none if any removal would make them more correlated.
     n_restarts : int, default 10
-        Starts of a round of the search for those directions: one round for each rank, then, for the rank that
-        is picked, rounds until the best have been found six times (50 to 150 starts). The starts do not
-        depend on `rng`: the directions are a function of the data.
+        Starts per round of the search for those directions: one round for each rank, and then more for the
+        picked rank, until the best directions have been found six times (50 to 150 starts). The starts do
+        not depend on `rng`: the directions are a function of the data.
     rank : int, optional
-        Number of directions to remove, so that layers or areas can be compared at one rank. By default the
-        smallest one that leaves a mean absolute cosine between the centres within 2 % of the least.
+        Number of directions to remove, so that layers or areas can be compared at the same rank. By default
+        the smallest that leaves a mean absolute cosine between the centres within 2 % of the least.
     gaussians : array_like (n_samples, n_features + 1) or P of them, optional
-        Draws to use instead of our own, for exact comparisons: standard normal coordinates in the space of
-        the features, the last column being the coordinate along the centre. With one array for all manifolds
-        their estimates are dependent: ``mean_capacity_se`` takes that in, ``mean_radius_se`` and
+        Your own draws, for exact comparisons: standard normal coordinates in the space of the features, with
+        the coordinate along the centre in the last column. If all manifolds share one array, their estimates
+        are dependent: ``mean_capacity_se`` accounts for that, while ``mean_radius_se`` and
         ``mean_dimension_se`` are then upper bounds.
     null : int, default 0
-        Also analyse this many data sets with the points dealt out to the manifolds at random. The first n of
-        2n are those of n.
+        Also analyse this many data sets with the points assigned to the manifolds at random. The first n of
+        2n are the same as with ``null=n``.
     rng : None, int, SeedSequence or Generator
         Source of randomness. Results are the same bits for any number of threads.
     n_threads : int, optional
@@ -82,7 +82,7 @@ def manifold_capacity(
     -------
     ManifoldCapacity
         Per manifold: ``capacity``; ``radius`` (root mean square distance of the anchor points from their
-        mean, in units of the centre's norm; the divisor is `n_samples` less one); ``dimension`` (D times the
+        mean, in units of the centre's norm; the divisor is `n_samples` - 1); ``dimension`` (D times the
         squared mean cosine between draw and anchor point, as the MFTMA software reports it);
         ``dimension_prx`` (mean squared projection of the draw on the anchor's direction, eq. 29 of the 2018
         paper); ``radius_uncentered`` (root mean square length of the anchor points); each with its
@@ -90,28 +90,28 @@ def manifold_capacity(
         Population: ``mean_capacity`` (harmonic mean), ``mean_radius``, ``mean_dimension`` with ``..._se``
         (over draws) and ``..._se_manifolds`` (over manifolds); ``center_correlation`` (mean absolute cosine
         between mean-subtracted centres) and ``residual_center_correlation`` after removal of
-        ``rank_removed`` directions. Errors are those of the draws, given these directions, which do not
-        depend on `rng`. ``rank_profile``: the mean absolute cosine that is left at rank 0, 1, ... (empty
-        if nothing was searched); ``search_found`` of ``search_starts`` starts ended in the directions that
-        were removed: where that is few, there may be better ones. Diagnostics: ``reduced_dimension`` D,
+        ``rank_removed`` directions. Errors are over the draws, given these directions, which do not depend on
+        `rng`. ``rank_profile``: the mean absolute cosine that is left at rank 0, 1, ... (empty without a
+        search); ``search_found`` of ``search_starts`` starts ended in the directions that were removed: if
+        these are few, there may be better directions. Diagnostics: ``reduced_dimension`` D,
         ``center_norm``, ``kkt_residual``, ``interior_fraction`` (draws that no point constrains), ``status``
         (0 fine, 1 a projection did not converge, 2 zero centre; estimates are NaN where it is not 0).
         ``null``: a NullCapacity (draws, mean, interval, z and p-value of the population values), or None.
-        With `keep_anchors` ``squared_projections`` (P, n_samples), whose mean over draws is 1/capacity, and
-        ``anchor_weights``, one (n_samples, n_points) array a manifold: ``anchor_weights[m] @ manifolds[m]``
+        With `keep_anchors`, ``squared_projections`` (P, n_samples), whose mean over draws is 1/capacity, and
+        ``anchor_weights``, one (n_samples, n_points) array per manifold: ``anchor_weights[m] @ manifolds[m]``
         are its anchor points.
 
     Raises
     ------
     TypeError, ValueError
-        If the input is not finite, the manifolds are fewer than two or differ in width, or an option is out
-        of range.
+        If the input is not finite, there are fewer than two manifolds, they differ in width, or an option is
+        out of range.
 
     Warns
     -----
     ConvergenceWarning
         If a manifold's centre is zero relative to the others (its radius has no unit), or a projection did
-        not converge; the manifold is NaN.
+        not converge; the results of that manifold are NaN.
 
     Notes
     -----
@@ -124,11 +124,11 @@ def manifold_capacity(
     Phys. Rev. X 8, 031003 (2018), eqs. 16-17 and 28-29; Cohen, Chung, Lee and Sompolinsky, Nat. Commun. 11,
     746 (2020) for the centre correlations.
 
-    The search for shared directions departs from the original on purpose. The original keeps, of a few
-    random restarts, the one that leaves the shortest centre longest, and then the rank with the least mean
-    absolute cosine; on real data both change with the seed. Here the lowest cost counts (half the sum of
-    squared cosines, raised where less than 2 % of a centre's squared length would be left), the starts are
-    the same for every seed, and of ranks that do nearly as well the smallest is taken.
+    The search for shared directions departs from the original on purpose. Of a few random restarts, the
+    original keeps the one whose shortest remaining centre is longest, and then the rank with the least mean
+    absolute cosine; on real data both change with the seed. Here the lowest cost wins (half the sum of
+    squared cosines, with a penalty where less than 2 % of a centre's squared length would be left), the
+    starts are the same for every seed, and of ranks that do nearly as well the smallest is picked.
     :mod:`neurogeom.compat.mftma` keeps the original's rule.
 
     Examples
@@ -190,7 +190,7 @@ def manifold_capacity(
 def _as_draws(
     gaussians: Any, n_manifolds: int, n_samples: int, n_features: int
 ) -> tuple[list[FloatArray], bool]:
-    """Check the user's draws, one array a manifold or one for all; say whether it is one for all."""
+    """Check the user's draws, one array per manifold or one for all; return whether it is one for all."""
     shared = (
         np.ndim(gaussians[0]) == 1
         if isinstance(gaussians, (list, tuple)) and gaussians

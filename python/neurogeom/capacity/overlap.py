@@ -19,13 +19,13 @@ from .checks import require_same_width
 from .cone import project_cone
 
 # Squared distances that agree to this are a tie.
-# Subsets of points that a centre is the mean of, at most.
+# Largest number of subsets of points whose means serve as centres.
 _SUBSETS = 256
 _TIE = 1e-12
-# Distances that are compared at a time.
+# Number of distances compared at a time.
 _BLOCK = 1 << 22
-# Two points of the hulls are one point if they agree to this in every feature, in units of its largest value,
-# and in every principal direction, in units of the root mean square coordinate in it.
+# Two points of the hulls count as one if they agree to this in every feature, in units of its largest value,
+# and in every principal direction, in units of the root mean square coordinate along it.
 _COMMON = 1e-13
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -47,8 +47,8 @@ class Overlap(Result):
         Mean of the two ``nearest_center_errors``.
     nearest_center_errors : ndarray, shape (2,)
         Share of the points of a and of b that are nearer to the other cloud's centre than to the centre of
-        the rest of their own, both centres from equally many points (see Notes); a tie counts one half. NaN
-        for a cloud of one point.
+        the rest of their own, with both centres from equally many points (see Notes); a tie counts one half.
+        NaN for a cloud of one point.
     separable : bool or None
         Whether a hyperplane separates the clouds strictly; None if neither certificate could be verified.
     margin : float
@@ -59,12 +59,12 @@ class Overlap(Result):
     bias : float
         Its offset; NaN if not separable.
     convex_weights : tuple of two ndarrays, shapes (n_a,) and (n_b,), or None
-        If not separable: non-negative weights, each of sum 1, with which ``u @ a`` and ``v @ b`` are the
-        same point.
+        If not separable: non-negative weights u and v, each with sum 1, for which ``u @ a`` and ``v @ b`` are
+        the same point.
     common_point : ndarray, shape (n_features,), or None
         That point of both convex hulls.
     gap : float
-        Distance between ``u @ a`` and ``v @ b`` that rounding leaves; NaN if separable.
+        Distance between ``u @ a`` and ``v @ b`` due to rounding; NaN if separable.
     n_points : ndarray of int, shape (2,)
         Numbers of points.
     status : int
@@ -103,14 +103,14 @@ def overlap(a: ArrayLike, b: ArrayLike) -> Overlap:
     Parameters
     ----------
     a, b : array_like of shape (n_points, n_features)
-        The clouds, one point a row; numbers of points may differ. Copied as float64.
+        The clouds, one point per row; numbers of points may differ. Copied as float64.
 
     Returns
     -------
     Overlap
         ``center_distance``, ``radii``, ``relative_distance`` (in units of the sum of the radii),
-        ``nearest_center_error`` (leave-one-out; its expectation is 0.5 where both clouds come from one
-        distribution, whatever that and the numbers of points), ``separable`` with a certificate:
+        ``nearest_center_error`` (leave-one-out; its expectation is 0.5 if both clouds come from the same
+        distribution, for any distribution and numbers of points), ``separable`` with a certificate:
         ``weights``, ``bias`` and ``margin`` of a separating hyperplane, or ``convex_weights`` and the
         ``common_point`` of the two convex hulls.
 
@@ -128,22 +128,22 @@ def overlap(a: ArrayLike, b: ArrayLike) -> Overlap:
 
     Notes
     -----
-    The measures are our own choice; no published overlap measure is meant.
+    The measures are our own choice, and not those of a publication.
 
     A point is compared with the mean of the n - 1 others of its own cloud, which is farther from it than a
-    mean of more points would be. To be fair, the centre of the other cloud is a mean of as many points: the
-    average goes over leaving out each point of a cloud of the same size, and over as many subsets as there
-    are points of a larger one (if the other cloud has fewer than n - 1 points, the subsets are of the point's
-    own). Which subsets depends on the order of the rows of the larger cloud, through a fixed permutation;
-    nothing does for equal sizes.
+    mean of more points would be. To be fair, the centre of the other cloud is a mean of just as many points.
+    The result is averaged over leaving out each point of the other cloud in turn if that has the same size,
+    and over as many subsets as it has points if it is larger (if it has fewer than n - 1 points, the subsets
+    are taken from the point's own cloud instead). Which subsets are used depends on the order of the rows of
+    the larger cloud, through a fixed permutation; for equal sizes, nothing depends on it.
 
     With labels y = 1 (a) and -1 (b) and :math:`s_i = y_i (x_i, 1)`, the target e (1 in the last coordinate)
     is projected on the cone of the :math:`(s_i, 1)` by :func:`project_cone`. What remains is zero if and
-    only if zero is a convex combination of the :math:`s_i`, that is if the hulls meet; else it gives a
-    hyperplane. The latter counts as verified if, in the data as given, every point lies on its side by more
-    than the rounding error of the sum that says so; the former if the two combinations agree to a relative
-    1e-13 in every feature and in every principal direction of the features. The hyperplane is a separating
-    one, not that of largest margin.
+    only if zero is a convex combination of the :math:`s_i`, that is, if the hulls meet; otherwise it gives a
+    hyperplane. A hyperplane counts as verified if, in the original data, every point lies on its side by more
+    than the rounding error of the sum that shows it; a common point counts as verified if the two
+    combinations agree to a relative 1e-13 in every feature and in every principal direction of the features.
+    The hyperplane separates, but it is not the one with the largest margin.
 
     Examples
     --------
@@ -201,7 +201,7 @@ def overlap(a: ArrayLike, b: ArrayLike) -> Overlap:
 
 
 def _relative(clouds: list[FloatArray]) -> tuple[FloatArray, float]:
-    """All points relative to their mean, and the scale in which they are of length 1 or less."""
+    """All points relative to their mean, scaled to length 1 or less, and the scale."""
     points = np.concatenate(clouds)
     points -= points[0].copy()  # leaves no rounding of a large common offset
     points -= points.mean(axis=0)
@@ -225,11 +225,11 @@ def _distances(a: FloatArray, b: FloatArray) -> tuple[float, FloatArray, FloatAr
 
 
 def _confusion(cloud: FloatArray, other: FloatArray, center: FloatArray, other_center: FloatArray) -> float:
-    """Share of the points of a cloud that are nearer to the other one's centre than to that of the rest.
+    """Share of the points of a cloud that are nearer to the other cloud's centre than to that of the rest.
 
-    Both centres are means of equally many points, or the one of more points would be nearer where there is
-    nothing to tell the clouds apart. One of them is the mean of all points there are, the other one runs over
-    subsets, of which each is as good as any: a few hundred are enough.
+    Both centres are means of equally many points: otherwise the mean of more points would be nearer even if
+    nothing told the clouds apart. One of them is the mean of all available points; the other one runs over
+    subsets, each as good as any other: a few hundred are enough.
     """
     n = len(cloud)
     size = min(n - 1, len(other))
@@ -238,7 +238,7 @@ def _confusion(cloud: FloatArray, other: FloatArray, center: FloatArray, other_c
     distances = [((cloud - c) ** 2).sum(axis=1) for c in (center, other_center)]
     subsets_of = other if size == n - 1 else cloud
     middle = other_center if size == n - 1 else center
-    # Neighbours in a random circle: of n - 1 points, these are all subsets there are.
+    # Neighbours on a random circle; subsets of n - 1 of n points are all of this form.
     order = np.random.default_rng(0).permutation(len(subsets_of))
     offsets = np.concatenate([subsets_of[order], subsets_of[order[: size - 1]]]) - middle
     sums = np.cumsum(np.concatenate([np.zeros((1, offsets.shape[1])), offsets]), axis=0)
@@ -264,7 +264,7 @@ def _confusion(cloud: FloatArray, other: FloatArray, center: FloatArray, other_c
 
 
 class _Decision:
-    """Separable or not, with a certificate that was verified."""
+    """Separable or not, with a verified certificate."""
 
     separable: bool | None = None
     weights: FloatArray | None = None
@@ -276,7 +276,7 @@ class _Decision:
         self._clouds = clouds
         n_points, n_features = points.shape
         self._signs = np.repeat([1.0, -1.0], [len(cloud) for cloud in clouds])
-        # Coordinates with the same products: no more than points.
+        # Coordinates with the same inner products, no more of them than points.
         coordinates = points
         if n_features > n_points:
             (factor,) = scipy.linalg.qr(points.T, mode="r", check_finite=False)
@@ -284,8 +284,8 @@ class _Decision:
         multipliers = self._multipliers(coordinates)
         if self._separated_by(self._signs * multipliers @ points):
             return
-        # The hulls meet, or the data vary little in the direction that separates them: then coordinates of
-        # equal variance find it. Directions below rounding are left out.
+        # The hulls meet, or the data vary little in the direction that separates them, which coordinates of
+        # equal variance then find. Directions below rounding are left out.
         extent = np.abs(points).max(axis=0)
         extent[extent == 0] = 1
         self._scaled = points / extent
@@ -300,7 +300,7 @@ class _Decision:
             self._meet_at(multipliers)
 
     def _multipliers(self, coordinates: FloatArray) -> FloatArray:
-        """Weights of the points in the projection; they make the hyperplane or the convex combination."""
+        """Weights of the points in the projection, for the hyperplane or the convex combination."""
         lifted = np.column_stack([coordinates, np.ones(len(coordinates))]) * self._signs[:, None]
         cone = np.column_stack([lifted, np.ones(len(lifted))])
         target = np.zeros((1, cone.shape[1]))
@@ -309,7 +309,7 @@ class _Decision:
         return weights
 
     def _separated_by(self, normal: FloatArray) -> bool:
-        """Take the hyperplane if each point is on its side beyond the rounding of the sum that says so."""
+        """Accept the hyperplane if each point is on its side by more than the rounding of the sum."""
         length = float(np.linalg.norm(normal))
         if not (np.isfinite(length) and length > 0):
             return False
@@ -326,7 +326,7 @@ class _Decision:
         return True
 
     def _meet_at(self, multipliers: FloatArray) -> bool:
-        """Take the convex combinations if they are one point in every principal direction."""
+        """Accept the convex combinations if they agree in every principal direction."""
         parts = np.split(multipliers, [len(self._clouds[0])])
         totals = [float(part.sum()) for part in parts]
         if not (np.isfinite(totals).all() and min(totals) > 0):

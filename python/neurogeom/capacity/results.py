@@ -24,7 +24,7 @@ _ALIGNMENTS = ("center_alignment", "axis_alignment", "center_axis_alignment")
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class _NullOfResults(Null):
-    """A null whose draws are results of label-shuffled data; one field a measure, one entry a shuffle."""
+    """A null from results of label-shuffled data; one field per measure, one entry per shuffle."""
 
     _headline: ClassVar[tuple[str, ...]] = ("n_shuffles",)
     # Attributes of the results, each with the size of the measure; see `reaches`.
@@ -45,7 +45,7 @@ class _NullOfResults(Null):
 
     @classmethod
     def _complete(cls, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Summarise what 0.1.0 kept: the draws, without the values in the data."""
+        """Summarise what 0.1.0 saved: the draws, without the observed values."""
         if "observed" in fields:
             return fields
         return {**cls._summary(np.full(len(cls._sizes), np.nan), fields), **fields}
@@ -56,18 +56,18 @@ class _NullOfResults(Null):
         return self.n_draws
 
     def _table(self) -> dict[str, Any]:
-        """One row a shuffle."""
+        """One row per shuffle."""
         return {name: getattr(self, name) for name in self._sizes}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class NullCapacity(_NullOfResults):
-    """Population values of label-shuffled data, and what was observed against them.
+    """Population values of label-shuffled data, and the observed values compared with them.
 
     Attributes
     ----------
     mean_capacity, mean_radius, mean_dimension, center_correlation : ndarray, shape (n_shuffles,)
-        Values of :class:`ManifoldCapacity`, one entry a shuffle.
+        Values of :class:`ManifoldCapacity`, one entry per shuffle.
     measure, observed, mean, sd, lower, upper, z, p_value, n_draws, n_defined, alternative
         As in :class:`neurogeom.Null`, with one entry for each of these four; two-sided.
     """
@@ -87,14 +87,14 @@ class NullCapacity(_NullOfResults):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class NullGeometry(_NullOfResults):
-    """Effective geometries of label-shuffled data, and what was observed against them.
+    """Effective geometries of label-shuffled data, and the observed values compared with them.
 
     Attributes
     ----------
     capacity, effective_radius, effective_dimension : ndarray, shape (n_shuffles,)
-        Values of :class:`EffectiveGeometry`, one entry a shuffle.
+        Values of :class:`EffectiveGeometry`, one entry per shuffle.
     center_alignment, axis_alignment, center_axis_alignment : ndarray, shape (n_shuffles,)
-        And of its alignments, with ``..._abs``.
+        The same for its alignments, with ``..._abs``.
     measure, observed, mean, sd, lower, upper, z, p_value, n_draws, n_defined, alternative
         As in :class:`neurogeom.Null`, with one entry for each of these nine; two-sided.
     """
@@ -192,7 +192,7 @@ class ManifoldCapacity(Result):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class _JointResult(Result):
-    """What results from joint cones have in common."""
+    """What the results from joint cones have in common."""
 
     if TYPE_CHECKING:  # fields of the classes below, each in its own order
         n_points: NDArray[np.intp]
@@ -212,7 +212,7 @@ class _JointResult(Result):
 
     @property
     def n_used(self) -> int:
-        """Number of samples that all but the capacity rest on: those whose projection has anchor points."""
+        """Number of samples behind everything but capacity: those whose projection has anchor points."""
         without = self.inseparable if self.undetermined is None else self.undetermined
         return int(np.count_nonzero((self.status == 0) & ~without))
 
@@ -285,7 +285,7 @@ class EffectiveGeometry(_JointResult):
     axis_alignment_raw_se: float
     center_axis_alignment_raw: float
     center_axis_alignment_raw_se: float
-    # Of 0.1.0 no result has these.
+    # Results saved by 0.1.0 have none of these.
     own_center_axis_alignment: float = math.nan
     own_center_axis_alignment_se: float = math.nan
     own_center_axis_alignment_abs: float = math.nan

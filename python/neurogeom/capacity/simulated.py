@@ -1,4 +1,4 @@
-"""Simulated capacity: how many random dimensions it takes to separate manifolds, by trying."""
+"""Simulated capacity: how many random dimensions it takes to separate manifolds, by trial."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from .._base.threads import resolve_threads, single_threaded_blas
 from ..clouds.dichotomies import Dichotomies, draw_dichotomies
 from ..clouds.manifolds import ManifoldsLike, as_manifolds, mean_point
 
-# Undecided trials beyond this share leave no estimate.
+# With a larger share of undecided trials, there is no estimate.
 _MOST_UNDECIDED = 0.05
 
 
 class NoExtentError(ValueError):
-    """Says that all points are the same, as those of a dead layer."""
+    """Says that all points are the same, as in a dead layer."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -86,14 +86,14 @@ def simulated_capacity(
 ) -> SimulatedCapacity:
     r"""Capacity of manifolds by simulation.
 
-    In each trial the manifolds get labels and their points are projected on n random directions; the critical
-    dimension is the n in which half of the trials are linearly separable, and capacity is the number of
+    In each trial the manifolds get labels and their points are projected on n random directions. The critical
+    dimension is the n at which half of the trials are linearly separable, and capacity is the number of
     manifolds divided by it.
 
     Parameters
     ----------
     manifolds : Manifolds, sequence or mapping of array_like (n_points, n_features), or array_like (P, M, N)
-        One point cloud a manifold, points first; numbers of points may differ. At least two.
+        One point cloud per manifold, points first; numbers of points may differ. At least two.
     n_trials : int, default 100
         Trials, each with its own labels and random directions.
     dichotomies : str, array_like (n_trials, P) or callable, default "balanced"
@@ -104,7 +104,7 @@ def simulated_capacity(
     center : bool, default True
         Subtract the mean of all points first. With an intercept this changes nothing.
     rng : None, int, SeedSequence or Generator
-        Source of randomness; labels and directions have streams of their own. Results are the same bits for
+        Source of randomness; labels and directions have their own streams. Results are the same bits for
         any number of threads.
     n_threads : int, optional
         Threads to use; see the README for the default.
@@ -116,8 +116,8 @@ def simulated_capacity(
     SimulatedCapacity
         ``capacity`` = P / ``critical_dimension``, each with its standard error ``..._se`` over trials;
         ``dimensions`` (n_max,) = 1 .. n_max and ``fraction_separable`` (n_max,), the fraction of trials that
-        are separable in so many dimensions (n_max is the largest dimension that the points can span);
-        ``thresholds`` (n_trials,), the least number of dimensions in which a trial is separable (inf: in
+        are separable in n dimensions (n_max is the largest dimension that the points can span);
+        ``thresholds`` (n_trials,), the smallest number of dimensions in which a trial is separable (inf: in
         none, nan: undecided); the ``dichotomies`` (n_trials, P) that were used; ``n_undecided``; ``status``:
         0 fine, 1 more than 5 % of the trials undecided, 2 half of the trials or more not separable in any
         dimension (capacity is below P / n_max), 3 half of them or more separable in one dimension. Estimates
@@ -126,13 +126,13 @@ def simulated_capacity(
     Raises
     ------
     TypeError, ValueError
-        If the input is not finite, the manifolds are fewer than two or differ in width, all points are the
-        same, or an option is out of range.
+        If the input is not finite, there are fewer than two manifolds, they differ in width, all points are
+        the same, or an option is out of range.
 
     Warns
     -----
     ConvergenceWarning
-        If status is not 0, or some trials are undecided and left out; if `n_trials` is 1, which leaves no
+        If status is not 0, if some trials are undecided and left out, or if `n_trials` is 1, which leaves no
         standard error.
 
     Notes
@@ -140,14 +140,14 @@ def simulated_capacity(
     From n to n + 1 a trial gets one more direction and keeps the others, so that separability is monotone in
     n and a search finds the threshold of each trial. Separability is decided exactly, by the projection on a
     cone: either a hyperplane is found and verified, or a convex combination of the signed points that is zero
-    up to 1e-12 of their lengths; else the trial counts as undecided. The critical dimension interpolates
+    up to 1e-12 of their lengths; otherwise the trial counts as undecided. The critical dimension interpolates
     linearly between the last n with a fraction below one half and the next. Its standard error is half the
     distance between the dimensions at which the same line reaches :math:`1/2 \pm 1/(2\sqrt{n_{trials}})`
-    (Woodruff, J. Am. Stat. Assoc. 47, 635, 1952). Data of more features than points are first reduced to the
-    space that they span; random projections of either have the same law. The points of a manifold stand for
-    themselves, so that more points per manifold mean less capacity. References: Chung, Lee and Sompolinsky,
-    Phys. Rev. X 8, 031003 (2018); Cohen, Chung, Lee and Sompolinsky, Nat. Commun. 11, 746 (2020), whose
-    software fits an intercept; :mod:`neurogeom.compat.mftma` has its function.
+    (Woodruff, J. Am. Stat. Assoc. 47, 635, 1952). Data with more features than points are first reduced to
+    the space that they span; random projections of either have the same law. The points of a manifold stand
+    only for themselves, so that more points per manifold mean less capacity. References: Chung, Lee and
+    Sompolinsky, Phys. Rev. X 8, 031003 (2018); Cohen, Chung, Lee and Sompolinsky, Nat. Commun. 11, 746
+    (2020), whose software fits an intercept; :mod:`neurogeom.compat.mftma` has its function.
 
     Examples
     --------
@@ -178,7 +178,7 @@ def simulated_capacity(
         _require_extent(extent if extent > NO_EXTENT else 0.0, "manifolds")
         if centered and rows.shape[1] == len(rows):  # centred points span one dimension less
             rows = rows[:, :-1]
-        if not fit_intercept:  # the length of a point plays no part
+        if not fit_intercept:  # the length of a point does not matter
             rows /= np.array([[power_of_two_above(float(largest))] for largest in np.abs(rows).max(axis=1)])
         first = np.cumsum([0, *n_points])
         return trials.run(rows, first, 0, fit_intercept, clouds.n_features)
@@ -197,7 +197,7 @@ def simulated_ellipsoid_capacity(
     n_threads: int | None = None,
     progress: Progress = False,
 ) -> SimulatedCapacity:
-    r"""Capacity by simulation of ellipsoids that are given by their axes, all of their points included.
+    r"""Capacity by simulation of ellipsoids given by their axes, with all of their points.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ def simulated_ellipsoid_capacity(
         Centre of each ellipsoid. At least two.
     axes : array_like of shape (P, K, N)
         Half-axes of each: the ellipsoid is :math:`\{c + \sum_k u_k a_k : |u| \le 1\}`. Orthogonal axes of one
-        length make a sphere (or ball: separating one is separating the other); others are as good.
+        length make a sphere (or a ball, which the same hyperplanes separate); any other axes will do too.
     n_trials, dichotomies, fit_intercept :
         As in :func:`simulated_capacity`.
     center : bool, default True
@@ -227,16 +227,16 @@ def simulated_ellipsoid_capacity(
     Warns
     -----
     ConvergenceWarning
-        If status is not 0, or some trials are undecided in some dimension (the margin, if there is any, is
-        rounding): they count as inseparable there, unlike those of :func:`simulated_capacity`; if `n_trials`
-        is 1, which leaves no standard error.
+        If status is not 0; if some trials are undecided in some dimension (their margin, if any, is within
+        rounding): they count as inseparable there, unlike in :func:`simulated_capacity`; or if `n_trials` is
+        1, which leaves no standard error.
 
     Notes
     -----
-    Cutting planes: the largest-margin hyperplane of a few points is found, the point of each ellipsoid that
-    is farthest on its wrong side, :math:`c - y A^T A w / |A w|`, joins them, and so on until no ellipsoid
-    reaches the wrong side (separable, verified by :math:`y\, w \cdot c > |A w|`) or the points themselves are
-    inseparable (Chung, Cohen, Sompolinsky and Lee, Neural Computation 30, 2593, 2018).
+    Cutting planes: find the largest-margin hyperplane of a few points, add the point of each ellipsoid that
+    is farthest on its wrong side, :math:`c - y A^T A w / |A w|`, and repeat until no ellipsoid reaches the
+    wrong side (separable, verified by :math:`y\, w \cdot c > |A w|`) or the points themselves are inseparable
+    (Chung, Cohen, Sompolinsky and Lee, Neural Computation 30, 2593, 2018).
 
     Examples
     --------
@@ -260,7 +260,7 @@ def simulated_ellipsoid_capacity(
     centered = center or fit_intercept
     if centered:
         middle = middle - middle.mean(axis=0)
-    # Centred centres are dependent: the last of them comes last, where its coordinate is rounding.
+    # Centred centres are dependent: the last centre comes last, where its coordinate is rounding.
     vectors = np.concatenate([arms.reshape(-1, arms.shape[2]) / unit, middle])
     _require_extent(float(np.abs(vectors).max()), "centers and axes")
     with single_threaded_blas():
@@ -273,7 +273,7 @@ def simulated_ellipsoid_capacity(
 
 
 class _Trials:
-    """Labels and options of a simulation, checked, and what follows from its thresholds."""
+    """Checked labels and options of a simulation, and the estimates from its thresholds."""
 
     def __init__(
         self,
@@ -369,7 +369,7 @@ def critical_dimension(fraction: FloatArray, n_trials: int) -> tuple[float, floa
         return middle, math.nan
     step = 0.5 / math.sqrt(n_trials)
     lower, upper = crossing(0.5 - step), crossing(0.5 + step)
-    if math.isnan(upper):  # the curve ends before; the near half stands for both
+    if math.isnan(upper):  # the curve ends first; its near half stands for both
         upper = 2 * middle - lower
     return middle, (upper - lower) / 2
 
@@ -391,7 +391,7 @@ def _warn(status: int, n_undecided: int, n_left_out: int, n_trials: int, n_manif
 
 
 def _as_axes(value: Any, name: str, centers: FloatArray) -> FloatArray:
-    """Take (n_manifolds, n_axes, n_features) axes that belong to these (n_manifolds, n_features) centres."""
+    """Check (n_manifolds, n_axes, n_features) axes against their (n_manifolds, n_features) centres."""
     array = np.ascontiguousarray(_validate.as_array(value, name), dtype=np.float64)
     if array.ndim != 3 or (array.shape[0], array.shape[2]) != centers.shape or array.size == 0:
         n_manifolds, n_features = centers.shape
@@ -406,7 +406,7 @@ def _as_axes(value: Any, name: str, centers: FloatArray) -> FloatArray:
 def _require_several(count: int, name: str) -> None:
     """Refuse a single manifold: a dichotomy divides two or more."""
     if count < 2:
-        raise ValueError(f"{name} must hold at least two manifolds, which dichotomies divide, not {count}")
+        raise ValueError(f"{name} must hold at least two manifolds for a dichotomy to divide, not {count}")
 
 
 def _require_extent(extent: float, name: str) -> None:

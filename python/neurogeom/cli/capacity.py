@@ -74,7 +74,7 @@ def joint_geometry(
 
 
 def simulated_capacity(name: str, X: Any, labels: Any, args: argparse.Namespace) -> SimulatedCapacity:
-    """Simulated capacity of one data set; NaN of a dead one, which costs no other its numbers."""
+    """Simulated capacity of one data set; NaN for a dead one, so that the others keep their numbers."""
     clouds = announced(name, lambda: manifolds(X, labels))
 
     def compute() -> SimulatedCapacity:
@@ -116,7 +116,7 @@ _Results = Mapping[str, Any]
 
 
 class _Method(NamedTuple):
-    """One way to a capacity: the options it takes, what it computes and how that is shown."""
+    """One way to measure capacity: the options it takes, what it computes and how that is shown."""
 
     options: tuple[str, ...]
     analyse: Callable[[str, Any, Any, argparse.Namespace], Any]
@@ -150,7 +150,7 @@ _METHODS = {
         "{trials} random projections, each with its own dichotomy ({dichotomies})",
     ),
 }
-# What an option is if it is not given; None tells those apart that were.
+# Defaults; the parser's own are None, which shows which options were given.
 DEFAULTS: dict[str, Any] = {
     "samples": 300,
     "margin": 0.0,
@@ -174,7 +174,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         nargs="+",
         metavar="KEY",
-        help="arrays of FILE to analyse, rows are samples; by default every matrix that has a row "
+        help="arrays of FILE to analyse; rows are samples; by default every matrix that has a row "
         "for each label",
     )
     parser.add_argument(
@@ -205,7 +205,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     several.add_argument(
         "--null", type=count(0), metavar="N", help="also analyse N data sets with points shuffled"
     )
-    several.add_argument("--per-manifold", action="store_true", help="write one row a manifold to --out")
+    several.add_argument("--per-manifold", action="store_true", help="write one row per manifold to --out")
     alone = parser.add_argument_group("mean-field")
     alone.add_argument("--margin", type=margin, metavar="K", help="margin kappa (default: 0)")
     alone.add_argument(
@@ -250,7 +250,7 @@ def run(args: argparse.Namespace) -> None:
     check_output(args.out, [args.file], TABLES)
     check_plot(args.plot, [args.file])
     if args.per_manifold and args.out is None:
-        raise InputError("--per-manifold says what to write to --out, which is missing")
+        raise InputError("--per-manifold applies to the file written by --out, which is missing")
     labels = read_labels(args.labels, "--labels", args.file)
     items = _choose(labels, args)
     if len(items) > 1:  # a bad value in the last array should not be found after hours
@@ -272,7 +272,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _choose(labels: AnyArray, args: argparse.Namespace) -> dict[str, StoredItem]:
-    """Open the data sets: those named, else every matrix with a row for each label."""
+    """Open the data sets: those named, or else every matrix with a row for each label."""
     file = args.file
     found = open_inputs(
         [file], args.data or (lambda key: key != args.labels.strip("/")), "--data", flatten=args.flatten
@@ -289,13 +289,13 @@ def _choose(labels: AnyArray, args: argparse.Namespace) -> dict[str, StoredItem]
 def _with_rows(
     count: int, items: Mapping[str, StoredItem], left_out: list[str], file: str
 ) -> dict[str, StoredItem]:
-    """Keep the matrices of an archive that have so many rows, and say what is left out."""
+    """Keep the matrices of an archive that have `count` rows, and report what is left out."""
     kept = {name: item for name, item in items.items() if len(item) == count}
     if not kept:
         held = contents_of(headers_of(next(iter(items.values())).location["kind"], file))
         raise InputError(
             f"{file}: no numeric matrix has {count} rows, one for each label; it holds {held} (--data or "
-            "--flatten takes what has more axes)"
+            "--flatten also accepts arrays with more axes)"
         )
     left_out += [
         f"{file}: {name}: has {len(item)} rows for {count} labels"

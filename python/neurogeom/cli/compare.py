@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         type=metric_name,
         metavar="NAME",
-        help=f"what to compute, may be given several times (default: {_DEFAULT}): "
+        help=f"what to compute; may be given several times (default: {_DEFAULT}): "
         f"{', '.join(sorted(METRICS))}",
     )
     parser.add_argument(
@@ -57,8 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         metavar="FILE",
         help="write the numbers to full precision: .npz for neurogeom.load (several metrics: a file each, "
-        "D.npz becoming D.cca.npz, ...), .csv or .tsv (one metric: the matrix; several: one row a pair), or "
-        ".json (one object a pair); - writes CSV to stdout, instead of the tables",
+        "D.npz becoming D.cca.npz, ...), .csv or .tsv (one metric: its matrix; more: one row per pair), or "
+        ".json (one object per pair); - writes CSV to stdout instead of the tables",
     )
     add_threads_and_plot(parser)
 
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> None:
             progress=sys.stderr.isatty(),
         ),
     )
-    # By the names that were given here, which are not always those of the metrics.
+    # By the names given on the command line, which are not always the metrics' own.
     results = dict(zip(names, compared.values(), strict=True))
     files: dict[str, Callable[[Any], object]] = {}
     for metric, output in outputs.items():
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _outputs(path: str | None, metrics: Sequence[str]) -> dict[str, str]:
-    """Name the file of each metric; several metrics have one table in common."""
+    """Name the file of each metric; several metrics share one table."""
     if path is None:
         return {}
     stem, ending = os.path.splitext(path)
@@ -122,7 +122,7 @@ def _named(items: Sequence[StoredItem]) -> dict[str, StoredItem]:
 def _read(
     items: Mapping[str, StoredItem], left_out: list[str], metrics: list[str], args: argparse.Namespace
 ) -> dict[str, Representation]:
-    """Read the representations, once all that headers tell is known to be right."""
+    """Read the representations, after everything that headers tell has been checked."""
     if not args.skip_bad:
         _say_left_out(left_out)
         _require_two(items)
@@ -152,9 +152,9 @@ def _say_left_out(texts: Sequence[str]) -> None:
 
 
 def _require_two(names: Collection[str]) -> None:
-    """Refuse fewer items than one pair has."""
+    """Refuse fewer than two items."""
     if len(names) < 2:
-        found = f"there is only {', '.join(names)}" if names else "there is none"
+        found = f"there is only {', '.join(names)}" if names else "there are none"
         raise InputError(f"comparing needs at least two representations, but {found}")
 
 
@@ -166,7 +166,7 @@ def _require_usable(data: Representation, name: str, metrics: list[str]) -> None
 
 
 def _stems(paths: Sequence[str]) -> list[str]:
-    """Call files by their stems, or where these are not enough to tell them apart by their paths."""
+    """Call files by their stems, or by their paths where stems do not tell them apart."""
     stems = [stem_of(path) for path in paths]
     counts = Counter(stems)
     return [

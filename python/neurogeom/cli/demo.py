@@ -1,4 +1,4 @@
-"""``neurogeom demo``: the main job on the real data that come with the package."""
+"""``neurogeom demo``: the main analyses on the real data that come with the package."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Analyse both sets of data and say what is seen."""
+    """Analyse both data sets and describe the results."""
     check_plot(args.plot)
     start = time.perf_counter()
     text, brain = datasets.load_minilm_clinc(), datasets.load_haxby()
@@ -72,12 +72,12 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _explain(text: str) -> None:
-    """Print a paragraph, folded to a plain terminal."""
+    """Print a paragraph, wrapped for a plain terminal."""
     print("\n" + textwrap.fill(text, 78))
 
 
 def _compare(results: Mapping[str, ManifoldCapacity], first: str, last: str) -> str:
-    """Say in words how capacity differs, as far as the errors allow."""
+    """Describe how capacity differs, as far as the errors allow."""
     a, b = results[first], results[last]
     change = b.mean_capacity - a.mean_capacity
     if abs(change) <= 2 * math.hypot(a.mean_capacity_se, b.mean_capacity_se):
@@ -91,16 +91,16 @@ def _compare(results: Mapping[str, ManifoldCapacity], first: str, last: str) -> 
 
 
 def _against_chance(result: ManifoldCapacity) -> str:
-    """Compare capacity with that of points dealt out at random."""
+    """Compare capacity with that of points assigned at random."""
     chance, _ = mean_and_deviation(result.null.mean_capacity if result.null else ())
     return (
-        f"Points dealt out to classes at random give {chance:.3f}: the true classes "
+        f"Points assigned to classes at random give {chance:.3f}, the true classes "
         f"{result.mean_capacity / chance:.1f} times as much."
     )
 
 
 def _describe_alignments(results: Mapping[str, EffectiveGeometry], first: str, last: str) -> str:
-    """Say in words how alike the directions are in which the manifolds lie and extend."""
+    """Describe how alike the directions are in which the manifolds lie and extend."""
     a, b = results[first], results[last]
     return (
         f"Mean absolute cosine between the centers of two manifolds: {a.center_alignment_abs:.3f} in "
@@ -110,7 +110,7 @@ def _describe_alignments(results: Mapping[str, EffectiveGeometry], first: str, l
 
 
 def _describe_comparison(result: Pairwise) -> str:
-    """Say in words which items are most and least alike."""
+    """Describe which items are most and least alike."""
     ends = extremes(result)
     near, far = reversed(ends) if result.is_similarity else ends
     return (

@@ -1,4 +1,4 @@
-"""How commands end: what is said, errors in one line, exit codes, files that are written, and signals."""
+"""How commands end: messages, errors in one line, exit codes, output files, and signals."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ FAILURE = 1
 INCOMPLETE = 3
 WITHOUT_RESULT = 4
 _SIGNALLED = 128  # plus the number of the signal, as shells report it
-# What batch systems send before they kill, and what a closed terminal sends, but for Windows.
+# What batch systems send before they kill, and what a closed terminal sends (except on Windows).
 _ENDING_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-# Errors of the system that say that a path is wrong; others are failures of the machine.
+# System errors that mean a wrong path; others are failures of the machine.
 _BAD_PATH = (FileNotFoundError, FileExistsError, PermissionError, NotADirectoryError, IsADirectoryError)
 
 
-# ---- what is said
+# ---- messages
 
 
 class InputError(Exception):
-    """What the user gave cannot be used; shown in one line, without a traceback."""
+    """The user's input cannot be used; shown in one line, without a traceback."""
 
 
 class Ending(Exception):  # noqa: N818 - not all are errors
@@ -50,14 +50,14 @@ class Ending(Exception):  # noqa: N818 - not all are errors
 
 
 def say(kind: str, message: object) -> None:
-    """Write one line to stderr; that nobody reads it is no reason to stop."""
+    """Write one line to stderr; a closed stderr is no reason to stop."""
     with contextlib.suppress(OSError):
         print(f"neurogeom: {kind}: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
 def plain_errors(option: str = "") -> Iterator[None]:
-    """Turn what files and sweeps raise into one line and an exit code; `option` says where it came from."""
+    """Turn what files and sweeps raise into one line and an exit code; `option` is where it came from."""
     lead = f"{option}: " if option else ""
     try:
         yield
@@ -67,7 +67,7 @@ def plain_errors(option: str = "") -> Iterator[None]:
         raise Ending("incomplete", error, INCOMPLETE) from error
     except ModuleNotFoundError as error:
         raise InputError(
-            f"{lead}{error} (modules of your own metrics are looked for in the folders of PYTHONPATH)"
+            f"{lead}{error} (modules with your own metrics are looked for on PYTHONPATH)"
         ) from error
     except OSError as error:
         raise _of_system(error, f"{lead}{describe(error)}") from error
@@ -80,7 +80,7 @@ def _of_system(error: OSError, text: str) -> InputError | Ending:
 
 
 def announced(name: str, compute: Callable[[], _T]) -> _T:
-    """Compute; warnings become one line each, and errors of the input `InputError`; `name` says where."""
+    """Compute; each warning becomes one line, and input errors become `InputError`; `name` says where."""
     lead = f"{name}: " if name else ""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
@@ -93,11 +93,11 @@ def announced(name: str, compute: Callable[[], _T]) -> _T:
     return result
 
 
-# ---- what is written
+# ---- output
 
 
 def check_output(path: str | None, sources: Sequence[str] = (), endings: Sequence[str] = ()) -> None:
-    """Raise if a result could not be written there, before long work is done for it."""
+    """Raise early, before any long computation, if a result could not be written to `path`."""
     if path is None or (path == "-" and endings):
         return
     folder = os.path.dirname(path) or "."
@@ -116,7 +116,7 @@ def check_output(path: str | None, sources: Sequence[str] = (), endings: Sequenc
 
 
 def check_plot(path: str | None, sources: Sequence[str] = ()) -> None:
-    """Raise if the picture could not be drawn in the end."""
+    """Raise early if the picture could not be drawn."""
     if path is None:
         return
     check_output(path, sources)
@@ -128,7 +128,7 @@ def check_plot(path: str | None, sources: Sequence[str] = ()) -> None:
 
 @contextlib.contextmanager
 def writing(path: str) -> Iterator[None]:
-    """Turn what the system says about a file that cannot be written into one line."""
+    """Turn the system's error about a file that cannot be written into one line."""
     try:
         yield
     except OSError as error:
@@ -136,21 +136,21 @@ def writing(path: str) -> Iterator[None]:
 
 
 def stdout() -> TextIO:
-    """Give stdout to write results to; refuse one that was closed before we began."""
+    """Return stdout, for results; refuse one that was closed before we began."""
     if sys.stdout is None:
         raise Ending("error", "the output cannot be written: stdout is closed", FAILURE)
     return sys.stdout
 
 
 def deliver(table: str, files: Mapping[str, Callable[[Any], object]]) -> None:
-    """Write files, then the table, as stdout may be closed or full; one that fails costs no other.
+    """Write files, then the table, as stdout may be closed or full; one failure does not stop the others.
 
     Parameters
     ----------
     table : str
         For stdout, unless one of the files is "-".
     files : mapping of str to callable
-        What writes to a path, or to stdout.
+        Function that writes to a path, or to stdout.
     """
     failed: Exception | None = None
     for path, write in files.items():
@@ -166,7 +166,7 @@ def deliver(table: str, files: Mapping[str, Callable[[Any], object]]) -> None:
         else:
             files["-"](stdout())
     except OSError:
-        if failed is None:  # else that a file is missing is the news, even if the reader has gone
+        if failed is None:  # else the missing file is the error to report, even if the reader has gone
             raise
     if failed is not None:
         raise failed
@@ -186,18 +186,18 @@ class Stop:
         self.number: int | None = None
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Handle the signal; later ones are ignored, so that the end is not disturbed."""
+        """Handle the signal; later ones are ignored, so that the cleanup is not disturbed."""
         del frame
         if self.number is None:
             self.number = number
             raise _Terminated
 
     def progress(self, label: str) -> ProgressFunction:
-        """Report progress as a bar on a terminal, else in lines of a log."""
+        """Report progress as a bar on a terminal, else as lines of a log."""
         report: Any = as_progress(True, label)
 
         def look(done: int, total: int) -> None:
-            if self.number is not None:  # the handler's exception was lost in a place that swallows them
+            if self.number is not None:  # the handler's exception was swallowed somewhere
                 raise _Terminated
             report(done, total)
 
@@ -206,7 +206,7 @@ class Stop:
 
 @contextlib.contextmanager
 def stoppable(store: str | None, trust: Sequence[str] = ()) -> Iterator[Stop]:
-    """Unwind at SIGTERM as at Ctrl-C, leave no trace of unfinished tries, and say how to go on."""
+    """Unwind on SIGTERM as on Ctrl-C, leave no trace of unfinished tries, and say how to resume."""
     stop = Stop()
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
@@ -231,27 +231,27 @@ def stoppable(store: str | None, trust: Sequence[str] = ()) -> Iterator[Stop]:
 
 
 def end_of(found: SweepStatus, strict: bool) -> None:
-    """End with the exit code of a sweep whose state was printed: tiles are left, or items without result."""
+    """End with the exit code of a sweep whose state was printed: tiles are left, or items have no result."""
     if not found.is_complete:
         raise SystemExit(INCOMPLETE)
     if strict and found.errors:
         first = next(iter(found.errors.values()))
         raise Ending(
             "error",
-            f"{len(found.errors):,} without result because of their data, such as {first['name']!r}: see "
+            f"{len(found.errors):,} without a result because of their data, such as {first['name']!r}: see "
             f"{sweep_command('status', found.store, found.trust)}",
             WITHOUT_RESULT,
         )
 
 
 def _go_on(store: str | None, trust: Sequence[str]) -> str:
-    """Say what was done of a sweep and how to resume it; tiles that were stopped get their tries back."""
+    """Describe how far a sweep got and how to resume it; tiles that were stopped get their tries back."""
     if store is None:
-        return ": nothing was made"
+        return ": nothing was created"
     with contextlib.suppress(OSError):
         Attempts(Path(store)).forgive({process_name()})
     try:
-        found = dataclasses.replace(status(store, trust=trust), eta=None)  # this process is at work no longer
-    except Exception:  # on the way out, whatever is wrong with the store is of no interest
-        return f". Go on with: {sweep_command('run', store, trust)}"
-    return f": {found}; what is finished is safe. Go on with: {found.resume_command}"
+        found = dataclasses.replace(status(store, trust=trust), eta=None)  # this process no longer works
+    except Exception:  # on the way out, whatever is wrong with the store does not matter
+        return f". Resume with: {sweep_command('run', store, trust)}"
+    return f": {found}; what is finished is safe. Resume with: {found.resume_command}"

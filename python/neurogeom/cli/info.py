@@ -1,4 +1,4 @@
-"""``neurogeom info``: versions, the build, and what this machine makes of it."""
+"""``neurogeom info``: versions, the build, and how it runs on this machine."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .._base.threads import blas_of, resolve_threads
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the subcommand."""
-    parser.add_argument("--json", action="store_true", help="print all of it as one line of JSON")
+    parser.add_argument("--json", action="store_true", help="print everything as one line of JSON")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print the versions, the build, and what this machine makes of it."""
+    """Print the versions, the build, and how it runs on this machine."""
     lines = {
         "neurogeom": __version__,
         **build_info(),

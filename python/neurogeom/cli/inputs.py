@@ -1,4 +1,4 @@
-"""Users' files: opened by :mod:`neurogeom.io`, alike for all commands and in the words of their options."""
+"""Users' files: opened by :mod:`neurogeom.io` in the same way for all commands; errors name their options."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ FORMATS = ".npy, .npz, HDF5 (also of MATLAB), safetensors or Zarr"
 
 
 def add_flatten(parser: argparse.ArgumentParser, keys: str) -> None:
-    """Add the option that says what becomes of arrays of more than two axes; `keys` is what names arrays."""
+    """Add the option for arrays with more than two axes; `keys` is the option that names arrays."""
     parser.add_argument(
         "--flatten",
         action="store_true",
-        help="take arrays of more than two axes, as rows by all other axes, from archives too; one that "
-        f"{keys} names, or that is alone in its file, is always taken so, with a note (vectors are labels "
+        help="accept arrays with more than two axes, as rows by all other axes, from archives too; one that "
+        f"{keys} names, or that is alone in its file, is always flattened, with a note (vectors are labels "
         "and ids, never data)",
     )
 
 
 def add_ids_and_skip_bad(parser: argparse.ArgumentParser) -> None:
-    """Add the options of commands that compare items of many files."""
+    """Add the options of commands that compare items from many files."""
     parser.add_argument(
         "--ids",
         metavar="FILE|KEY",
@@ -58,7 +58,7 @@ def open_inputs(
     skip_bad: bool = False,
     lead: str = "",
 ) -> Found:
-    """Open matrices; `option` is what names arrays, `lead` is said before what is wrong."""
+    """Open matrices; `option` names the arrays, and `lead` precedes any error message."""
     source = paths[0] if len(paths) == 1 else paths
     words = Words("FILE", option, "--ids", "--flatten", "--skip-bad")
     with plain_errors(lead):
@@ -66,7 +66,7 @@ def open_inputs(
 
 
 def say_flattened(items: Mapping[str, StoredItem]) -> None:
-    """Say which arrays of more axes were taken as matrices."""
+    """Report which arrays with more than two axes were flattened to matrices."""
     texts = [
         f"{name} of shape {item.stored_shape} is flattened to {item.shape}"
         for name, item in items.items()
@@ -77,12 +77,12 @@ def say_flattened(items: Mapping[str, StoredItem]) -> None:
 
 
 def stem_of(path: str) -> str:
-    """Call a file by its name without ending."""
+    """Call a file by its name without the extension."""
     return os.path.splitext(os.path.basename(os.path.abspath(path)))[0]
 
 
 def rows_of(item: StoredItem) -> AnyArray:
-    """Read a matrix, only mapped where it can be; a bad value is named by its place in the file."""
+    """Read a matrix, memory-mapped where possible; an error names the place of a bad value in the file."""
     path, key = item.location["path"], item.location["key"]
     with plain_errors():
         array = np.asarray(item)
@@ -99,7 +99,7 @@ def read_labels(given: str, option: str, file: str | None = None) -> AnyArray:
     """Read labels: KEY of `file`, else a FILE that holds one array, or FILE:KEY."""
     with plain_errors():
         if file is not None:
-            os.stat(file)  # which names a file that is not there better than its library
+            os.stat(file)  # names a missing file more clearly than its library would
             kind = kind_of(file)
             headers = headers_of(kind, file)
             if list(headers) != [""]:

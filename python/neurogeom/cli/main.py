@@ -19,9 +19,9 @@ _INTERRUPTED = 130  # what a shell reports for Ctrl-C
 
 
 _EPILOG = """\
-Exit codes: 0 done, also if who reads the output has gone (| head); 1 failure of the machine (memory, a full
-disk), or a sweep that is not sound; 2 bad input; 3 a sweep has tiles left or failed; 130 Ctrl-C; 143 SIGTERM.
-Errors, warnings and notes are lines on stderr."""
+Exit codes: 0 done, also if the reader of the output has gone (| head); 1 failure of the machine (memory, a
+full disk) or an unsound sweep; 2 bad input; 3 a sweep has tiles left or failed; 130 Ctrl-C; 143 SIGTERM.
+Errors, warnings and notes go to stderr, one line each."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -42,10 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 when all went well, also if who reads the output has gone; 1 when the machine failed us (memory, a
-        full disk) or a sweep is not sound,
-        2 when the input cannot be used, 3 when a sweep is not finished, 130 after Ctrl-C, 143 when a sweep
-        was told to end (SIGTERM).
+        0 when all went well, also if the reader of the output has gone; 1 when the machine failed (memory, a
+        full disk) or a sweep is not sound; 2 when the input cannot be used; 3 when a sweep is not finished;
+        130 after Ctrl-C; 143 when a sweep was told to end (SIGTERM).
 
     Examples
     --------
@@ -68,12 +67,12 @@ def _run(argv: Sequence[str] | None) -> None:
 
 
 def _flush() -> None:
-    if sys.stdout is not None:  # as it is if it was closed before we began
+    if sys.stdout is not None:  # None if it was closed before we began
         sys.stdout.flush()
 
 
 def _code_of(step: Callable[[], None]) -> int:
-    """Do something; what goes wrong is said in one line, and gives the exit code."""
+    """Run one step; report what goes wrong in one line, and return the exit code."""
     try:
         step()
     except InputError as error:
@@ -105,7 +104,7 @@ def _code_of(step: Callable[[], None]) -> int:
 
 
 def _reader_has_gone() -> bool:
-    """Say whether stdout is a pipe that nobody reads any more."""
+    """Return whether stdout is a pipe that nobody reads any more."""
     if sys.stdout is None:
         return False
     poll = select.poll()
@@ -143,7 +142,7 @@ _COMMANDS = {
         sweep.run,
     ),
     "info": _Command(
-        "show the versions, the build, and what this machine makes of it", info.add_arguments, info.run
+        "show the versions, the build, and how it runs on this machine", info.add_arguments, info.run
     ),
 }
 

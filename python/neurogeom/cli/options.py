@@ -39,11 +39,11 @@ def add_threads_and_plot(parser: argparse.ArgumentParser) -> None:
 
 
 def add_strict(parser: argparse.ArgumentParser) -> None:
-    """Add the option that makes items without result a failure."""
+    """Add the option that makes items without a result a failure."""
     parser.add_argument(
         "--strict",
         action="store_true",
-        help=f"end with exit code {WITHOUT_RESULT} if items have no result because of their data",
+        help=f"exit with code {WITHOUT_RESULT} if items have no result because of their data",
     )
 
 
@@ -51,7 +51,7 @@ def add_strict(parser: argparse.ArgumentParser) -> None:
 
 
 def count(minimum: int) -> Callable[[str], int]:
-    """Give the argparse type of integers from `minimum` on."""
+    """Return the argparse type of integers >= `minimum`."""
 
     def convert(text: str) -> int:
         try:
@@ -65,7 +65,7 @@ def count(minimum: int) -> Callable[[str], int]:
 
 
 def one_of(names: Iterable[str]) -> Callable[[str], str]:
-    """Give the argparse type of names in which a hyphen is as good as an underscore; others stay as given."""
+    """Return the argparse type of names that may be spelt with hyphens; unknown names stay as given."""
     known = {name.replace("_", "-"): name for name in names}
     return lambda text: known.get(text.replace("_", "-"), text)
 

@@ -22,15 +22,15 @@ _EXPORTS = (".csv", ".npy", ".npz")
 _EPILOG = """\
 A sweep in four commands, on one machine:
   neurogeom sweep plan 'activations/*.npy' --metric cka --metric procrustes --store sweep.zarr
-  neurogeom sweep run sweep.zarr          (Ctrl-C at any time; the same line goes on)
+  neurogeom sweep run sweep.zarr          (Ctrl-C at any time; the same line resumes it)
   neurogeom sweep status sweep.zarr
   neurogeom sweep export sweep.zarr distances.csv
 
-As a SLURM array (`plan` prints this line with numbers that suit the sweep; submit it again to go on):
+As a SLURM array (`plan` prints this line with numbers that suit the sweep; submit it again to resume):
   sbatch --array=0-15 --cpus-per-task=4 --wrap 'neurogeom sweep work sweep.zarr --threads 4 --stop-before 5m'
 
 Exit codes: 0 done; 1 failure of the machine, or a sweep that is not sound; 2 bad input; 3 tiles are left or
-failed (run, work, status); 4 items have no result because of their data (run, work, status, with --strict,
+failed (run, work, status); 4 items have no result because of their data (run, work, status with --strict;
 otherwise a warning); 130 Ctrl-C; 143 SIGTERM. Results have the same bits however they were computed, on one
 kind of processor and BLAS."""
 
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             action="append",
             default=[],
             metavar="PACKAGE",
-            help="import classes that the store names from this package of yours; may be given several times",
+            help="allow the store to import classes from this package of yours; may be given several times",
         )
         sub.set_defaults(run_sweep_command=command.run)
 
@@ -81,11 +81,11 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
 def _add_verify(parser: argparse.ArgumentParser) -> None:
     _add_store(parser)
     parser.add_argument(
-        "--sample", type=count(0), default=20, metavar="N", help="tiles to compute again (default: 20)"
+        "--sample", type=count(0), default=20, metavar="N", help="tiles to recompute (default: 20)"
     )
-    parser.add_argument("--rng", type=count(0), default=0, metavar="SEED", help="which ones (default: 0)")
+    parser.add_argument("--rng", type=count(0), default=0, metavar="SEED", help="their seed (default: 0)")
     parser.add_argument(
-        "--repair", action="store_true", help="remove what is wrong, so that `run` computes it again"
+        "--repair", action="store_true", help="remove what is wrong, so that `run` recomputes it"
     )
     parser.add_argument("--threads", type=count(1), metavar="N", help="threads (default: all)")
 
@@ -109,7 +109,7 @@ def _run_verify(args: argparse.Namespace) -> None:
     if not found.is_sound:
         then = sweep_command("run" if found.repaired else "verify --repair", args.store, args.trust)
         wrong = len(found.damaged) + len(found.different)
-        raise Ending("error", f"{wrong} not sound; mend it with: {then}", FAILURE)
+        raise Ending("error", f"{wrong} not sound; repair it with: {then}", FAILURE)
 
 
 def _add_extend(parser: argparse.ArgumentParser) -> None:
@@ -129,7 +129,7 @@ def _run_extend(args: argparse.Namespace) -> None:
     print(found)
     if text := planning.left_out_of(new):
         print(text)
-    print(f"go on with: {found.resume_command}")
+    print(f"resume with: {found.resume_command}")
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
@@ -153,45 +153,45 @@ def _run_export(args: argparse.Namespace) -> None:
             with open(out, encoding="utf-8", newline="") as file:
                 shutil.copyfileobj(file, stdout())
     if not found.is_complete:
-        say("warning", f"the sweep is not finished ({found}): what is missing is NaN")
+        say("warning", f"the sweep is not finished ({found}): missing values are NaN")
 
 
 _COMMANDS = {
     "plan": _Command(
-        "measure a few items and pairs, print what a sweep will cost, and make its store",
+        "measure a few items and pairs, print what a sweep will cost, and create its store",
         planning.add_plan,
         planning.run_plan,
         planning.EPILOG,
     ),
     "run": _Command(
-        "compute a sweep, or go on with it, on this machine or a Dask cluster",
+        "compute a sweep, or resume it, on this machine or a Dask cluster",
         running.add_run,
         running.run,
-        "It may be stopped or killed at any moment; finished tiles stay. Several runs at once do no harm.",
+        "It may be stopped or killed at any time; finished tiles are kept. Several runs at once do no harm.",
     ),
     "work": _Command(
         "compute one share of a sweep, then help with the others: for SLURM arrays and plain processes",
         running.add_work,
         running.work,
-        "Workers know nothing of each other but the store: any may be missing, come late, or die.\n"
-        "Ends with exit code 3 if the time did not suffice: submit the same job again.",
+        "Workers share nothing but the store: any of them may be missing, start late, or die.\n"
+        "Exit code 3 if time ran out: submit the same job again.",
     ),
     "status": _Command(
-        "show how far a sweep is, who works on it and what went wrong",
+        "show how far a sweep is, who is working on it and what went wrong",
         statuses.add_status,
         statuses.run_status,
         "Exit code 3 if tiles are left or have failed.",
     ),
     "verify": _Command(
-        "check all checksums of a sweep and compute a sample of its tiles again, bit by bit",
+        "check all checksums of a sweep and recompute a sample of its tiles, comparing every bit",
         _add_verify,
         _run_verify,
-        "Exit code 0 if the sweep is sound, 1 if not, also if it has just been repaired.",
+        "Exit code 0 if the sweep is sound, 1 if not, even if it has just been repaired.",
     ),
     "extend": _Command(
-        "add items to a sweep; finished tiles stay, and the next run computes only what is new",
+        "add items to a sweep; finished tiles are kept, and the next run computes only what is new",
         _add_extend,
         _run_extend,
     ),
-    "export": _Command("write what a sweep has found to one file", _add_export, _run_export),
+    "export": _Command("write the results of a sweep to one file", _add_export, _run_export),
 }

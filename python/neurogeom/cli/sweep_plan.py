@@ -17,7 +17,7 @@ from .options import count, duration, one_of
 
 _DEFAULT = "procrustes"
 _CAPACITIES = ("mean-field", "joint")
-_MAX_SHOWN = 20  # arrays that are named as left out
+_MAX_SHOWN = 20  # left-out arrays that are named
 
 EPILOG = """\
 Examples:
@@ -26,8 +26,8 @@ Examples:
   neurogeom sweep plan models/*.npy --others areas/*.npy --metric ridge --null 200 --rng 1 --store s.zarr
   neurogeom sweep plan layers/*.npy --capacity mean-field --labels labels.npy --seeds 0,1,2 --store s.zarr
 
-The same line again takes the store up, another plan is refused. Patterns in quotes are read by neurogeom and
-may be longer than a command line."""
+The same line again reuses the store; another plan is refused. Quoted patterns are expanded by neurogeom and
+may match more files than fit on a command line."""
 
 
 # ---- types of options
@@ -62,7 +62,7 @@ def _bytes(text: str) -> int:
 
 
 def add_inputs(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say how files are read."""
+    """Add the options for reading files."""
     parser.add_argument(
         "--keys", type=_words, metavar="A,B", help="arrays of .npz, HDF5 and other archives; by default all"
     )
@@ -80,11 +80,11 @@ def open_items(paths: list[str], args: argparse.Namespace, option: str = "") -> 
 
 
 def left_out_of(found: Found) -> str:
-    """Say which files and arrays are not taken, and why."""
+    """List the files and arrays that are left out, and why."""
     texts = [*found.bad[:MAX_BAD], *found.left_out[:_MAX_SHOWN]]
     if more := len(found.bad) + len(found.left_out) - len(texts):
         texts.append(f"{more} more")
-    lead = "left out".ljust(len("processor time"))  # as the lines of the plan are laid out
+    lead = "left out".ljust(len("processor time"))  # aligned with the lines of the plan
     return "\n".join(f"{lead}  {text}" for text in texts)
 
 
@@ -105,8 +105,8 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
         action="append",
         type=one_of(METRICS),
         metavar="NAME",
-        help=f"what to compute, may be given several times (default: {_DEFAULT}): "
-        f"{', '.join(sorted(METRICS))}, or package.module:Class of your own, found in PYTHONPATH",
+        help=f"what to compute; may be given several times (default: {_DEFAULT}): "
+        f"{', '.join(sorted(METRICS))}, or your own package.module:Class, found on PYTHONPATH",
     )
     add_inputs(parser)
     parser.add_argument(
@@ -127,20 +127,20 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
         type=_edge,
         default="auto",
         metavar="N",
-        help="items along the edge of a tile, the unit of work and loss (default: auto)",
+        help="items along the edge of a tile, the unit of work that can be lost (default: auto)",
     )
     parser.add_argument(
-        "--max-ram", type=_bytes, default="2GB", metavar="SIZE", help="memory of a worker (default: 2GB)"
+        "--max-ram", type=_bytes, default="2GB", metavar="SIZE", help="memory per worker (default: 2GB)"
     )
     parser.add_argument(
         "--target-tile",
         type=duration,
         default=60.0,
         metavar="TIME",
-        help="how long a tile may take (default: 60s)",
+        help="longest time that a tile should take (default: 60s)",
     )
     parser.add_argument(
-        "--max-files", type=count(1), default=50_000, metavar="N", help="most tiles (default: 50000)"
+        "--max-files", type=count(1), default=50_000, metavar="N", help="at most N tiles (default: 50000)"
     )
     parser.add_argument(
         "--threads", type=count(1), default=1, metavar="N", help="threads of each worker (default: 1)"
@@ -156,7 +156,7 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
         "--seeds", type=_numbers, metavar="0,1,2", help="analyse each item with each seed (default: 0)"
     )
     jobs.add_argument("--samples", type=count(1), metavar="N", help="Gaussian samples")
-    jobs.add_argument("--fields", type=_words, metavar="A,B", help="numbers to keep (default: all)")
+    jobs.add_argument("--fields", type=_words, metavar="A,B", help="results to keep (default: all)")
 
 
 def run_plan(args: argparse.Namespace) -> None:
@@ -189,9 +189,9 @@ def run_plan(args: argparse.Namespace) -> None:
         if opening is not None and (text := left_out_of(opening)):
             print(text)
     if made.store is None:
-        say("note", "nothing was made: --store DIR makes the sweep")
+        say("note", "nothing was created: --store DIR creates the sweep")
     elif existed:
-        say("note", f"{made.store} holds this plan already, and is taken up as it is")
+        say("note", f"{made.store} already holds this plan, and is used as it is")
 
 
 def _metrics(args: argparse.Namespace) -> str | list[str]:

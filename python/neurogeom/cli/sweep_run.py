@@ -18,7 +18,7 @@ from ..sweep.cluster import local_client
 from .endings import INCOMPLETE, Ending, InputError, announced, end_of, plain_errors, say, stoppable
 from .options import add_strict, count, duration
 
-# Seconds that a scheduler, which may have been started a moment ago, may take to write its file.
+# Seconds that a scheduler that has just been started may take to write its file.
 _PATIENCE = 30.0
 
 
@@ -35,7 +35,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
         help="threads of each task (default: here OMP_NUM_THREADS, else all cores; on Dask 1)",
     )
     parser.add_argument(
-        "--retry-failed", action="store_true", help="try tiles again that were given up after three tries"
+        "--retry-failed", action="store_true", help="retry tiles that were given up after three tries"
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--scheduler", metavar="ADDRESS", help="run on the Dask cluster of tcp://host:port")
@@ -48,7 +48,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
         "--dask-workers",
         type=count(1),
         metavar="N",
-        help="run on N processes of this machine, one thread each: a lost one costs its tile, not the run",
+        help="run on N processes of this machine, one thread each; if one dies, only its tile is lost",
     )
     add_strict(parser)
 
@@ -56,7 +56,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run a sweep to its end."""
     with plain_errors(), stoppable(args.store, args.trust) as stop:
-        status(args.store, trust=args.trust)  # before a cluster is asked for
+        status(args.store, trust=args.trust)  # before a cluster is started
         with _executor(args) as executor:
             found = announced(
                 "",
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _executor(args: argparse.Namespace) -> contextlib.AbstractContextManager[Any]:
-    """Give the Dask client that was asked for, if any."""
+    """Return the Dask client that was asked for, if any."""
     if args.dask_workers is not None:
         return local_client(args.dask_workers, args.store)
     if args.scheduler is not None:
@@ -92,14 +92,14 @@ def _client(place: str, options: Mapping[str, Any]) -> Iterator[Any]:
         client = distributed.Client(**options)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"no Dask scheduler at {place}: {error}") from error
-    # That a scheduler was lost is said in one line, in the end.
+    # The loss of a scheduler is reported in one line, at the end.
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     with client:
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
         threads = sum(worker["nthreads"] for worker in workers)
         say("note", f"Dask at {client.scheduler.address}: workers {len(workers)}, threads {threads}")
         if not workers:
-            say("note", "the sweep waits for workers to come")
+            say("note", "the sweep is waiting for workers")
         yield client
 
 
@@ -139,7 +139,7 @@ def add_work(parser: argparse.ArgumentParser) -> None:
         "--stop-before",
         type=duration,
         metavar="TIME",
-        help="begin no tile that would not be finished so long before the job ends, such as 5m",
+        help="start no tile that would not be finished this long before the job ends, such as 5m",
     )
     parser.add_argument(
         "--time-limit",
@@ -172,13 +172,13 @@ def work(args: argparse.Namespace) -> None:
         retry = f"{found.resume_command} --retry-failed"
         then = "submit the same job again, or run" if found.left else "see `neurogeom sweep status`, then run"
         command = found.resume_command if found.left else retry
-        raise Ending("incomplete", f"{why}: {found}. Go on: {then} {command}", INCOMPLETE)
+        raise Ending("incomplete", f"{why}: {found}. To resume: {then} {command}", INCOMPLETE)
     print(found)
     end_of(found, args.strict)
 
 
 def _share(rank: int | None, of: int | None, environment: Mapping[str, str]) -> tuple[int, int]:
-    """Say which share is this process's, by options or by the SLURM array that it belongs to."""
+    """Find this process's share, from options or from the SLURM array that it belongs to."""
     known = {
         name: _integer(f"SLURM_ARRAY_TASK_{name}", environment) for name in ("ID", "COUNT", "MIN", "STEP")
     }
@@ -186,13 +186,13 @@ def _share(rank: int | None, of: int | None, environment: Mapping[str, str]) -> 
         of = known["COUNT"]
     if rank is None and known["ID"] is not None:
         place = (known["ID"] - (known["MIN"] or 0)) // (known["STEP"] or 1)
-        # Numbers of an array need not be consecutive; that two workers begin at the same place does no harm.
+        # Array indices need not be consecutive; two workers that start at the same place do no harm.
         rank = place % of if of else place
     if rank is None and of is None:
         return 0, 1
     if rank is None or of is None:
         given, missing = ("--rank", "--of") if of is None else ("--of", "--rank")
-        raise InputError(f"{given} needs {missing}, or a SLURM array that says it")
+        raise InputError(f"{given} needs {missing}, or a SLURM array that sets it")
     if rank >= of:
         raise InputError(f"--rank must be below --of ({of}), not {rank}: ranks start at 0")
     return rank, of

@@ -1,4 +1,4 @@
-"""``neurogeom sweep status``: how far a sweep is, who works on it, and what went wrong."""
+"""``neurogeom sweep status``: how far a sweep is, who is working on it, and what went wrong."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from ..sweep.store import tile_name
 from .endings import end_of, plain_errors, say
 from .options import add_strict, count
 
-_MAX_SHOWN = 10  # lines of a kind
+_MAX_SHOWN = 10  # lines of each kind
 
 
 def add_status(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``status``."""
     parser.add_argument("store", metavar="STORE", help="a sweep")
     parser.add_argument(
-        "--json", action="store_true", help="print all of it as one line of JSON, for scripts"
+        "--json", action="store_true", help="print everything as one line of JSON, for scripts"
     )
     parser.add_argument(
         "--watch",
         type=count(1),
         metavar="SECONDS",
-        help="print it again and again, until nothing is left to do",
+        help="print it repeatedly, until nothing is left to do",
     )
     add_strict(parser)
 
@@ -56,7 +56,7 @@ def run_status(args: argparse.Namespace) -> None:
 
 
 def as_json(found: SweepStatus, workers: Sequence[SeenWorker]) -> dict[str, Any]:
-    """Give all that is known as JSON."""
+    """Return everything that is known, for JSON."""
     return {
         "store": str(found.store),
         "n_tiles": found.n_tiles,
@@ -87,7 +87,7 @@ def as_json(found: SweepStatus, workers: Sequence[SeenWorker]) -> dict[str, Any]
 
 
 def describe(found: SweepStatus, workers: Sequence[SeenWorker]) -> str:
-    """Write it for people."""
+    """Format it for people."""
     at_work = sum(worker.at_work for worker in workers)
     failed = f", {len(found.failed):,} failed" if found.failed else ""
     lines: list[tuple[str, str]] = [
@@ -96,7 +96,7 @@ def describe(found: SweepStatus, workers: Sequence[SeenWorker]) -> str:
         ("items", f"{found.prepared:,} of {found.n_items:,} prepared"),
     ]
     if found.left:
-        known = "not known yet" if at_work else "nobody is at work"
+        known = "not known yet" if at_work else "no worker is running"
         lines.append(("time left", known if found.eta is None else format_seconds(found.eta)))
     lines.append(("processor time", format_seconds(found.cpu_seconds)))
     lines.append(("workers", f"{at_work:,} at work, {len(workers):,} in all"))
@@ -110,7 +110,7 @@ def describe(found: SweepStatus, workers: Sequence[SeenWorker]) -> str:
     lines += _cut([("remark", _line(text)) for text in _remarks(found.remarks)])
     if not found.is_complete:
         retry = "" if found.left else " --retry-failed"
-        lines.append(("go on with", f"{found.resume_command}{retry}"))
+        lines.append(("resume with", f"{found.resume_command}{retry}"))
     width = max(len(key) for key, _ in lines)
     return "\n".join(f"{key.ljust(width)}  {text}" for key, text in lines)
 
@@ -137,25 +137,25 @@ def _line(text: str) -> str:
 
 
 def hardware_warnings(workers: Sequence[SeenWorker]) -> list[str]:
-    """Say if results may differ in their last bits because of who computed them."""
+    """Warn if results may differ in their last bits because several kinds of hardware computed them."""
     kinds = kinds_of_hardware(workers)
     if len(kinds) < 2:
         return []
     shown = "; ".join(", ".join(kind) for kind in kinds)
     return [
-        f"workers of {len(kinds)} kinds of hardware took part ({shown}): results have the same bits only on "
-        "one processor and BLAS, otherwise they agree to rounding"
+        f"workers on {len(kinds)} kinds of hardware took part ({shown}): results have the same bits only on "
+        "the same processor and BLAS; otherwise they agree to rounding"
     ]
 
 
 def warn_of_other_hardware(store: str) -> None:
-    """Say if this machine is not what computed a sweep, before its bits are compared."""
+    """Warn if this machine is not the kind that computed a sweep, before its bits are compared."""
     kinds = kinds_of_hardware(workers_of(Path(store)))
     here = this_hardware()
     if kinds and kinds != [here]:
         others = "; ".join(", ".join(kind) for kind in kinds if kind != here)
         say(
             "warning",
-            f"this machine ({', '.join(here)}) is not all that computed the sweep ({others}): other bits may "
-            "be rounding, not damage",
+            f"hardware unlike this machine's ({', '.join(here)}) computed the sweep ({others}): other bits "
+            "may be rounding, not damage",
         )

@@ -26,22 +26,22 @@ def manifold_analysis_corr(
 ) -> tuple[float, list[float], list[int], dict[str, Any], FloatArray | list[FloatArray]]:
     """Capacity of correlated manifolds: nothing is centred, labels are independent and fair.
 
-    Same as the original: arguments, what is returned and in which order, the axes (thin QR of the points
+    Same as the original: arguments, the return values and their order, the axes (thin QR of the points
     relative to their centre, then the centre), the order in which ``numpy.random`` is used (first the normal
     coordinates (P, D + 1, n_t), then the labels (n_t, P)), and so, on one machine, the values for a given
     ``numpy.random.seed``, as long as there are more features than axes, N > P (D + 1). (Points relative to
-    their centre have rank M - 1: the last axis of each manifold is a direction that rounding decides, and the
+    their centre have rank M - 1: the last axis of each manifold is determined by rounding, and the
     coordinates that a draw has depend on it.)
 
     Different: with N <= P (D + 1) the original adds 1e-3 to the diagonal of the axes' covariance, in the
-    units of the data, and draws P (D + 1) numbers a sample; here the value is exact, from N numbers a sample,
-    so that it agrees with the original in distribution, up to what that 1e-3 does. Numbers of points may
-    differ between manifolds (lists then stand for stacked arrays), and fewer features than points are no
-    error. Statistics of a sample are NaN where they are not unique, because no hyperplane separates that
-    dichotomy. If a sample fails, or no v has the margin, its exit is 0 and the capacity is NaN with a
-    ``ConvergenceWarning``, as it is for points that are all zero (the original takes what its solver returns,
-    with exit 0 for a part of the good ones too). Nothing is printed. :func:`neurogeom.correlated_capacity`
-    has standard errors as well.
+    units of the data, and draws P (D + 1) numbers per sample; here the value is exact, from N numbers per
+    sample, so that it agrees with the original in distribution, up to the effect of that 1e-3. Numbers of
+    points may differ between manifolds (lists then replace stacked arrays), and fewer features than points
+    are not an error. Statistics of a sample are NaN where they are not unique, because no hyperplane
+    separates that dichotomy. If a sample fails, or no v has the margin, its exit is 0 and the capacity is NaN
+    with a ``ConvergenceWarning``; the same holds for points that are all zero (the original uses whatever its
+    solver returns, and reports exit 0 for some good samples too). Nothing is printed.
+    :func:`neurogeom.correlated_capacity` also has standard errors.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def manifold_analysis_corr(
     kappa : float
         Margin, not negative, in the units of the data.
     n_t : int
-        Samples: Gaussian vectors with a labeling each.
+        Number of samples: Gaussian vectors, each with its own labeling.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def manifold_analysis_corr(
         points, draws = _points_and_draws(blocks, axes, coordinates, n_samples)
         labels: Signs = np.random.choice([-1, 1], size=(n_samples, len(blocks))).astype(np.int8)
         sizes = [block.shape[1] for block in blocks]
-        # As the solver does, the code of the original (not its paper) has y x.v <= -kappa.
+        # Like the solver, the code of the original (not its paper) has y x.v <= -kappa.
         cones = JointCones(points, [0, *map(int, np.cumsum(sizes))], draws, labels)
         n_threads = _threads.resolve_threads(None)
         found = cones.project(margin, n_threads, None)

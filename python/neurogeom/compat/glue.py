@@ -4,16 +4,16 @@
 are all found here, and so are ``gcmc.gcmc_analysis``, ``gcmc.simulation_analysis.simulation_capacity`` and
 ``gcmc.preprocess``'s ``reallocate_origin`` and ``shuffle_manifolds``.
 
-That package is given out on request only. Its conventions were inferred from a public table of its output
+That package is available only on request. Its conventions were inferred from a public table of its output
 with the generator of the inputs (github.com/george-tog/sparse_inputs): 2,705 rows that satisfy capacity =
 utility (1 + radius^-2) / dimension to 1e-15, for two manifolds of about 200 points and one labelling. The
-defaults here have these conventions: a manifold that does not support a solution leaves that sample, its
-centre too; alignments are absolute cosines, counted as 0 in samples where a member is inactive; that of
-centres with axes is each manifold's own. Values agree with the table in distribution (ten cells of ten
+defaults here follow these conventions: a manifold that does not support a solution leaves that sample, with
+its centre; alignments are absolute cosines, counted as 0 in samples where a member is inactive; centres are
+aligned with the axes of their own manifold. Values agree with the table in distribution (ten cells of ten
 models; alignments of centres with axes to 15 %), except where manifolds are nearly points: there the
-original's dimension is 10 to 30 % higher and its alignments of centres and axes 2 to 3 times as large, for an
-activity threshold or solver that is not known. Names of arguments, columns and index levels, the orientation
-of the data and what ``return_matrix`` does were read off public scripts that call it.
+original's dimension is 10 to 30 % higher and its alignments of centres and axes are 2 to 3 times as large,
+because of an activity threshold or solver that is not known. Names of arguments, columns and index levels,
+the orientation of the data and the effect of ``return_matrix`` were taken from public scripts that call it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from .mftma._shared import read_clouds
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-# Forms of the alignments, and how the fields of EffectiveGeometry that hold them end.
+# Forms of the alignments, and the suffixes of the EffectiveGeometry fields that hold them.
 _FORMS = {"signed_cos": "", "abs_cos": "_abs", "abs_raw": "_raw"}
 _RULES = {
     "ONE_VERSUS_REST": "one_vs_rest",
@@ -77,39 +77,39 @@ def glue_analysis(
         One manifold each: N features, M_i points.
     analysis_type : str, array or callable
         Labels of the manifolds. ``"ONE_VERSUS_REST"``: a random one is positive; ``"ONE_VERSUS_REST_ALL"``:
-        each in turn (sample k has manifold k mod P; our reading of the name); ``"FIRST_VERSUS_REST"``: the
+        each in turn (manifold k mod P in sample k; our reading of the name); ``"FIRST_VERSUS_REST"``: the
         first one; ``"RANDOM"``: independent; ``"BALANCED"``: half of them; an array of +1 and -1, (P,) for
         one fixed task or (n_hyperplanes, P); or a function as for :func:`neurogeom.effective_geometry`.
     n_hyperplanes : int
-        Samples: Gaussian vectors with a labeling each.
+        Number of samples: Gaussian vectors, each with its own labeling.
     seed : int, optional
         Without it, one is drawn from ``numpy.random``, so that ``numpy.random.seed`` is honoured.
     shuffle : bool
-        Analyse data whose points have been dealt out to the manifolds at random: all are pooled, permuted,
-        and cut to the old numbers of points.
+        Analyse data whose points have been assigned to the manifolds at random: all are pooled, permuted, and
+        divided into the old numbers of points.
     bias : bool
         Append a feature that is 1 in all points, after centring, so that hyperplanes need not pass through
-        the mean. (That it is 1, whatever the units of the data, is our assumption.)
+        the mean. (The value of 1, for any units of the data, is our assumption.)
     gaussianize : bool
-        Not available: what the original does is not published.
+        Not available: the method of the original is not published.
     preprocess_type : {"center", None}
         Subtract the mean of all points, or leave the origin where it is.
     alignment : {"abs_cos", "signed_cos", "abs_raw"}
         Form of the three alignments: mean absolute cosine (what the original gives), mean cosine (Algorithm
         2 of the ICML paper), or mean absolute inner product.
     inactive : {"drop", "zero", "exclude", "maxproj"}
-        What stands for the anchor of a manifold that does not support the solution; see
-        :func:`neurogeom.effective_geometry`. ``"drop"``, nothing, is what the original does.
+        What to use as the anchor of a manifold that does not support the solution; see
+        :func:`neurogeom.effective_geometry`. The original uses none (``"drop"``).
     center_axis : {"own", "other"}
         Whether centres are aligned with the axes of their own manifolds (what the original does) or with
         those of the others (Algorithm 2).
     return_matrix : bool
-        Also give the P x P matrices of the alignments.
+        Also return the P x P matrices of the alignments.
     scale : {None, 0, 1}
-        Taken for the sake of scripts that pass it, and without effect: its meaning is not known to us, and
-        nothing but the ``"abs_raw"`` alignments depends on a common factor of the data (without `bias`).
+        Accepted for scripts that pass it, and ignored: its meaning is not known to us, and only the
+        ``"abs_raw"`` alignments depend on a common factor of the data (without `bias`).
     backend : optional
-        Without effect: there is one solver here.
+        Ignored: there is only one solver here.
     n_threads : int, optional
         Threads to use.
 
@@ -119,8 +119,8 @@ def glue_analysis(
         ``capacity``, ``dimension``, ``radius`` (root of a ratio of means; ``radius_mean_ratio``: of the mean
         ratio), ``utility``, ``approx_capacity`` = (1 + radius^-2) / dimension, ``center_alignment``,
         ``axis_alignment`` = ``axes_alignment``, ``center_axis_alignment`` = ``center_axes_alignment``: later
-        and earlier spelling. With `return_matrix` also ``center_alignment_matrix`` and so on, in both
-        spellings; entry (m, n) of the third is that of centre m with axis n.
+        and earlier spelling. With `return_matrix`, also ``center_alignment_matrix`` and so on, in both
+        spellings; entry (m, n) of the third aligns centre m with axis n.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def glue_analysis(
     -----
     ConvergenceWarning
         If labelings cannot be separated by a hyperplane: the original raises "Data is not linearly
-        separable"; here they count in the capacity and are left out of the geometry.
+        separable"; here they count towards the capacity and are left out of the geometry.
 
     Notes
     -----
@@ -155,8 +155,8 @@ def glue_analysis(
     """
     if gaussianize:
         raise NotImplementedError(
-            "gaussianize: how the original makes manifolds Gaussian is not published; give manifolds that "
-            "you have made so yourself"
+            "gaussianize: how the original makes manifolds Gaussian is not published; pass manifolds that "
+            "you have made Gaussian yourself"
         )
     del backend
     if scale is not None:
@@ -208,22 +208,22 @@ def glue_analysis_dataframe(
     manifolds, analysis_type, n_hyperplanes, seed, gaussianize, bias, preprocess_type, scale
         As for :func:`glue_analysis`.
     indices : sequence
-        What tells this data set apart: the first levels of the index.
+        Values that identify this data set, for the first levels of the index.
     indices_name : sequence of str
         Names of these levels.
     shuffle : bool
-        Give a second row, for the data with points dealt out to the manifolds at random.
+        Add a second row, for the data with points assigned to the manifolds at random.
     return_matrix : bool
-        Also give the matrices of the alignments.
+        Also return the matrices of the alignments.
     **options
         ``alignment``, ``inactive``, ``center_axis``, ``n_threads`` and ``backend`` of
-        :func:`glue_analysis`; ``geometry`` without effect (its meaning is not known to us).
+        :func:`glue_analysis`; ``geometry`` is ignored (its meaning is not known to us).
 
     Returns
     -------
     DataFrame, or (DataFrame, dict) with `return_matrix`
         One row, or two with `shuffle`, under a MultiIndex (`indices_name`, "shuffle", "seed"); columns are
-        the keys of :func:`glue_analysis`. The dict has an array (rows, P, P) for each key of a matrix.
+        the keys of :func:`glue_analysis`. The dict has an array (rows, P, P) for each matrix.
 
     Raises
     ------
@@ -236,9 +236,9 @@ def glue_analysis_dataframe(
 
     Notes
     -----
-    Verified: the rows are those of :func:`glue_analysis`. Read off scripts that use the original, not
-    verified: the names, that `shuffle` adds a row to the true one, and that `return_matrix` gives a pair. Not
-    known: the order of the levels after `indices_name`, and the form of the matrices.
+    Verified: the rows are those of :func:`glue_analysis`. Inferred from scripts that use the original, not
+    verified: the names, that `shuffle` adds a row to the true one, and that `return_matrix` returns a pair.
+    Not known: the order of the levels after `indices_name`, and the form of the matrices.
 
     Examples
     --------
@@ -290,14 +290,14 @@ def glue_analysis_dataframe(
 def gcmc_analysis(
     manifolds: Any, dichotomies: Any, n_hyperplanes: int = 200, seed: int | None = None, **options: Any
 ) -> dict[str, Any]:
-    """:func:`glue_analysis` under its former name, for given labellings and an origin that stays.
+    """:func:`glue_analysis` under its former name, for given labellings and an unchanged origin.
 
     Parameters
     ----------
     manifolds : sequence of (N, M_i) arrays, or (P, N, M) array
         One manifold each: N features, M_i points; see :func:`reallocate_origin`.
     dichotomies : array_like (n, P)
-        Labellings +1 and -1; sample k has that in row k mod n.
+        Labellings +1 and -1; sample k uses row k mod n.
     n_hyperplanes, seed, **options
         As for :func:`glue_analysis`.
 
@@ -313,8 +313,8 @@ def gcmc_analysis(
 
     Notes
     -----
-    Verified against a public table of the original, as the module says. Not verified: `n_hyperplanes`, and
-    how the original deals out several labellings.
+    Verified against a public table of the original (see the module). Not verified: `n_hyperplanes`, and how
+    the original distributes several labellings.
 
     Examples
     --------
@@ -335,15 +335,15 @@ def simulation_capacity(
 ) -> float:
     """Manifolds per dimension by simulation: P / n for a whole number n of dimensions.
 
-    Of all n from 2 on, that in which the fraction of trials that a hyperplane through the origin separates is
-    nearest to one half; there is no interpolation.
+    From 2 on, n is the number at which the fraction of trials that a hyperplane through the origin separates
+    is nearest to one half; there is no interpolation.
 
     Parameters
     ----------
     manifolds : sequence of (N, M_i) arrays, or (P, N, M) array
         One manifold each: N features, M_i points; see :func:`reallocate_origin`.
     dichotomies : array_like (n, P)
-        Labellings +1 and -1; trial k has that in row k mod n.
+        Labellings +1 and -1; trial k uses row k mod n.
     n_trials : int
         Trials, each with its own random projections.
     seed : int, optional
@@ -367,8 +367,8 @@ def simulation_capacity(
     Notes
     -----
     Verified: in all rows of a public table of the original the value is P / n for a whole n from 2 on, and
-    ours agree with it in distribution, better than those of the first n with one half do. Not verified: its
-    number of trials, and what it does where no n is enough.
+    our values agree with it in distribution, better than with the first n that reaches one half. Not
+    verified: its number of trials, and what it does where no n is enough.
     :func:`neurogeom.simulated_capacity` interpolates, and has a standard error.
 
     Examples
@@ -381,7 +381,7 @@ def simulation_capacity(
     """
     trials = _validate.as_count(n_trials, "n_trials")
     clouds = _as_rows(manifolds)
-    with warnings.catch_warnings():  # it speaks of an interpolation that is not asked for
+    with warnings.catch_warnings():  # the warning is about an interpolation that is not used here
         warnings.simplefilter("ignore", ConvergenceWarning)
         found = simulated_capacity(
             clouds,
@@ -410,7 +410,7 @@ def reallocate_origin(manifolds: Any, scale: float = 0.0) -> list[FloatArray]:
     manifolds : sequence of (N, M_i) arrays, or (P, N, M) array
         One manifold each: N features, M_i points.
     scale : float
-        Only 0 is available: what other values do is not published.
+        Only 0 is available: the effect of other values is not published.
 
     Returns
     -------
@@ -434,7 +434,7 @@ def reallocate_origin(manifolds: Any, scale: float = 0.0) -> list[FloatArray]:
     [[[-3.0, -1.0]], [[1.0, 3.0]]]
     """
     if _validate.as_number(scale, "scale") != 0:
-        raise NotImplementedError(f"scale must be 0, not {scale}: what other values do is not published")
+        raise NotImplementedError(f"scale must be 0, not {scale}: the effect of others is not published")
     clouds = _as_rows(manifolds)
     points = clouds.features(0, clouds.n_features)
     points -= points.mean(axis=0)
@@ -442,7 +442,7 @@ def reallocate_origin(manifolds: Any, scale: float = 0.0) -> list[FloatArray]:
 
 
 def shuffle_manifolds(manifolds: Any, seed: int | None = None) -> list[FloatArray]:
-    """Deal the points out to the manifolds at random: pool, permute, cut to the old numbers of points.
+    """Assign the points to the manifolds at random: pool, permute, divide into the old numbers of points.
 
     Parameters
     ----------
@@ -552,7 +552,7 @@ def _with_constant(clouds: Manifolds, centered: bool) -> Manifolds:
 
 
 def _report(found: EffectiveGeometry, suffix: str, own: bool, return_matrix: bool) -> dict[str, Any]:
-    """Pick the numbers by the names of the original, in both spellings."""
+    """Collect the numbers under the names of the original, in both spellings."""
     result: dict[str, Any] = {
         "capacity": found.capacity,
         "dimension": found.effective_dimension,

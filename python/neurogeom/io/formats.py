@@ -1,4 +1,4 @@
-"""Kinds of files, and what stands at their start: names, shapes and dtypes of arrays, without the data.
+"""Kinds of files, and their headers: names, shapes and dtypes of arrays, without the data.
 
 Nothing is ever unpickled.
 """
@@ -32,12 +32,12 @@ ENDINGS = {
     ".safetensors": "safetensors",
     ".zarr": "zarr",
 }
-SUPPORTED = ".npy, .npz, .h5, .hdf5, .mat (of version 7.3), .safetensors and Zarr directories"
+SUPPORTED = ".npy, .npz, .h5, .hdf5, .mat (version 7.3), .safetensors and Zarr directories"
 OLD_MATLAB = (
-    "a MATLAB file of a format before 7.3: save it with save('x.mat', '-v7.3'), or convert it with "
+    "a MATLAB file older than format 7.3: save it with save('x.mat', '-v7.3'), or convert it with "
     "scipy.io.loadmat and numpy.savez"
 )
-# Files of these endings are, or hold, pickles.
+# Files with these extensions are, or hold, pickles.
 PICKLE_ENDINGS = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
 _USER_BLOCK = 512  # bytes that MATLAB puts before the HDF5
 _ZARR_FILES = {"zarr.json", ".zarray", ".zgroup"}
@@ -68,10 +68,10 @@ class Header:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]  # of the bytes in the file
     offset: int = 0
-    fortran: bool = False  # of HDF5: axes are stored in the reverse order, as MATLAB does
+    fortran: bool = False  # of HDF5: axes are stored in reverse order, as MATLAB does
     bfloat16: bool = False
-    is_link: bool = False  # another name of what stands elsewhere in the file
-    reason: str = ""  # why it cannot be read, if that is not seen from shape and dtype
+    is_link: bool = False  # another name for something elsewhere in the file
+    reason: str = ""  # why it cannot be read, if shape and dtype do not show it
 
     @property
     def native(self) -> np.dtype[Any]:
@@ -86,12 +86,12 @@ class Header:
         return math.prod(self.shape) * self.dtype.itemsize
 
     def why_no_matrix(self, flatten: bool, option: str = "flatten=True") -> str | None:
-        """Say why the array is no representation; None if it is one. `option` is what would make it one."""
+        """Explain why the array is no representation; None if it is one. `option` would make it one."""
         shape = self.shape
         if self.reason:
             return self.reason
         if self.dtype.kind not in "fiub" or self.dtype.itemsize > 8:
-            return f"holds no real numbers of at most 64 bits, but {self.dtype}"
+            return f"must hold real numbers of at most 64 bits, not {self.dtype}"
         if len(shape) < 2 or (len(shape) > 2 and not flatten):
             hint = f"; {option} takes its other axes as units" if len(shape) > 2 else ""
             return f"is not two-dimensional (n_stimuli, n_units), but of shape {shape}{hint}"
@@ -105,7 +105,7 @@ class Header:
 def require_matrix(
     kind: str, header: Header, path: str, key: str, flatten: bool, option: str = "flatten=True"
 ) -> None:
-    """Refuse an array of a file that is no representation."""
+    """Refuse an array in a file that is no representation."""
     if header.dtype.hasobject and kind in ("npy", "npz"):
         refuse_pickle(path, key)
     why = header.why_no_matrix(flatten, option)
@@ -123,7 +123,7 @@ def read_npy_header(file: IO[bytes]) -> Header:
             shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
         else:  # written only for records whose field names are not Latin-1: never data of ours
             return Header((), np.dtype("V"))
-    except (tokenize.TokenError, SyntaxError) as error:  # NumPy takes a damaged header for one of Python 2
+    except (tokenize.TokenError, SyntaxError) as error:  # NumPy mistakes a damaged header for a Python 2 one
         raise ValueError(f"its header is damaged: {error}") from error
     return Header(shape, dtype, fortran=fortran)
 
@@ -141,8 +141,8 @@ def read_npz_headers(archive: zipfile.ZipFile, path: str) -> dict[str, Header]:
 
 
 def npy_header(path: str) -> Header:
-    """Read the header of a .npy file and see whether all of the data are there."""
-    # Unbuffered: a header is one short read, and 10,000 of them are to be quick.
+    """Read the header of a .npy file and check that all of the data are there."""
+    # Unbuffered: a header is one short read, and 10,000 of them should be quick.
     with open(path, "rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         magic = file.read(len(NPY))
@@ -154,12 +154,12 @@ def npy_header(path: str) -> Header:
         header = dataclasses.replace(header, offset=file.tell())
     wanted = header.offset + header.nbytes
     if not header.dtype.hasobject and size < wanted:
-        raise ValueError(f"{path}: cut: {wanted} bytes are announced, but the file has {size}")
+        raise ValueError(f"{path}: truncated: its header announces {wanted} bytes, but the file has {size}")
     return header
 
 
 def safetensors_headers(path: str) -> dict[str, Header]:
-    """Read what a safetensors file holds: an 8-byte length, so many bytes of JSON, then the tensors."""
+    """Read what a safetensors file holds: an 8-byte length, that many bytes of JSON, then the tensors."""
     found = os.stat(path)
     return _safetensors_headers(path, found.st_size, (found.st_ino, found.st_mtime_ns))
 
@@ -169,16 +169,16 @@ def _safetensors_headers(path: str, size: int, _version: tuple[int, int]) -> dic
     with open(path, "rb") as file, readable(path, ""):
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or length > min(size - 8, _LONGEST_HEADER):
-            raise ValueError("no safetensors file, or a cut one")
+            raise ValueError("not a safetensors file, or a truncated one")
         text = json.loads(file.read(length))
         if not isinstance(text, dict):
-            raise ValueError("its header is no mapping")
+            raise ValueError("its header is not a mapping")
         text.pop("__metadata__", None)
         return {name: _tensor(entry, 8 + length, size) for name, entry in text.items()}
 
 
 def _tensor(entry: Any, start: int, size: int) -> Header:
-    """Take one entry of a safetensors header."""
+    """Read one entry of a safetensors header."""
     shape = tuple(int(n) for n in entry["shape"])
     begin, end = (int(n) for n in entry["data_offsets"])
     kind = entry["dtype"]
@@ -186,12 +186,12 @@ def _tensor(entry: Any, start: int, size: int) -> Header:
         return Header(shape, np.dtype("V1"))
     header = Header(shape, np.dtype(_SAFETENSORS[kind]), start + begin, bfloat16=kind == "BF16")
     if min(shape, default=0) < 0 or begin < 0 or end - begin != header.nbytes or start + end > size:
-        raise ValueError("a tensor lies outside of the file: it is damaged or cut")
+        raise ValueError("a tensor lies outside the file, which is damaged or truncated")
     return header
 
 
 def is_old_matlab(path: str) -> bool:
-    """Say whether a file that MATLAB wrote is of the formats before HDF5."""
+    """Return whether a MATLAB file has one of the formats before HDF5."""
     if os.path.splitext(path)[1].lower() != ".mat" or os.path.isdir(path):
         return False
     with open(path, "rb") as file:
@@ -200,12 +200,12 @@ def is_old_matlab(path: str) -> bool:
 
 
 def is_zarr(path: str) -> bool:
-    """Say whether a directory is a Zarr array or group."""
+    """Return whether a directory is a Zarr array or group."""
     return any(os.path.exists(os.path.join(path, name)) for name in _ZARR_FILES)
 
 
 def is_sweep(path: str) -> bool:
-    """Say whether a directory is a sweep of this package, or a draft of one."""
+    """Return whether a directory is a sweep of this package, or a draft of one."""
     try:
         with open(os.path.join(path, "zarr.json"), encoding="utf-8") as file:
             return "neurogeom_sweep" in json.load(file).get("attributes", {})
@@ -214,7 +214,7 @@ def is_sweep(path: str) -> bool:
 
 
 def kind_of(path: str) -> str:
-    """Tell the kind of file by its ending, else by its content; refuses pickles and what is not known."""
+    """Tell the kind of file by its extension, else by its content; refuse pickles and unknown kinds."""
     ending = os.path.splitext(path)[1].lower()
     if os.path.isdir(path):
         if is_zarr(path):
@@ -237,4 +237,4 @@ def kind_of(path: str) -> str:
 
 
 def _refuse_kind(path: str) -> NoReturn:
-    raise ValueError(f"{path}: of no kind that can be read, which are {SUPPORTED}")
+    raise ValueError(f"{path}: not a kind of file that can be read ({SUPPORTED})")

@@ -1,4 +1,4 @@
-"""One matrix of a file, known by its header and read when it is asked for."""
+"""One matrix of a file, known by its header and read on demand."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from .checks import place
 from .formats import Header, npy_header
 from .sources import ArraySource, FlatSource, Source, open_source
 
-# What is held at once of an item that is read in pieces; items up to this size are read as a whole.
+# Bytes in memory at once of an item that is read in pieces; items up to this size are read as a whole.
 _PIECE = 1 << 24
-_CHUNKS = 1 << 26  # bytes of stored rows that are rather held at once than copied to a file of their own
-_GAP = 1 << 16  # bytes between wanted rows that are rather read than skipped
+_CHUNKS = 1 << 26  # up to so many bytes, stored rows are held in memory rather than copied to a file
+_GAP = 1 << 16  # gaps up to this size between wanted rows are read rather than skipped
 
 
 class StoredItem(Stored):
-    """A matrix (n_stimuli, n_units) in a file, of which only the header is read until it is asked for.
+    """A matrix (n_stimuli, n_units) in a file; until it is needed, only its header is read.
 
     Made by :func:`open_items`. It stands for an array in :func:`neurogeom.pairwise`, can be indexed like a
     NumPy matrix, and be sent to other processes, which open the file anew. No file stays open.
@@ -37,13 +37,13 @@ class StoredItem(Stored):
     Attributes
     ----------
     name : str
-        How results call it.
+        Its name in results.
     shape : (int, int)
         Numbers of stimuli and units.
     stored_shape : tuple of int
-        As it is stored: of more axes, where all but the first are taken as units.
+        Shape as stored; it has more axes where all but the first are treated as units.
     dtype : dtype
-        As it is read: in native byte order, bfloat16 as float32.
+        Dtype as read: in native byte order, bfloat16 as float32.
     ids : ndarray or None
         What identifies each stimulus.
     location : dict
@@ -97,7 +97,7 @@ class StoredItem(Stored):
         return self.shape[0] * self.shape[1] * self.dtype.itemsize
 
     def rename(self, name: str) -> None:
-        """Call it by another name.
+        """Rename the item.
 
         Parameters
         ----------
@@ -108,7 +108,7 @@ class StoredItem(Stored):
         self.location = {**self.location, "name": name}
 
     def copy(self, name: str) -> StoredItem:
-        """Give the same item under another name.
+        """Return the same item under another name.
 
         Parameters
         ----------
@@ -149,7 +149,7 @@ class StoredItem(Stored):
 
     @contextlib.contextmanager
     def _open_for(self, n_rows: int, width: int) -> Iterator[Source]:
-        """Open it for pieces of this size, unpacked if each would have most of the whole read again."""
+        """Open it for pieces of this size, unpacked first if each piece would reread most of the file."""
         unpack = False
         with self._open() as source:
             stored = source.height * width * self.dtype.itemsize
@@ -189,7 +189,7 @@ class StoredItem(Stored):
         Returns
         -------
         ndarray of shape (n_stimuli, n_units)
-            C-contiguous and the caller's own; an item that was given as an array gives that array.
+            C-contiguous and the caller's own; for an item that was given as an array, that array itself.
 
         Raises
         ------
@@ -200,12 +200,12 @@ class StoredItem(Stored):
             return source.whole()
 
     def blocks(self, n_rows: int) -> Iterator[AnyArray]:
-        """Read rows in order, so many at once (the last block may have fewer).
+        """Read rows in order, in blocks of `n_rows` (the last block may have fewer).
 
         Parameters
         ----------
         n_rows : int
-            Rows of a block.
+            Rows per block.
 
         Returns
         -------
@@ -215,7 +215,7 @@ class StoredItem(Stored):
         Raises
         ------
         TypeError, ValueError
-            If `n_rows` is no positive integer, or the file is damaged or has changed.
+            If `n_rows` is not a positive integer, or the file is damaged or has changed.
         """
         return self._blocks(as_count(n_rows, "n_rows"))
 
@@ -266,7 +266,7 @@ class StoredItem(Stored):
         return out
 
     def _runs(self, rows: NDArray[np.int64], source: Source) -> Iterator[slice]:
-        """Divide ascending rows into stretches that are worth reading as one."""
+        """Divide ascending rows into stretches worth reading in one go."""
         if not source.has_rows():
             yield slice(0, len(rows))
             return
@@ -285,7 +285,7 @@ class StoredItem(Stored):
             wanted = self.dtype if dtype is None else np.dtype(dtype)
             if copy is False and (found is None or found.dtype != wanted):
                 raise ValueError(
-                    f"item {self.name!r} is not in memory in this form, so that copy=False cannot be had"
+                    f"item {self.name!r} is not in memory in this form, so copy=False is impossible"
                 )
             if found is None:
                 found = np.array(source.whole()) if self._array is not None else source.whole()
@@ -294,20 +294,20 @@ class StoredItem(Stored):
     # ---- identity
 
     def stamp(self) -> dict[str, int]:
-        """Give the size and the time of the last change of what is stored, without reading it.
+        """Return the size and modification time of what is stored, without reading it.
 
         Returns
         -------
         dict
-            ``size`` in bytes and ``mtime_ns`` of the file; for an array of Zarr the sum and the newest of its
-            files; for an item that was given as an array its bytes and 0.
+            ``size`` in bytes and ``mtime_ns`` of the file; for a Zarr array, the sum and the newest of its
+            files; for an item that was given as an array, its bytes and 0.
         """
         if self._array is not None:
             return {"size": int(self._array.nbytes), "mtime_ns": 0}
         return stamp_of(self.location)
 
     def content_hash(self) -> str:
-        """Give a checksum of the matrix; see :func:`content_hash`.
+        """Return a checksum of the matrix; see :func:`content_hash`.
 
         Returns
         -------
@@ -319,7 +319,7 @@ class StoredItem(Stored):
 
 
 def stamp_of(location: Mapping[str, Any]) -> dict[str, int]:
-    """Give the stamp of an item that is not opened; see :meth:`StoredItem.stamp`."""
+    """Return the stamp of an item that is not opened; see :meth:`StoredItem.stamp`."""
     files = [location["path"]]
     if location["kind"] == "zarr":
         tree = os.walk(os.path.join(location["path"], location["key"]))
@@ -329,7 +329,7 @@ def stamp_of(location: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _as_rows(value: Any, count: int) -> Any:
-    """Take a selection of rows: an integer, a slice, a mask or an array of integers."""
+    """Resolve a selection of rows: an integer, a slice, a mask or an array of integers."""
     if isinstance(value, slice) or value is Ellipsis:
         return slice(None) if value is Ellipsis else value
     array = np.asarray(value)
@@ -351,7 +351,7 @@ def _as_rows(value: Any, count: int) -> Any:
 
 
 def _as_columns(value: Any, count: int) -> int | slice:
-    """Take a selection of columns: an integer or a slice."""
+    """Resolve a selection of columns: an integer or a slice."""
     if value is Ellipsis:
         return slice(None)
     if isinstance(value, slice):
@@ -364,6 +364,6 @@ def _as_columns(value: Any, count: int) -> int | slice:
 
 
 def _delete(path: str, pid: int) -> None:
-    if os.getpid() == pid:  # a forked child must not delete what its parent reads
+    if os.getpid() == pid:  # a forked child must not delete what its parent is reading
         with contextlib.suppress(OSError):
             os.unlink(path)

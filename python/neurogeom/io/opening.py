@@ -1,4 +1,4 @@
-"""Opens files, and opens what was opened again."""
+"""Opens files, and reopens stored items."""
 
 from __future__ import annotations
 
@@ -36,25 +36,26 @@ def open_items(
     Parameters
     ----------
     source : path, glob pattern, directory, or list or mapping of these and of arrays
-        Where the matrices (n_stimuli, n_units) are. Of a directory all files of a known ending are taken,
-        sorted, also in directories below, but not of sweeps; ``**`` in a pattern stands for any directories.
-        Arrays, memory maps, torch tensors on the CPU and :class:`neurogeom.Representation` are taken from
+        Where the matrices (n_stimuli, n_units) are. A directory stands for all files with a known extension
+        in it and its subdirectories, sorted, but not in sweeps; ``**`` in a pattern stands for any
+        directories.
+        Arrays, memory maps, torch tensors on the CPU and :class:`neurogeom.Representation` are accepted in
         lists and mappings. Keys of a mapping are names.
     keys : list of str or callable(str) -> bool, optional
         Which arrays of files that hold several (.npz, HDF5, safetensors, groups of Zarr) to take; each file
         must have those of a list. By default all that are matrices of numbers.
     names : list of str, optional
-        Names of the items. By default the paths below the common directory, without ending, and with
-        ``/key`` where several arrays of a file are taken.
+        Names of the items. By default the paths below the common directory, without extension, and with
+        ``/key`` where a file contributes several arrays.
     ids : array-like of shape (n_stimuli,), path of a .npy file, or str, optional
         What identifies each stimulus: for all items, or the name of an array in each file. By default the
         index of a DataFrame or the coordinate of a DataArray, where they say more than the number of the row.
     flatten : bool, default False
-        Take arrays of more axes as (n_stimuli, product of the others); without it they are left out, or
-        refused if they were asked for.
+        Flatten arrays with more axes to (n_stimuli, product of the others); otherwise they are left out, or
+        refused if named in `keys`.
     skip_bad : bool, default False
-        Leave out files that cannot be used, with a warning that names them, instead of refusing all
-        (arrays in memory are refused).
+        Leave out files that cannot be used, with a warning that names them, instead of raising an error
+        (unusable arrays in memory always raise one).
 
     Returns
     -------
@@ -64,8 +65,8 @@ def open_items(
     Raises
     ------
     TypeError, ValueError
-        If the source is of no kind that can be read, holds pickles, or no matrix of two stimuli or more; if a
-        file is damaged; if names are not distinct or ids do not fit.
+        If the source cannot be read, holds pickles, or has no matrix of two or more stimuli; if a file is
+        damaged; if names are not distinct or ids do not fit.
     FileNotFoundError, PermissionError
         If a file is not there or must not be read.
     ImportError
@@ -73,9 +74,9 @@ def open_items(
 
     Notes
     -----
-    HDF5 that MATLAB wrote (also as .mat, from its version 7.3 on) has its axes in the reverse order and says
-    so: it is read as MATLAB shows it. Files of Julia and R are stored in that order too, but do not say so:
-    transpose these. What stands in an HDF5 file counts once; `keys` may also name it by links within the
+    HDF5 written by MATLAB (also as .mat, since its version 7.3) has its axes in reverse order and says
+    so: it is read as MATLAB shows it. Files from Julia and R are stored in that order too, but do not say so:
+    transpose these. Each array in an HDF5 file counts once; `keys` may also name it by links within the
     file. Links to other files are not followed.
 
     Examples
@@ -118,7 +119,7 @@ def open_item(location: Mapping[str, Any]) -> StoredItem:
     Raises
     ------
     TypeError, ValueError
-        If it is no such mapping, or what it names is no matrix (any more).
+        If it is not such a mapping, or what it names is not (or no longer) a matrix.
     FileNotFoundError, PermissionError
         If the file is not there or must not be read.
 
@@ -145,9 +146,9 @@ def open_item(location: Mapping[str, Any]) -> StoredItem:
 
 
 def content_hash(array: Any) -> str:
-    """Give a checksum of a matrix that depends on its content only.
+    """Return a checksum of a matrix that depends only on its content.
 
-    It is that of the dtype, the shape and the numbers, row after row, and so the same for a matrix in any
+    It covers the dtype, the shape and the numbers, row by row, and so is the same for a matrix in any
     kind of file and in memory, in any byte order and layout.
 
     Parameters
@@ -163,7 +164,7 @@ def content_hash(array: Any) -> str:
     Raises
     ------
     TypeError, ValueError
-        If it is no real matrix of two rows or more, or its file is damaged.
+        If it is not a real matrix of two or more rows, or its file is damaged.
 
     Examples
     --------
@@ -179,7 +180,7 @@ def content_hash(array: Any) -> str:
 
 
 def _as_location(value: Any) -> dict[str, Any]:
-    """Take the location of a stored item."""
+    """Check the location of a stored item."""
     if not isinstance(value, Mapping):
         raise TypeError(f"location must be a mapping, not {type(value).__name__}")
     missing = [key for key in ("kind", "path", "key", "flatten", "name") if key not in value]

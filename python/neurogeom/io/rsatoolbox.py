@@ -15,7 +15,7 @@ _NUMBER = "index"  # the descriptor that rsatoolbox adds to all RDMs
 
 
 def from_rsatoolbox(rdms: Any, *, names: str | None = None, ids: str | None = None) -> list[RDM]:
-    """Take measured dissimilarities from an ``rsatoolbox.rdm.RDMs``.
+    """Convert an ``rsatoolbox.rdm.RDMs`` to RDMs.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def from_rsatoolbox(rdms: Any, *, names: str | None = None, ids: str | None = No
     Raises
     ------
     TypeError, ValueError
-        If it is no such object, a descriptor does not exist, or a dissimilarity is missing (NaN).
+        If it is not such an object, a descriptor does not exist, or a dissimilarity is missing (NaN).
 
     Examples
     --------
@@ -64,7 +64,7 @@ def from_rsatoolbox(rdms: Any, *, names: str | None = None, ids: str | None = No
 
 
 def to_rsatoolbox(rdms: RDM | Iterable[RDM], *, measure: str | None = None) -> dict[str, Any]:
-    """Give the arguments of ``rsatoolbox.rdm.RDMs`` for these RDMs.
+    """Return the arguments of ``rsatoolbox.rdm.RDMs`` for these RDMs.
 
     Parameters
     ----------
@@ -76,13 +76,13 @@ def to_rsatoolbox(rdms: RDM | Iterable[RDM], *, measure: str | None = None) -> d
     Returns
     -------
     dict
-        To be used as ``rsatoolbox.rdm.RDMs(**ng.to_rsatoolbox(rdms))``. Names (where all have one) are its
+        Use it as ``rsatoolbox.rdm.RDMs(**ng.to_rsatoolbox(rdms))``. Names (where all have one) are its
         RDM descriptor "name", stimulus ids its pattern descriptor "stimulus".
 
     Raises
     ------
     TypeError, ValueError
-        If one is no RDM, or they are not of the same stimuli.
+        If one is not an RDM, or their stimuli differ.
 
     Examples
     --------
@@ -119,7 +119,7 @@ def _are_distinct(values: Any) -> bool:
 
 
 def _as_rdm_set(rdms: Any) -> tuple[AnyArray, dict[str, Any], dict[str, Any]]:
-    """Take dissimilarities (n_rdms, n_pairs) and descriptors of what looks like rsatoolbox's RDMs."""
+    """Read dissimilarities (n_rdms, n_pairs) and descriptors from what looks like rsatoolbox's RDMs."""
     wanted = ("dissimilarities", "rdm_descriptors", "pattern_descriptors")
     found: list[Any] = [getattr(rdms, attribute, None) for attribute in wanted]
     if any(entry is None for entry in found):
@@ -135,7 +135,7 @@ def _as_rdm_set(rdms: Any) -> tuple[AnyArray, dict[str, Any], dict[str, Any]]:
 
 
 def _as_descriptor(descriptors: dict[str, Any], key: str, argument: str) -> Any:
-    """Take one of rsatoolbox's descriptors by name."""
+    """Look up one of rsatoolbox's descriptors by name."""
     if key not in descriptors:
         raise ValueError(f"{argument} must be one of {', '.join(map(repr, descriptors))}, not {key!r}")
     return descriptors[key]

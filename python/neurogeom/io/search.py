@@ -40,7 +40,7 @@ Flatten = bool | Literal["asked"]
 
 
 class Words(NamedTuple):
-    """What the arguments are called where the user gives them, for errors."""
+    """What the user calls the arguments, for errors."""
 
     source: str = "source"
     keys: str = "keys"
@@ -69,7 +69,7 @@ class _Ids:
     def of(
         self, kind: str, path: str, headers: Mapping[str, Header], cache: dict[str, AnyArray]
     ) -> AnyArray | None:
-        """Give the ids of an item of this file."""
+        """Return the ids of an item of this file."""
         if self.key is None:
             return self.common
         if list(headers) == [""]:
@@ -78,7 +78,7 @@ class _Ids:
             )
         require_key(self.key, headers, path, self.name)
         if path not in cache:
-            cache.clear()  # items of a file come one after the other
+            cache.clear()  # items of one file follow each other
             cache[path] = read_labels(kind, path, self.key)
         return cache[path]
 
@@ -89,8 +89,8 @@ class Search:
     def __init__(self, keys: Any, flatten: Flatten, ids: Any, words: Words) -> None:
         self.keys, self.flatten, self.words = keys, flatten, words
         self.ids = _Ids(ids, words.ids)
-        self.skipped: list[str] = []  # what is no matrix
-        self.left_out: list[str] = []  # of these, what might have been meant: labels and numbers were not
+        self.skipped: list[str] = []  # what is not a matrix
+        self.left_out: list[str] = []  # of these, what the user may have meant (not labels or numbers)
         self.bad: list[Exception] = []  # what is wrong with files that cannot be used
         self.used_keys = False
         self.single = ""  # a file that holds one array
@@ -145,14 +145,14 @@ class Search:
 
     @contextlib.contextmanager
     def _noting(self) -> Iterator[None]:
-        """Note what is wrong with a file, and go on with the next."""
+        """Note what is wrong with a file, and continue with the next."""
         try:
             yield
         except (OSError, ValueError) as error:
             self.bad.append(error.with_traceback(None))
 
     def _of_entry(self, value: Any, label: str, name: str, own: bool = False) -> list[StoredItem]:
-        """Find the items of a value of a mapping, or of an entry of a list that is no path."""
+        """Find the items of a value of a mapping, or of an entry of a list that is not a path."""
         if isinstance(value, (str, os.PathLike)):
             found = self._of_files(self._files(value, label))
             for item in found:
@@ -187,7 +187,7 @@ class Search:
             return _Files([_File(path, os.path.dirname(os.path.abspath(path)), True)])
         if not glob.has_magic(path):
             refuse_missing(path)
-        fixed = path  # the part that is there as it is written, even with brackets
+        fixed = path  # the part that exists exactly as written, even with brackets
         while fixed and not os.path.lexists(fixed):
             fixed = os.path.dirname(fixed)
         pattern = path[len(fixed) :]
@@ -202,7 +202,7 @@ class Search:
         )
 
     def _usable(self, paths: list[str], root: str) -> _Files:
-        """Keep files of a kind that can be read, and say which of the others hold arrays too."""
+        """Keep files that can be read, and note which of the others also hold arrays."""
         files = _Files()
         for path in paths:
             why = why_pickle(path) if _is_pickle(path) else ""
@@ -274,7 +274,7 @@ class Search:
         return items
 
     def _fitting(self, labels: AnyArray, item: StoredItem, label: str, own: AnyArray | None) -> AnyArray:
-        """Check that ids fit an item; those that many items share are checked once."""
+        """Check that ids fit an item; ids shared by many items are checked once."""
         if self._checked is None or self._checked[0] is not labels or self._checked[1] != len(item):
             self._checked = (labels, len(item), as_ids(labels, len(item), f"{self.words.ids} (for {label})"))
         if own is not None:
@@ -296,10 +296,10 @@ _WORDS = Words()
 
 
 class Found(NamedTuple):
-    """What a source holds, and what it holds that is left out."""
+    """What a source holds, and what is left out of it."""
 
     items: list[StoredItem]
-    left_out: list[str]  # arrays that are no matrices
+    left_out: list[str]  # arrays that are not matrices
     bad: list[str]  # files that cannot be used
 
 
@@ -314,7 +314,7 @@ def opened(
 ) -> Found:
     """Find all items of a source; see :func:`neurogeom.io.open_items`.
 
-    With ``flatten="asked"`` arrays of more axes are taken as matrices where they can only be meant so: where
+    With ``flatten="asked"`` arrays with more axes are flattened only where nothing else can be meant: where
     they are alone in their file, or named by a list of keys.
     """
     chosen = _as_keys(keys)
@@ -344,7 +344,7 @@ def opened(
 
 
 def _as_path(value: Any, name: str) -> str:
-    """Take a path as text."""
+    """Return a path as text."""
     path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else value
     if not isinstance(path, str):
         raise TypeError(f"{name} must be a path, not {type(value).__name__}")
@@ -363,7 +363,7 @@ def _refuse_source(value: Any, name: str, *, whole: bool) -> NoReturn:
 
 
 def _as_keys(value: Any) -> list[str] | Callable[[str], Any] | None:
-    """Take names of members or a function that picks them."""
+    """Check names of members, or a function that picks them."""
     if value is None or callable(value):
         return value  # type: ignore[no-any-return]
     if isinstance(value, (str, bytes)) or not hasattr(value, "__len__"):
@@ -385,7 +385,7 @@ def _refuse_empty(source: str, skipped: Sequence[str]) -> NoReturn:
 
 
 def _require_distinct(names: Sequence[str], places: Sequence[str]) -> None:
-    """Refuse items that would be called the same."""
+    """Refuse items that would have the same name."""
     seen: dict[str, str] = {}
     for name, where in zip(names, places, strict=True):
         if seen.get(name) == where and where != "an array":
@@ -396,7 +396,7 @@ def _require_distinct(names: Sequence[str], places: Sequence[str]) -> None:
 
 
 def in_memory(value: Any, label: str, name: str, flatten: bool = False) -> StoredItem:
-    """Take a matrix in memory as an item."""
+    """Make an item of a matrix in memory."""
     if isinstance(value, (str, bytes)) or not (hasattr(value, "__len__") or hasattr(value, "__dlpack__")):
         _refuse_source(value, label, whole=False)
     array = as_array(value, label)
@@ -406,12 +406,12 @@ def in_memory(value: Any, label: str, name: str, flatten: bool = False) -> Store
 
 
 def size_of(path: str) -> int | None:
-    """Give the size of a file, None for a directory."""
+    """Return the size of a file, None for a directory."""
     return None if os.path.isdir(path) else os.stat(path).st_size
 
 
 def _walk(folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
-    """Find all files of a known ending below a directory; links are followed, but not in circles."""
+    """Find all files with a known extension below a directory; links are followed, but not in circles."""
     found = os.stat(folder)
     place = (found.st_dev, found.st_ino)
     if place in above:
@@ -421,7 +421,7 @@ def _walk(folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
             if entry.name.startswith("."):
                 continue
             if entry.is_dir():
-                if is_sweep(entry.path):  # what was computed from the others, beside them
+                if is_sweep(entry.path):  # results computed from the files beside them
                     continue
                 if is_zarr(entry.path):
                     yield entry.path

@@ -1,4 +1,4 @@
-"""What a file of each kind holds, and matrices in files, opened for as long as they are read.
+"""What a file of each kind holds, and matrices in files, kept open while they are read.
 
 What is read, blocks of rows and ranges of columns, is the caller's own, C-contiguous and in native byte
 order. Arrays of more than two axes appear with all but the first as columns.
@@ -26,9 +26,9 @@ from .formats import Header, npy_header, read_npy_header, read_npz_headers, safe
 
 # A range of columns is read as such unless the chunks that hold it are wider by more than this factor.
 _WASTE = 4
-PIECE = 1 << 24  # bytes that are in memory at once of what is not wanted
-_STREAM = 1 << 20  # bytes that are taken from an archive at once
-_OF_MATLAB = ("#refs#", "#subsystem#")  # where MATLAB keeps what its cell arrays and objects hold
+PIECE = 1 << 24  # bytes of unwanted data in memory at once
+_STREAM = 1 << 20  # bytes read from an archive at once
+_OF_MATLAB = ("#refs#", "#subsystem#")  # where MATLAB keeps the content of its cell arrays and objects
 _MAX_SHOWN = 30  # arrays listed in an error
 
 
@@ -44,7 +44,7 @@ def _zarr() -> Any:
 
 
 def headers_of(kind: str, path: str) -> dict[str, Header]:
-    """Say what a file holds, by name; the one array of a file is called ''."""
+    """List the headers in a file by name; the only array of a file is called ''."""
     if kind == "npy":
         return {"": npy_header(path)}
     if kind == "safetensors":
@@ -70,7 +70,7 @@ def headers_of(kind: str, path: str) -> dict[str, Header]:
 def _hdf5_headers(
     group: Any, above: str, groups: tuple[Any, ...], seen: set[Any], linked: bool = False
 ) -> Iterator[tuple[str, Header]]:
-    """Say what a group of HDF5 holds; links within the file are followed, but not in circles."""
+    """List what an HDF5 group holds; links within the file are followed, but not in circles."""
     h5py = _hdf5()
     for name in group:
         place = f"{above}{name}"
@@ -82,7 +82,7 @@ def _hdf5_headers(
         thing = group.get(name)
         if thing is None:
             to = repr(link.path) if isinstance(link, h5py.SoftLink) else "a damaged place"
-            yield place, Header((), np.dtype("V1"), reason=f"is a link to {to}, where nothing is")
+            yield place, Header((), np.dtype("V1"), reason=f"is a broken link to {to}")
             continue
         other = linked or isinstance(link, h5py.SoftLink) or thing in seen
         if not other:
@@ -94,7 +94,7 @@ def _hdf5_headers(
 
 
 def _hdf5_header(dataset: Any) -> Header:
-    """Say what a dataset of HDF5 is; MATLAB says by an attribute that it stores the last axis first."""
+    """Describe an HDF5 dataset; an attribute of MATLAB's says that the last axis is stored first."""
     shape, dtype = tuple(dataset.shape or ()), np.dtype(dataset.dtype)
     kind = dataset.attrs.get("MATLAB_class")
     if kind is None:
@@ -115,7 +115,7 @@ def contents_of(headers: Mapping[str, Header]) -> str:
 
 
 def require_key(key: str, headers: Mapping[str, Header], path: str, argument: str = "") -> None:
-    """Refuse a name of an array that a file does not hold; `argument` is where it was given."""
+    """Refuse the name of an array that a file does not hold; `argument` is where it was given."""
     if key not in headers:
         lead = f"{argument}: " if argument else ""
         raise ValueError(f"{lead}{path} has no {key!r}; it holds {contents_of(headers)}")
@@ -159,15 +159,15 @@ class Source:
         return self.block(0, self.shape[0], 0, self.shape[1])
 
     def has_columns(self, width: int) -> bool:
-        """Say whether so many neighbouring columns can be read without most of the others."""
+        """Return whether this many adjacent columns can be read without reading most of the others."""
         return width * _WASTE >= self.shape[1]
 
     def has_rows(self) -> bool:
-        """Say whether rows can be read one after the other."""
+        """Return whether rows can be read one after the other."""
         return True
 
     def map(self) -> AnyArray | None:
-        """Give a read-only memory map of the matrix, if it lies in the file as it is in memory."""
+        """Return a read-only memory map of the matrix, if its layout in the file allows one."""
         return None
 
     def copy_to(self, file: IO[bytes]) -> None:
@@ -177,7 +177,7 @@ class Source:
     def _in_pieces(
         self, rows: Callable[[slice], AnyArray], start: int, stop: int, first: int, last: int
     ) -> AnyArray:
-        """Read columns of whole rows, of which a piece is in memory at once."""
+        """Read columns by reading whole rows, a piece of them in memory at a time."""
         width, size = self.shape[1], self.dtype.itemsize
         if last - first == width:
             return _native(_flat(np.asarray(rows(slice(start, stop)))), self.dtype)
@@ -284,7 +284,7 @@ class MemberSource(Source):
         """Read the next rows, which these are."""
         found = self._next((rows.stop - rows.start) * self.shape[1])
         self._at = rows.stop
-        # Only when the end is read is the checksum compared.
+        # The checksum is compared only when the end is read.
         if self._at == self.shape[0] and self._stream.read(1):
             _refuse_short(self.path, self.key)
         return found.reshape(rows.stop - rows.start, self.shape[1])
@@ -359,7 +359,7 @@ class DatasetSource(Source):
         fields = {"descr": self.dtype.str, "fortran_order": False, "shape": self.shape}
         np.lib.format.write_array_header_2_0(file, fields)
         file.flush()
-        # Chunk after chunk: some have all rows, and all of them together need not fit into memory.
+        # Chunk by chunk: some span all rows, and all of them together need not fit into memory.
         size, (count, across, *others) = self.dtype.itemsize, self.header.shape
         depth = math.prod(others)
         height, width = (self._chunks or (1, across))[:2]
@@ -394,7 +394,7 @@ def member(archive: zipfile.ZipFile, path: str, key: str) -> IO[bytes]:
 
 
 def _refuse_short(path: str, key: str) -> NoReturn:
-    raise ValueError(f"{place(path, key)}: holds more or fewer bytes than its header says: damaged, or cut")
+    raise ValueError(f"{place(path, key)}: its size differs from what its header says: damaged or truncated")
 
 
 def _write_at(file: IO[bytes], array: AnyArray, offset: int) -> None:
@@ -410,7 +410,7 @@ def _flat(array: AnyArray) -> AnyArray:
 
 
 def _native(array: AnyArray, dtype: np.dtype[Any], bfloat16: bool = False) -> AnyArray:
-    """Give an array of one's own, in native byte order."""
+    """Return an array that the caller owns, in native byte order."""
     if bfloat16:
         return (np.array(array, dtype=np.uint32, order="C") << np.uint32(16)).view(np.float32)
     if not array.flags.writeable:  # a view of a map
@@ -483,7 +483,7 @@ def _matlab_labels(dataset: Any) -> AnyArray:
 def _require_labels(
     header: Header, shape: tuple[int, ...], path: str, key: str, what: str, *, may_hold_objects: bool = False
 ) -> None:
-    """Refuse labels that are no vector, or pickled, before they are read."""
+    """Refuse labels that are not a vector, or are pickled, before they are read."""
     if len(shape) != 1:
         raise ValueError(
             f"{place(path, key)}: {what} must be one label for each stimulus, not of shape {shape}"
@@ -496,10 +496,10 @@ def _require_labels(
 
 
 class _SharedFile(io.RawIOBase):
-    """A file that is read from a position of its own in each thread.
+    """A file that each thread reads from a position of its own.
 
-    `zipfile` of Python 3.12 and later opens a member with a step from where the file stands, which is not
-    where it left it if other threads read members meanwhile.
+    Since Python 3.12, `zipfile` opens a member by a relative seek from the current position, which is not
+    where it left it if other threads read members in the meantime.
     """
 
     def __init__(self, path: str) -> None:
@@ -515,7 +515,7 @@ class _SharedFile(io.RawIOBase):
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell(), os.SEEK_END: os.fstat(self._handle).st_size}
         place = start[whence] + offset
-        if place < 0:  # as a damaged archive has it
+        if place < 0:  # in a damaged archive
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         self._at.place = place
         return place
@@ -539,9 +539,9 @@ _zips_lock = threading.Lock()
 
 
 def _opened_zip(path: str) -> zipfile.ZipFile:
-    """Open an archive, or find it open."""
+    """Open an archive, or return it if it is open already."""
     found = os.stat(path)
-    # A forked child may find locks held that its parent's threads held, so it opens the file anew.
+    # A forked child may inherit locks held by its parent's threads, so it opens the file anew.
     place = (os.getpid(), path, found.st_ino, found.st_size, found.st_mtime_ns)
     with _zips_lock:
         archive = _OPEN_ZIPS.pop(place, None)

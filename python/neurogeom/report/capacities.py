@@ -16,7 +16,7 @@ from .text import format_estimate, format_table
 def capacity_table(
     results: Mapping[str, ManifoldCapacity], *, label: str = "layer", shuffled: bool = True
 ) -> str:
-    """Give one line a data set: capacity, radius and dimension with their standard errors.
+    """Tabulate capacity, radius and dimension with their standard errors, one line per data set.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def geometry_table(
     label: str = "layer",
     nulls: Mapping[str, Sequence[EffectiveGeometry]] | None = None,
 ) -> str:
-    """Give one line a data set: joint capacity, effective radius and dimension with standard errors.
+    """Tabulate joint capacity, effective radius and dimension with standard errors, one line per data set.
 
     Parameters
     ----------
@@ -85,9 +85,9 @@ def geometry_table(
     Returns
     -------
     str
-        A table of the values ± their standard errors over samples. Radius and dimension rest on the samples
-        that are separable, whose number and that of all samples are the last column. The column for shuffled
-        data shows mean ± standard deviation over shuffles.
+        A table of the values ± their standard errors over samples. Radius and dimension rest on the separable
+        samples; the last column shows their number and that of all samples. The column for shuffled data
+        shows mean ± standard deviation over shuffles.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def geometry_table(
 
 
 def alignment_table(results: Mapping[str, EffectiveGeometry], *, label: str = "layer") -> str:
-    """Give one line a data set: mean absolute cosines between the anchor centers and axes of manifolds.
+    """Tabulate mean absolute cosines between anchor centers and axes of manifolds, one line per data set.
 
     Parameters
     ----------
@@ -130,8 +130,8 @@ def alignment_table(results: Mapping[str, EffectiveGeometry], *, label: str = "l
     -------
     str
         A table of ``center_alignment_abs``, ``axis_alignment_abs`` and ``center_axis_alignment_abs`` ± their
-        standard errors over samples. (Of the cosines with their signs those between centers have a mean near
-        -1/(P - 1) wherever the mean of all points is the origin; a CSV file has them all.)
+        standard errors over samples. (Signed cosines between centers average about -1/(P - 1) wherever the
+        mean of all points is the origin; the CSV file includes them.)
 
     Examples
     --------
@@ -154,7 +154,7 @@ def alignment_table(results: Mapping[str, EffectiveGeometry], *, label: str = "l
 
 
 def simulated_table(results: Mapping[str, SimulatedCapacity], *, label: str = "layer") -> str:
-    """Give one line a data set: simulated capacity and critical dimension with their standard errors.
+    """Tabulate simulated capacity and critical dimension with their standard errors, one line per data set.
 
     Parameters
     ----------
@@ -200,12 +200,12 @@ def write_csv(
     Parameters
     ----------
     path : path-like or text file
-        The file; what it held before is lost. With the ending .tsv it has tabs for commas, with .json it is a
-        list of objects, in which NaN is null.
+        The file, which is overwritten. With the extension .tsv it has tabs instead of commas, with .json it
+        is a list of objects in which NaN is null.
     results : mapping of str to Result
         Results of one kind that declares its columns (all capacities do), by name of the data set.
     per_manifold : bool
-        Write one row a manifold instead of one row a data set, of results that have values of manifolds.
+        Write one row per manifold instead of one per data set, for results with values of manifolds.
     nulls : mapping of str to sequence of EffectiveGeometry, optional
         Results for shuffled data, by name, where the results have no null of their own.
 

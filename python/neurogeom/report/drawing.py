@@ -16,19 +16,19 @@ INK = "#333333"
 
 
 def check_format(path: str | os.PathLike[str]) -> None:
-    """Raise if a picture cannot be written under this name, before long work is done for it.
+    """Raise early, before any long computation, if a picture cannot be written under this name.
 
     Parameters
     ----------
     path : path-like
-        File whose ending names the format.
+        File whose extension names the format.
 
     Raises
     ------
     ImportError
         If matplotlib is missing.
     ValueError
-        If matplotlib has no writer for the ending.
+        If matplotlib has no writer for the extension.
 
     Examples
     --------
@@ -42,7 +42,7 @@ def check_format(path: str | os.PathLike[str]) -> None:
 
 
 def new_figure(size: tuple[float, float], **paddings: Any) -> Figure:
-    """Make a figure that lays itself out; pyplot stays out, for it keeps global state and opens windows."""
+    """Make a figure that lays itself out, without pyplot, which keeps global state and opens windows."""
     require_extra("matplotlib", "plot", "a picture")
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -51,7 +51,7 @@ def new_figure(size: tuple[float, float], **paddings: Any) -> Figure:
 
 
 def finish(figure: Figure, caption: str, path: str | os.PathLike[str] | None) -> Figure:
-    """Write the caption, and the file if one is asked for."""
+    """Write the caption, and the file if there is a path."""
     figure.supxlabel(caption, fontsize=8, color=GREY)
     if path is not None:
         figure.savefig(path, dpi=200)
@@ -64,5 +64,5 @@ def write_title(axis: Axes, text: str, **place: Any) -> None:
 
 
 def plain(name: str) -> str:
-    """Escape a dollar sign, which would start mathematics."""
+    """Escape dollar signs, which would start mathematics."""
     return name.replace("$", r"\$")

@@ -91,8 +91,8 @@ def plot_geometry(
     """Draw joint capacity, effective radius and dimension, and alignments of data sets in their order.
 
     Alignments are mean absolute cosines between the anchor centers and axes of different manifolds. Bars are
-    ± 2 standard errors over samples. Grey lines show means over shuffled data, where there are any, of the
-    first three quantities.
+    ± 2 standard errors over samples. Grey lines show means over shuffled data of the first three quantities,
+    if there are shuffled data.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def _panels(names: Sequence[str], count: int) -> tuple[Figure, list[Axes]]:
     if not names:
         raise ValueError("results is empty")
     shown, step, upright = _tick_names(names)
-    # Panels stay of one size: long slanted names get their own room below.
+    # All panels have the same size: long slanted names get extra room below.
     below = 0.0 if upright else 0.05 * max(map(len, shown))
     width = 3.0 * count + 0.05 * count * max(0, min(len(names), 40) - 8)
     figure = new_figure((width, 3.3 + below), wspace=0.06, w_pad=0.08, h_pad=0.08)
@@ -196,11 +196,11 @@ def _draw_shuffled(axis: Axes, draws: Iterable[Any]) -> None:
 
 
 def _tick_names(names: Sequence[str]) -> tuple[list[str], int, bool]:
-    """Choose the names to show, every how many, and whether they fit side by side upright."""
+    """Choose the names to show, at what interval, and whether they fit side by side without slanting."""
     step = -(-len(names) // _MAX_TICKS)
     shown = []
     for name in names[::step]:
-        if len(name) > _MAX_NAME:  # what tells layers apart may be at either end
+        if len(name) > _MAX_NAME:  # layers may differ at either end of their names
             name = f"{name[: _MAX_NAME - 9]}…{name[-8:]}"
         shown.append(name)
     upright = len(shown) * max(map(len, shown)) <= 34
@@ -208,7 +208,7 @@ def _tick_names(names: Sequence[str]) -> tuple[list[str], int, bool]:
 
 
 def _style(axis: Axes) -> None:
-    """Give a panel a quiet frame."""
+    """Give a panel a plain frame."""
     axis.tick_params(labelsize=9, color=GREY, labelcolor=INK, length=3)
     axis.grid(axis="y", color="#e6e6e6", lw=0.8)
     axis.set_axisbelow(True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-_MAX_WRITTEN = 15  # items, up to which values stand in the cells
+_MAX_WRITTEN = 15  # with at most this many items, cells show their values
 _MAX_NAME = 24
 _SMALLEST_TEXT = 6.5  # points
 # In inches.
@@ -41,22 +41,22 @@ def plot_pairwise(
     *,
     cluster: bool = True,
 ) -> Figure:
-    """Draw matrices of distances or similarities as heat maps, one panel a metric.
+    """Draw matrices of distances or similarities as heat maps, one panel per metric.
 
-    Dark is alike, for distances and for similarities; the scale of colours is that of different items. Items
-    are ordered by average linkage with optimal ordering of the leaves, similarities s as 1 - s, asymmetric
-    measures by the mean of both directions; the tree stands above its map. Comparisons of two sets of items,
-    and matrices with undefined values, stay in the order given. Up to 15 items have their values in the
-    cells. Trees are cut off below their lowest branch.
+    Dark means alike, for distances and for similarities; the colour scale covers pairs of different items.
+    Items are ordered by average linkage with optimal ordering of the leaves, similarities s as 1 - s,
+    asymmetric measures by the mean of both directions; the tree is drawn above its map. Comparisons of two
+    sets of items, and matrices with undefined values, stay in the order given. With up to 15 items, cells
+    show their values. Trees are cut off below their lowest branch.
 
     Parameters
     ----------
     results : Pairwise, or mapping of str to Pairwise
-        What :func:`neurogeom.pairwise` gave; keys are the titles of the panels.
+        From :func:`neurogeom.pairwise`; keys are the titles of the panels.
     path : path-like, optional
         Save the figure there too; the ending gives the format (png, pdf, svg).
     cluster : bool, default True
-        Order items by their likeness; False keeps the order given, as for the layers of a network.
+        Order items by similarity; False keeps the order given, for example of the layers of a network.
 
     Returns
     -------
@@ -113,11 +113,11 @@ def linkage_of(result: Pairwise) -> FloatArray:
 
 
 def _tree(result: Pairwise) -> _Tree | None:
-    """Make the dendrogram, or nothing where there is none to make."""
+    """Make the dendrogram, or return None if there is none to make."""
     if not result.is_square or len(result.names) < 2 or not np.isfinite(result.values).all():
         return None
     linkage = linkage_of(result)
-    if linkage[0, 2] == linkage[-1, 2]:  # two items, or all equally far: there is nothing to order
+    if linkage[0, 2] == linkage[-1, 2]:  # two items, or all equally far apart: nothing to order
         return None
     count = len(linkage) + 1
     order = hierarchy.leaves_list(linkage).astype(np.int64)
@@ -125,7 +125,7 @@ def _tree(result: Pairwise) -> _Tree | None:
         order.tolist().index(0) > (count - 1) / 2
     ):  # an order and its reverse are the same: begin with the first
         order = order[::-1]
-    # Where the stem of each cluster stands, and how high. SciPy's own drawing recurses: a chain of a thousand
+    # Position and height of the stem of each cluster. SciPy's own drawing recurses: a chain of a thousand
     # items is too deep for it.
     place, height = np.empty(2 * count - 1), np.zeros(2 * count - 1)
     place[order] = np.arange(count)
@@ -139,18 +139,18 @@ def _tree(result: Pairwise) -> _Tree | None:
 
 
 def draw_pairwise(axis: Axes, result: Pairwise, title: str | None = None, *, cluster: bool = True) -> None:
-    """Draw one heat map into a panel of the user's own figure; see :func:`plot_pairwise`.
+    """Draw one heat map into a panel of your own figure; see :func:`plot_pairwise`.
 
     Parameters
     ----------
     axis : matplotlib.axes.Axes
-        Where to draw; the tree and the scale of colours are put beside it.
+        Where to draw; the tree and the colour scale are put beside it.
     result : Pairwise
-        What :func:`neurogeom.pairwise` gave.
+        From :func:`neurogeom.pairwise`.
     title : str, optional
         Title; by default the metric.
     cluster : bool, default True
-        Order items by their likeness.
+        Order items by similarity.
 
     Examples
     --------
@@ -176,7 +176,7 @@ def _draw_panel(
     names: tuple[list[str], list[str]],
     cell: float,
 ) -> None:
-    """Draw one heat map, its tree above and its scale of colours beside; cells are `cell` inches wide."""
+    """Draw one heat map, with its tree above and its colour scale beside; cells are `cell` inches wide."""
     rows, columns = (np.arange(count) for count in result.shape)
     if tree is not None:
         rows = columns = tree.order
@@ -184,7 +184,7 @@ def _draw_panel(
     top = 1 + _TREE / extent if tree is not None else 1.0
     write_title(axis, plain(title), y=top, pad=5)
     values = result.values[np.ix_(rows, columns)]
-    # A measure that is perfect between an item and itself says nothing there: other items give the scale.
+    # A measure that is perfect between an item and itself says nothing there: pairs of others set the scale.
     trivial = np.zeros(values.shape, dtype=bool)
     if result.is_square:
         trivial = np.eye(len(values), dtype=bool) & (values == (1.0 if result.is_similarity else 0.0))
@@ -200,7 +200,7 @@ def _draw_panel(
 
 
 def _draw_map(axis: Axes, values: Any, is_similarity: bool) -> AxesImage:
-    """Draw the cells; what is masked stays pale."""
+    """Draw the cells; masked ones stay pale."""
     low, high = (float(values.min()), float(values.max())) if values.count() else (0.0, 0.0)
     if low == high:
         low, high = low - 0.5, high + 0.5
@@ -212,7 +212,7 @@ def _draw_map(axis: Axes, values: Any, is_similarity: bool) -> AxesImage:
 
 
 def _name_axes(axis: Axes, rows: Sequence[str], columns: Sequence[str], cell: float) -> None:
-    """Write the names left of the rows and below the columns, as many as there is room for."""
+    """Write the names left of the rows and below the columns, as many as fit."""
     axis.tick_params(color=GREY, labelcolor=INK, length=0, pad=3)
     step = max(1, int(np.ceil(_SMALLEST_TEXT / 72 / cell)))
     size = min(9.0, 72 * cell * step * 0.9)
@@ -242,7 +242,7 @@ def _draw_tree(axis: Axes, tree: _Tree, count: int) -> None:
     axis.set_xlim(-0.5, count - 0.5)
     tops = tree.brackets[:, 1, 1]
     low, high = float(tops.min()), float(tops.max())
-    bottom = max(0.0, low - 0.4 * (high - low))  # from 0, differences far from it would not be seen
+    bottom = max(0.0, low - 0.4 * (high - low))  # starting from 0 would hide small differences
     axis.set_ylim(bottom, high + 0.05 * (high - bottom))
     from matplotlib.collections import LineCollection
 
@@ -251,7 +251,7 @@ def _draw_tree(axis: Axes, tree: _Tree, count: int) -> None:
 
 
 def _draw_scale(axis: Axes, image: AxesImage, result: Pairwise, cell: float) -> None:
-    """Draw the scale of colours right of the map, what is alike on top."""
+    """Draw the colour scale to the right of the map, with alike on top."""
     width, height = cell * result.shape[1], cell * result.shape[0]
     share = min(1.0, 1.5 / height) if height < 3 else 0.4
     bar = axis.inset_axes((1 + 0.1 / width, 1 - share, 0.11 / width, share))

@@ -15,7 +15,7 @@ from ..pairs.result import Pairwise
 from .tables import write_rows
 from .text import format_table
 
-_MAX_ITEMS = 15  # more are summed up in words
+_MAX_ITEMS = 15  # more are summarised in words
 _MAX_NAME = 28
 _MAX_WIDTH = 100  # wider tables have numbers for column names
 _DECIMALS = 3
@@ -25,12 +25,12 @@ def pairwise_table(result: Pairwise) -> str:
     """Lay out a matrix of distances or similarities as text.
 
     Long names are cut in the middle; where names make the table too wide, columns are called by the numbers
-    of the rows. Of more than 15 items only the number, the extremes and the median are told.
+    of the rows. For more than 15 items, only the number, the extremes and the median are shown.
 
     Parameters
     ----------
     result : Pairwise
-        What :func:`neurogeom.pairwise` gave.
+        From :func:`neurogeom.pairwise`.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def pairwise_table(result: Pairwise) -> str:
 def _numbered(
     body: Sequence[Sequence[str]], numbers: Sequence[str], columns: Sequence[str], square: bool
 ) -> str:
-    """Lay out a table whose columns are called by numbers, which rows or a list below explain."""
+    """Lay out a table whose columns have numbers, explained by the rows or by a list below."""
     if square:
         width = len(numbers[-1])
         body = [
@@ -82,14 +82,14 @@ def _numbered(
 def write_pairwise_csv(path: str | os.PathLike[str] | IO[str], results: Mapping[str, Pairwise]) -> None:
     """Write distances or similarities to a CSV file, to full precision.
 
-    One metric gives a matrix with the names in the first row and column. Several give one row for each
-    ordered pair of items (also of an item with itself), with the columns ``row``, ``column`` and one for each
-    metric.
+    One metric makes a matrix with the names in the first row and column. Several make one row for each
+    ordered pair of items (including an item with itself), with the columns ``row``, ``column`` and one for
+    each metric.
 
     Parameters
     ----------
     path : path-like or text file
-        File to write. With the ending .tsv it has tabs for commas; with .json it is a list of objects, one
+        File to write. With the extension .tsv it has tabs for commas; with .json it is a list of objects, one
         for each ordered pair, in which NaN is null.
     results : mapping of str to Pairwise
         Results for the same items; keys are the headers of the columns.
@@ -131,27 +131,27 @@ def write_pairwise_csv(path: str | os.PathLike[str] | IO[str], results: Mapping[
 
 
 def require_same_items(results: Mapping[str, Pairwise]) -> Pairwise:
-    """Give the first of some results for the same items; refuse none, and others."""
+    """Return the first result; refuse an empty mapping, and results for different items."""
     if not results:
         raise ValueError("results is empty")
     first = next(iter(results.values()))
     for key, result in results.items():
         for mine, others in ((first.names, result.names), (first.column_names, result.column_names)):
             if mine.tolist() != others.tolist():
-                raise ValueError(f"results[{key!r}] has other items than the first of results")
+                raise ValueError(f"results[{key!r}] has other items than the first result")
     return first
 
 
 def short_names(names: Sequence[str], width: int) -> list[str]:
     """Cut long names in the middle, unless that would make two of them alike."""
-    # What tells layers apart may be at either end, more often the last.
+    # Layers may differ at either end of their names, more often at the last.
     tail = 2 * width // 3
     cut = [n if len(n) <= width else f"{n[: width - tail - 1]}…{n[-tail:]}" for n in names]
     return cut if len(set(cut)) == len(set(names)) else list(names)
 
 
 def cells_of(values: FloatArray, decimals: int) -> list[list[str]]:
-    """Write all values with the same decimals: so many if the largest is of order one, else more or fewer."""
+    """Write all values with the same decimals: as given if the largest is of order one, else adjusted."""
     finite = np.abs(values[np.isfinite(values)])
     largest = float(finite.max()) if finite.size else 0.0
     size = math.floor(math.log10(largest)) if largest > 0 else 0
@@ -182,7 +182,7 @@ class Extreme(NamedTuple):
 
 
 def extremes(result: Pairwise) -> tuple[Extreme, Extreme]:
-    """Give the pairs of different items with the smallest and the largest value that is defined."""
+    """Return the pairs of different items with the smallest and the largest defined value."""
     pairs, values = _defined(result)
 
     def at(k: int) -> Extreme:
@@ -194,7 +194,7 @@ def extremes(result: Pairwise) -> tuple[Extreme, Extreme]:
 
 
 def _different(result: Pairwise) -> NDArray[np.bool_]:
-    """Mark pairs of different items; those that a symmetric measure has twice once."""
+    """Mark pairs of different items; once each for a symmetric measure."""
     where = np.ones(result.shape, dtype=bool)
     if result.is_square:
         where = np.triu(where, 1) if result.symmetric else ~np.eye(len(where), dtype=bool)
@@ -202,13 +202,13 @@ def _different(result: Pairwise) -> NDArray[np.bool_]:
 
 
 def _defined(result: Pairwise) -> tuple[NDArray[np.int64], FloatArray]:
-    """Give (row, column) and value of all pairs of different items that have a value."""
+    """Return (row, column) and value of all pairs of different items that have a value."""
     where = _different(result) & np.isfinite(result.values)
     return np.argwhere(where).astype(np.int64), result.values[where]
 
 
 def _summary(result: Pairwise) -> str:
-    """Tell shape, extremes and median of the values between different items."""
+    """Describe shape, extremes and median of the values between different items."""
     count, values = int(_different(result).sum()), _defined(result)[1]
     shape = f"{result.shape[0]} x {result.shape[1]} items, {count} pairs"
     if len(values) < count:

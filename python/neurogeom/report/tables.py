@@ -18,10 +18,10 @@ from .._base.results import Column
 def population_rows(
     results: Mapping[str, Any], nulls: Mapping[str, Sequence[Any]] | None = None
 ) -> list[list[object]]:
-    """One row a result, below the header.
+    """One row per result, below the header.
 
-    Of results of manifolds their number and that of their points, then every column of the whole result with
-    its errors, and in the end mean and deviation of the nulls of those that have one.
+    For results of manifolds, first the numbers of manifolds and points; then every column of the whole result
+    with its errors; last the mean and deviation of the null of each column that has one.
     """
     columns = _columns_of(results)
     names = [name for column in columns if not column.of_items for name in (column.name, *column.errors)]
@@ -47,7 +47,7 @@ def population_rows(
 
 
 def manifold_rows(results: Mapping[str, Any]) -> list[list[object]]:
-    """One row a manifold, below the header."""
+    """One row per manifold, below the header."""
     columns = [column for column in _columns_of(results) if column.of_items]
     if results and not _are_of_manifolds(columns):
         raise ValueError(f"{type(next(iter(results.values()))).__name__} has no values of single manifolds")
@@ -60,7 +60,7 @@ def manifold_rows(results: Mapping[str, Any]) -> list[list[object]]:
 
 
 def _columns_of(results: Mapping[str, Any]) -> tuple[Column, ...]:
-    """Give the columns that all results declare."""
+    """Return the columns that all results declare."""
     kinds = {type(result).__name__: result.columns for result in results.values()}
     if len(kinds) > 1:
         raise ValueError(f"results must be of one kind, not {' and '.join(kinds)}")
@@ -73,14 +73,14 @@ def _are_of_manifolds(columns: Iterable[Column]) -> bool:
 
 
 def null_values(result: Any, name: str, dealt: Sequence[Any] | None = None) -> Any:
-    """Draws of a null: of the one that the result carries, else one from each of `dealt`."""
+    """Draws of a null: those of the result's own null, else one from each of `dealt`."""
     if result.null is not None:
         return getattr(result.null, name)
     return np.array([getattr(item, name) for item in dealt or ()])
 
 
 def write_rows(out: str | os.PathLike[str] | IO[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write rows below a header: .tsv with tabs, .json as a list of objects, all else as CSV."""
+    """Write rows below a header: .tsv with tabs, .json as a list of objects, anything else as CSV."""
     if not isinstance(out, (str, os.PathLike)):
         csv.writer(out, lineterminator="\n").writerows(rows)
         return
@@ -96,10 +96,10 @@ def write_rows(out: str | os.PathLike[str] | IO[str], rows: Iterable[Sequence[ob
 
 
 def _finite(value: object) -> object:
-    """Give what JSON has no number for as null."""
+    """Replace what JSON cannot express as a number by None."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: Any) -> object:
-    """Turn a NumPy scalar into Python's, which csv writes with all digits needed to read it."""
+    """Turn a NumPy scalar into a Python one, which csv writes with all digits needed to restore it."""
     return value.item() if isinstance(value, np.generic) else value

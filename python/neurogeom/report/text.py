@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-# The ± of a column stands in one line, so a cell that has one is two cells to the aligner.
+# The ± signs of a column line up, so the aligner treats a cell with one as two cells.
 _PLUS_MINUS = " ± "
-# An error of so small a part of its value is rounding: of draws that are all the same.
+# An error that is so small a part of its value is rounding, from draws that are all the same.
 _ROUNDING = 1e-12
 
 
@@ -37,7 +37,7 @@ def format_estimate(value: float, error: float) -> str:
     >>> format_estimate(1234.5, 123.4)
     '1230 ± 120'
     """
-    value, error = float(value), float(error)  # NumPy rounds ties in another way
+    value, error = float(value), float(error)  # NumPy rounds ties differently
     if not math.isfinite(value) or not math.isfinite(error) or error <= 0:
         return f"{value:.4g}"
     if error < _ROUNDING * abs(value):
@@ -73,7 +73,7 @@ def format_table(rows: Sequence[Sequence[object]], columns: Sequence[str]) -> st
     Raises
     ------
     ValueError
-        If a row has not as many cells as there are columns.
+        If a row does not have as many cells as there are columns.
 
     Examples
     --------
@@ -102,7 +102,7 @@ def format_table(rows: Sequence[Sequence[object]], columns: Sequence[str]) -> st
 
 
 def _align_plus_minus(cells: Sequence[str]) -> list[str]:
-    """Pad cells such that the ± of those which have one stand below each other."""
+    """Pad cells so that the ± signs line up."""
     pairs = [cell.partition(_PLUS_MINUS) for cell in cells]
     left = max((len(value) for value, sign, _ in pairs if sign), default=0)
     right = max((len(error) for _, sign, error in pairs if sign), default=0)

@@ -1,8 +1,8 @@
-"""Tries of a tile, or of the preparation of an item: under way, failed, given up.
+"""Tries of a tile, or of preparing an item: under way, failed, given up.
 
 A process leaves a marker while it computes a tile. The marker of a process that has died counts as a failed
-try, so that a tile that kills its workers (memory, a crash) is given up like one that raises an error, and
-the sweep goes on.
+try, so that a tile that kills its workers (out of memory, a crash) is given up like one that raises an error,
+and the sweep goes on.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from .journal import is_alive, process_name
 from .store import tile_name
 
 MOST_TRIES = 3
-# Whether a process of another host lives cannot be seen; a marker of this age is taken for a dead one's.
+# Whether a process on another host is alive cannot be seen; a marker of this age is taken to be a dead one's.
 _LONGEST_TILE = 4 * 3600.0
 _DIED = "its worker died"
 
 
-# A tile, or the name of what is done for an item.
+# A tile, or the name of a task for an item.
 Task: TypeAlias = TileKey | str
 
 
 def preparation_of(number: int) -> str:
-    """Name the preparation of an item among the tasks."""
+    """Name the task of preparing an item."""
     return f"item{number}"
 
 
@@ -45,14 +45,14 @@ class Attempts:
 
     @contextmanager
     def trying(self, task: Task) -> Iterator[None]:
-        """Mark a task as being done; errors are recorded and raised, interruptions leave no trace."""
+        """Mark a task as under way; errors are recorded and raised, interruptions leave no trace."""
         marker = self._markers / f"{_name(task)}@{process_name()}@{secrets.token_hex(4)}"
         self._markers.mkdir(exist_ok=True)
         try:
             marker.touch()
             yield
         except FATAL:
-            raise  # a full disk, a lost network or a changed input is no fault of the tile
+            raise  # a full disk, a lost network or a changed input is not the tile's fault
         except Exception as error:
             self.record(task, "".join(traceback.format_exception_only(error)).strip())
             raise
@@ -71,7 +71,7 @@ class Attempts:
                 (self._markers / name).unlink(missing_ok=True)
 
     def count_deaths(self, tasks: set[Task] | None = None) -> None:
-        """Turn markers of processes that have died into failed tries (of some tasks only)."""
+        """Turn markers of processes that have died into failed tries (of these tasks only)."""
         for name in list(names_in(self._markers)):
             first, _, rest = name.partition("@")
             process = rest.rpartition("@")[0]

@@ -1,4 +1,4 @@
-"""Measures what a sweep will cost, in a process of its own: as fast and as large as a worker will be."""
+"""Measures what a sweep will cost, in a separate process, as fast and as large as a worker will be."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from .drafts import read_draft
 from .errors import SweepError
 from .store import require_zarr
 
-# Seconds that items are measured for, at least if there are enough of them.
+# Seconds spent measuring items, if there are enough of them.
 ITEM_SECONDS = 1.5
 LONGEST_ITEMS = 20 * ITEM_SECONDS
-MEMORY_INTERVAL = 0.002  # seconds between looks at the memory in use
+MEMORY_INTERVAL = 0.002  # seconds between samples of the memory in use
 _MOST_ITEMS = 64
 
 
 def calibrate(folder: Path, trust: Trust) -> Measurements:
-    """Measure a draft in a process of its own, which trusts what this one does."""
+    """Measure a draft in a separate process, which trusts what this one does."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
     command = [sys.executable, "-c", f"from {__name__} import main; main()", str(folder), *trust]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        last = done.stderr.strip().splitlines()[-1:] or ["it was killed, perhaps for want of memory"]
+        last = done.stderr.strip().splitlines()[-1:] or ["it was killed, perhaps for lack of memory"]
         raise SweepError(f"measuring a few items and pairs failed: {last[0]}")
     found = json.loads(done.stdout.splitlines()[-1])
     if "error" in found:
@@ -44,7 +44,7 @@ def calibrate(folder: Path, trust: Trust) -> Measurements:
 
 def measure(folder: Path, trust: Trust) -> Measurements:
     """Measure a draft in this process."""
-    with suppress(ImportError):  # a plan without store does without; its memory counts where there is one
+    with suppress(ImportError):  # not needed without a store; with one, its memory counts
         require_zarr()
     sweep = read_draft(folder, trust)
     with single_threaded_blas():
@@ -52,7 +52,7 @@ def measure(folder: Path, trust: Trust) -> Measurements:
 
 
 def main() -> None:
-    """Print the measurements of the draft that the command line names, or what is wrong, as JSON."""
+    """Print, as JSON, the measurements of the draft named on the command line, or what is wrong."""
     try:
         result = dataclasses.asdict(measure(Path(sys.argv[1]), sys.argv[2:]))
     except (TypeError, ValueError, RuntimeError) as error:
@@ -61,10 +61,10 @@ def main() -> None:
 
 
 def spread(items: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Numbers of items: the largest first, then such that any first few are spread over all sizes."""
+    """Order the numbers of items: the largest first, then so that any first few cover all sizes."""
     order = sorted(range(len(items)), key=lambda k: (int(items[k]["shape"][1]), k))
     count = min(len(order), _MOST_ITEMS)
     ranks = np.linspace(len(order) - 1, 0, count).round().astype(int)
-    # A fixed shuffle, so that the same draft is always measured by the same items.
+    # A fixed shuffle, so that a draft is always measured on the same items.
     rest = np.random.default_rng(0).permutation(ranks[1:])
     return [order[k] for k in [ranks[0], *rest]]

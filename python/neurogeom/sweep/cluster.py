@@ -1,4 +1,4 @@
-"""Runs a sweep on the workers of a Dask client, which only get the store's path and the names of tiles."""
+"""Runs a sweep on the workers of a Dask client, which get only the store's path and the names of tiles."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .journal import process_name
 from .store import tile_name
 from .worker import Worker
 
-# Tasks that the scheduler knows at a time: each costs it some kB.
+# Tasks that the scheduler holds at a time: each costs it a few kB.
 _OUTSTANDING = 20_000
 _PER_WORKER = 8  # batches of items that a thread of a worker gets
 _LARGEST_BATCH = 64
@@ -37,7 +37,7 @@ _lock = threading.Lock()
 def run_on_client(
     client: Any, worker: Worker, report_items: ProgressFunction | None, report: ProgressFunction | None
 ) -> str | None:
-    """Compute what is missing; gives the reason if it had to end early. Errors of tiles are in the store."""
+    """Compute what is missing; return the reason if it ended early. Errors of tiles are in the store."""
     distributed = require_extra("distributed", "distributed", "a Dask client")
     if not isinstance(client, distributed.Client):
         raise TypeError(f"executor must be a distributed.Client, not {type(client).__name__}")
@@ -46,7 +46,7 @@ def run_on_client(
     size = max(1, min(_LARGEST_BATCH, len(items) // (_PER_WORKER * slots)))
     batches = [items[k : k + size] for k in range(0, len(items), size)]
     run = secrets.token_hex(4)
-    # Worker processes outlive runs, and what they remember of a store may have been repaired since.
+    # Worker processes outlive runs, and the store that they remember may have been repaired since.
     place = (str(worker.store.path), run, worker.n_threads, worker.store.trust)
 
     def submit_items(batch: list[int]) -> Any:
@@ -63,7 +63,7 @@ def run_on_client(
     left = [key for key in tiles if key not in finished]
     progress = _Progress(report, len(tiles), len(tiles) - len(left))
     for attempt in range(MOST_TRIES):
-        # Large tiles first, so that all workers end together.
+        # Large tiles first, so that all workers finish together.
         left.sort(key=lambda key: -worker.grid.count(key))
 
         def submit_tile(key: TileKey, attempt: int = attempt) -> Any:
@@ -90,7 +90,7 @@ def _drain(
     progress: _Progress | None,
     killed: list[tuple[TileKey, str]] | None = None,
 ) -> str | None:
-    """Submit tasks, not too many at a time, and wait for them; gives the reason if the cluster was lost."""
+    """Submit tasks, not too many at a time, and wait for them; return the reason if the cluster was lost."""
     waiting = deque(tasks)
     running: dict[Any, Any] = {}
     completed = distributed.as_completed()
@@ -108,7 +108,7 @@ def _drain(
             if future.status == "error":
                 error = future.exception()
                 _raise_if_fatal(error)
-                # Other errors of tiles were recorded by the worker; one that was killed cannot.
+                # Workers record other errors of tiles themselves; a killed worker cannot.
                 if type(error).__name__ == "KilledWorker" and killed is not None:
                     killed.append((task, f"its workers died ({error})"))
             if progress is not None:
@@ -142,7 +142,7 @@ class _Progress:
 
 
 def _worker(place: _Place) -> Worker:
-    """Give this process's worker for a store; the tasks of all its threads share the prepared items."""
+    """Return this process's worker for a store; tasks in all its threads share the prepared items."""
     with _lock:
         if place not in _workers:
             path, _, n_threads, trust = place
@@ -164,23 +164,23 @@ def _compute(place: _Place, key: TileKey) -> None:
         worker.run_tile(tuple(key))
 
 
-# ---- a cluster of our own, on this machine
+# ---- our own cluster, on this machine
 
 
 @contextmanager
 def local_client(n_workers: int, store: str | os.PathLike[str]) -> Iterator[Any]:
-    """Start processes of one thread each and give a client; after an interruption they are killed at once.
+    """Start processes of one thread each and yield a client; after an interruption they are killed at once.
 
-    Tiles that were being computed then are not held responsible for the end of their workers.
+    Tiles under way at that moment are not blamed for the end of their workers.
     """
     distributed = require_extra("distributed", "distributed", "a Dask cluster")
     cluster = distributed.LocalCluster(
         n_workers=n_workers,
         threads_per_worker=1,
         processes=True,
-        memory_limit=0,  # Dask counts mapped files, and would end workers because of them
+        memory_limit=0,  # Dask counts mapped files, and would kill workers because of them
         dashboard_address=None,
-        # Without this the scheduler still takes the port of a dashboard, and warns if it is in use.
+        # Without this the scheduler still opens the dashboard's port, and warns if it is in use.
         scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
     )
     killed: set[str] = set()
@@ -201,7 +201,7 @@ def local_client(n_workers: int, store: str | os.PathLike[str]) -> Iterator[Any]
 def _ignoring_signals(distributed: Any) -> Any:
     """Let workers outlive the signals that terminals and batch systems send to all processes of a job.
 
-    Ending the workers is our part; should this process be killed, they end by themselves.
+    We end the workers ourselves; if this process is killed, they end on their own.
     """
 
     class IgnoreSignals(distributed.WorkerPlugin):  # type: ignore[misc]
@@ -214,8 +214,8 @@ def _ignoring_signals(distributed: Any) -> Any:
 
 
 def _kill(cluster: Any) -> set[str]:
-    """Kill the workers and name them: what they have finished is in the store, the rest may take long."""
-    for name in ("", ".nanny", ".scheduler", ".core", ".worker", ".comm"):  # that they are gone is no news
+    """Kill the workers and name them: what they finished is in the store, and the rest may take long."""
+    for name in ("", ".nanny", ".scheduler", ".core", ".worker", ".comm"):  # we know that they are gone
         logging.getLogger(f"distributed{name}").setLevel(logging.CRITICAL)
     pids = []
     for nanny in cluster.workers.values():

@@ -25,7 +25,7 @@ class SweepStatus:
     store : Path
         The sweep.
     n_tiles, done, left : int
-        Tiles: all, finished, still to be computed (not those that have failed).
+        Tiles: all, finished, and still to be computed (without those that have failed).
     failed : dict of tile to list of str
         Tiles that were given up after three tries, and what went wrong.
     n_items, prepared : int
@@ -33,13 +33,13 @@ class SweepStatus:
     errors : dict of int to dict
         Items (or capacity jobs) whose data do not allow the analysis, and why; what depends on them is NaN.
     remarks : dict of int to dict
-        What metrics have to say about single items, and what jobs that have a result have warned of.
+        Remarks of metrics on single items, and warnings of jobs that have a result.
     eta : float or None
-        Seconds that the processes now at work will still need; None if none is, or nothing is known yet.
+        Seconds that the processes now at work still need; None if there are none, or nothing is known yet.
     cpu_seconds : float
         Processor time so far.
     trust : tuple of str
-        Packages that the store may name classes of; the command that goes on with it names them.
+        Packages from which the store may name classes; `resume_command` passes them on.
     """
 
     store: Path
@@ -62,7 +62,7 @@ class SweepStatus:
 
     @property
     def resume_command(self) -> str:
-        """What goes on with it, in a shell."""
+        """The shell command that resumes it."""
         return sweep_command("run", self.store, self.trust)
 
     def __str__(self) -> str:
@@ -72,13 +72,13 @@ class SweepStatus:
         if self.prepared < self.n_items:
             parts.append(f"{self.prepared:,} of {self.n_items:,} items prepared")
         if self.errors:
-            parts.append(f"{len(self.errors):,} without result because of their data")
+            parts.append(f"{len(self.errors):,} without a result because of their data")
         if self.eta is not None and self.left:
             parts.append(f"{format_seconds(self.eta)} to go")
         return ", ".join(parts)
 
 
-class SweepIncomplete(RuntimeError):  # noqa: N818 - what it says, as StopIteration does
+class SweepIncomplete(RuntimeError):  # noqa: N818 - named for what it says, like StopIteration
     """A run ended before all tiles were finished; what is finished is safe.
 
     Attributes
@@ -95,16 +95,16 @@ class SweepIncomplete(RuntimeError):  # noqa: N818 - what it says, as StopIterat
             tile, errors = next(iter(status.failed.items()))
             failed = f"; tile {tile_name(tile)} failed {len(errors)} times, last: {errors[-1]}"
         retry = " --retry-failed" if status.failed and not status.left else ""
-        ended = dataclasses.replace(status, eta=None)  # who was at work a moment ago is so no longer
-        super().__init__(f"{reason}: {ended}{failed}. Go on with: {status.resume_command}{retry}")
+        ended = dataclasses.replace(status, eta=None)  # workers of a moment ago have stopped
+        super().__init__(f"{reason}: {ended}{failed}. Resume with: {status.resume_command}{retry}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Be raised in other processes too: what Exception does by itself would leave out the status."""
+        """Pickle with the status, which Exception alone would drop, so that other processes can raise it."""
         return type(self), (self._reason, self.status)
 
 
 def status(store: str | os.PathLike[str], *, trust: Sequence[str] = ()) -> SweepStatus:
-    """Say how far a sweep is; reads names of files and the journal, and writes nothing.
+    """Tell how far a sweep is; this reads only file names and the journal, and writes nothing.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def status(store: str | os.PathLike[str], *, trust: Sequence[str] = ()) -> Sweep
     Raises
     ------
     FileNotFoundError, SweepError
-        If it is no sweep, or its plan was changed.
+        If it is not a sweep, or its plan was changed.
 
     Examples
     --------
@@ -137,12 +137,12 @@ def status(store: str | os.PathLike[str], *, trust: Sequence[str] = ()) -> Sweep
 
 
 def status_of(store: Store) -> SweepStatus:
-    """Say how far an opened store is."""
+    """Tell how far the sweep in an open store is."""
     sweep = load_sweep(store)
     tiles = sweep.grid.tiles()
     finished = store.finished_tiles()
     done = sum(key in finished for key in tiles)
-    known = set(tiles) - finished  # items are given up, too, and then all of their tiles
+    known = set(tiles) - finished  # items may be given up too, and then all of their tiles are
     failed = {k: v for k, v in Attempts(store.path).given_up().items() if k in known}
     left = len(tiles) - done - len(failed)
     lines = read_journals(store.path / "journal")

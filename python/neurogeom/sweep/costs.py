@@ -1,4 +1,4 @@
-"""What is measured of a sweep, what it may use and what it will cost, and how that is told."""
+"""What is measured of a sweep, what it may use, what it will cost, and how that is shown."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .._base.checks import FloatArray
 from .._base.codec import Trust
 from .store import sweep_command
 
-# A sweep should have so many tiles, so that many workers end together, but not such that what is done for
-# each counts; one that takes seconds should still have some.
+# A sweep should have many tiles, so that many workers finish together, but not so many that the overhead of
+# each counts; one that takes seconds should still have a few.
 _MANY_TILES, _LONG_ENOUGH, _SOME_TILES = 1000, 2.0, 32
-# What Dask's own code takes in a worker process, measured with distributed 2026.8.
+# Memory of Dask's own code in a worker process, measured with distributed 2026.8.
 _DASK_BYTES = 35e6
 
 
@@ -31,13 +31,13 @@ class Limits:
     n_threads: int
 
     def tile_seconds(self, total: float) -> float:
-        """How long a tile should take, of a sweep that takes so long."""
+        """How long a tile should take, in a sweep that takes this long."""
         return min(self.target_seconds, max(total / _MANY_TILES, min(_LONG_ENOUGH, total / _SOME_TILES)))
 
 
 @dataclasses.dataclass(frozen=True)
 class Measurements:
-    """What was measured of a few items and units, one thread at a time.
+    """What was measured on a few items and units, with one thread.
 
     Attributes
     ----------
@@ -48,9 +48,9 @@ class Measurements:
     pairing : int
         Memory beyond the prepared items while pairs are computed.
     sizes, seconds, records, reads, permuted : list
-        Numbers of units of the items that were prepared, processor seconds that each took (for jobs: that a
-        job took), bytes of what is kept, processor seconds to read that back and
-        to prepare the item with its stimuli permuted (0 where that is not asked for).
+        Of the items that were prepared: numbers of units, processor seconds that each took (for jobs: that a
+        job took), bytes that are kept, processor seconds to read them back, and processor seconds to prepare
+        the item with its stimuli permuted (0 without permutations).
     pair_seconds, pair_error : float
         Processor seconds of a pair and their standard error.
     unusable : list of str
@@ -70,7 +70,7 @@ class Measurements:
     unusable: list[str] = dataclasses.field(default_factory=list)
 
     def of_items(self, items: Sequence[Mapping[str, Any]], values: Sequence[float]) -> FloatArray:
-        """Interpolate what was measured to items of other numbers of units."""
+        """Interpolate the measurements to items with other numbers of units."""
         known = sorted(set(self.sizes))
         means = [
             float(np.median([v for n, v in zip(self.sizes, values, strict=True) if n == k])) for k in known
@@ -82,24 +82,24 @@ class Measurements:
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """Costs of the units of a sweep, that is pairs or jobs, and of the items that they need.
+    """Costs of the units of a sweep (pairs or jobs), and of the items that they need.
 
     Attributes
     ----------
     n_units : int
-        How many there are.
+        Number of units.
     seconds_per_unit : float
-        Processor seconds of one.
+        Processor seconds per unit.
     unit_seconds : float
-        Of all, with what is read for them.
+        Processor seconds of all units, including what is read for them.
     spread : float
-        Relative standard error of these.
+        Relative standard error of `unit_seconds`.
     peak : float
         Most bytes of memory that a worker needs.
     bytes_read : int
-        By one worker that does it all.
+        Bytes read if one worker does it all.
     prepare_seconds, prepared_bytes : float, int
-        To prepare all items, and what is kept of them.
+        Processor seconds to prepare all items, and bytes that are kept of them.
     cache_bytes : int
         Memory for prepared items.
     """
@@ -116,7 +116,7 @@ class Work:
 
 
 def describe(costs: Mapping[str, Any], store: str | None, what: str, trust: Trust) -> str:
-    """Write the costs for people."""
+    """Format the costs for people."""
     low, high = costs["core_hours_interval"]
     count = f"{costs['n_units']:,} {costs['unit']}s"
     lines = {
@@ -127,7 +127,7 @@ def describe(costs: Mapping[str, Any], store: str | None, what: str, trust: Trus
         "read": f"{_bytes(costs['bytes_read'])} (inputs {_bytes(costs['input_bytes'])})",
         "written": f"{_bytes(costs['bytes_written'])} (prepared items {_bytes(costs['prepared_bytes'])})",
         "memory": (
-            f"{_bytes(costs['peak_memory'])} at most, each worker of {costs['n_threads']} thread(s); "
+            f"{_bytes(costs['peak_memory'])} at most per worker with {costs['n_threads']} thread(s); "
             f"{_bytes(_DASK_BYTES)} more on Dask"
         ),
     }

@@ -27,11 +27,11 @@ def draft(
     items: Sequence[Mapping[str, Any]],
     inputs: Mapping[int, AnyArray],
 ) -> Iterator[Path]:
-    """Write a draft beside where the store will be; it is removed unless it was renamed."""
+    """Write a draft next to where the store will be; it is removed unless it was renamed."""
     if path is None:
         folder = Path(tempfile.mkdtemp(prefix="neurogeom-plan-"))
     else:
-        # Numbers of processes come again, in containers at once.
+        # Process ids are reused, in containers right away.
         folder = path.with_name(f"{path.name}.{secrets.token_hex(8)}{PARTIAL}")
         folder.mkdir(parents=True)
     try:
@@ -46,7 +46,7 @@ def draft(
 
 
 def read_draft(folder: Path, trust: Trust) -> Kind:
-    """Make what a draft says."""
+    """Make the sweep that a draft describes."""
     arguments = folder / "arguments.npz"
     arrays = read_npz(arguments.read_bytes()) if arguments.exists() else {}
     items, _ = read_items(folder / "items" / "0000.json")
@@ -54,5 +54,5 @@ def read_draft(folder: Path, trust: Trust) -> Kind:
 
 
 def forget_draft(folder: Path) -> None:
-    """Leave nothing of the draft in what becomes a store."""
+    """Remove what belongs only to the draft from what becomes a store."""
     (folder / _DRAFT).unlink()

@@ -9,5 +9,5 @@ class SweepError(RuntimeError):
     """A store cannot be used as it is: another plan, changed inputs, damage."""
 
 
-# Errors that are no fault of the tile or item that was being computed: nothing goes on.
+# Errors that are not the fault of the tile or item being computed: they end the run.
 FATAL = (OSError, SweepError, UntrustedError)

@@ -25,33 +25,33 @@ def extend(
     test: Any = None,
     trust: Sequence[str] = (),
 ) -> SweepStatus:
-    """Add items to a sweep. Finished tiles stay; the next run computes what is new.
+    """Add items to a sweep. Finished tiles are kept; the next run computes what is new.
 
     Parameters
     ----------
     store : path-like
         The sweep, finished or not.
     items : path, pattern, or sequence or mapping of items
-        New items (of the rows, in a sweep of rows with columns), as for :func:`plan`, with other names than
-        these have.
+        New items (rows, in a sweep of rows with columns), as for :func:`plan`, with names that the sweep
+        does not have yet.
     names : sequence of str, optional
         Names of the items; by default their own, else their numbers among all of them.
     test : sequence of arrays, optional
-        Their held-out responses, if the sweep has such.
+        Their held-out responses, if the sweep uses them.
     trust : sequence of str, optional
         See :func:`open`.
 
     Returns
     -------
     SweepStatus
-        With the new tiles left.
+        Its ``left`` counts the new tiles.
 
     Raises
     ------
     TypeError, ValueError
         If an item cannot be used, or has other stimuli than the sweep.
     FileNotFoundError, SweepError
-        If it is no sweep of this version of the package.
+        If it is not a sweep of this version of the package.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def _append(found: Store, items: Any, names: Sequence[str] | None, test: Any) ->
     require_items(len(new), "items")
     for item in new:
         if item.name in there:
-            raise ValueError(f"the sweep has an item {item.name!r} already: give other names")
+            raise ValueError(f"the sweep already has an item {item.name!r}: give other names")
     require_comparable(new)
     stimuli, expected = stimuli_of(new), found.plan["stimuli"]
     require_stimuli_of_sweep(new[0], expected["count"], expected["ids"], stimuli["ids"])

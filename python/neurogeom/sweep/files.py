@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from typing import Any
 from .errors import SweepError
 
 PARTIAL = ".partial"
-# Files that a dead process left half written are removed after this many seconds.
+# Files left half-written by a dead process are removed after this many seconds.
 _STALE = 3600.0
 
 
 def write_atomically(path: Path, data: bytes | memoryview) -> None:
-    """Write a file under another name and rename it; if it cannot be written, nothing is left."""
+    """Write a file under another name and rename it; if writing fails, nothing is left behind."""
     try:
         _write_and_rename(path, data)
     except FileNotFoundError:
-        # Perhaps another thread or process has made the folder meanwhile.
+        # Another thread or process may have made the folder in the meantime.
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_and_rename(path, data)
 
@@ -45,7 +45,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON; an error if it is damaged."""
+    """Read JSON; raise if it is damaged."""
     try:
         return json.loads(path.read_bytes())
     except ValueError as error:
@@ -63,9 +63,9 @@ def names_in(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Wait until no other thread or process is in here for this folder; the lock ends with its process.
+    """Wait until no other thread or process holds the lock of this folder; a lock ends with its process.
 
-    File systems that have no such locks are used without, and Windows, where folders cannot be opened.
+    File systems without such locks do without, and so does Windows, where folders cannot be opened.
     """
     try:
         import fcntl
@@ -91,7 +91,7 @@ def remove_stale_partials(folders: list[Path]) -> None:
 
 
 def _age_of(path: Path) -> float:
-    """Seconds since a file was changed; 0 if it has just been renamed by the process that wrote it."""
+    """Seconds since a file was changed; 0 if the process that wrote it has just renamed it."""
     try:
         return time.time() - path.stat().st_mtime
     except FileNotFoundError:

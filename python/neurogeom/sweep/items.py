@@ -23,7 +23,7 @@ def describe_items(
     inputs: dict[int, AnyArray],
     first_input: int = 0,
 ) -> list[dict[str, Any]]:
-    """List items; those that are in memory go to `inputs`, numbered on from what is there."""
+    """List items; those in memory are written to `inputs`, numbered after what is there."""
     described = []
     for k, item in enumerate(items):
         entry = {"name": item.name, "side": side, **_describe(item, inputs, first_input)}
@@ -49,13 +49,13 @@ def _describe(item: Item, inputs: dict[int, AnyArray], first_input: int) -> dict
         },
         "sha256": item.content_hash(),
         "shape": shape,
-        # Version 0.1.0 knew two kinds of items, and wrote which one it is in this way.
+        # Version 0.1.0 knew two kinds of items, and recorded the kind this way.
         **({"rdm": item.kind == "rdm"} if item.kind in ("rdm", "responses") else {"kind": item.kind}),
     }
 
 
 def open_described(entry: Mapping[str, Any], label: str, folder: Path) -> tuple[Item, str]:
-    """Give an item, not read unless it is small, and the hash of its content."""
+    """Return an item, read only if it is small, and the hash of its content."""
     location = dict(entry["location"])
     location["path"] = str(folder / location["path"])
     name = str(location.get("name", label))
@@ -83,10 +83,10 @@ def open_described(entry: Mapping[str, Any], label: str, folder: Path) -> tuple[
 
 
 def require_unchanged_inputs(store: Store, entries: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
-    """Refuse inputs that changed since they were planned with, or that the store has lost.
+    """Refuse inputs that have changed since the plan, or that the store has lost.
 
-    Size and time of change are looked at, which cost little; where these differ, the content decides for
-    items that were read before.
+    Size and modification time are compared, which is cheap; where they differ, the content decides for
+    items that have been read before.
     """
     for number, entry in entries:
         for part, key in ((entry, "sha256"), (entry.get("test"), "test_sha256")):
@@ -115,11 +115,11 @@ def require_unchanged(same: bool, name: str, path: str, was_read: bool) -> None:
 
 
 def require_stimuli_of_sweep(item: Item, count: int, expected: Any, ids: Any = None) -> None:
-    """Refuse a new item whose rows are other stimuli than those of the sweep."""
+    """Refuse a new item whose stimuli are not those of the sweep."""
     if item.n_stimuli != count:
         raise ValueError(f"{item.label} has {item.n_stimuli} stimuli, but the sweep has {count}")
     if ids is not None and expected is not None and list(ids) != list(expected):
-        raise ValueError(f"{item.label} has other stimulus ids, or another order, than the sweep")
+        raise ValueError(f"{item.label} has other stimulus ids than the sweep, or another order")
 
 
 def _stamp(location: Mapping[str, Any]) -> dict[str, int] | None:

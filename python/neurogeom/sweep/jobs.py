@@ -1,4 +1,4 @@
-"""Sweeps of jobs: some work for each item on its own; the manifold capacity of every item with every seed."""
+"""Sweeps of jobs, which each work on one item; among them the manifold capacity of every item and seed."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ _MEASURED = 4  # jobs, at least if there are enough items
 
 @dataclasses.dataclass(frozen=True)
 class ItemJobs(Kind):
-    """A kind of sweep that has some work to do for each item on its own: one job an item, or several.
+    """A kind of sweep that does some work for each item on its own: one job per item, or several.
 
-    Subclasses give `takes`, `describe`, whose "fields" name the numbers of a job, and `run`.
+    Subclasses define `takes`, `describe`, whose "fields" name the numbers of a job, and `run`.
     """
 
     per_item: int = 1
@@ -52,9 +52,9 @@ class ItemJobs(Kind):
         Parameters
         ----------
         item : Item
-            Whose ``open().whole()`` gives the data, as float64; they are refused where they are not finite.
+            The item; ``item.open().whole()`` returns its data as float64, and refuses non-finite values.
         place : int
-            Which of the jobs of the item, from 0.
+            Number of the job among those of the item, from 0.
         n_threads : int
             Threads to use.
 
@@ -63,14 +63,14 @@ class ItemJobs(Kind):
         values : array-like
             The fields.
         error : str
-            Why the job has no result because of its data, if so. (A TypeError or ValueError says so, too.)
+            Why its data give the job no result, if so. (A TypeError or ValueError has the same effect.)
         remark : str
-            What users should know about a result.
+            What users should know about the result.
         """
         raise NotImplementedError
 
     def job_name(self, number: int, place: int) -> str:
-        """Name a job in notes."""
+        """Name a job, for notes."""
         name: str = self.items[number]["name"]
         return name if self.per_item == 1 else f"{name}, {place}"
 
@@ -87,7 +87,7 @@ class ItemJobs(Kind):
         arguments: Arrays,
         trust: Trust,
     ) -> ItemJobs:
-        """Make what a plan says; subclasses that need arrays, or more jobs an item, make it otherwise."""
+        """Make the sweep of a plan; subclasses with arrays, or several jobs per item, override this."""
         del arguments, trust
         return cls.of_parts(plan, parts)
 
@@ -106,7 +106,7 @@ class ItemJobs(Kind):
         report: Report,
         n_threads: int,
     ) -> FloatArray:
-        """Compute the jobs of a tile, (field, job); reports errors and remarks by number of job."""
+        """Compute the jobs of a tile, (field, job); report errors and remarks by the number of the job."""
         del prepared
         start, stop = self.grid.rows[key[0]]
         values = np.full((len(self.fields), stop - start), np.nan)
@@ -126,17 +126,17 @@ class ItemJobs(Kind):
             if remark:
                 notes["remarks"][job] = {self.speaker: f"{name}: {remark}"}
         for kind, by_job in notes.items():
-            if by_job:  # one file a tile: a plan that bounds the number of files bounds these too
+            if by_job:  # one file per tile: a plan that bounds the number of files bounds these too
                 report(kind, key, by_job)
         return values
 
     @property
     def speaker(self) -> str:
-        """Whose remarks these are."""
+        """Who makes the remarks."""
         return self.unit
 
     def results(self, store: Store, values: FloatArray) -> Any:
-        """Give columns by name: "name" of the item, "job" where it has several, and the fields."""
+        """Return columns by name: "name" of the item, "job" where items have several, and the fields."""
         del store
         names = np.array([item["name"] for item in self.items])
         columns = {"name": np.repeat(names, self.per_item)}
@@ -184,7 +184,7 @@ class ItemJobs(Kind):
         return max(1, min(int(wanted), jobs), math.ceil(jobs / limits.max_files))
 
     def work(self, found: Measurements, limits: Limits, input_bytes: int) -> Work:
-        """Say what the jobs will cost."""
+        """Estimate what the jobs will cost."""
         del limits
         seconds = found.of_items(self.items, found.seconds)
         return Work(
@@ -199,31 +199,31 @@ class ItemJobs(Kind):
 
 # ---- capacity
 
-# The function, its result, and the number without which a job has none.
+# The function, its result, and the number without which a job has no result.
 _KINDS: dict[str, tuple[Callable[..., Any], type, str]] = {
     "mean_field": (capacity.manifold_capacity, ManifoldCapacity, "mean_capacity"),
     "joint": (joint.effective_geometry, EffectiveGeometry, "capacity"),
 }
-# Options that belong to the sweep, or make results that are no single numbers.
+# Options that belong to the sweep, or whose results are not single numbers.
 _OURS = ("manifolds", "rng", "n_threads", "progress", "gaussians", "null", "keep_anchors")
 
 
 class CapacityJobs:
-    """Manifold capacity of every item of a sweep, with one or several seeds.
+    """Manifold capacity of every item of a sweep, with one or more seeds.
 
-    Give it to :func:`neurogeom.sweep.plan` as `metric`.
+    Pass it to :func:`neurogeom.sweep.plan` as `metric`.
 
     Parameters
     ----------
     labels : array-like of shape (n_stimuli,)
-        The manifold that each stimulus (row of the items) belongs to. An index (pandas) or a coordinate
-        (xarray) must agree with those, or the ids, of the items where these have some.
+        The manifold that each stimulus (row of the items) belongs to. A pandas index or an xarray coordinate
+        must agree with that of the items, or with their ids, where they have one.
     kind : {"mean_field", "joint"}, default "mean_field"
         :func:`neurogeom.manifold_capacity` or :func:`neurogeom.effective_geometry`.
     seeds : sequence of int, default (0,)
-        Each item is analysed once with each, as with ``rng=seed``.
+        Each item is analysed once with each seed, as with ``rng=seed``.
     **options
-        Passed on, such as ``n_samples=300`` or ``dichotomies="iid"``.
+        Options of that function, such as ``n_samples=300`` or ``dichotomies="iid"``.
 
     Raises
     ------
@@ -237,7 +237,7 @@ class CapacityJobs:
     CapacityJobs(kind='mean_field', 2 manifolds, 2 seeds, n_samples=100)
     """
 
-    # Of pandas or xarray; for plan only, as what is saved has no index.
+    # From pandas or xarray; only for plan, as saved jobs have no index.
     index: _validate.Index | None = None
 
     def __init__(
@@ -255,7 +255,7 @@ class CapacityJobs:
         known = [name for name in inspect.signature(self._function).parameters if name not in _OURS]
         for name in options:
             if name not in known:
-                raise TypeError(f"{name!r} is no option of {self.name} in a sweep; it has {', '.join(known)}")
+                raise TypeError(f"{self.name} has no option {name!r} in a sweep; it has {', '.join(known)}")
         self.options = dict(options)
 
     @property
@@ -264,7 +264,7 @@ class CapacityJobs:
 
     @property
     def name(self) -> str:
-        """How results call it."""
+        """Its name in results."""
         return self._function.__name__
 
     def __repr__(self) -> str:
@@ -282,11 +282,11 @@ class CapacityJobs:
 
     @classmethod
     def made_from(cls, arguments: Mapping[str, Any]) -> CapacityJobs:
-        """Make it again."""
+        """Recreate it from its arguments."""
         return cls(**arguments)
 
     def require_rows(self, item: Item) -> None:
-        """Refuse an item that is no responses, or has no row for each label."""
+        """Refuse an item that is not a matrix of responses with a row for each label."""
         item.require_kind(("responses",), "capacity")
         if item.n_stimuli != len(self.labels):
             raise ValueError(
@@ -294,7 +294,7 @@ class CapacityJobs:
             )
 
     def available_fields(self) -> list[str]:
-        """Single numbers of a result, which can be fields."""
+        """Names of the single numbers of a result, which can be fields."""
         result = _KINDS[self.kind][1]
         types = {field.name: field.type for field in dataclasses.fields(result)}
         for name, found in inspect.getmembers(result, lambda member: isinstance(member, property)):
@@ -304,7 +304,7 @@ class CapacityJobs:
     def run(
         self, item: Item, seed: int, fields: Sequence[str], n_threads: int
     ) -> tuple[FloatArray, str, str]:
-        """Do one job; gives its fields, why it has no result if so, and what else was warned of."""
+        """Do one job; return its fields, why it has no result (if so), and any other warnings."""
         self.require_rows(item)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -322,13 +322,13 @@ def _as_seeds(value: Any) -> tuple[int, ...]:
         raise TypeError(f"seeds must be a sequence of integers, not {type(value).__name__}")
     seeds = tuple(_validate.as_count(seed, "seeds", minimum=0) for seed in value)
     if not seeds or len(set(seeds)) < len(seeds):
-        raise ValueError(f"seeds must be distinct, one or more, not {list(seeds)}")
+        raise ValueError(f"seeds must be one or more distinct integers, not {list(seeds)}")
     return seeds
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CapacityTable(Result):
-    """Numbers of capacity jobs, one entry a job; made by :func:`open`.
+    """Results of capacity jobs, one entry per job; made by :func:`open`.
 
     Attributes
     ----------
@@ -337,11 +337,11 @@ class CapacityTable(Result):
     seeds : ndarray of int
         The seed of each job.
     fields : tuple of str
-        What is known of each job, such as "mean_capacity".
+        The numbers known of each job, such as "mean_capacity".
     values : ndarray of shape (n_fields, n_jobs)
         The numbers; NaN where a job is not done yet or its data do not allow it.
     method : str
-        The function that gave them.
+        The function that computed them.
     """
 
     _headline: ClassVar[tuple[str, ...]] = ("method", "n_jobs")
@@ -358,16 +358,16 @@ class CapacityTable(Result):
         return len(self.names)
 
     def __getitem__(self, field: str) -> FloatArray:
-        """One number of all jobs."""
+        """One field of all jobs."""
         if field not in self.fields:
-            raise KeyError(f"no field {field!r}; there are {', '.join(self.fields)}")
+            raise KeyError(f"no field {field!r}; the fields are {', '.join(self.fields)}")
         return np.asarray(self.values[self.fields.index(field)])
 
     def _table(self) -> dict[str, Any]:
         return {"name": self.names, "seed": self.seeds, **dict(zip(self.fields, self.values, strict=True))}
 
     def to_xarray(self) -> Any:
-        """Give a Dataset with the dimension job."""
+        """Return an xarray Dataset with the dimension "job"."""
         xarray = require_extra("xarray", "xarray", "to_xarray")
         variables = {name: ("job", row) for name, row in zip(self.fields, self.values, strict=True)}
         return xarray.Dataset(variables, {"name": ("job", self.names), "seed": ("job", self.seeds)})
@@ -383,12 +383,12 @@ class CapacitySweep(ItemJobs):
 
     @classmethod
     def takes(cls, metric: Any) -> bool:
-        """Say whether this is asked for."""
+        """Return whether `metric` asks for this kind."""
         return isinstance(metric, CapacityJobs)
 
     @classmethod
     def describe(cls, asked: Asked, arguments: dict[str, AnyArray]) -> dict[str, Any]:
-        """Check the items and fields, and say what the jobs are."""
+        """Check the items and fields, and describe the jobs."""
         jobs: CapacityJobs = asked.metric
         known = jobs.available_fields()
         chosen = known if asked.fields is None else _as_fields(asked.fields, known)
@@ -408,7 +408,7 @@ class CapacitySweep(ItemJobs):
         arguments: Arrays,
         trust: Trust,
     ) -> ItemJobs:
-        """Make what a plan says."""
+        """Make the sweep of a plan."""
         jobs = CapacityJobs.made_from(decode(plan["jobs"], arguments, trust))
         return cls.of_parts(plan, parts, len(jobs.seeds), jobs=jobs)
 
@@ -419,15 +419,15 @@ class CapacitySweep(ItemJobs):
 
     @property
     def speaker(self) -> str:
-        """Whose remarks these are."""
+        """Who makes the remarks."""
         return self.jobs.name
 
     def job_name(self, number: int, place: int) -> str:
-        """Name a job in notes."""
+        """Name a job, for notes."""
         return f"{self.items[number]['name']}, seed {self.jobs.seeds[place]}"
 
     def check_new(self, new: list[Item], test: Any) -> list[Item] | None:
-        """Refuse items that are no responses."""
+        """Refuse items that are not responses."""
         for item in new:
             self.jobs.require_rows(item)
         return super().check_new(new, test)
@@ -450,7 +450,7 @@ class CapacitySweep(ItemJobs):
         )
 
     def arrays(self, found: CapacityTable) -> dict[str, Any]:
-        """Give the columns of the table."""
+        """Return the columns of the table."""
         return found._table()
 
 
@@ -459,7 +459,7 @@ def _as_fields(value: Any, known: Sequence[str]) -> list[str]:
         raise TypeError(f"fields must be a list of names, not {value!r}")
     names = [_validate.as_choice(name, "fields", known) for name in value]
     if not names or len(set(names)) < len(names):
-        raise ValueError(f"fields must be distinct, one or more, not {names}")
+        raise ValueError(f"fields must be one or more distinct names, not {names}")
     return names
 
 

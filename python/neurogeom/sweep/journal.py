@@ -1,6 +1,6 @@
-"""Who computed what, when, on which hardware, with how much time and memory: one file a process.
+"""Who computed what, when, on which hardware, with how much time and memory: one file per process.
 
-And what follows from that: who is at work, how fast, and for how long still.
+And what follows from that: who is at work, how fast, and how much longer.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from .._base import threads as _threads
 from .._base.isa import build_info
 from .files import names_in
 
-_SAMPLING = 0.05  # seconds between looks at the memory in use
+_SAMPLING = 0.05  # seconds between samples of the memory in use
 
 Lines: TypeAlias = list[dict[str, Any]]
 
-# A process that has not been heard of for so long, in seconds and in its own tiles, is taken to have ended.
+# A process silent for this long, in seconds and in multiples of its time per tile, is taken to have ended.
 _SILENT, _SILENT_TILES = 60.0, 4.0
-_RECENT = 30  # tiles whose time says how long the next ones take
-# What decides about the last bits of results.
+_RECENT = 30  # tiles whose times predict those of the next ones
+# What determines the last bits of results.
 _DECISIVE = ("processor", "isa", "blas")
 
 
@@ -42,7 +42,7 @@ def process_name(pid: int | None = None) -> str:
 
 
 def is_alive(process: str) -> bool | None:
-    """Say whether a process of :func:`process_name` still runs; None if it is on another host."""
+    """Return whether a process of :func:`process_name` still runs; None if it is on another host."""
     host, _, pid = process.rpartition(".")
     if host != process_name().rpartition(".")[0]:
         return None
@@ -63,7 +63,7 @@ def _is_zombie(pid: int) -> bool:
 
 
 class Journal:
-    """The journal of this process; a store that cannot be written to is found out elsewhere."""
+    """The journal of this process; a store that cannot be written to is detected elsewhere."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -84,7 +84,7 @@ class Journal:
 
 
 def read_journals(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """Read the lines of all processes; a line that was cut off is left out."""
+    """Read the lines of all processes; truncated lines are left out."""
     found = {}
     for name in sorted(names_in(folder)):
         lines = []
@@ -98,7 +98,7 @@ def read_journals(folder: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def hardware() -> dict[str, Any]:
-    """Describe what decides about the last bits, and about speed."""
+    """Describe what determines the last bits, and the speed."""
     blas = [
         f"{library.get('internal_api')} {library.get('version')} {library.get('architecture', '')}".strip()
         for library in _threads.blas_libraries()
@@ -122,7 +122,7 @@ def _cpu_model() -> str:
 
 
 def anonymous_bytes() -> int:
-    """Memory of this process that is not a mapped file: what counts against a job's limit."""
+    """Memory of this process without mapped files: what counts against a job's limit."""
     try:
         found = re.search(r"^RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
     except OSError:
@@ -136,7 +136,7 @@ def anonymous_bytes() -> int:
 
 
 class PeakMemory:
-    """Watches the anonymous memory of the process from a thread of its own."""
+    """Watches the anonymous memory of the process from a separate thread."""
 
     def __init__(self, interval: float = _SAMPLING) -> None:
         self._interval = interval
@@ -144,7 +144,7 @@ class PeakMemory:
 
     @contextmanager
     def watching(self) -> Iterator[PeakMemory]:
-        """Watch as long as the context lasts."""
+        """Watch while the context lasts."""
         stop = threading.Event()
 
         def watch() -> None:
@@ -161,15 +161,15 @@ class PeakMemory:
             self.look()
 
     def look(self) -> int:
-        """Take in what is in use now."""
+        """Record what is in use now."""
         self.peak = max(self.peak, anonymous_bytes())
         return self.peak
 
 
 def cpu_seconds(n_threads: int) -> float:
-    """Clock of the processor time of a task: that of its thread where it has only one.
+    """Clock of the processor time of a task: that of its thread if it has only one.
 
-    Other threads of the process may be at work on other tasks.
+    Other threads of the process may be working on other tasks.
     """
     return time.thread_time() if n_threads == 1 else time.process_time()
 
@@ -188,13 +188,13 @@ class SeenWorker:
     hardware : tuple of str
         Processor, instruction set of the core, and BLAS.
     tiles, items : int
-        What it has computed and prepared.
+        Numbers of tiles computed and items prepared.
     cpu_seconds : float
         Processor time that this took.
     last : float
-        When it was heard of last, seconds since 1970.
+        When it was last heard from, in seconds since 1970.
     at_work : bool
-        Whether it seems to be at work still.
+        Whether it still seems to be at work.
     """
 
     process: str
@@ -207,7 +207,7 @@ class SeenWorker:
 
 
 def workers_of(store: Path) -> list[SeenWorker]:
-    """List the processes that have worked on a store, those heard of last first."""
+    """List the processes that have worked on a store, the most recently heard from first."""
     now = time.time()
     found = [_seen(name, lines, now) for name, lines in read_journals(store / "journal").items() if lines]
     return sorted(found, key=lambda worker: -worker.last)
@@ -245,7 +245,7 @@ def _is_at_work(process: str, lines: Lines, now: float) -> bool:
 
 
 def eta_of(journals: Mapping[str, Lines], left: int) -> float | None:
-    """Estimate how long the processes now at work will need for the tiles left; None if none is known."""
+    """Estimate how long the processes at work need for the tiles left; None if this is not known."""
     rate, now = 0.0, time.time()
     for process, lines in journals.items():
         seconds = [line["seconds"] for line in lines if "tile" in line][-_RECENT:]

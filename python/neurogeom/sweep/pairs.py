@@ -32,24 +32,24 @@ from .kinds import Arrays, Asked, ItemTests, Kind, Parts, Report, blocks_of_part
 from .specs import describe_metric, make_metric, resolve_metric
 from .store import Store, npz_bytes, read_npz
 
-# Metrics that give other numbers than in version 0.1.0, at least where units are weak.
+# Metrics whose numbers differ from version 0.1.0, at least where units are weak.
 _CHANGED = (GULP, LinearR2, Ridge)
-# Seconds that pairs are measured for; on the clock, for metrics that wait; items and groups of these.
+# Seconds spent measuring pairs; the same by the clock, for metrics that wait; items and groups of these.
 _PAIRING = 1.0
 _LONGEST = 4 * _PAIRING
 _FEWEST_ITEMS, _GROUPS = 6, 3
-# Processor seconds of what is done to read a prepared item beside taking it apart, and a byte from the
-# system's cache; and of what is done for an item beside its preparation.
+# Processor seconds to read a prepared item besides decoding it, and per byte from the system's cache; and for
+# an item besides its preparation.
 _PER_READ, _PER_BYTE = 0.0002, 2e-10
 _PER_ITEM = 0.001
-# Time to read the items of a tile, as a share of that of its pairs, where they do not all stay in memory.
+# Time to read the items of a tile as a share of the time for its pairs, where not all stay in memory.
 _READING_SHARE = 0.1
-_SAFETY = 0.9  # of the memory, to be used
+_SAFETY = 0.9  # share of the memory that may be used
 
 
 @dataclasses.dataclass(frozen=True)
 class PairSweep(Kind):
-    """All pairs of items (of rows with columns, or of rows among themselves), by some metrics."""
+    """All pairs of items (rows with columns, or rows with each other), by some metrics."""
 
     metrics: list[Metric]
     positions: dict[str, list[int]]  # numbers of the items along each side
@@ -60,12 +60,12 @@ class PairSweep(Kind):
 
     @classmethod
     def takes(cls, metric: Any) -> bool:
-        """Say whether this is asked for."""
+        """Return whether `metric` asks for this kind."""
         return isinstance(metric, (str, Metric, list, tuple))
 
     @classmethod
     def describe(cls, asked: Asked, arguments: dict[str, AnyArray]) -> dict[str, Any]:
-        """Check metrics and items, and say how to make the metrics again."""
+        """Check metrics and items, and record how to recreate the metrics."""
         metrics = _metrics_of(asked)
         for each in metrics if asked.null else ():
             require_stimuli_in_rows(each)
@@ -84,7 +84,7 @@ class PairSweep(Kind):
 
     @classmethod
     def tests_of(cls, asked: Asked) -> ItemTests:
-        """Take held-out data, and refuse items that could not be measured."""
+        """Open held-out data, and refuse items that could not be measured."""
         metrics = _metrics_of(asked)
         tests = held_out_items(asked.test, asked.rows, asked.columns, metrics)
         _require_items_that_fit(asked.rows + (asked.columns or []), metrics, asked.max_ram)
@@ -98,7 +98,7 @@ class PairSweep(Kind):
         arguments: Arrays,
         trust: Trust,
     ) -> PairSweep:
-        """Make what a plan says."""
+        """Make the sweep of a plan."""
         items = [item for part in parts for item in part]
         edge = int(plan["tile"])
         metrics = [make_metric(spec, _of(arguments, k), trust) for k, spec in enumerate(plan["metrics"])]
@@ -119,7 +119,7 @@ class PairSweep(Kind):
 
     @property
     def permutations(self) -> Permutations | None:
-        """Permuted stimuli, if these were asked for."""
+        """The permutations of the stimuli, if the plan has any."""
         return Permutations(self.plan["null"], self.plan["key"]) if self.plan["null"] else None
 
     @property
@@ -129,16 +129,16 @@ class PairSweep(Kind):
 
     @property
     def fields(self) -> list[tuple[int, str]]:
-        """Which metric and which number each field of a tile is."""
+        """The metric and the number that each field of a tile holds."""
         return pair_fields(self.metrics, self.held_out, self.plan["null"])
 
     def check_new(self, new: list[Item], test: Any) -> list[Item] | None:
-        """Take held-out data if the sweep has such."""
+        """Check held-out data, if the sweep uses them."""
         if (test is not None) != self.held_out:
             has = "has" if self.held_out else "has no"
             raise ValueError(
                 f"the sweep {has} test data, so new items must "
-                f"{'come with' if self.held_out else 'not have'} them"
+                f"{'have them too' if self.held_out else 'not have any'}"
             )
         tests, _ = held_out_items(test, new, None, self.metrics)
         for item in tests or []:
@@ -146,7 +146,7 @@ class PairSweep(Kind):
         return tests
 
     def has_numbers_of(self, version: str) -> bool:
-        """Say whether what a version of the package began may go on: all its numbers are the same."""
+        """Return whether a sweep begun by another version may be resumed: all numbers are the same."""
         changed = self.held_out or self.plan["null"] or any(isinstance(m, _CHANGED) for m in self.metrics)
         return version == "0.1.0" and not changed
 
@@ -158,12 +158,12 @@ class PairSweep(Kind):
             return prepare_item(self.metrics, item, test)
 
     def encode(self, prepared: Prepared) -> tuple[list[Any], dict[str, AnyArray]]:
-        """Describe it, part after part as the metrics ask for them."""
+        """Encode what was prepared, part by part as the metrics require them."""
         arrays: dict[str, AnyArray] = {}
         return [encode(prepared[key], f"r{k}", arrays) for k, key in enumerate(self._parts())], arrays
 
     def decode(self, records: Sequence[Any], arrays: Arrays, trust: Trust) -> Prepared:
-        """Make it again, under the parts of these metrics."""
+        """Decode what was prepared, under the parts of these metrics."""
         pairs = zip(self._parts(), records, strict=True)
         return {key: decode(record, arrays, trust) for key, record in pairs}
 
@@ -203,7 +203,7 @@ class PairSweep(Kind):
         with single_threaded_blas():
             return pair_tile(
                 self.metrics,
-                # One object an item, also on the diagonal: metrics may compute an item with itself otherwise.
+                # One object per item, also on the diagonal: metrics may treat an item and itself differently.
                 [prepared[number] for number in rows],
                 [prepared[number] for number in columns],
                 self.grid.where(key),
@@ -216,7 +216,7 @@ class PairSweep(Kind):
     # ---- costs
 
     def measure(self, folder: Path) -> Measurements:
-        """Prepare items as workers do, for some seconds, and then compute pairs of them."""
+        """Prepare items as workers do for some seconds, then compute pairs of them."""
         baseline = anonymous_bytes()
         prepared: list[Prepared] = []
         sizes: list[int] = []
@@ -231,11 +231,11 @@ class PairSweep(Kind):
                 break
             try:
                 took, peak, read, again, record = self._prepare_once(folder, number)
-            except ValueError as error:  # as in a run, where what depends on it is NaN
+            except ValueError as error:  # as in a run, where everything that depends on it is NaN
                 unusable.append(str(error))
                 continue
             preparing = max(preparing, peak)
-            if not prepared and took < ITEM_SECONDS:  # the first time something is done takes longer
+            if not prepared and took < ITEM_SECONDS:  # the first time takes longer
                 took, _, read, again, record = self._prepare_once(folder, number)
             prepared.append(record)
             sizes.append(int(self.items[number]["shape"][1]))
@@ -268,7 +268,7 @@ class PairSweep(Kind):
     def _prepare_once(self, folder: Path, number: int) -> tuple[float, int, float, float, Prepared]:
         """Prepare an item as a worker does.
 
-        Gives processor seconds, memory, seconds to read it back and to prepare it permuted, and the record.
+        Returns processor seconds, memory, seconds to read it back and to prepare it permuted, and the record.
         """
         entry = self.items[number]
         kept = anonymous_bytes()
@@ -281,7 +281,7 @@ class PairSweep(Kind):
             _, arrays = self.encode(record)
             data = bytes(npz_bytes(arrays))
             took = time.thread_time() - start
-            read_npz(data)  # workers read into memory that they have had before
+            read_npz(data)  # workers read into memory that they have used before
             start = time.thread_time()
             read_npz(data)
             read = time.thread_time() - start
@@ -293,7 +293,7 @@ class PairSweep(Kind):
         return took, memory.peak - kept, read, permuted, record
 
     def choose_edge(self, found: Measurements, limits: Limits) -> int:
-        """Choose the edge of the tiles: worth a file each, not too long to lose, and within memory."""
+        """Choose the edge of the tiles: worth a file each, not too costly to lose, and within memory."""
         draws = self.plan["null"]
         side = max(len(numbers) for numbers in self.positions.values())
         seconds = found.pair_seconds * (1 + draws) / limits.n_threads
@@ -312,7 +312,7 @@ class PairSweep(Kind):
         return max(1, min(edge, self._fitting_edge(found, limits)))
 
     def work(self, found: Measurements, limits: Limits, input_bytes: int) -> Work:
-        """Say what items and pairs will cost, and refuse tiles that do not fit into memory."""
+        """Estimate what items and pairs will cost, and refuse tiles that do not fit into memory."""
         draws, grid = self.plan["null"], self.grid
         records = found.of_items(self.items, [float(size) for size in found.records])
         values = _value_bytes(len(self.fields), grid.edge)
@@ -327,7 +327,7 @@ class PairSweep(Kind):
             )
         kept = min(float(records.sum()), room)
         pairing = found.pairing * limits.n_threads + values
-        if draws:  # the columns as they are, and prepared anew
+        if draws:  # the columns as they are, and permuted
             raw = max(8 * item["shape"][0] * item["shape"][1] for item in self.items)
             pairing += grid.edge * (raw + largest)
         tiles = grid.tiles()
@@ -354,7 +354,7 @@ class PairSweep(Kind):
         return _PER_READ + self._mean(found, found.reads) + _PER_BYTE * size
 
     def _mean(self, found: Measurements, values: Sequence[float]) -> float:
-        """What was measured of some items, as the mean over all."""
+        """Estimate the mean over all items from those that were measured."""
         return float(found.of_items(self.items, values).mean())
 
     def _fitting_edge(self, found: Measurements, limits: Limits) -> int:
@@ -382,13 +382,13 @@ class PairSweep(Kind):
     # ---- results
 
     def results(self, store: Store, values: FloatArray) -> Pairwise | dict[str, Pairwise]:
-        """Give the result of the metric, or of each."""
+        """Return the result of the metric, or of each."""
         bad = self._without_result(store, values)
         found = {metric.name: self._pairwise(k, metric, values, bad) for k, metric in enumerate(self.metrics)}
         return next(iter(found.values())) if self.plan["single"] else found
 
     def _without_result(self, store: Store, values: FloatArray) -> set[int]:
-        """Numbers of the items that cannot be analysed, also where the notes of that were lost."""
+        """Numbers of the items that cannot be analysed, even if the notes about them were lost."""
         bad = set(store.notes("errors"))
         if self.grid.among_themselves:
             started = {block for key in store.finished_tiles() for block in key}
@@ -428,7 +428,7 @@ class PairSweep(Kind):
         )
 
     def rows(self, found: Any) -> Iterator[Sequence[Any]]:
-        """Give a line a metric and pair."""
+        """Return one line per metric and pair, after a header."""
         results = self._by_metric(found)
         extra = [name for name in dict.fromkeys(name for _, name in self.fields) if name != "value"]
         yield ["metric", "row", "column", "value", *extra]
@@ -442,13 +442,13 @@ class PairSweep(Kind):
                         yield [result.metric, row, result.column_names[j], *numbers]
 
     def arrays(self, found: Any) -> dict[str, Any]:
-        """Give the names and a matrix a metric and field."""
+        """Return the names, and one matrix per metric and field."""
         results = self._by_metric(found)
         first = next(iter(results.values()))
         arrays = {"names": first.names, "column_names": first.column_names}
         for name in results:
             if name in (*arrays, "file"):
-                raise ValueError(f".npz cannot hold a matrix of the name {name!r}: use .csv")
+                raise ValueError(f".npz cannot hold a matrix named {name!r}: use .csv")
         for k, field in self.fields:
             name = self.metrics[k].name
             if field == "value":
@@ -458,7 +458,7 @@ class PairSweep(Kind):
         return arrays
 
     def matrix(self, found: Any) -> AnyArray:
-        """Give the matrix of the only metric."""
+        """Return the matrix of the only metric."""
         results = list(self._by_metric(found).values())
         return results[0].values if len(results) == 1 else super().matrix(found)
 
@@ -477,12 +477,12 @@ def _of(arguments: Arrays, metric: int) -> dict[str, AnyArray]:
 
 
 def _require_items_that_fit(items: Sequence[Item], metrics: Sequence[Metric], max_ram: int) -> None:
-    """Refuse items that could not even be measured: too large to be read whole, or of too many stimuli."""
+    """Refuse items that could not even be measured: too large to read whole, or with too many stimuli."""
     whole = [metric.name for metric in metrics if metric.needs_whole]
     for item in items:
         in_blocks = item.is_large and not whole
         width = min(item.n_stimuli, item.n_units)
-        # As float64, and a copy to work on; of those in blocks what inner products of stimuli take.
+        # As float64, with a working copy; for items read in blocks, the inner products of stimuli.
         least = 2 * 8 * item.n_stimuli * (width if in_blocks else item.n_units)
         if least > max_ram:
             why = "" if in_blocks or not whole else f": {', '.join(whole)} reads items whole"
@@ -495,7 +495,7 @@ def _require_items_that_fit(items: Sequence[Item], metrics: Sequence[Metric], ma
 def _time_pairs(sweep: PairSweep, prepared: Sequence[Prepared]) -> tuple[float, float]:
     """Processor seconds of a pair, and their standard error over groups of rows.
 
-    Half of the items with the other half: full rectangles, as most tiles are.
+    Half of the items with the other half, as a full rectangle, like most tiles.
     """
     half = max(1, len(prepared) // 2)
     columns = list(prepared[half:]) or list(prepared)  # of one item: itself
@@ -519,7 +519,7 @@ def _time_pairs(sweep: PairSweep, prepared: Sequence[Prepared]) -> tuple[float, 
 
 
 def _room(found: Measurements, limits: Limits) -> float:
-    """What is left for prepared items, beside whatever is being done."""
+    """Memory left for prepared items, besides the work under way."""
     return _SAFETY * limits.max_ram - found.baseline - max(found.pairing, found.preparing) * limits.n_threads
 
 
@@ -533,11 +533,11 @@ def _columns_of(grid: Grid, key: TileKey) -> int:
 
 
 def _loads(grid: Grid, record: float, cache: float, n_items: int) -> int:
-    """How often a prepared item is read back by one process that prepares all and goes through all tiles."""
+    """How often a prepared item is read back by one process that prepares all items and does all tiles."""
     if n_items * record <= cache * (1 + 1e-9):
         return 0
-    # The block of rows stays while its tiles are gone through, forth and back, so that turning reads no block
-    # anew; of a triangle the row's own block is the first or last of its columns.
+    # The block of rows stays in memory while its tiles are done, back and forth, so that turning reads no
+    # block again; in a triangle, the row's own block is the first or last of its columns.
     columns = sum(_columns_of(grid, key) for key in grid.tiles())
     return columns - (len(grid.rows) - 1) * grid.edge + (0 if grid.triangular else n_items)
 

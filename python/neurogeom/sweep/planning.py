@@ -28,9 +28,9 @@ from .kinds import Asked, Kind, kind_of, load_sweep, require_same_numbers, store
 from .pairs import PairSweep
 from .store import VERSION, Store, as_path, hashes_of, require_zarr
 
-# Processor seconds of what is done for a tile beside its units: markers, the chunk, a line of the journal.
+# Processor seconds of a tile besides its units: markers, the chunk, a line of the journal.
 _PER_TILE = 0.004
-# What neither the spread of the measurements nor the model knows: clocks, caches, neighbours on the machine.
+# Spread that neither the measurements nor the model show: clocks, caches, other jobs on the machine.
 _UNKNOWN = 0.15
 
 
@@ -41,19 +41,19 @@ class SweepPlan:
     Attributes
     ----------
     store : Path or None
-        Where the sweep is, to be run.
+        Where the sweep is stored.
     n_items, n_tiles, tile : int
-        Items; tiles of work, each one file; items (or jobs) along the edge of a tile.
+        Items; tiles of work, one file each; items (or jobs) along the edge of a tile.
     n_units : int
         Pairs, or capacity jobs.
     core_hours : float
         Processor time in hours, measured on a few items and pairs.
     core_hours_interval : tuple of float
-        Where it should lie, on a machine like this one.
+        Range expected on a machine like this one.
     peak_memory : int
-        Most bytes of memory that a worker needs, mapped files not counted.
+        Most bytes of memory that a worker needs, without mapped files.
     bytes_read, bytes_written : int
-        By one worker that does it all.
+        Bytes read and written if one worker does it all.
     """
 
     store: Path | None
@@ -91,23 +91,23 @@ def plan(
     n_threads: int | None = 1,
     trust: Sequence[str] = (),
 ) -> SweepPlan:
-    """Plan a sweep: measure a few items and pairs, say what all will cost, and make the store.
+    """Plan a sweep: measure a few items and pairs, estimate the total cost, and create the store.
 
-    Nothing is computed yet but the measurements, which take some seconds.
+    Nothing is computed yet except the measurements, which take some seconds.
 
     Parameters
     ----------
     items : path, pattern, or sequence or mapping of items
-        What :func:`neurogeom.io.open_items` or :func:`neurogeom.pairwise` take. Files stay where they are
-        and must not change: the plan keeps their size and time of change, and each run refuses others; the
-        content is not read by the plan but counts as it is when a run first reads it, and another one is
+        What :func:`neurogeom.io.open_items` or :func:`neurogeom.pairwise` accept. Files stay where they are
+        and must not change: the plan records their size and modification time, and each run refuses files
+        that differ. The plan does not read their content; what a run reads first counts, and other content is
         refused from then on. Arrays in memory are written to the store.
     metric : str, metric, "package.module:Class", CapacityJobs, or list of metrics
-        What to compute, or what a kind of sweep of your own takes. Workers make metrics again from the
-        arguments of their constructors, so that lambdas and classes of a script or notebook are refused.
+        What to compute, or what your own kind of sweep accepts. Workers recreate metrics from the
+        arguments of their constructors, so lambdas and classes defined in a script or notebook are refused.
     store : path-like, optional
-        A directory to make; without one the plan is only printed. If it is a store of the same plan, that is
-        taken up; if it is one of another plan, it is refused.
+        A directory to create; without one the plan is only printed. A store of the same plan is reused; a
+        store of another plan is refused.
     others : like `items`, optional
         Compare `items` (rows) with these (columns).
     test : sequence of arrays, optional
@@ -117,33 +117,34 @@ def plan(
     fields : sequence of str, optional
         For capacity jobs: which numbers of a result to keep; all by default.
     null : int, default 0
-        For pairs: also compare with the stimuli of the second item permuted, so many times, and keep mean and
-        standard deviation of these values and the p-value (1 + those at least as alike) / (1 + `null`);
-        values that agree to 1e-10 of the measure's size are equally alike.
+        For pairs: also compare this many times with the stimuli of the second item permuted, and keep mean
+        and standard deviation of these values and the p-value (1 + those at least as alike) / (1 + `null`);
+        values that agree to 1e-10 of the measure's size count as equally alike.
     rng : None, int, SeedSequence or Generator, default 0
         Source of the permutations.
     tile : int or "auto", default "auto"
-        Items (or jobs) along the edge of a tile, the unit of work and loss. Results do not depend on it.
+        Items (or jobs) along the edge of a tile, the unit of work that can be lost. Results do not depend on
+        it.
     max_ram : int or str, default "2GB"
         Memory that a worker may use.
     target_seconds : float, default 60
-        How long a tile should take at most.
+        Longest time that a tile should take.
     max_files : int, default 50000
-        Most tiles, unless memory is too small for larger ones.
+        Maximum number of tiles, unless memory is too small for larger tiles.
     n_threads : int, optional
         Threads of a worker; 1 by default.
     trust : sequence of str, optional
-        Packages that a store that is taken up may name classes of, beside those of `metric`.
+        Packages from which a reused store may name classes, besides those of `metric`.
 
     Returns
     -------
     SweepPlan
-        What it will cost; ``print`` it. Run it with :func:`run` or ``neurogeom sweep run``.
+        What it will cost; ``print`` it. Run the sweep with :func:`run` or ``neurogeom sweep run``.
 
     Raises
     ------
     TypeError, ValueError
-        If an item or option cannot be used, or a metric cannot be made by other processes.
+        If an item or option cannot be used, or other processes cannot recreate a metric.
     SweepError
         If it does not fit into `max_ram`, or the store holds another plan.
 
@@ -179,7 +180,7 @@ def plan(
             raise ValueError(f"{name} belongs to sweeps over pairs, not over {kind.unit}s")
     if fields is not None and "fields" not in kind.options:
         raise ValueError(
-            f"fields are for capacity jobs, not for {kind.unit}s (pairs have their value, and what test and "
+            f"fields are for capacity jobs, not for {kind.unit}s (pairs keep their value, and what test and "
             "null add to it)"
         )
     arguments: dict[str, AnyArray] = {}
@@ -196,14 +197,14 @@ def plan(
     described += describe_items(columns or [], "columns", column_tests, inputs)
     content["arguments"] = hashes_of(arguments)
     content["stimuli"] = stimuli_of(rows + (columns or []))
-    # What the caller has given or named may be made by the caller's own workers.
+    # What the caller has passed or named, the caller's own workers may import.
     trusted = (*as_trust(trust), *sorted(modules_in([content, {"class": content["kind"]}])))
     input_bytes = sum(item.nbytes for item in rows + (columns or []))
     if path is not None and path.exists():
         if not (path / "zarr.json").is_file():
-            raise FileExistsError(f"{path} exists, and is no sweep: choose another store, or remove it")
+            raise FileExistsError(f"{path} exists, but is not a sweep: choose another store, or remove it")
         if fields is None:
-            content.pop("fields", None)  # of all fields, those that there were when the store was made
+            content.pop("fields", None)  # "all" means the fields that existed when the store was made
         return _taken_up(Store(path, trusted), content, described, edge)
     with draft(path, {**content, "tile": 1}, arguments, described, inputs) as folder:
         measured = calibrate(folder, trusted)
@@ -254,7 +255,7 @@ def _estimate(sweep: Kind, found: Measurements, limits: Limits, input_bytes: int
 
 
 def _warn_of(measured: Measurements) -> None:
-    """Say early what a run would say of items that cannot be used."""
+    """Warn early of items that cannot be used, as a run would."""
     if measured.unusable:
         warnings.warn(
             f"{len(measured.unusable)} of the items that were measured will have no result (NaN) because of "
@@ -274,7 +275,7 @@ def opened(items: Any) -> Any:
 
 
 def stimuli_of(items: Sequence[Item]) -> dict[str, Any]:
-    """Say which stimuli the items have."""
+    """Describe the stimuli of the items."""
     ids = next((item.ids for item in items if item.ids is not None), None)
     plain = (bool, int, float, str)
     named = None if ids is None else [k if isinstance(k, plain) else str(k) for k in ids.tolist()]
@@ -282,11 +283,11 @@ def stimuli_of(items: Sequence[Item]) -> dict[str, Any]:
 
 
 def _taken_up(found: Store, content: Mapping[str, Any], items: list[Any], edge: int | None) -> SweepPlan:
-    """Take up a store of the same plan; refuse another one."""
+    """Reuse a store of the same plan; refuse a store of another one."""
     known = dict(found.plan)
     wanted = {**content, "version": known["version"], "tile": known["tile"] if edge is None else edge}
     different = [name for name in wanted if known.get(name) != json.loads(json.dumps(wanted[name]))]
-    # The items of the plan, or these with those of the first few extensions.
+    # The items of the plan, or these and those of the first few extensions.
     lists = itertools.accumulate(found.item_lists())
     if json.loads(json.dumps(items)) not in lists:
         different.append("items")

@@ -1,4 +1,4 @@
-"""What a sweep has found so far."""
+"""The results of a sweep so far."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .kinds import Kind, load_sweep
 from .store import Store
 
 _SUFFIXES = (".csv", ".npy", ".npz")
-_LONGEST_RUN = 64  # tiles that are in memory at a time
+_LONGEST_RUN = 64  # tiles in memory at a time
 
 
 def open_sweep(store: str | os.PathLike[str], *, trust: Sequence[str] = ()) -> Any:
-    """Read what a sweep has found so far; at any time, also while others work on it.
+    """Read the results of a sweep so far; at any time, even while others work on it.
 
     Parameters
     ----------
@@ -28,21 +28,21 @@ def open_sweep(store: str | os.PathLike[str], *, trust: Sequence[str] = ()) -> A
         The sweep.
     trust : sequence of str, optional
         Packages and modules of yours whose metrics, kinds and functions the store may name, such as
-        ``["my_package"]``. Nothing else is imported: whoever can write to a store could have your process run
-        any code otherwise.
+        ``["my_package"]``. Nothing else is imported: otherwise, anyone who can write to the store could run
+        any code in your process.
 
     Returns
     -------
     Pairwise, dict of str to Pairwise, or CapacityTable
-        As :func:`neurogeom.pairwise` gives it, with the same bits; a dict if a list of metrics was planned.
-        NaN where a tile is not finished. Kinds of sweeps of your own give what they say.
+        As from :func:`neurogeom.pairwise`, with the same bits; a dict if a list of metrics was planned.
+        NaN where a tile is not finished. Your own kinds of sweeps return what they define.
 
     Raises
     ------
     FileNotFoundError
         If there is no such sweep.
     SweepError
-        If a tile is damaged; it is named, and how to mend it.
+        If a tile is damaged; the error names it and says how to repair it.
     ValueError
         If the store names something that is not trusted.
 
@@ -80,12 +80,12 @@ def _assemble(store: Store, sweep: Kind) -> FloatArray:
 
 
 def _is_inside(key: TileKey, sides: Sequence[Sequence[tuple[int, int]]]) -> bool:
-    """Say whether a tile is known; others are of an extension that is just being made."""
+    """Return whether a tile is known; others belong to an extension that is just being added."""
     return all(k < len(side) for k, side in zip(key, sides, strict=True))
 
 
 def _runs(keys: Iterable[TileKey]) -> Iterator[list[TileKey]]:
-    """Group tiles that are neighbours in a row: one call of Zarr takes as long as reading several."""
+    """Group neighbouring tiles of a row: each call of Zarr takes as long as reading several tiles."""
     run: list[TileKey] = []
     for key in sorted(keys):
         if run and (key != (*run[-1][:-1], run[-1][-1] + 1) or len(run) == _LONGEST_RUN):
@@ -97,15 +97,15 @@ def _runs(keys: Iterable[TileKey]) -> Iterator[list[TileKey]]:
 
 
 def export(store: str | os.PathLike[str], path: str | os.PathLike[str], *, trust: Sequence[str] = ()) -> Path:
-    """Write what a sweep has found to one file.
+    """Write the results of a sweep to one file.
 
     Parameters
     ----------
     store : path-like
         The sweep.
     path : path-like
-        ``.npz``: names and one matrix a metric and field. ``.npy``: the matrix of a single metric. ``.csv``:
-        one line a pair and metric, or a job.
+        ``.npz``: names, and one matrix per metric and field. ``.npy``: the matrix of a single metric.
+        ``.csv``: one line per pair and metric, or per job.
     trust : sequence of str, optional
         See :func:`open`.
 
@@ -117,7 +117,7 @@ def export(store: str | os.PathLike[str], path: str | os.PathLike[str], *, trust
     Raises
     ------
     ValueError
-        If the ending is none of these, or .npy cannot hold it.
+        If the extension is none of these, or .npy cannot hold the results.
 
     Examples
     --------

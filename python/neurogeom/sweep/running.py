@@ -29,7 +29,7 @@ Reports: TypeAlias = tuple[ProgressFunction | None, ProgressFunction | None]
 # Errors of the machine, not of the sweep: what is finished is safe, and the rest can go on elsewhere.
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
-# Items that take fewer seconds are prepared by one thread: several would mostly wait for each other's Python.
+# Items that take fewer seconds are prepared by one thread: several would mostly wait for the GIL.
 _SECONDS_WORTH_THREADS = 0.01
 
 
@@ -43,25 +43,25 @@ def run(
     progress: SweepProgress = False,
     trust: Sequence[str] = (),
 ) -> SweepStatus:
-    """Run a sweep, or go on with it, until all tiles are finished.
+    """Run or resume a sweep, until all tiles are finished.
 
-    It may be interrupted or killed at any moment, and be run by several processes at once: finished tiles
-    stay, and the bits of the results do not depend on who computes them.
+    It may be interrupted or killed at any time, and be run by several processes at once: finished tiles
+    are kept, and the bits of the results do not depend on who computes them.
 
     Parameters
     ----------
     store : path-like
         A sweep that :func:`plan` made.
     executor : distributed.Client, optional
-        A Dask client, of whatever cluster; all its workers must see the store and the inputs under the same
+        A Dask client of any cluster; all its workers must see the store and the inputs under the same
         paths. By default the work is done in this process, in threads.
     n_threads : int, optional
-        Threads of each task. In this process by default as everywhere in the package; on Dask 1, as a worker
+        Threads of each task. By default, in this process, as elsewhere in the package; on Dask 1, as a worker
         has as many tasks at a time as it has threads.
     retry_failed : bool, default False
-        Try tiles again that were given up.
+        Retry tiles that were given up.
     progress : bool, callable(done, total), or a pair of these, default False
-        Show bars on stderr, or call a function now and then: of tiles, or one of items and one of tiles.
+        Show bars on stderr, or call a function now and then: one for tiles, or a pair for items and tiles.
     trust : sequence of str, optional
         See :func:`open`.
 
@@ -73,7 +73,7 @@ def run(
     Raises
     ------
     SweepIncomplete
-        If tiles are left (lost cluster, full disk) or have failed; it says how to go on.
+        If tiles are left (lost cluster, full disk) or have failed; it says how to resume.
     SweepError
         If the plan, an input or the package changed, or a prepared item is damaged.
     FileNotFoundError
@@ -82,7 +82,7 @@ def run(
     Warns
     -----
     UserWarning
-        If data of an item do not allow the analysis; its values are NaN. See ``status(store).errors``.
+        If the data of an item do not allow the analysis; its values are NaN. See ``status(store).errors``.
 
     Examples
     --------
@@ -109,7 +109,7 @@ def run(
         found = status_of(worker.store)
         if reason is not None or found.n_tiles == len(worker.grid.tiles()):
             break
-        retry_failed = False  # it was extended in the meantime: go on with what is new
+        retry_failed = False  # it was extended in the meantime: continue with what is new
     _warn(found, worker.sweep)
     if not found.is_complete:
         raise SweepIncomplete(reason or "the sweep ended", found)
@@ -130,7 +130,7 @@ def work(
 ) -> SweepStatus:
     """Do one share of a sweep, then help with the others; for job arrays.
 
-    Such workers know nothing of each other but the store: any of them may be missing, come late, or die.
+    Such workers share nothing but the store: any of them may be missing, start late, or die.
 
     Parameters
     ----------
@@ -141,8 +141,8 @@ def work(
     n_threads : int, optional
         Threads to use.
     stop_before : float or str, optional
-        Begin no tile that is unlikely to be finished so long ("5m") before the end of the job, which is
-        `time_limit` from now, else the time that SLURM gives in SLURM_JOB_END_TIME.
+        Start no tile that is unlikely to be finished this long ("5m") before the end of the job, which is
+        `time_limit` from now, or else the time in SLURM_JOB_END_TIME.
     time_limit : float or str, optional
         How long this process may run.
     progress : bool, callable(done, total), or a pair of these, default False
@@ -153,7 +153,7 @@ def work(
     Returns
     -------
     SweepStatus
-        Tiles may be left, which other workers compute or time did not allow.
+        Tiles may be left, for other workers or because time ran out.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def work(
     >>> import neurogeom as ng
     >>> store = os.path.join(tempfile.mkdtemp(), "sweep.zarr")
     >>> plan = ng.sweep.plan(np.random.default_rng(0).normal(size=(5, 20, 4)), store=store)
-    >>> ng.sweep.work(store, rank=1, of=2).left  # the other half was not taken by anyone
+    >>> ng.sweep.work(store, rank=1, of=2).left  # nobody else took the other half
     0
     """
     count = _validate.as_count(of, "of")
@@ -186,7 +186,7 @@ def work(
 
 
 def _reports(progress: SweepProgress) -> Reports:
-    """Give what reports on items and what reports on tiles."""
+    """Return the functions that report on items and on tiles."""
     if isinstance(progress, tuple):
         return progress
     return (as_progress(progress, "items") if isinstance(progress, bool) else None), as_progress(
@@ -195,7 +195,7 @@ def _reports(progress: SweepProgress) -> Reports:
 
 
 def _deadline(stop_before: Any, time_limit: Any) -> float | None:
-    """When no tile may be running any more, on the clock of time.time()."""
+    """Time, as from time.time(), after which no tile may be running."""
     if stop_before is None and time_limit is None:
         return None
     margin = 0.0 if stop_before is None else as_duration(stop_before, "stop_before")
@@ -211,7 +211,7 @@ def _deadline(stop_before: Any, time_limit: Any) -> float | None:
 
 
 def _begin(store: Any, n_threads: int | None, retry_failed: bool, trust: Sequence[str]) -> Worker:
-    """Open a store for work, and see to it that it may be worked on."""
+    """Open a store for work, and check that it may be worked on."""
     worker = Worker(store, resolve_threads(n_threads), trust)
     require_unchanged_inputs(worker.store, enumerate(worker.sweep.items))
     with _safe_stop(worker):
@@ -223,7 +223,7 @@ def _begin(store: Any, n_threads: int | None, retry_failed: bool, trust: Sequenc
 
 
 class _safe_stop:  # noqa: N801 - a context manager
-    """Turns a machine that refuses to write into :class:`SweepIncomplete`."""
+    """Turns failures to write into :class:`SweepIncomplete`."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
@@ -240,14 +240,14 @@ class _safe_stop:  # noqa: N801 - a context manager
             ) from error
 
     def _is_of_store(self, error: OSError) -> bool:
-        # An input that may not be read is no fault of the store; errors of full disks may name no file.
+        # An unreadable input is not the store's fault; errors of full disks may name no file.
         there = self._worker.store.path
         inside = error.filename is not None and Path(os.fsdecode(error.filename)).is_relative_to(there)
         return error.errno in _NO_ROOM or (error.errno in _READ_ONLY and inside)
 
 
 def _work_through(worker: Worker, rank: int, of: int, deadline: float | None, reports: Reports) -> None:
-    """Prepare and compute, the own share first, then from the ends of the others'."""
+    """Prepare and compute, our own share first, then from the ends of the others' shares."""
     with _safe_stop(worker), worker.memory.watching():
         _prepare_items(worker, rank, of, deadline, reports[0])
         _compute_tiles(worker, rank, of, deadline, reports[1])
@@ -270,7 +270,7 @@ def _prepare_items(
             if deadline is not None and time.time() + expected > deadline:
                 return
             batch = part[start : start + step]
-            if not is_own:  # somebody else may have done it by now
+            if not is_own:  # another worker may have done it by now
                 batch = [number for number in batch if not worker.store.has_prepared(number)]
             map_threads(lambda number: _keep(worker, number), batch, threads)
             done += len(part[start : start + step])
@@ -279,7 +279,7 @@ def _prepare_items(
 
 
 def _keep(worker: Worker, number: int) -> None:
-    """Prepare an item; if that fails, its tiles will fail, which is recorded, and all others go on."""
+    """Prepare an item; if that fails, its tiles fail, which is recorded, and all others continue."""
     try:
         worker.keep(number)
     except FATAL:
@@ -289,7 +289,7 @@ def _keep(worker: Worker, number: int) -> None:
 
 
 def shares(tasks: list[Any], rank: int, of: int) -> tuple[list[Any], list[Any]]:
-    """Split tasks into those of one worker, in order, and those of the others, from their ends on."""
+    """Split tasks into those of one worker, in order, and those of the others, from their ends."""
     cuts = [len(tasks) * k // of for k in range(of + 1)]
     parts = [tasks[a:b] for a, b in itertools.pairwise(cuts)]
     others = [parts[(rank + k) % of][::-1] for k in range(1, of)]
@@ -326,7 +326,7 @@ def _compute_tiles(
 
 
 def try_tile(compute: Callable[[TileKey], object], key: TileKey, worker: Worker) -> bool:
-    """Compute a tile; say whether it failed and may be tried again."""
+    """Compute a tile; return whether it failed and may be retried."""
     try:
         compute(key)
     except FATAL:
@@ -337,7 +337,7 @@ def try_tile(compute: Callable[[TileKey], object], key: TileKey, worker: Worker)
 
 
 def _warn(found: SweepStatus, sweep: Kind) -> None:
-    """Say once what users should know about items."""
+    """Warn once of what users should know about items."""
     what = "items" if sweep.prepares else f"{sweep.unit}s"
     if found.errors:
         first = next(iter(found.errors.values()))

@@ -1,4 +1,4 @@
-"""Metrics as JSON and arrays, so that any process can make them again."""
+"""Metrics as JSON and arrays, from which any process can recreate them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..metrics.base import Metric
 
 
 def resolve_metric(value: Any) -> Metric:
-    """Take a metric by name, as an object, or as "package.module:Class" of one's own."""
+    """Find a metric given by name, as an object, or as "package.module:Class"."""
     if isinstance(value, str) and ":" in value:
         try:
             value = import_from(value)
@@ -27,7 +27,7 @@ def resolve_metric(value: Any) -> Metric:
 
 
 def describe_metric(metric: Metric, arrays: dict[str, AnyArray]) -> dict[str, Any]:
-    """Describe a metric by its class and the arguments that it was made with."""
+    """Describe a metric by its class and the arguments of its constructor."""
     positional, named = metric.arguments
     label = f"metric {metric.name!r}"
     own: dict[str, AnyArray] = {}
@@ -41,29 +41,29 @@ def describe_metric(metric: Metric, arrays: dict[str, AnyArray]) -> dict[str, An
     made = make_metric(json.loads(json.dumps(spec)), own, sorted(modules_in(spec)))
     if _promises(made) != _promises(metric):
         raise TypeError(
-            f"metric {metric.name!r} cannot be made again from the arguments of its constructor: was it "
+            f"metric {metric.name!r} cannot be recreated from the arguments of its constructor: was it "
             "changed since?"
         )
     return spec
 
 
 def _promises(metric: Metric) -> Any:
-    """What a metric says of itself and asks for; arrays by their content, as their identity says nothing."""
+    """What a metric says of itself and requires; arrays by their content, not their identity."""
     arrays: dict[str, AnyArray] = {}
     asked = []
     for k, thing in enumerate([*metric.parts(), *metric.products()]):
         try:
             asked.append(encode(thing, str(k), arrays))
-        except TypeError:  # something of one's own that only other processes' constructors need to make
+        except TypeError:  # a user's object that only constructors in other processes need to make
             asked.append(name_of(type(thing), str(k)))
     said = [metric.name, metric.symmetric, metric.is_similarity, metric.diagonal]
     return said, asked, {name: (a.dtype.str, a.shape, a.tobytes()) for name, a in arrays.items()}
 
 
 def make_metric(spec: Mapping[str, Any], arrays: Mapping[str, AnyArray], trust: Trust = ()) -> Metric:
-    """Make a metric again; nothing but a Metric is called."""
+    """Recreate a metric; nothing but a Metric is called."""
     cls = found_as(spec["class"], trust)
     if not (isinstance(cls, type) and issubclass(cls, Metric)):
-        raise TypeError(f"{spec['class']!r} is no neurogeom.Metric")
+        raise TypeError(f"{spec['class']!r} is not a neurogeom.Metric")
     made: Metric = cls(*decode(spec["arguments"], arrays, trust), **decode(spec["options"], arrays, trust))
     return made

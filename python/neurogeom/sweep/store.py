@@ -1,19 +1,19 @@
-"""The directory that a sweep lives in: a Zarr v3 hierarchy with a few files beside it.
+"""The directory that holds a sweep: a Zarr v3 hierarchy with a few files beside it.
 
 ::
 
-    zarr.json             group; attributes: the plan, its hash, what it will cost
+    zarr.json             group; attributes: the plan, its hash, its estimated cost
     arguments.npz         arrays among the arguments of the metrics, if there are any
     items/0000.json       the items of the plan and, one file each, of extensions
-    errors/  remarks/     what users should know about single items; of jobs in tiles/, a file each tile
+    errors/  remarks/     what users should know about single items; for jobs in tiles/, one file per tile
     inputs/000012.npy     items that were given as arrays in memory
     prepared/000012.npz   what the metrics need of an item (pairs only), and the hash of its content
     contents/             the same hash, for capacity jobs
-    values/               Zarr array (field, row, column) or (field, job); one chunk a tile
+    values/               Zarr array (field, row, column) or (field, job); one chunk per tile
     failures/  attempts/  tiles and items that could not be computed, and tries under way
     journal/              who computed what, when, with how much time and memory
 
-The chunk of a tile is its commit: it is there whole or not at all, and it carries a checksum. No locks
+The chunk of a tile is its commit: it appears whole or not at all, and it carries a checksum. No locks
 are needed: two processes that compute the same tile write the same bytes. Only
 extensions wait for each other.
 """
@@ -46,14 +46,14 @@ from .files import names_in, read_json, remove_stale_partials, write_atomically,
 SCHEMA = 1
 VERSION = version("neurogeom")
 _ATTRIBUTE = "neurogeom_sweep"
-# What reading an .npz file raises, depending on which of its bits are wrong.
+# What reading an .npz file may raise, depending on which of its bits are wrong.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, ValueError, KeyError, EOFError, RuntimeError)
 
 
 def require_zarr() -> Any:
     """Import Zarr 3, or say how to install it."""
     zarr = require_extra("zarr", "store", "a sweep's store")
-    if int(zarr.__version__.split(".")[0]) < 3:  # has another interface and other files
+    if int(zarr.__version__.split(".")[0]) < 3:  # another interface and another format
         raise ImportError(
             f"a sweep's store needs Zarr 3, which needs Python 3.11: this is Zarr {zarr.__version__}"
         )
@@ -61,16 +61,16 @@ def require_zarr() -> Any:
 
 
 def as_path(store: Any) -> Path:
-    """Take the path of a store, made absolute."""
+    """Return the path of a store, made absolute."""
     if not isinstance(store, (str, os.PathLike)):
         raise TypeError(f"store must be a path, not {type(store).__name__}")
     return Path(store).absolute()
 
 
 class Store:
-    """Reads and writes the files of one sweep; knows nothing of what they mean.
+    """Reads and writes the files of one sweep, without knowing what they mean.
 
-    `trust` names the packages from which what it describes may be made.
+    `trust` names the packages whose classes the store may name.
     """
 
     def __init__(self, path: str | os.PathLike[str], trust: Trust = ()) -> None:
@@ -81,7 +81,7 @@ class Store:
         attributes = read_json(head).get("attributes", {}) if head.is_file() else {}
         if _ATTRIBUTE not in attributes:
             raise FileNotFoundError(
-                f"{self.path} is no sweep: make one with neurogeom.sweep.plan(..., store=...)"
+                f"{self.path} is not a sweep: make one with neurogeom.sweep.plan(..., store=...)"
             )
         content = attributes[_ATTRIBUTE]
         if content["schema"] != SCHEMA:
@@ -97,7 +97,7 @@ class Store:
             )
         self.plan = with_current_names(self.plan)
         self.require("values/zarr.json")
-        read_json(self.path / "values" / "zarr.json")  # whose damage Zarr would not name
+        read_json(self.path / "values" / "zarr.json")  # Zarr's own error would not name the file
         self._array = self._open_values("r")
         self.chunk_shape: tuple[int, ...] = self._array.chunks
         self._encoder = _Encoder(self.chunk_shape)
@@ -122,7 +122,7 @@ class Store:
         except OSError as error:
             if path.exists():
                 raise FileExistsError(
-                    f"{path} was made by somebody else while this was planned; plan again to take it up"
+                    f"{path} was made by another process while this was planned; plan again to use it"
                 ) from error
             raise
         return cls(path, trust)
@@ -156,7 +156,7 @@ class Store:
             before = sum(map(len, found))
             if first not in (None, before):
                 raise SweepError(
-                    f"{self.path}/{_list_name(number)} goes on from item {first}, but the lists before it "
+                    f"{self.path}/{_list_name(number)} continues from item {first}, but the lists before it "
                     f"name {before} items: restore the lists of one store"
                 )
             found.append(items)
@@ -178,7 +178,7 @@ class Store:
         return tuple(self._array.shape[1:])
 
     def grow(self, shape: tuple[int, ...]) -> None:
-        """Make room for so many entries."""
+        """Make room for this many entries."""
         array = self._open_values("r+")
         array.resize((array.shape[0], *map(max, array.shape[1:], shape)))
         self._array = self._open_values("r")
@@ -187,12 +187,12 @@ class Store:
         return require_zarr().open_array(str(self.path / "values"), mode=mode)
 
     def require_room(self, shape: tuple[int, ...], lists: int) -> None:
-        """See to it that the values are those of the items: as large as `shape`, that of their blocks.
+        """Check that the values match the items: as large as `shape`, that of their blocks.
 
         A list of items is written before room is made for its values.
         """
         if any(map(int.__lt__, self.shape, shape)):
-            self._array = self._open_values("r")  # an extension has been made meanwhile
+            self._array = self._open_values("r")  # the sweep has been extended in the meantime
         if any(map(int.__gt__, self.shape, shape)):
             self.require_list(len(self.item_lists()) > lists, lists)
 
@@ -202,20 +202,20 @@ class Store:
             raise self._lost(_list_name(number))
 
     def require(self, name: str) -> None:
-        """Refuse a store that has lost a file that nothing can make again."""
+        """Refuse a store that has lost a file that cannot be recreated."""
         if not (self.path / name).is_file():
             raise self._lost(name)
 
     def _lost(self, name: str) -> SweepError:
         return SweepError(
-            f"{self.path}/{name} is missing, as in a copy that is not complete: restore it, or plan anew in "
+            f"{self.path}/{name} is missing, as in an incomplete copy: restore it, or plan anew in "
             "another store"
         )
 
     def _damaged(self, what: str, error: Exception) -> SweepError:
         return SweepError(
             f"{what} in {self.path} is damaged ({error}); neurogeom.sweep.verify(store, repair=True) removes "
-            "it, and the next run computes it again"
+            "it, and the next run recomputes it"
         )
 
     # ---- prepared items
@@ -229,18 +229,18 @@ class Store:
         return {int(name.removesuffix(".npz")) for name in names if name.endswith(".npz")}
 
     def has_prepared(self, number: int) -> bool:
-        """Say whether an item is prepared."""
+        """Return whether an item is prepared."""
         return self._prepared_path(number).exists()
 
     def write_prepared(self, number: int, header: Mapping[str, Any], arrays: Mapping[str, AnyArray]) -> int:
-        """Commit what was computed of an item; returns the size of the file."""
+        """Commit what was prepared of an item; return the size of the file."""
         listed = {**header, "arrays": list(arrays)}
         data = npz_bytes({"header": np.array(json.dumps(listed)), **arrays})
         write_atomically(self._prepared_path(number), data)
         return len(data)
 
     def read_prepared(self, number: int) -> tuple[dict[str, Any], dict[str, AnyArray]] | None:
-        """Read a prepared item; None if it is not there, an error if it is damaged."""
+        """Read a prepared item; None if there is none, an error if it is damaged."""
         try:
             data = self._prepared_path(number).read_bytes()
         except FileNotFoundError:
@@ -248,13 +248,13 @@ class Store:
         try:
             arrays = read_npz(data)
             header: dict[str, Any] = json.loads(str(arrays.pop("header")))
-            # The directory of the archive has no checksum, and may have lost some of its entries.
+            # The archive's directory has no checksum, and may have lost some of its entries.
             return header, {name: arrays[name] for name in header.pop("arrays")}
         except _DAMAGED as error:
             raise self._damaged(f"the prepared item {number}", error) from error
 
     def read_header(self, number: int) -> dict[str, Any] | None:
-        """Read what is known of a prepared item without its arrays."""
+        """Read the record of a prepared item without its arrays."""
         try:
             with zipfile.ZipFile(self._prepared_path(number)) as archive:
                 header: dict[str, Any] = json.loads(str(_read_member(archive, "header.npy")))
@@ -265,7 +265,7 @@ class Store:
             raise self._damaged(f"the prepared item {number}", error) from error
 
     def content(self, number: int, key: str = "sha256") -> str | None:
-        """Give the hash of what was in the file of an item when it was first read, if it was."""
+        """Return the hash of the content of an item when it was first read, if it was."""
         header = self.read_header(number)
         if header is None:
             with suppress(FileNotFoundError):
@@ -299,11 +299,11 @@ class Store:
         return self.path.joinpath("values", "c", "0", *map(str, key))
 
     def has_tile(self, key: TileKey) -> bool:
-        """Say whether a tile is there."""
+        """Return whether a tile is finished."""
         return self._tile_path(key).exists()
 
     def finished_tiles(self) -> set[TileKey]:
-        """List the tiles that are there, by names of files only."""
+        """List the finished tiles, by file names only."""
         top = self.path / "values" / "c" / "0"
         firsts = [int(name) for name in names_in(top) if name.isdigit()]
         if len(self.chunk_shape) == 2:
@@ -311,13 +311,13 @@ class Store:
         return {(i, int(j)) for i in firsts for j in names_in(top / str(i)) if j.isdigit()}
 
     def write_tile(self, key: TileKey, values: FloatArray) -> None:
-        """Commit a tile of (fields, rows, columns) or (fields, jobs), filled up with NaN."""
+        """Commit a tile of (fields, rows, columns) or (fields, jobs), padded with NaN."""
         full = np.full(self.chunk_shape, np.nan)
         full[tuple(slice(0, n) for n in values.shape)] = values
         write_atomically(self._tile_path(key), self._encoder.encode(full))
 
     def read_tile(self, key: TileKey) -> FloatArray | None:
-        """Read a full tile; None if it is not there, an error if it is damaged."""
+        """Read a full tile; None if it is not finished, an error if it is damaged."""
         if not self.has_tile(key):
             return None
         where = tuple(slice(k * n, (k + 1) * n) for k, n in zip(key, self.chunk_shape[1:], strict=True))
@@ -328,7 +328,7 @@ class Store:
         return values
 
     def read_run(self, key: TileKey, count: int) -> list[FloatArray]:
-        """Read tiles that follow each other in a row; NaN where one is not there."""
+        """Read tiles that follow each other in a row; NaN where one is not finished."""
         *first, last = (slice(k * n, (k + 1) * n) for k, n in zip(key, self.chunk_shape[1:], strict=True))
         width = self.chunk_shape[-1]
         try:
@@ -337,7 +337,7 @@ class Store:
             )
         except (ValueError, RuntimeError, OSError):
             for k in range(count):
-                self.read_tile((*key[:-1], key[-1] + k))  # names the one that is damaged
+                self.read_tile((*key[:-1], key[-1] + k))  # its error names the damaged tile
             raise
         return np.split(found, count, axis=-1)
 
@@ -346,7 +346,7 @@ class Store:
         self._tile_path(key).unlink(missing_ok=True)
 
     def remove_stale_files(self) -> None:
-        """Remove what dead processes left half written."""
+        """Remove files that dead processes left half-written."""
         top = self.path / "values" / "c" / "0"
         folders = [
             top,
@@ -360,9 +360,9 @@ def _json_in(folder: Path) -> list[Path]:
 
 
 class _Encoder:
-    """Encodes chunks by Zarr's own codecs, in an array in memory that is made once.
+    """Encodes chunks with Zarr's own codecs, in an array in memory that is made once.
 
-    They are written by us: Zarr's store of local files has renamed them into place only since version 3.1.
+    We write them ourselves: Zarr's local store renames files into place only since version 3.1.
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
@@ -372,7 +372,7 @@ class _Encoder:
         self._array: Any = None
 
     def encode(self, chunk: FloatArray) -> bytes:
-        """Give the bytes of a chunk."""
+        """Return the bytes of a chunk."""
         with self._lock:
             if self._array is None:
                 zarr = require_zarr()
@@ -389,7 +389,7 @@ def write_items(path: Path, items: Sequence[Mapping[str, Any]], first: int = 0) 
 
 
 def read_items(path: Path) -> tuple[list[dict[str, Any]], int | None]:
-    """Read a list of items, which nobody may have changed, and the number of the first, unknown to 0.1.0."""
+    """Read a list of items, which must be unchanged, and the number of the first (None from 0.1.0)."""
     content = read_json(path)
     found: list[dict[str, Any]] = content["items"]
     if plan_hash({"items": found}) != content["sha256"]:
@@ -402,13 +402,13 @@ def _list_name(number: int) -> str:
 
 
 def sweep_command(verb: str, store: str | os.PathLike[str], trust: Trust) -> str:
-    """What works on a store, in a shell."""
+    """The shell command that applies a subcommand to a store."""
     trusted = "".join(f" --trust {name}" for name in trust)
     return f"neurogeom sweep {verb} {shlex.quote(os.fspath(store))}{trusted}"
 
 
 def tile_name(key: TileKey) -> str:
-    """Name a tile, as files do and errors call it."""
+    """Name a tile, as in file names and errors."""
     return "-".join(map(str, key))
 
 
@@ -443,13 +443,13 @@ def _create_values(group: Any, shape: tuple[int, ...], chunks: tuple[int, ...]) 
 
 
 def write_arguments(folder: Path, arguments: Mapping[str, AnyArray]) -> None:
-    """Keep arrays among the arguments of metrics."""
+    """Save arrays among the arguments of metrics."""
     if arguments:
         write_atomically(folder / "arguments.npz", npz_bytes(arguments))
 
 
 def write_input(folder: Path, number: int, array: AnyArray) -> None:
-    """Keep an item that was given in memory."""
+    """Save an item that was given in memory."""
     buffer = BytesIO()
     np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
     write_atomically(folder / input_name(number), buffer.getbuffer())
@@ -464,7 +464,7 @@ def npz_bytes(arrays: Mapping[str, AnyArray]) -> memoryview:
     """Write arrays as an .npz file in memory."""
     buffer = BytesIO()
     named: dict[str, Any] = dict(arrays)
-    np.savez(buffer, **named)  # to NumPy before 2.1 allow_pickle=False would be one more array
+    np.savez(buffer, **named)  # before 2.1, NumPy takes allow_pickle=False for another array
     return buffer.getbuffer()
 
 
@@ -477,7 +477,7 @@ def read_npz(data: bytes) -> dict[str, AnyArray]:
 def _read_member(archive: zipfile.ZipFile, name: str) -> AnyArray:
     with archive.open(name) as file:
         array: AnyArray = np.lib.format.read_array(file, allow_pickle=False)
-        # Checksums are compared at the end of a file, which an array of a damaged shape may not reach.
+        # Checksums are compared at the end of a file, which an array with a damaged shape may not reach.
         if file.read(1):
             raise ValueError(f"{name!r} is longer than its header says")
     return array

@@ -1,4 +1,4 @@
-"""Looks for damage in a store, and computes a sample of it again."""
+"""Looks for damage in a store, and recomputes a sample of it."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class Verification:
     Attributes
     ----------
     n_tiles, n_items : int
-        Finished tiles and prepared items whose checksums were looked at.
+        Finished tiles and prepared items whose checksums were checked.
     recomputed : list of tile
-        Tiles that were computed again from the inputs.
+        Tiles that were recomputed from the inputs.
     damaged : dict of str to str
         Tiles ("tile 0-1") and items ("item 3") that cannot be read, and why.
     different : list of str
-        Tiles and items that now give other bits.
+        Tiles and items that have other bits when recomputed.
     repaired : bool
-        Whether these were removed, so that the next run computes them again.
+        Whether these were removed, so that the next run recomputes them.
     """
 
     n_tiles: int
@@ -45,7 +45,7 @@ class Verification:
 
     @property
     def is_sound(self) -> bool:
-        """Whether nothing was found."""
+        """Whether nothing wrong was found."""
         return not self.damaged and not self.different
 
     def __str__(self) -> str:
@@ -57,7 +57,7 @@ class Verification:
         bad = [f"{name} is damaged" for name in self.damaged] + [
             f"{n} has other bits" for n in self.different
         ]
-        then = "removed; run the sweep to compute them again" if self.repaired else "not repaired"
+        then = "removed; run the sweep to recompute them" if self.repaired else "not repaired"
         return f"{looked}: {', '.join(bad)} ({then})"
 
 
@@ -72,20 +72,20 @@ def verify(
     progress: Progress = False,
     trust: Sequence[str] = (),
 ) -> Verification:
-    """Check all checksums of a sweep, and compute a random sample of its tiles again, from the inputs.
+    """Check all checksums of a sweep, and recompute a random sample of its tiles from the inputs.
 
     Parameters
     ----------
     store : path-like
         The sweep.
     sample : int, default 20
-        Tiles to compute again and to compare bit by bit, with their items. Where an item has other bits, all
-        its tiles are computed again. With 0 only checksums are looked at, also in a sweep of another version
-        of the package.
+        Tiles to recompute and to compare bit by bit, with their items. Where an item has other bits, all its
+        tiles are recomputed. With 0, only checksums are checked, also for a sweep of another version of the
+        package.
     rng : None, int, SeedSequence or Generator, default 0
-        Which ones.
+        Source of randomness that picks them.
     repair : bool, default False
-        Remove what is damaged or different; :func:`run` then computes it again.
+        Remove what is damaged or different; :func:`run` then recomputes it.
     n_threads : int, optional
         Threads to use.
     progress : bool or callable(done, total), default False
@@ -96,7 +96,7 @@ def verify(
     Returns
     -------
     Verification
-        What was found. Other bits are expected on another type of processor or with another BLAS than the
+        What was found. Other bits are expected on a processor or with a BLAS other than those that the
         journal names.
 
     Raises
@@ -145,7 +145,7 @@ def verify(
     order = as_generator(rng).permutation(len(sound))[:count]
     again = sorted(sound[int(k)] for k in order)
     checked: dict[int, bool] = {}
-    for done, key in enumerate(again):  # which grows
+    for done, key in enumerate(again):  # `again` grows in the loop
         if report is not None:
             report(done, len(again))
         for number in worker.sweep.items_of(key):

@@ -31,11 +31,11 @@ class Worker:
     path : path-like
         The store.
     n_threads : int
-        Threads of one item or tile.
+        Threads per item or tile.
     trust : sequence of str
-        Packages that the store may name classes of.
+        Packages from which the store may name classes.
     is_reader : bool
-        Whether it only looks, and computes nothing.
+        Whether it only reads, and computes nothing.
     """
 
     def __init__(
@@ -64,14 +64,14 @@ class Worker:
         return [number for number in range(len(self.sweep.items)) if number not in there]
 
     def prepare(self, number: int) -> Any:
-        """Prepare an item and commit it, unless that was done; None if its data do not allow it."""
+        """Prepare and commit an item, unless that was done before; None if its data do not allow it."""
         found = self.store.read_prepared(number)
         if found is not None:
             return self._decode(*found)
         task = preparation_of(number)
         self.attempts.count_deaths({task})
         errors = self.attempts.errors(task)
-        if len(errors) >= MOST_TRIES:  # its tiles fail, and others go on
+        if len(errors) >= MOST_TRIES:  # its tiles fail, and others continue
             name = self.sweep.items[number]["name"]
             raise RuntimeError(f"preparing item {name!r} failed {len(errors)} times, last: {errors[-1]}")
         with self.attempts.trying(task):
@@ -102,7 +102,7 @@ class Worker:
         return prepared
 
     def _compute_item(self, number: int) -> tuple[dict[str, Any], dict[str, AnyArray], Any]:
-        """Prepare an item: a header and arrays to keep, and what these describe."""
+        """Prepare an item; return a header and arrays to keep, and what these encode."""
         sweep = self.sweep
         entry = sweep.items[number]
         item, digest = self._open(number)
@@ -114,22 +114,22 @@ class Worker:
             test, header["test_sha256"] = open_described(entry["test"], label, self.store.path)
         try:
             prepared = sweep.prepare(item, test)
-        except (TypeError, ValueError) as error:  # what is wrong with the data stays wrong with them
+        except (TypeError, ValueError) as error:  # bad data stay bad, so there is no point in a retry
             return {**header, "error": str(error)}, {}, None
         header["records"], arrays = sweep.encode(prepared)
-        # Tiles get what the store gives back, also where it has just been made.
+        # Tiles get what is read back from the store, even if it has just been prepared.
         prepared = self._decode(header, arrays)
         header["remarks"] = sweep.remarks(prepared)
         return header, arrays, prepared
 
     def is_as_prepared(self, number: int) -> bool:
-        """Say whether an item, prepared again, has the same bits as what is stored of it."""
+        """Return whether an item has the same bits as its stored form when prepared again."""
         found = self.store.read_prepared(number)
         if found is None:
             return True
         stored, arrays = found
         prepared = self._decode(stored, arrays)
-        if prepared is not None:  # as this version writes what another one may have written
+        if prepared is not None:  # in this version's form, as another version may have written it
             stored["records"], arrays = self.sweep.encode(prepared)
         header, again, _ = self._compute_item(number)
         return (
@@ -139,15 +139,15 @@ class Worker:
         )
 
     def _open(self, number: int) -> tuple[Item, str]:
-        """Give an item, and the hash of its content: that of the first time, or it is refused."""
+        """Return an item and the hash of its content; refuse content that differs from the first time."""
         entry = self.sweep.items[number]
         item, digest = open_described(entry, f"items[{number}] ({entry['name']!r})", self.store.path)
         if number not in self._contents:
             known = None
-            with suppress(SweepError):  # of a damaged record, which is named where it is read
+            with suppress(SweepError):  # a damaged record is reported where it is read
                 known = self.store.content(number)
             if known is None and "sha256" not in entry and not self.sweep.prepares:
-                with suppress(OSError):  # where a store cannot be written to, it is only verified
+                with suppress(OSError):  # a store that cannot be written to is only being verified
                     self.store.write_note("contents", number, {"sha256": digest})
             self._contents[number] = known or digest
         require_unchanged(digest == self._contents[number], entry["name"], entry["location"]["path"], True)
@@ -179,7 +179,7 @@ class Worker:
         return self.sweep.grid
 
     def run_tile(self, key: TileKey) -> bool:
-        """Compute a tile and commit it; False if it was there, or has failed too often."""
+        """Compute and commit a tile; False if it was finished before, or has failed too often."""
         if self.store.has_tile(key):
             return False
         self.attempts.count_deaths({key})
@@ -216,7 +216,7 @@ _MISSING: Any = object()
 
 
 class _Cache:
-    """Prepared items that were used last, up to a number of bytes; for several threads."""
+    """The prepared items used last, up to a number of bytes; thread-safe."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

@@ -69,7 +69,7 @@ def test_killed_scheduler(tmp_path):
     ended, _, text = out.partition("|")
     assert float(ended) - killed < 5
     assert text.startswith("the Dask scheduler was lost: 4 of 10 tiles, 6 left")
-    assert text.endswith(f". Go on with: neurogeom sweep run {case.store} --trust helpers")
+    assert text.endswith(f". Resume with: neurogeom sweep run {case.store} --trust helpers")
     before = case.chunks()
     assert len(before) == 4
     case.open()

@@ -86,7 +86,7 @@ def test_damaged_prepared_item(finished, damage):
     assert finished.leftovers() == []
     found = ng.sweep.verify(store, repair=True, trust=TRUST)
     assert (list(found.damaged), found.different, found.repaired) == (["item 3"], [], True)
-    assert "item 3 is damaged (removed; run the sweep to compute them again)" in str(found)
+    assert "item 3 is damaged (removed; run the sweep to recompute them)" in str(found)
     ng.sweep.run(store, trust=TRUST)
     finished.check()
     assert ng.sweep.verify(store, trust=TRUST).is_sound
@@ -226,7 +226,7 @@ def test_full_disk(tmp_path, stage):
     assert out.startswith("the store is full (File too large: ")
     assert out.endswith(
         f"0 of 10 tiles, 10 left{', 0 of 32 items prepared' * (stage == 'items')}. "
-        f"Go on with: neurogeom sweep run {case.store} --trust helpers"
+        f"Resume with: neurogeom sweep run {case.store} --trust helpers"
     )
     assert case.chunks() == {}
     assert case.leftovers() == []

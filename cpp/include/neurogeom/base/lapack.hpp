@@ -1,6 +1,6 @@
-// Dense LAPACK operations of one thread, row-major. They go through function pointers to a BLAS and LAPACK
-// that somebody else brings (SciPy: see use_lapack), and through Eigen, but for singular values, where there
-// are none, as in the C++ tests.
+// Dense LAPACK operations, single-threaded and row-major. They go through function pointers to an external
+// BLAS and LAPACK (SciPy's: see use_lapack) or, where there are none, as in the C++ tests, through Eigen and,
+// for singular values, our own Jacobi method.
 #pragma once
 
 #include <string>

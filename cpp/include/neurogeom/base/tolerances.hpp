@@ -1,4 +1,4 @@
-// Sizes of rounding that more than one file asks for. What a single file asks for stands there.
+// Sizes of rounding that more than one file uses. Those that only one file uses are there.
 #pragma once
 
 #include <limits>
@@ -8,10 +8,10 @@ namespace neurogeom {
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 
 // A constraint counts as violated beyond this, relative to the target: a product of some hundred terms rounds
-// to about 1e-15, and what is violated by less would come in only to go out again.
+// to about 1e-15, and points violated by less would enter only to leave again.
 constexpr double kViolation = 1e-14;
-// Optimality residual (cone/cone.hpp) above which what a solver ends with is not called a solution. Solutions
-// have some 1e-15; what a solver gives up has 1e-6 or more.
+// Optimality residual (cone/cone.hpp) above which the final iterate of a solver is not called a solution.
+// Solutions have about 1e-15; failures have 1e-6 or more.
 constexpr double kAcceptedResidual = 1e-10;
 
 // Squared pivot, of points of lengths about 1, below which products of points have lost half of their digits,

@@ -8,7 +8,7 @@
 
 namespace neurogeom {
 
-// What stands for the anchor of a manifold without positive weights: the origin; nothing (the manifold takes
+// What is used as the anchor of a manifold without positive weights: the origin; nothing (the manifold takes
 // no part in that sample, but its center stays in c); the point that comes closest to its constraint; or
 // nothing, and the manifold leaves the sample altogether.
 enum class Inactive { zero, exclude, support, drop };

@@ -8,9 +8,9 @@
 // with retraction by Cholesky; steps are kept as they were taken and only the direction made tangent. Cohen,
 // Chung, Lee and Sompolinsky, Nat. Commun. 11, 746 (2020), Methods.
 //
-// A centre that the directions all but remove has any direction left, also one that suits the others: the
-// cost can be lowest where a centre vanishes. With a least share s > 0, (s |x_m|^2 / R_mm - 1)^2 / 100 is
-// added for each centre of which less than s of its squared length is left.
+// A centre that is almost removed may be left with any direction, even one that suits the others: the cost
+// can be lowest where a centre vanishes. With a least share s > 0, (s |x_m|^2 / R_mm - 1)^2 / 100 is added
+// for each centre that keeps less than the share s of its squared length.
 //
 // What is left has rank r - K at most and P unit rows, so that the cost is at least P^2 / (2 (r - K))
 // (Welch).

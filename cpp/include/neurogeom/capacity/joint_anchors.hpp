@@ -19,18 +19,18 @@ struct JointAnchors {
   Vector mean_weights;  // on the points: S0_m = sum over its points
   // Means over samples; the diagonal of the last is each manifold's own.
   std::array<RowMatrix, kForms> center_matrix, axis_matrix, center_axis_matrix;
-  // That of centers without its bias of first order in 1 / n_samples (jackknife).
+  // Alignment of centers without its first-order bias in 1 / n_samples (jackknife).
   std::array<RowMatrix, kForms> center_corrected;
   Vector active_fraction;  // per manifold
   Vector squared_axis;     // mean of |s1_m|^2 over the samples in which manifold m takes part
 };
 
-// Uses the samples whose weights tell the anchor points; none, if the projection of any sample failed.
+// Uses the samples whose weights determine the anchor points; none if the projection of any sample failed.
 // Projections are those of project_joint, without a margin.
 JointAnchors joint_anchors(const JointCones& cones, const std::vector<JointProjection>& projections,
                            Inactive inactive, int n_threads, const Monitor& monitor);
 
-// What |q|^2 is made of in each sample whose weights tell, else NaN. With c_m the mean of the points of
+// Parts of |q|^2 in each sample whose weights determine them, else NaN. With c_m the mean of the points of
 // manifold m, q is the sum over manifolds of the centre's part A_m = y_m c_m sum a_i and the rest, the axes'
 // part B_m = sum a_i y_m (x_i - c_m). Wakhloo, Sussman and Chung, Phys. Rev. Lett. 131, 027301 (2023).
 enum Part {

@@ -16,8 +16,8 @@ namespace neurogeom {
 
 enum class Scalar { f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64 };
 
-// A matrix of points (rows) in memory that somebody else owns; strides in bytes, values aligned. Manifolds of
-// one call have a point at least and as many features as each other.
+// A matrix of points (rows) in memory owned by the caller; strides in bytes, values aligned. Manifolds of one
+// call have at least one point each and the same number of features.
 struct PointsView {
   const void* data;
   Scalar scalar;

@@ -13,7 +13,7 @@
 //
 // Method: the projection of e = (0, .., 0, 1) on the cone of (s_i, 1), by ActiveSet. Its remainder is zero if
 // and only if zero is in the convex hull of the s_i, and the weights then certify it; else minus its first
-// part is the direction of largest margin. Few of the points matter, so that the projection runs on a working
+// part is the direction of largest margin. Few of the points matter, so the projection runs on a working
 // set: the direction's worst point of each manifold comes in until none is on the wrong side (or the working
 // set alone is inseparable). Points of ellipsoids are made in the same way.
 #pragma once
@@ -37,7 +37,7 @@ struct Bodies {
   Index n_manifolds() const { return static_cast<Index>(first.size()) - 1; }
 };
 
-// Decides one labelling after the other; what mattered in one is where the next begins.
+// Decides one labelling after another, each starting from the working set of the last.
 class Separator {
  public:
   explicit Separator(const Bodies& bodies, Checkpoint checkpoint = {});

@@ -33,7 +33,7 @@ namespace neurogeom {
 class ActiveSet {
  public:
   // Generators outlive the solver, with their Gram matrix formed where they keep one. The checkpoint, if any,
-  // is called once an iteration and may throw.
+  // is called once per iteration and may throw.
   explicit ActiveSet(const Generators& generators, Checkpoint checkpoint = {});
 
   // b has `stride` entries, minus infinity where there is no constraint; shift has n_points entries
@@ -44,7 +44,7 @@ class ActiveSet {
   Status solve(const double* b, const double* shift, const double* t, double scale,
                const double* signs = nullptr);
 
-  // The solution, where the status is `converged` (else what was reached): active points, their weights on
+  // The solution if the status is `converged` (else the last iterate): active points, their weights on
   // the scaled generators, the projection and t minus it.
   const std::vector<Index>& active() const { return active_; }
   const double* weights() const { return a_.data(); }
@@ -70,11 +70,12 @@ class ActiveSet {
   void reserve(Index rows);
   double sign(Index point) const { return signs_ == nullptr ? 1.0 : signs_[point]; }
   const double* gram_row(Index point, Index slot = 0);
-  // The most violated points, first the very most.
+  // The most violated points, in descending order.
   struct Candidates {
     static constexpr Index most = 4;
-    // Points come in together with the most violated one if their violation is at least this share of its,
-    // also after those before them are in. Fewer would cost passes, more would add points only to drop them.
+    // Points enter together with the most violated one if their violation is at least this share of its
+    // violation, even after the points before them have entered. A larger share would take more passes; a
+    // smaller one would add points only to drop them.
     static constexpr double share = 0.5;
     Index point[most];
     Index count = 0;

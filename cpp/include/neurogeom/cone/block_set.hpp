@@ -9,18 +9,17 @@
 //      long as it shows violations, in double precision from then on, so that this has the last word;
 //   2. the most violated points of each manifold are picked;
 //   3. their products with the active points are formed (the only entries of a Gram matrix that exist), and
-//   of
-//      the picked points those come in whose Schur complement leaves them violated;
-//   4. points whose weight has turned negative go out together.
+//      those picked points enter that are still violated after the Schur complement;
+//   4. points whose weight has turned negative leave together.
 //
-// For the active set F of a target H = G_FF^-1 is kept explicitly: points come in and go out by symmetric
+// For the active set F of a target, H = G_FF^-1 is kept explicitly: points enter and leave by symmetric
 // products with small factors. Step 1 also shows how far H has drifted, since the constraint values of active
-// points ought to be zero, and corrects the weights by it. Where a round has not raised the objective |q|^2,
-// the next ones let points go one by one, as Lawson and Hanson's method does, which raises it surely; after
-// each such failure for twice as many rounds.
+// points ought to be zero, and corrects the weights by it. If a round has not raised the objective |q|^2, the
+// next rounds drop points one by one, as in Lawson and Hanson's method, which is sure to raise it; each such
+// failure doubles the number of these rounds.
 //
-// What is delicate (a small pivot, a drifting H, too many rounds) is not forced: such a target is handed
-// back, for ActiveSet.
+// Delicate targets (a small pivot, a drifting H, too many rounds) are not forced: they are handed back, for
+// ActiveSet.
 #pragma once
 
 #include <vector>

@@ -1,4 +1,4 @@
-// The generators of a cone, made ready for many targets.
+// The generators of a cone, prepared for many targets.
 #pragma once
 
 #include "neurogeom/base/types.hpp"

@@ -1,4 +1,4 @@
-// The projection of a target on a polyhedral cone, set up for the solvers: all that projects comes through
+// The projection of a target on a polyhedral cone, set up for the solvers: every projection goes through
 // here, whatever its points and targets are.
 //
 // With points s_i, a margin and a target t: v = argmin |v - t|^2 subject to s_i.v <= -margin for all i, and

@@ -10,8 +10,8 @@
 
 namespace neurogeom {
 
-// Entries of one item: equal ones have equal ranks, which are not negative. Items that are compared have as
-// many entries as each other. Nothing is copied.
+// Entries of one item: equal ones have equal ranks, which are not negative. Items that are compared have the
+// same number of entries. Nothing is copied.
 struct Ranking {
   const std::int32_t* rank;   // of each entry
   const std::int32_t* order;  // entries by rising rank
@@ -23,13 +23,13 @@ struct Ranking {
   std::int64_t tied_pairs() const;
 };
 
-// Counts for one pair of items after the other, in memory of its own.
+// Counts for one pair of items after another, in its own memory.
 class ConcordanceCounter {
  public:
   explicit ConcordanceCounter(Checkpoint checkpoint = {}) : checkpoint_(std::move(checkpoint)) {}
 
-  // Pairs of entries that both items order alike less those that they order oppositely; pairs that are tied
-  // in either count for neither.
+  // Number of pairs of entries that both items order alike, minus the number that they order oppositely;
+  // pairs tied in either item count for neither.
   std::int64_t balance(const Ranking& x, const Ranking& y);
 
  private:

@@ -4,7 +4,7 @@ Put ``neurogeom.compat.`` in front of ``mftma`` in the imports of a script; noth
 
     from neurogeom.compat.mftma.manifold_analysis_correlation import manifold_analysis_corr
 
-As there, manifolds are (features x points) arrays and random numbers come from ``numpy.random``, so
+As in the original, manifolds are (features x points) arrays and random numbers come from ``numpy.random``, so
 ``numpy.random.seed`` is honoured. Neither cvxopt nor pymanopt nor torch is needed.
 """
 

@@ -59,10 +59,10 @@ def read_clouds(XtotT: Any, name: str = "XtotT") -> Clouds:
 
 
 def lifted_cloud(clouds: Clouds, i: int, removed: FloatArray | None) -> tuple[FloatArray, bool]:
-    """Give cloud i in units of its centre norm, a row of ones below, and whether it has a centre.
+    """Return cloud i in units of its centre norm, with a row of ones below, and whether it has a centre.
 
-    `removed` (N, K), orthonormal, spans the directions that are taken out first. Without a centre
-    the points are not divided: only the shape is of use then.
+    `removed` (N, K), orthonormal, spans the directions that are removed first. Without a centre
+    the points are not divided: only their shape is used then.
     """
     center = clouds.centers[:, i]
     cloud = np.subtract(clouds.blocks[i], center[:, np.newaxis], dtype=np.float64, order="F")
@@ -72,8 +72,8 @@ def lifted_cloud(clouds: Clouds, i: int, removed: FloatArray | None) -> tuple[Fl
         offset -= removed @ (removed.T @ offset)
     n_features, n_points = cloud.shape
     if n_features > n_points:
-        # The original multiplies with the thin Q of a QR; Q^T S is R. The factorisation is the same
-        # LAPACK routine, so that given t vectors meet the same basis, signs included.
+        # The original multiplies by the thin Q of a QR; Q^T S is R. The factorisation uses the same
+        # LAPACK routine, so that given t vectors refer to the same basis, including signs.
         work, _ = lapack.dgeqrf_lwork(n_features, n_points)
         factored, _, _, _ = lapack.dgeqrf(cloud, lwork=int(work), overwrite_a=True)
         cloud = np.triu(factored[:n_points])
@@ -85,7 +85,7 @@ def lifted_cloud(clouds: Clouds, i: int, removed: FloatArray | None) -> tuple[Fl
 
 
 def support_points(t_vec: FloatArray, sD1: FloatArray, center: float) -> tuple[FloatArray, FloatArray]:
-    """Give the point farthest along each t (first index at ties) and its projection on t."""
+    """Return the point farthest along each t (first index at ties) and its projection on t."""
     farthest = np.argmax(sD1[:-1].T @ t_vec[:-1], axis=0)
     points = sD1[:, farthest]
     points[-1] = center
@@ -93,7 +93,7 @@ def support_points(t_vec: FloatArray, sD1: FloatArray, center: float) -> tuple[F
 
 
 def read_targets(t_vec: Any, name: str, n_rows: int, n_t: int) -> FloatArray:
-    """Take the t vectors of one manifold; without any, draw them as the original does."""
+    """Check the t vectors of one manifold; without any, draw them as the original does."""
     if t_vec is None:
         return np.random.randn(n_rows, n_t)
     array = _validate.as_float_matrix(t_vec, name)
@@ -109,11 +109,11 @@ def anchor_statistics(
 ) -> tuple[Statistics, int]:
     """Capacity, radius and dimension of one lifted cloud, and how many projections failed."""
     anchors, largest = support_points(t_vec, sD1, 1.0)
-    # All other t already fulfil the constraints: v = t, and the anchor is the support point.
+    # All other t already satisfy the constraints: v = t, and the anchor is the support point.
     active = np.flatnonzero(largest + kappa >= 0)
     if active.size:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # the caller knows a better text
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the caller warns with a better text
             found = project_cone(sD1.T, t_vec[:, active].T, kappa)
         n_failed = int(np.count_nonzero(found.status))
         if n_failed:
@@ -167,7 +167,7 @@ def analyse_all(
     removed: FloatArray | None,
     ridge: float,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Analyse cloud after cloud; those that cannot be are NaN and named in a warning."""
+    """Analyse cloud by cloud; those that cannot be analysed are NaN and named in a warning."""
     if t_vecs is not None and len(t_vecs) != len(clouds.blocks):
         raise ValueError(
             f"t_vecs must hold one array for each of the {len(clouds.blocks)} manifolds, not {len(t_vecs)}"

@@ -15,13 +15,13 @@ from . import _shared
 
 
 def alldata_dimension_analysis(XtotT: Any, perc: float = 0.90) -> tuple[float, int, int]:
-    """Give the linear dimension of all points together, in two ways.
+    """Return the linear dimension of all points together, in two ways.
 
-    Same as the original: the values. They have quirks: the participation ratio leaves out the last
-    singular value, the count is that of the cumulative shares of variance not above `perc` (one
-    less than are needed to explain it), and the mean over features is removed as well for it.
-    :func:`neurogeom.dimensionality` has none of these. Different: neither scikit-learn nor the full
-    N x N singular vectors are needed, and data without variance are an error.
+    Same as the original: the values, with their quirks: the participation ratio leaves out the last
+    singular value; the number of components counts cumulative shares of variance not above `perc`
+    (one less than the components needed to explain it); and for it the mean over features is removed
+    as well. :func:`neurogeom.dimensionality` has none of these. Different: neither scikit-learn nor
+    the full N x N singular vectors are needed, and data without variance are an error.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def alldata_dimension_analysis(XtotT: Any, perc: float = 0.90) -> tuple[float, i
 
 
 def compute_participation_ratio(X: Any) -> tuple[FloatArray, float, FloatArray]:
-    """Give singular values, participation ratio and left singular vectors of one (N, M) array.
+    """Return singular values, participation ratio and left singular vectors of one (N, M) array.
 
     Same as the original: the mean over points is removed and the last singular value, with its
     vector, is left out. Different: there are min(N, M) - 1 vectors (N - 1 in the original, which
@@ -81,8 +81,8 @@ def compute_participation_ratio(X: Any) -> tuple[FloatArray, float, FloatArray]:
 def compute_dim_expvar(X: Any, perc: float) -> int:
     """Count the cumulative shares of variance not above `perc` of one (N, M) array.
 
-    Same as the original, quirks included: one less than the components needed, and the mean that is
-    removed is that over features. No scikit-learn.
+    Same as the original, including its quirks: one less than the components needed, and the mean over
+    features is removed. scikit-learn is not needed.
 
     Examples
     --------

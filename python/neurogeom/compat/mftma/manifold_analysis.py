@@ -1,4 +1,4 @@
-"""Stands in for ``mftma.manifold_analysis``: the analysis without the removal of a low rank."""
+"""Stands in for ``mftma.manifold_analysis``: the analysis without low-rank removal."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["each_manifold_analysis_D1", "manifold_analysis", "maxproj", "minimiz
 def manifold_analysis(
     XtotT: Any, kappa: float, n_t: int, t_vecs: Sequence[Any] | None = None
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Analyse manifolds relative to the global mean; correlated centres stay correlated.
+    """Analyse manifolds relative to the global mean; centre correlations are kept.
 
-    Same as the original: arguments, order of what is returned, formulas and, given `t_vecs` or a
-    ``numpy.random.seed``, the values (the draws come in the same order, and nothing else draws).
+    Same as the original: arguments, order of the return values, formulas and, given `t_vecs` or a
+    ``numpy.random.seed``, the values (the draws come in the same order, and nothing else is drawn).
     Different: a manifold whose centre is the global mean (a single manifold always) is NaN with a
     ``ConvergenceWarning``, where the original divides by rounding errors; a manifold of one point
     has dimension 0, where the original divides 0 by 0; a negative `kappa`, NaN and infinity are
@@ -66,10 +66,10 @@ def manifold_analysis(
 def each_manifold_analysis_D1(
     sD1: Any, kappa: float, n_t: int, eps: float = 1e-8, t_vec: Any = None
 ) -> _shared.Statistics:
-    """Give capacity, radius and dimension of one lifted manifold (D+1 x m, ones in the last row).
+    """Return capacity, radius and dimension of one lifted manifold (D+1 x m, ones in the last row).
 
-    As the function of this name in :mod:`.manifold_analysis_correlation`, but nothing is added to
-    the norms of the anchors; an anchor at the centre counts 0 in the dimension (there: 0/0).
+    Like the function of this name in :mod:`.manifold_analysis_correlation`, but nothing is added to
+    the norms of the anchors; an anchor at the centre contributes 0 to the dimension (originally 0/0).
 
     Examples
     --------

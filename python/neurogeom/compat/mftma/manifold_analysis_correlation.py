@@ -29,15 +29,15 @@ def manifold_analysis_corr(
 ) -> tuple[FloatArray, FloatArray, FloatArray, np.float64, int]:
     """Analyse manifolds after removing the low-rank structure of their centres.
 
-    Same as the original: arguments, order of what is returned, the formulas (capacity, radius and
+    Same as the original: arguments, order of the return values, the formulas (capacity, radius and
     dimension from anchor points; the peculiar square-of-the-mean dimension), the choice of the
     rank and of the restart, and, given `t_vecs` and the directions removed, the values.
     ``numpy.random.seed`` is honoured: the normal vectors of the restarts are drawn first, then
-    those of manifold after manifold.
+    those of one manifold after another.
 
     Different: the restarts really start from the drawn vectors (the original draws them and then
     lets its optimiser start elsewhere, which takes further numbers from the global generator), so
-    that after the search the streams differ: values without `t_vecs` agree as two seeds of the
+    that the streams differ after the search: values without `t_vecs` agree as two seeds of the
     original do. Two or three manifolds work (the original fails an assertion): the rank is at most
     P - 2, and the last direction of the centres is never removed; for two manifolds, or centres on
     one line, nothing is removed and K = 0. A manifold whose centre vanishes is NaN with a
@@ -61,7 +61,7 @@ def manifold_analysis_corr(
     -------
     a_Mfull_vec, R_M_vec, D_M_vec : (P,) arrays
         Capacity, radius and dimension of each manifold. The capacity of the population is
-        ``1 / mean(1 / a_Mfull_vec)``; of the others, the mean.
+        ``1 / mean(1 / a_Mfull_vec)``; for the others it is the mean.
     res_coeff0 : float
         Mean absolute cosine between the centres (less their mean) before the removal.
     KK : int
@@ -102,12 +102,12 @@ def manifold_analysis_corr(
 def each_manifold_analysis_D1(
     sD1: Any, kappa: float, n_t: int, eps: float = 1e-8, t_vec: Any = None
 ) -> _shared.Statistics:
-    """Give capacity, radius and dimension of one lifted manifold (D+1 x m, ones in the last row).
+    """Return capacity, radius and dimension of one lifted manifold (D+1 x m, ones in the last row).
 
-    Values as in the original, given `t_vec` (D+1 x n_t); without it, drawn from ``numpy.random``.
-    The projections come from an exact active-set solver, not from an interior-point one. If one
-    fails, the result is NaN with a ``ConvergenceWarning``; `kappa` < 0 is an error; a t that is
-    zero in all coordinates but the last counts 0 in the dimension.
+    Values as in the original, given `t_vec` (D+1 x n_t); without it, they are drawn from
+    ``numpy.random``. The projections come from an exact active-set solver instead of an interior-point
+    one. If one fails, the result is NaN with a ``ConvergenceWarning``; `kappa` < 0 is an error; a t
+    that is zero in all coordinates but the last contributes 0 to the dimension.
 
     Examples
     --------
@@ -122,8 +122,8 @@ def each_manifold_analysis_D1(
 def maxproj(t_vec: Any, sD1: Any, sc: float = 1) -> tuple[FloatArray, FloatArray]:
     """Find the point of a manifold farthest along each t.
 
-    As in the original: the last coordinate takes no part in the choice, is set to `sc` in the
-    points returned (D+1 x n_t) and counts in the projections (n_t,); of equals, the first.
+    As in the original, the last coordinate does not affect the choice, is set to `sc` in the points
+    returned (D+1 x n_t) and counts in the projections (n_t,); of equal points, the first is taken.
 
     Examples
     --------
@@ -154,7 +154,7 @@ def minimize_vt_sq(t: Any, sD1: Any, kappa: float = 0) -> tuple[FloatArray, floa
     vt_f : float
         0.5 ||v||^2 - t.v
     exitflag : int
-        1 if solved, else 0 (and the numbers are not to be used).
+        1 if solved, else 0 (do not use the numbers then).
     alphar : (m, 1) array
         Multipliers; t - v is sD1 @ alphar.
     normvt2 : float
@@ -188,14 +188,14 @@ def fun_FA(
     verbose: bool = False,
     conjugate_gradient: bool = True,
 ) -> tuple[list[FloatArray], list[np.float64], FloatArray, list[FloatArray], list[float], np.float64]:
-    """Find the low-rank structure of manifold centres, rank after rank.
+    """Find the low-rank structure of manifold centres, rank by rank.
 
     Same as the original: the cost, the restart kept (the most stable, not the cheapest), the
-    early stop and what is returned. Different: `s_all` and `max_iter` have an effect (there, the
-    optimiser never gets its starting point or its options); where `s_all` is too short, vectors
-    are drawn. `maxK` is capped at P - 2 and below the rank of the centres, beyond which the
-    residual is rounding noise: the lists may be shorter, for P <= 2 empty. A centre that is zero
-    to rounding has no direction and takes no part. `conjugate_gradient` is ignored, there as here.
+    early stop and the return values. Different: `s_all` and `max_iter` have an effect (in the
+    original, the optimiser never gets its starting point or its options); where `s_all` is too short,
+    vectors are drawn. `maxK` is capped at P - 2 and below the rank of the centres, beyond which the
+    residual is rounding noise: the lists may be shorter, and for P <= 2 empty. A centre that is zero
+    to rounding has no direction and is left out. `conjugate_gradient` is ignored, as in the original.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def fun_FA(
     n_repeats : int
         Restarts at each rank.
     s_all : sequence of (P, 1) arrays, optional
-        Normal vectors to start from; restart j of rank i takes number i * j - 1.
+        Normal vectors to start from; restart j of rank i uses number i * j - 1.
     verbose : bool
         Print the residual correlation of each rank.
 
@@ -253,7 +253,7 @@ def fun_FA(
 
 
 class _Search:
-    """Centres (N, P) less their mean, in an orthonormal basis of theirs, and the search."""
+    """Centres (N, P) less their mean, in an orthonormal basis of their span, and the search."""
 
     def __init__(self, centers: FloatArray, scale: float) -> None:
         deviations = centers - centers.mean(axis=1, keepdims=True)
@@ -273,7 +273,7 @@ class _Search:
             self.spectrum = np.linalg.eigvalsh(self.rows.T @ self.rows)[::-1]
 
     def sensible_rank(self) -> int:
-        """Give the largest rank to try: ten more than stay below 95 % of the variance."""
+        """Return the largest rank to try: the components below 95 % of the variance plus ten."""
         if not self.present.any():
             return 1
         explained = np.cumsum(self.spectrum) / np.sum(self.spectrum)
@@ -313,7 +313,7 @@ class _Search:
         )
 
     def norms_after(self, directions: FloatArray) -> FloatArray:
-        """Norms of the centres without some directions, relative to with them (NaN for 0/0)."""
+        """Norms of the centres after removing some directions, relative to before (NaN for 0/0)."""
         after = np.linalg.norm(self.rows - self.rows @ directions @ directions.T, axis=1)
         result: FloatArray = np.full(self.n_centers, np.nan)
         np.divide(after, self.norms, out=result, where=self.present)

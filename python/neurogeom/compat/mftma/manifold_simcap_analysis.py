@@ -16,23 +16,23 @@ from ..._base.results import ConvergenceWarning
 from ..._base.threads import single_threaded_blas
 from . import _shared
 
-# The fraction separable that is near enough to one half, and the number of steps that the search may take.
+# How near to one half the fraction separable must be, and the largest number of steps of the search.
 _TOLERANCE, _MOST_STEPS = 0.05, 100
 
 
 def manifold_simcap_analysis(
     XtotT: Any, n_rep: int, seed: int = 0
 ) -> tuple[float, int, float, list[int] | float, list[float] | float]:
-    """Give the simulated capacity by bisection, with an intercept.
+    """Return the simulated capacity by bisection, with an intercept.
 
     Same as the original: the random numbers (``numpy.random`` is seeded anew for each number of
-    features tried) and their order, the points of the search and the interpolation rule; of the
-    values, those of one set of Gaussian clouds for three seeds were reproduced exactly. Different:
-    separability is decided with a certificate where the original looks at what cvxopt returns, so
-    that trials in which cvxopt fails are decided too; when a fraction separable is one half at two
-    features already, where the original fails, capacity is NaN with a warning.
-    :func:`neurogeom.simulated_capacity` has a fraction separable that is monotone in the number of
-    features, no grid, a standard error, and a choice of labels.
+    features tried) and their order, the points of the search and the interpolation rule; the values
+    for one set of Gaussian clouds and three seeds were reproduced exactly. Different: separability
+    is decided with a certificate, while the original relies on what cvxopt returns, so trials in which
+    cvxopt fails are decided too; if the fraction separable is already one half at two features, where
+    the original fails, capacity is NaN with a warning. In :func:`neurogeom.simulated_capacity`, the
+    fraction separable is monotone in the number of features, and there is no grid, but a standard
+    error and a choice of labels.
 
     Parameters
     ----------
@@ -46,14 +46,14 @@ def manifold_simcap_analysis(
     Returns
     -------
     asim : float
-        P / Nc0; NaN, as are the three values after P, where the fraction separable at 2 and at N
-        features are on one side of one half.
+        P / Nc0; NaN, like the three values after P, if the fractions separable at 2 and at N
+        features are on the same side of one half.
     P : int
         Number of manifolds.
     Nc0 : float
         Number of features at which half of the labelings are separable.
     N_vec : list of int
-        Numbers of features tried, in rising order, those at the ends of the search once a step.
+        Numbers of features tried, in rising order; the ends of the search appear once per step.
     p_vec : list of float
         Fraction separable at each of them.
 
@@ -80,7 +80,7 @@ def manifold_simcap_analysis(
     n_manifolds, n_features = len(clouds.blocks), len(clouds.centers)
     if n_manifolds < 2:
         raise ValueError(
-            f"XtotT must hold at least two manifolds, which dichotomies divide, not {n_manifolds}"
+            f"XtotT must hold at least two manifolds for a dichotomy to divide, not {n_manifolds}"
         )
     if n_features < 2:
         raise ValueError(f"XtotT must have at least 2 features, not {n_features}")
@@ -91,14 +91,14 @@ def manifold_simcap_analysis(
         _warn(f"{trials.n_undecided} labelings could not be decided and count as not separable")
     if tried is None:
         _warn(
-            f"the fractions separable with 2 and with {n_features} features are on one side of one half; "
-            "capacity is NaN"
+            f"the fractions separable with 2 and with {n_features} features are on the same side of one "
+            "half; capacity is NaN"
         )
         return nothing
     below = [i for i, (_, p) in enumerate(tried) if p < 0.5]
     above = [i for i, (_, p) in enumerate(tried) if p >= 0.5]
     if not below or not above:
-        _warn("the fraction separable is one half with 2 features already; capacity is NaN")
+        _warn("the fraction separable is already one half with 2 features; capacity is NaN")
         return nothing
     ends = [tried[max(below)], tried[min(above)]]
     critical = float(np.interp(0.5, [p for _, p in ends], [n for n, _ in ends]))
@@ -143,7 +143,7 @@ class _Trials:
 
 
 def _bisect(trials: _Trials, least: int, most: int) -> list[tuple[int, float]] | None:
-    """Search the number of features of one half; give all (number, fraction) met, or None without a start."""
+    """Search for the number of features at one half; return all (number, fraction) tried, or None."""
     low, high = trials.excess(least), trials.excess(most)
     if low * high > 0 or high == -0.5:
         return None

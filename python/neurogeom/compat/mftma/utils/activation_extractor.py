@@ -17,14 +17,14 @@ def extractor(
     layer_nums: Iterable[int] | None = None,
     layer_types: Iterable[str] | None = None,
 ) -> OrderedDict[str, list[AnyArray]]:
-    """Run a torch model on batches and keep what its layers put out.
+    """Run a torch model on batches and keep the outputs of its layers.
 
     Same as the original: the names (``layer_0_Input``, then ``layer_<number>_<type>`` of the layers
-    without children, in order) and the values. Different: no global dictionary, the model is left
-    as it was (the original leaves an attribute on every layer, and its hooks if a batch fails), a
-    layer that occurs twice in the model has one hook, and outputs are copied when they are made (there,
-    what a layer in place does to them later shows). torch is not imported here: any model
-    with ``children``, ``register_forward_hook`` and ``_get_name`` will do.
+    without children, in order) and the values. Different: there is no global dictionary; the model is
+    left as it was (the original leaves an attribute on every layer, and its hooks if a batch fails); a
+    layer that occurs twice in the model has one hook; and outputs are copied when they are made (in the
+    original, later in-place layers change them). torch is not imported here: any model with
+    ``children``, ``register_forward_hook`` and ``_get_name`` will do.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def extractor(
     Returns
     -------
     OrderedDict
-        For each layer the list of its outputs as NumPy arrays, one a batch.
+        For each layer the list of its outputs as NumPy arrays, one per batch.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def extractor(
     activations: OrderedDict[str, list[AnyArray]] = OrderedDict(layer_0_Input=[])
     leaves: list[Any] = []
     _collect_leaves(model, leaves)
-    # Of equal layers the last name stays, as in the original.
+    # A layer that occurs twice keeps its last name, as in the original.
     named = {id(leaf): (number, leaf) for number, leaf in enumerate(leaves, 1)}
     hooks = []
     try:

@@ -38,13 +38,13 @@ def analyze(
 
     Same as the original: arguments, the steps, the draws of the random projections (of layers with
     more than `projection_dimension` features) and the keys of the result. Different: `max_class`
-    and `seed` have their effect on the classes drawn, and no projection matrix is held in full.
+    and `seed` affect the classes drawn, and no projection matrix is held in full.
     The model is run as it is: call ``model.eval()`` first.
 
     Returns
     -------
     OrderedDict
-        For each layer a dict with ``capacity``, ``radius``, ``dimension`` (one value a class),
+        For each layer a dict with ``capacity``, ``radius``, ``dimension`` (one value per class),
         ``correlation``, ``K`` and ``feature dimension``.
     """
     batches = make_manifold_data(dataset, sampled_classes, examples_per_class, max_class, seed)
@@ -82,7 +82,7 @@ def analyze(
 
 
 def _flatten(outputs: list[AnyArray], max_features: int | None) -> list[AnyArray]:
-    """Give (features x points) arrays, randomly projected if they have too many features."""
+    """Return (features x points) arrays, randomly projected if they have too many features."""
     flat = [output.reshape(len(output), -1).T for output in outputs]
     n_features = len(flat[0])
     if max_features is None or n_features <= max_features:

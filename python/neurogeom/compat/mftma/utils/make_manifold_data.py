@@ -20,10 +20,10 @@ def make_manifold_data(
 ) -> list[Any]:
     """Draw some examples of some classes of a data set.
 
-    Same as the original: the classes, the examples and their order for `seed` = 0, and that the
-    global generator of NumPy is seeded (what is drawn afterwards depends on it). Different: `seed`
-    is honoured (there it is ignored: always 0), torch is not needed, and what cannot be
-    satisfied is a ``ValueError`` with the numbers (there an ``AssertionError``).
+    Same as the original: the classes, the examples and their order for `seed` = 0, and the seeding of
+    NumPy's global generator (later draws depend on it). Different: `seed` is honoured (the original
+    always uses 0), torch is not needed, and impossible requests raise a ``ValueError`` with the
+    numbers (in the original an ``AssertionError``).
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def make_manifold_data(
     examples_per_class : int
         Number of examples of each.
     max_class : int, optional
-        Classes are drawn from 0, ..., max_class - 1; by default all of those are taken.
+        Classes are drawn from 0, ..., max_class - 1; by default `max_class` is `sampled_classes`.
     seed : int
         For ``numpy.random.seed``.
 
@@ -90,7 +90,7 @@ def make_manifold_data(
 
 
 def _stack(items: list[Any]) -> Any:
-    """Stack with the library that the items come from, found without importing it."""
+    """Stack with the items' own library, found without importing it."""
     for kind in type(items[0]).__mro__:
         library = sys.modules.get(kind.__module__.partition(".")[0])
         if library is not np and callable(getattr(library, "stack", None)):
