@@ -19,17 +19,29 @@ needs_v3 = pytest.mark.skipif(not baseline.supports_v3(), reason="this CPU lacks
 
 
 def names_of(module):
-    return {name for name in dir(module) if not name.startswith("__")}
+    return {name for name in dir(module) if not name.startswith(("__", "_pybind11_"))}
 
 
 def test_stub_names_what_the_module_has():
     tree = ast.parse(STUB.read_text())
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    assert set(functions) == names_of(baseline)
-    for name, node in functions.items():
-        # pybind11 writes the signature in the first line of the docstring
-        given = re.findall(r"(\w+):", getattr(baseline, name).__doc__.split(" -> ")[0])
-        assert [argument.arg for argument in node.args.args] == given, name
+    check_stub(tree, baseline)
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            check_stub(node, getattr(baseline, node.name))
+
+
+def check_stub(node, owner):
+    """A module or class of the stub against the one that was built."""
+    parts = {part.name: part for part in node.body if isinstance(part, (ast.FunctionDef, ast.ClassDef))}
+    assert set(parts) == names_of(owner)
+    for name, part in parts.items():
+        built = getattr(owner, name)
+        if isinstance(built, property):
+            assert [decorator.id for decorator in part.decorator_list] == ["property"], name
+        elif isinstance(part, ast.FunctionDef):
+            # pybind11 writes the signature in the first line of the docstring
+            given = re.findall(r"(\w+):", built.__doc__.split(" -> ")[0])
+            assert [argument.arg for argument in part.args.args] == given, name
 
 
 @needs_v3
