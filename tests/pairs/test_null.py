@@ -110,7 +110,7 @@ FOLDS = np.repeat([0, 1], 7)
 
 def test_rows_that_are_no_stimuli_are_refused():
     metric = ng.RSA("crossnobis", folds=FOLDS)
-    text = r"null permutes stimuli, but rows are single observations to '.*' \(folds\): leave out null"
+    text = r"null permutes stimuli, but '.*' takes rows as single observations \(folds\): leave out null"
     with pytest.raises(ValueError, match=text):
         ng.pairwise(ITEMS, metric, null=2)
     with pytest.raises(ValueError, match=text):

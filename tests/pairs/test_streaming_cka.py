@@ -124,7 +124,7 @@ def test_bad_options():
         ng.CKA(score="angle")
     with pytest.raises(ValueError, match="bandwidth must be positive"):
         ng.CKA("rbf", bandwidth=0)
-    with pytest.raises(ValueError, match="bandwidth is of kernel='rbf'"):
+    with pytest.raises(ValueError, match="bandwidth is for kernel='rbf'"):
         ng.CKA(bandwidth=2)
     with pytest.raises(ValueError, match="needs batch_size"):
         ng.CKA(estimator="minibatch")
