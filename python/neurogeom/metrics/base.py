@@ -91,7 +91,7 @@ class Tile:
         return self.rows, self.columns
 
     def of(self, part: Part) -> Tile:
-        """Give the same tile of records."""
+        """Return the same tile of records."""
         rows, columns = ([item[part] for item in side] for side in self.sides)
         return dataclasses.replace(self, rows=rows, columns=columns)
 
@@ -218,11 +218,11 @@ class Metric:
         return self.prepare is not None or any(part.needs_whole for part in self.parts())
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Give the values of the pairs of a tile, NaN for those that are not wanted."""
+        """Return the values of the pairs of a tile, NaN for those that are not wanted."""
         raise NotImplementedError
 
     def pair_held_out(self, tile: Tile, products: Products) -> FloatArray:
-        """Give the values on held-out stimuli."""
+        """Return the values on held-out stimuli."""
         raise NotImplementedError
 
     def finish(self, values: FloatArray) -> FloatArray:
@@ -230,7 +230,7 @@ class Metric:
         return values
 
     def size(self, tile: Tile) -> FloatArray | float:
-        """Give the size of finished values of pairs, up to a factor: what their rounding is relative to.
+        """Return the size of finished values of pairs, up to a factor: what their rounding is relative to.
 
         1 for measures without units; those in the units of the responses give another.
         """
@@ -248,7 +248,7 @@ class Metric:
         return None
 
     def compare(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
-        """Give the value of one pair, whatever its direction."""
+        """Return the value of one pair, whatever its direction."""
         items = as_items([X, Y], "representations", ["X", "Y"], labels=["X", "Y"])
         require_comparable(items)
         threads = resolve_threads(n_threads)
@@ -263,7 +263,7 @@ class Distance(Metric):
     """A measure that is 0 for equal items and grows as they differ."""
 
     def distance(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
-        """Give the distance of one pair of representations (n_stimuli, n_units)."""
+        """Return the distance of one pair of representations (n_stimuli, n_units)."""
         return self.compare(X, Y, n_threads=n_threads)
 
 
@@ -274,12 +274,12 @@ class Similarity(Metric):
     diagonal: float | None = 1.0
 
     def similarity(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
-        """Give the similarity of one pair of representations (n_stimuli, n_units)."""
+        """Return the similarity of one pair of representations (n_stimuli, n_units)."""
         return self.compare(X, Y, n_threads=n_threads)
 
 
 def parts_of(metric: Metric, held_out: bool) -> tuple[Part, ...]:
-    """Give what a metric needs of each item."""
+    """Return what a metric needs of each item."""
     return tuple(dict.fromkeys([*metric.parts(), *(metric.held_out_parts() if held_out else ())]))
 
 
@@ -338,7 +338,7 @@ def evaluate(metrics: Sequence[Metric], tile: Tile, held_out: bool = False) -> l
 
 
 def inner_products(x: FloatArray, y: FloatArray) -> FloatArray:
-    """Give x' y with the same bits whether or not both are the same memory, as on the diagonal of a sweep.
+    """Return x' y with the same bits whether or not both are the same memory, as on the diagonal of a sweep.
 
     There NumPy computes half of it (BLAS's syrk), whose rounding is another one.
     """

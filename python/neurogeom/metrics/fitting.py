@@ -19,12 +19,12 @@ from .base import inner_products
 
 
 def angles_of(gap: FloatArray) -> FloatArray:
-    """Give arccos(1 - gap), which as such would lose half of the digits of a small angle."""
+    """Return arccos(1 - gap), which as such would lose half of the digits of a small angle."""
     return np.asarray(2.0 * np.arcsin(np.sqrt(np.clip(gap, 0.0, 2.0) / 2.0)))
 
 
 def squared_residuals(gap: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
-    """Give squared distances of matrices of these norms whose directions have the similarity 1 - gap."""
+    """Return squared distances of matrices of these norms whose directions have the similarity 1 - gap."""
     return np.asarray((left - right) ** 2 + 2.0 * (left * right) * np.maximum(gap, 0.0))
 
 
@@ -52,7 +52,7 @@ def _require_same_order(X: Any, Y: Any) -> None:
 
 
 def aligned_bases(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Give orthonormal columns that align those of two factors: the singular vectors of the core x' y.
+    """Return orthonormal columns that align those of two factors: the singular vectors of the core x' y.
 
     Down to its numerical rank only, as others are arbitrary: where a singular value is at the rounding of the
     core, which is relative to the factors and not to the largest singular value, that decides which they are.
@@ -64,7 +64,7 @@ def aligned_bases(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]
 
 
 def means_and_size(data: FloatArray, center: bool, label: str) -> tuple[FloatArray, float]:
-    """Give the means over stimuli that metrics subtract (zeros without `center`), and a power of two.
+    """Return the means over stimuli that metrics subtract (zeros without `center`), and a power of two.
 
     That is the next one above the largest deviation. Refuses what does not vary.
     """
@@ -73,7 +73,7 @@ def means_and_size(data: FloatArray, center: bool, label: str) -> tuple[FloatArr
 
 
 def partial_whitening(data: FloatArray, alpha: float, center: bool, label: str) -> FloatArray:
-    """Give the map of units that whitens a representation by the degree 1 - alpha.
+    """Return the map of units that whitens a representation by the degree 1 - alpha.
 
     Singular values s become alpha s + (1 - alpha), up to a factor that keeps their norm (for alpha > 0);
     other directions of unit space are multiplied by alpha. For alpha = 0 columns past the rank are left out.

@@ -23,13 +23,13 @@ class _Shrinkage(Weighting):
     penalty: float
 
     def factors(self, record: Factor) -> FloatArray:
-        """Give the factors of one item, whose singular values have root sum of squares 1."""
+        """Return the factors of one item, whose singular values have root sum of squares 1."""
         assert record.singular is not None
         variances = np.square(record.singular)
         return np.asarray(variances / (variances + self.penalty))
 
     def weights(self, record: Factor) -> FloatArray:
-        """Give their roots, so that squares of the weighted core hold the product of two factors."""
+        """Return their roots, so that squares of the weighted core hold the product of two factors."""
         return np.sqrt(self.factors(record))
 
 
@@ -80,7 +80,7 @@ class GULP(Distance):
         return (WeightedSquares(self._part, self._shrinkage, self._shrinkage),)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Give squared distances of two blocks of items."""
+        """Return squared distances of two blocks of items."""
         if self._limit is not None:
             return 2.0 * self._limit.pair(tile, products)
         left, right = ([self._hat(item[self._part]) for item in side] for side in tile.sides)

@@ -113,7 +113,7 @@ Matched = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
 def match_units(x: FloatArray, y: FloatArray) -> Matched:
-    """Give units of x and those of y that they are matched to; every unit of the smaller one has a partner.
+    """Return units of x and those of y that they are matched to; every unit of the smaller one has a partner.
 
     This is the best permutation after silent units are added to the smaller item: they take the units of the
     larger one that are left over.
@@ -206,13 +206,13 @@ class Permutation(Distance):
         return (MatchedUnits(self._part(), held_out=True),)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Give 1 - similarity, or squared distances, of two blocks of items."""
+        """Return 1 - similarity, or squared distances, of two blocks of items."""
         (product,) = self.products()
         records = [[item[product.part].fitted for item in side] for side in tile.sides]
         return self._values(products[product].fitted, *records)
 
     def pair_held_out(self, tile: Tile, products: Products) -> FloatArray:
-        """Give the same on held-out stimuli."""
+        """Return the same on held-out stimuli."""
         (product,) = self.held_out_products()
         records = [[item[product.part].held_out for item in side] for side in tile.sides]
         return self._values(products[product].held_out, *records)
@@ -229,7 +229,7 @@ class Permutation(Distance):
         return angles_of(values) if self.score == "angular" else np.sqrt(values)
 
     def size(self, tile: Tile) -> FloatArray | float:
-        """Give the larger norm of each pair for distances in the units of the responses."""
+        """Return the larger norm of each pair for distances in the units of the responses."""
         if self.score == "angular":
             return 1.0
         norms = ([item[self._part()].fitted.norm for item in side] for side in tile.sides)

@@ -63,7 +63,7 @@ class LinearR2(Similarity):
         return (self._predictor, self._target)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Give the shares of two blocks of items."""
+        """Return the shares of two blocks of items."""
         del products
         rows = [item[self._predictor] for item in tile.rows]
         columns = [item[self._target] for item in tile.columns]
@@ -146,7 +146,7 @@ class _RegressionPart(Part):
     def _fold(
         data: FloatArray, test: Any, penalty: float, design: FloatArray, rounding: float
     ) -> tuple[FloatArray, FloatArray | None]:
-        """Give the map from all targets to predictions in one fold, as one matrix or two, the cheaper way.
+        """Return the map from all targets to predictions in one fold, as one matrix or two, the cheaper way.
 
         The rank is that of `design`: the data or, without a penalty, the same with units of one scale, so
         that weak ones count.
@@ -233,7 +233,7 @@ class Ridge(Similarity):
         return (self._part,)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Give the scores of two blocks of items."""
+        """Return the scores of two blocks of items."""
         del products
         left, right = ([item[self._part] for item in side] for side in tile.sides)
         score = _explained if self.score == "r2" else _mean_correlation

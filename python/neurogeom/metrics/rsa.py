@@ -164,18 +164,18 @@ class RSA(Similarity):
         return other
 
     def similarity(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
-        """Give the similarity of one pair of items, whatever `score` is."""
+        """Return the similarity of one pair of items, whatever `score` is."""
         return self._with_score("similarity").compare(X, Y, n_threads=n_threads)
 
     def distance(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
-        """Give the angular distance of one pair of items, whatever `score` is."""
+        """Return the angular distance of one pair of items, whatever `score` is."""
         return self._with_score("angular").compare(X, Y, n_threads=n_threads)
 
     def products(self) -> tuple[Product, ...]:
         return (self._product,)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Give similarities or angles of two blocks of items."""
+        """Return similarities or angles of two blocks of items."""
         part = self._product.part
         left, right = ([item[part] for item in side] for side in tile.sides)
         found = products[self._product]

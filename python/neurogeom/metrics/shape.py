@@ -31,12 +31,12 @@ class _PartialWhitening(Weighting):
     unit: bool
 
     def weights(self, record: Factor) -> FloatArray:
-        """Give the new singular values, of norm 1."""
+        """Return the new singular values, of norm 1."""
         values = self._values(record)
         return np.asarray(values / np.linalg.norm(values))
 
     def outside(self, record: Factor) -> float:
-        """Give the factor alpha, in the same units."""
+        """Return the factor alpha, in the same units."""
         return self.alpha * self._size(record) / float(np.linalg.norm(self._values(record)))
 
     def _size(self, record: Factor) -> float:
@@ -186,7 +186,7 @@ class ShapeMetric(Distance):
         return (HeldOutNorm(self._part(True), self._weighting()),)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Give 1 - similarity, or squared distances, of two blocks of items."""
+        """Return 1 - similarity, or squared distances, of two blocks of items."""
         gap = products[self.products()[0]].gap
         if self.score == "angular":
             return np.asarray(gap)
@@ -194,7 +194,7 @@ class ShapeMetric(Distance):
         return squared_residuals(gap, _scales(tile.rows, part)[:, None], _scales(tile.columns, part)[None])
 
     def pair_held_out(self, tile: Tile, products: Products) -> FloatArray:
-        """Give the same on held-out stimuli."""
+        """Return the same on held-out stimuli."""
         row_norms, column_norms, gap = products[self.held_out_products()[0]]
         if self.score == "angular":
             return np.asarray(gap)
@@ -207,7 +207,7 @@ class ShapeMetric(Distance):
         return angles_of(values) if self.score == "angular" else np.sqrt(values)
 
     def size(self, tile: Tile) -> FloatArray | float:
-        """Give the larger norm of each pair for distances in the units of the responses."""
+        """Return the larger norm of each pair for distances in the units of the responses."""
         if self.score == "angular":
             return 1.0
         return np.asarray(np.maximum.outer(*(_scales(side, self._part(False)) for side in tile.sides)))

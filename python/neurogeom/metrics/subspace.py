@@ -139,7 +139,7 @@ class SubspaceDistance(Distance):
         return (WeightedSquares(self._part),) if self.kind == "chordal" else ()
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Give squared distances of two blocks of items, for "projection" distances."""
+        """Return squared distances of two blocks of items, for "projection" distances."""
         left, right = ([orthonormal(item[self._part]) for item in side] for side in tile.sides)
         if self.kind == "grassmann":
             return map_pairs(_squared_length, left, right, tile.where, tile.n_threads)
@@ -162,7 +162,7 @@ class SubspaceDistance(Distance):
         return _remark(items, self._part)
 
     def angles(self, X: Any, Y: Any) -> FloatArray:
-        """Give the principal angles of one pair; see :func:`subspace_angles`."""
+        """Return the principal angles of one pair; see :func:`subspace_angles`."""
         items = as_items([X, Y], "representations", ["X", "Y"], labels=["X", "Y"])
         require_comparable(items)
         with single_threaded_blas():
@@ -211,7 +211,7 @@ class EigenspaceOverlap(Similarity):
         return (WeightedSquares(self._part),)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Give the overlaps of two blocks of items."""
+        """Return the overlaps of two blocks of items."""
         smaller = np.minimum.outer(*(ranks_of(side, self._part) for side in tile.sides))
         return np.asarray(np.minimum(products[self.products()[0]] * smaller, 1.0))
 
