@@ -291,7 +291,7 @@ def _as_function(value: Any, name: str) -> Callable[..., Any]:
 
 
 def _as_stimuli(value: Any, name: str = "stimuli") -> int:
-    """Give the number of stimuli of a non-empty array or sequence."""
+    """Return the number of stimuli of a non-empty array or sequence."""
     if isinstance(value, (str, bytes)) or not hasattr(value, "__len__") or np.shape(value) == ():
         raise TypeError(f"{name} must be an array or a sequence of stimuli, not {type(value).__name__}")
     if len(value) == 0:

@@ -173,20 +173,20 @@ def participation_of(squares: FloatArray) -> float:
 
 
 def _count(squares: FloatArray, variance: float) -> int:
-    """Give the smallest number of components whose cumulative share reaches `variance`."""
+    """Return the smallest number of components whose cumulative share reaches `variance`."""
     shares = np.cumsum(squares)
     return int(np.searchsorted(shares, variance * shares[-1] * (1 - _SLACK))) + 1
 
 
 def count_like_mftma(centred: FloatArray, variance: float) -> int:
-    """Give the number of cumulative shares <= `variance` of the PCA with features as samples."""
+    """Return the number of cumulative shares <= `variance` of the PCA with features as samples."""
     squares = _squared_singular_values(centred - centred.mean(axis=1, keepdims=True))
     total = squares.sum()
     return int((np.cumsum(squares / total) <= variance).sum()) if total > 0 else 0
 
 
 def _unbiased_ratio(squares: FloatArray, lengths: FloatArray) -> float:
-    """Give the ratio of the two U-statistics: inf over a zero denominator, NaN if both are zero."""
+    """Return the ratio of the two U-statistics: inf over a zero denominator, NaN if both are zero."""
     numerator, denominator, scale = _unbiased_traces(squares, lengths)
     if denominator > _ROUNDING * scale:
         return numerator / denominator
@@ -194,7 +194,7 @@ def _unbiased_ratio(squares: FloatArray, lengths: FloatArray) -> float:
 
 
 def _unbiased_traces(squares: FloatArray, lengths: FloatArray) -> tuple[float, float, float]:
-    """Give the unbiased (tr Sigma)^2 and tr Sigma^2, and the size of the terms they come from.
+    """Return the unbiased (tr Sigma)^2 and tr Sigma^2, and the size of the terms they come from.
 
     `squares` are those of the singular values of the centred data, `lengths` those of its rows; the
     formulas stand in the Notes of `dimensionality`.

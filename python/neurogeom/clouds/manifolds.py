@@ -253,7 +253,7 @@ def _refuse_pairs(manifolds: Sequence[Any], name: str) -> None:
 
 
 def _looks_transposed(blocks: Sequence[AnyArray]) -> bool:
-    """Say whether (features x points) arrays were probably given: far more rows than columns, often."""
+    """Return whether (features x points) arrays were probably given: far more rows than columns, often."""
     rows, columns = blocks[0].shape
     same = all(block.shape[0] == rows for block in blocks)
     return same and rows >= 400 and rows >= 8 * columns

@@ -117,7 +117,7 @@ class AligningMetric(Estimator):
             return self._apply(wide[0] - self.mx_, 0), self._apply(wide[1] - self.my_, 1)
 
     def score(self, X: Any, Y: Any) -> float:
-        """Give the distance of two representations in the fitted alignment (a distance: less is more alike).
+        """Return the distance of two representations in the fitted alignment (smaller is more alike).
 
         Parameters
         ----------
@@ -165,7 +165,7 @@ class AligningMetric(Estimator):
     def pairwise_distances(
         self, train_data: Any, test_data: Any = None, processes: int | None = None, verbose: bool = True
     ) -> tuple[FloatArray, FloatArray]:
-        """Give the distances of all pairs of representations, computed by :func:`neurogeom.pairwise`.
+        """Return the distances of all pairs of representations, computed by :func:`neurogeom.pairwise`.
 
         Parameters
         ----------

@@ -37,7 +37,7 @@ class Estimator:
         return {name: p.default for name, p in list(signature.parameters.items())[1:]}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Give the parameters by name.
+        """Return the parameters by name.
 
         Parameters
         ----------

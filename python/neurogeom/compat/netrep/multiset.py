@@ -11,7 +11,7 @@ from ._sweeps import among_themselves, between
 def pairwise_distances(
     metric: Any, traindata: Any, testdata: Any = None, verbose: bool = True, enable_caching: bool = False
 ) -> FloatArray | tuple[FloatArray, FloatArray]:
-    """Give the distances of all pairs of a set of representations.
+    """Return the distances of all pairs of a set of representations.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def pairwise_distances(
 def cross_distances(
     metric: Any, Xs: Any, Ys: Any, Xs_test: Any = None, Ys_test: Any = None, verbose: bool = True
 ) -> FloatArray | tuple[FloatArray, FloatArray]:
-    """Give the distances of the representations of one set to those of another.
+    """Return the distances of the representations of one set to those of another.
 
     Parameters
     ----------

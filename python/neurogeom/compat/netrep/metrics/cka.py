@@ -62,7 +62,7 @@ class LinearCKA(Estimator):
         """
 
     def score(self, X: Any, Y: Any) -> float:
-        """Give the angle (less is more alike).
+        """Return the angle (less is more alike).
 
         Parameters
         ----------
@@ -86,7 +86,7 @@ class LinearCKA(Estimator):
         return self._plain_angle(X, Y) if native is None else native.compare(X, Y)
 
     def fit_score(self, X: Any, Y: Any) -> float:
-        """Give the angle; see :meth:`score`. (Not in the original.)
+        """Return the angle; see :meth:`score`. (Not in the original.)
 
         Parameters
         ----------
