@@ -109,7 +109,7 @@ def test_lists_of_metrics():
         ([3.5], TypeError, "metric must be a name or a metric object, not float"),
         ([ng.CCA], TypeError, r"metric is the class CCA: pass an object of it, ng\.CCA\(\)"),
         (ng.CCA, TypeError, r"metric is the class CCA: pass an object of it, ng\.CCA\(\)"),
-        (ng.cka, TypeError, r"metric is the function cka: give a name.* ng\.CKA\(\)"),
+        (ng.cka, TypeError, r"metric is the function cka: pass a name.* ng\.CKA\(\)"),
         (np.eye(3), TypeError, r"metric is an array.* ng\.cka\(X, Y\) for one pair, ng\.pairwise\(\[X, Y\]"),
         ([np.eye(3)], TypeError, "metric is an array or a representation"),
         (ng.Representation(np.eye(3)), TypeError, "metric is an array or a representation"),

@@ -127,7 +127,7 @@ def test_omission_is_refused():
     [
         ({"null": -1}, ValueError, "null must be at least 0, not -1"),
         ({"null": 2.5}, TypeError, "null must be an integer"),
-        ({"null": 2, "rng": -3}, ValueError, "rng must not be negative"),
+        ({"null": 2, "rng": -3}, ValueError, "rng must be a non-negative seed"),
     ],
 )
 def test_bad_arguments(options, error, text):

@@ -132,7 +132,7 @@ def test_bad_options():
         ng.CKA(estimator="minibatch", batch_size=3)
     with pytest.raises(TypeError, match="batch_size must be an integer"):
         ng.CKA(estimator="minibatch", batch_size=8.5)
-    with pytest.raises(ValueError, match="batch_size is of"):
+    with pytest.raises(ValueError, match="batch_size is for"):
         ng.CKA(batch_size=8)
     with pytest.raises(ValueError, match="center=False"):
         ng.CKA(center=False)
