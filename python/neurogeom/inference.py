@@ -1,8 +1,8 @@
-"""Inference for any measure: shuffles that belong to their index, and one shape of null.
+"""Inference for any measure: reproducible shuffles, and one form of null.
 
 A null is a set of draws of a measure from data in which what it looks for has been shuffled away. Each
-shuffle belongs to (key, item, draw) and to nothing else, so that draws may be made in any order, in any
-process and on any number of threads, and the first n of 2n draws are those of n.
+shuffle depends on (key, item, draw) and on nothing else, so that draws may be made in any order, in any
+process and on any number of threads, and the first n of 2n draws are the n draws of a shorter run.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from ._base.checks import AnyArray, FloatArray
 from ._base.results import Column, Result, columns_of_kind
 
-# Values of a measure that agree to this share of its size are one value. A draw that comes to the arrangement
-# of the data, such as one that exchanges equal stimuli, adds the same terms in another order: n terms and a
-# condition kappa may cost n kappa eps, which is 1e-10 for 500 terms and a condition of 1000. A continuous
-# null has other values so near to the observed one with a probability of about 1e-10 only.
+# Values of a measure that agree to this share of its size count as equal. A draw that reproduces the
+# arrangement of the data, such as one that exchanges equal stimuli, adds the same terms in another order:
+# n terms and a condition number kappa may cost n kappa eps, which is 1e-10 for n = 500 and kappa = 1000. In a
+# continuous null, another value falls this close to the observed one with a probability of only about 1e-10.
 TIE = 1e-10
 
-# What :class:`RunningNull` tells, as sweeps and results of pairs name it.
+# What :class:`RunningNull` computes, under the names used by sweeps and by results of pairs.
 NULL_FIELDS = ("null_mean", "null_sd", "p_value")
 
 Alternative: TypeAlias = Literal["two-sided", "greater", "less"]
@@ -37,25 +37,25 @@ class Permutations:
     count : int
         Draws of the null.
     key : int
-        What tells this family of shuffles from others, below 2^64.
+        What distinguishes this family of shuffles from others, below 2^64.
     """
 
     count: int
     key: int
 
     def generator(self, item: int, draw: int) -> np.random.Generator:
-        """Give the generator of one draw of one item; the permutation is what comes out of it first."""
+        """Return the generator of one draw of one item; the permutation is the first thing drawn from it."""
         return np.random.Generator(np.random.Philox(np.random.SeedSequence([self.key, item, draw])))
 
     def order(self, length: int, item: int, draw: int) -> NDArray[np.int64]:
-        """Give the permutation of so many stimuli or points."""
+        """Return the permutation of `length` stimuli or points."""
         return self.generator(item, draw).permutation(length)
 
 
 def reaches(
     draws: FloatArray, observed: FloatArray | float, size: FloatArray | float = 1.0
 ) -> NDArray[np.bool_]:
-    """Say which draws are as large as what was observed, or larger; ties to rounding are ties.
+    """Return which draws are at least as large as the observed value; values equal up to rounding are ties.
 
     Parameters
     ----------
@@ -64,9 +64,9 @@ def reaches(
     observed : ndarray or float
         Its value in the data.
     size : ndarray or float, default 1
-        Size of the measure: that of its largest values, which differences are seen against also where what
-        was observed is near zero. 1 for correlations, shares and angles; 0 for a measure that is compared
-        with its observed value alone.
+        Size of the measure's largest values, which differences are relative to even if the observed value is
+        near zero. 1 for correlations, shares and angles; 0 if differences are relative to the observed value
+        alone.
     """
     return np.asarray(draws >= observed - _tie(observed, size))
 
@@ -77,28 +77,28 @@ def _tie(observed: FloatArray | float, size: FloatArray | float) -> FloatArray:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Null(Result):
-    """What was observed against a null; arrays of any one shape, that of `observed`.
+    """Observed values against a null; all arrays have the shape of `observed`.
 
     Attributes
     ----------
     measure : ndarray of str or None
-        Names of the entries along the last axis, where each is a measure of its own.
+        Names of the entries along the last axis, if each is a measure of its own.
     observed : ndarray
         Values in the data.
     mean, sd : ndarray
         Mean and standard deviation over draws; `sd` is NaN with one draw.
     lower, upper : ndarray
-        The interval that holds the middle 95 % of the draws; NaN where the draws were not kept.
+        The interval that holds the middle 95 % of the draws; NaN if the draws were not kept.
     z : ndarray
         (observed - mean) / sd; NaN where all draws agree.
     p_value : ndarray
-        Share of the data and its draws that are at least as extreme as the data: as large ("greater"), as
-        small ("less"), or twice the smaller of both shares, at most 1 ("two-sided"). Values that agree to
-        1e-10 of the measure's size are equally extreme.
+        Share of the values, the data's own included, that are at least as extreme as the data's: as large
+        ("greater"), as small ("less"), or twice the smaller of the two shares, at most 1 ("two-sided").
+        Values that agree to 1e-10 of the measure's size are equally extreme.
     n_draws : int
-        Draws that were made.
+        Number of draws made.
     n_defined : ndarray of int
-        Draws in which the measure was defined; the others are left out.
+        Number of draws in which the measure was defined; the others are left out.
     alternative : str
         What counts as extreme: "two-sided", "greater" or "less".
     """
@@ -168,13 +168,13 @@ class Null(Result):
 def z_score(
     observed: FloatArray, mean: FloatArray, sd: FloatArray, size: FloatArray | float = 1.0
 ) -> FloatArray:
-    """Give (observed - mean) / sd; NaN where the draws differ by rounding alone, or there is one."""
+    """Return (observed - mean) / sd; NaN if the draws differ by rounding alone, or there is only one."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(sd > _tie(observed, size), (observed - mean) / sd, np.nan)
 
 
 class RunningNull:
-    """A null whose draws are not kept: mean, standard deviation and p-value from sums over them.
+    """A null whose draws are not kept: its mean, standard deviation and p-value come from running sums.
 
     Parameters
     ----------
@@ -194,8 +194,8 @@ class RunningNull:
         self._total, self._squares, self._reached = (np.zeros_like(observed) for _ in range(3))
 
     def add(self, draw: AnyArray) -> None:
-        """Take one draw; where it is NaN, all is."""
-        # Counted from what was observed, so that the squares of nearly equal values keep their digits.
+        """Add one draw; an entry that is NaN in any draw is NaN in the summary."""
+        # Relative to the observed value, so that the squares of nearly equal values keep their digits.
         difference = draw - self._observed
         self._count += 1
         self._total += difference
@@ -204,7 +204,7 @@ class RunningNull:
         self._reached += np.where(np.isnan(difference), np.nan, reached)
 
     def summary(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Give mean, standard deviation (NaN with one draw) and one-sided p-value; see NULL_FIELDS."""
+        """Return mean, standard deviation (NaN with one draw) and one-sided p-value; see NULL_FIELDS."""
         count = self._count
         mean = self._total / count
         variance = np.maximum(self._squares - count * mean**2, 0.0) / (count - 1 if count > 1 else np.nan)

@@ -92,7 +92,7 @@ def test_strings_in_files(tmp_path):
         for key in ("text", "fixed"):
             (item,) = ng.io.open_items(path, keys=["X"], ids=key)
             assert (item.ids.dtype.kind, item.ids.tolist()) == ("U", words)
-    with pytest.raises(ValueError, match=r"x\.npz: bad\)\[1\] is b'\\xff', which is no UTF-8"):
+    with pytest.raises(ValueError, match=r"x\.npz: bad\)\[1\] is b'\\xff', which is not UTF-8"):
         ng.io.open_items(tmp_path / "x.npz", keys=["X"], ids="bad")
 
 
@@ -154,22 +154,22 @@ def test_missing_in_string_dtype():
 
 def test_what_numpy_made_of_a_missing_label():
     with pytest.warns(
-        UserWarning, match=r"labels\[2\] is the string 'nan', which NumPy makes of missing"
+        UserWarning, match=r"labels\[2\] is the string 'nan', which is what NumPy turns"
     ) as seen:
         assert len(ng.manifolds(X, np.array(["a", "b", np.nan, "a", "b", "a"]))) == 3
     assert seen[0].filename == __file__
 
 
 def test_labels_of_several_types():
-    text = r"labels mix str \(labels\[0\] is 'a'\) and int \(labels\[2\] is 3\): give all labels in one type"
+    text = r"labels mix str \(labels\[0\] is 'a'\) and int \(labels\[2\] is 3\): use one type for all labels"
     for values in (["a", "b", 3, "a", "b", 3], pd.Series(["a", "b", 3, "a", "b", 3])):
         with pytest.raises(TypeError, match=text):
             ng.manifolds(X, values)
     with pytest.raises(TypeError, match="ids mix str"):
         ng.Representation(X, ids=["a", "b", "c", 1, 2, 3])
-    with pytest.raises(TypeError, match=r"labels\[0\] is \{\} of type dict; give integers or strings"):
+    with pytest.raises(TypeError, match=r"labels\[0\] is \{\} of type dict; pass integers or strings"):
         ng.manifolds(X, [{}] * 6)
-    with pytest.raises(ValueError, match=r"labels\[1\] is b'\\xff', which is no UTF-8"):
+    with pytest.raises(ValueError, match=r"labels\[1\] is b'\\xff', which is not UTF-8"):
         ng.manifolds(X, [b"a", b"\xff", b"a", b"a", b"a", b"a"])
     assert ng.manifolds(X, np.array([1, 2, 1, 2, 1, 2], dtype=object)).names.tolist() == [1, 2]
 
@@ -280,7 +280,7 @@ def test_an_index_that_only_counts_says_nothing():
             assert ng.cka(x, framed(Y, index)) == known
         # but the same numbers in another order are rows of the same table, shuffled
         with pytest.raises(
-            ValueError, match=r"rows of Y are in another order than those of X.* order: 5, 4, 3, \.\.\."
+            ValueError, match=r"rows of Y are in another order than those of X.* rows as 5, 4, 3, \.\.\."
         ):
             ng.cka(x, framed(Y).iloc[::-1])
         with pytest.raises(ValueError, match=r"rows of X are in another order than those of Y"):
@@ -508,12 +508,12 @@ def test_symmetric_to_the_rounding_of_the_dtype():
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda: ng.alignment([X], random_state=4), r"^alignment\(\) has no .*'random_state': give rng=4$"),
-        (lambda: ng.downsample([X, X], 3, seed=np.int64(4)), r"'seed': give rng=4$"),
-        (lambda: ng.effective_geometry([X, X], seed=4), r"'seed': give rng=4$"),
-        (lambda: ng.pairwise([X, Y], n_jobs=2), r"^pairwise\(\) has no keyword 'n_jobs': give n_threads=2$"),
-        (lambda: ng.sweep.run("x", n_jobs=2), r"^run\(\) has no keyword 'n_jobs': give n_threads=2$"),
-        (lambda: ng.pairwise([X, Y], n_jobs=-1), r"has no keyword 'n_jobs': give n_threads=None$"),
+        (lambda: ng.alignment([X], random_state=4), r"^alignment\(\) has no .*'random_state': use rng=4$"),
+        (lambda: ng.downsample([X, X], 3, seed=np.int64(4)), r"'seed': use rng=4$"),
+        (lambda: ng.effective_geometry([X, X], seed=4), r"'seed': use rng=4$"),
+        (lambda: ng.pairwise([X, Y], n_jobs=2), r"^pairwise\(\) has no keyword 'n_jobs': use n_threads=2$"),
+        (lambda: ng.sweep.run("x", n_jobs=2), r"^run\(\) has no keyword 'n_jobs': use n_threads=2$"),
+        (lambda: ng.pairwise([X, Y], n_jobs=-1), r"has no keyword 'n_jobs': use n_threads=None$"),
         (lambda: ng.alignment([X, X], n_jobs=2), r"unexpected keyword argument 'n_jobs'"),
     ],
 )  # fmt: skip
@@ -578,7 +578,7 @@ def test_messages_show_what_was_given():
         ValueError, match=r"not \(6, 2, 2, 2\); flatten .*reshape\(\*manifolds\.shape\[:2\], -1\)"
     ):
         ng.alignment(np.zeros((6, 2, 2, 2)))
-    with pytest.raises(ValueError, match=r"not \(6, 4\): put matrices into a list"):
+    with pytest.raises(ValueError, match=r"not \(6, 4\): put matrices in a list"):
         ng.pairwise(framed(X))
     assert [checks.as_size(n) for n in (0, 999, 1e3, 85_400, 999_900, 2.345e9)] == [
         "0 bytes", "999 bytes", "1 kB", "85.4 kB", "1 MB", "2.35 GB",

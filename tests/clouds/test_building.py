@@ -145,7 +145,7 @@ def in_place(stimuli):
 @pytest.mark.parametrize(
     ("respond", "text"),
     [
-        (lambda x: x, r"deterministic: its 3 responses to 6 of 6 stimuli \(first: 0\) .*give perturb"),
+        (lambda x: x, r"deterministic: its 3 responses to 6 of 6 stimuli \(first: 0\) .*pass perturb"),
         (only_first_varies(), r"5 of 6 stimuli \(first: 1\)"),
         (rounding_noise(np.float64), "6 of 6 stimuli"),
         (rounding_noise(np.float32), "6 of 6 stimuli"),
@@ -158,7 +158,7 @@ def test_deterministic_models(respond, text):
 
 
 def test_perturbation_that_does_nothing():
-    with pytest.raises(ValueError, match="perturb does not change these stimuli enough"):
+    with pytest.raises(ValueError, match="make perturb change these stimuli more"):
         ng.exemplar_manifolds(lambda x: x, STIMULI, 3, perturb=lambda x, generator: x, rng=0)
 
 
@@ -348,7 +348,7 @@ def spoilt(value):
         (spoilt(np.inf), 3, ValueError, r"manifolds\[1\]\[2, 3\] is inf"),
         ([c * 1e308 for c in np.ones((2, 2, 30))], 3, ValueError, "the projection of manifolds has values"),
         ([], 3, ValueError, "manifolds is empty"),
-        (CLOUDS[0], 3, ValueError, "for one matrix and labels use"),
+        (CLOUDS[0], 3, ValueError, "for one matrix with labels use"),
         ([CLOUDS[0].astype(object)], 3, TypeError, "object"),
     ],
 )

@@ -154,9 +154,9 @@ def test_bad_sweeps(kind, arguments, error, message, parity):
 
 def test_bad_sets():
     metric = LinearMetric()
-    with pytest.raises(ValueError, match="Xs_test needs Ys_test beside it"):
+    with pytest.raises(ValueError, match="Xs_test also needs Ys_test"):
         multiset.cross_distances(metric, GOOD, GOOD, Xs_test=GOOD, verbose=False)
-    with pytest.raises(ValueError, match="Ys_test needs Xs_test beside it"):
+    with pytest.raises(ValueError, match="Ys_test also needs Xs_test"):
         multiset.cross_distances(metric, GOOD, GOOD, Ys_test=GOOD, verbose=False)
     with pytest.raises(ValueError, match="Ys must hold at least 1"):
         multiset.cross_distances(metric, GOOD, [], verbose=False)

@@ -434,7 +434,7 @@ def test_options_are_in_the_name():
         (lambda: ng.subspace_angles(X, Y * np.nan), ValueError, r"Y\[0, 0\] is nan"),
         (lambda: ng.subspace_angles(X, ng.RDM(np.ones(780))), TypeError, "Y is an RDM"),
         (lambda: ng.subspace_angles(X, Y, n_components=0), ValueError, "n_components must be at least 1"),
-        (lambda: ng.Ridge(folds=41).similarity(X, Y), ValueError, "folds is 41, but X has 40 stimuli only"),
+        (lambda: ng.Ridge(folds=41).similarity(X, Y), ValueError, "folds is 41, but X has only 40 stimuli"),
     ],
 )
 def test_bad_options(make, error, text):

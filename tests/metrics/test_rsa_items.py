@@ -152,7 +152,7 @@ def test_measured_dissimilarities_of_any_scale(how, scale):
         ({"rdm": "pearson"}, ValueError, "rdm must be one of 'sqeuclidean'.*, not 'pearson'"),
         ({"compare": "tau"}, ValueError, "compare must be one of 'pearson'.*, not 'tau'"),
         ({"score": "distance"}, ValueError, "score must be one of 'similarity', 'angular'"),
-        ({"compare": "tau-a", "score": "angular"}, ValueError, "compare='tau-a' is no cosine"),
+        ({"compare": "tau-a", "score": "angular"}, ValueError, "compare='tau-a' is not a cosine"),
         ({"stimulus_covariance": np.eye(3)}, ValueError, "stimulus_covariance belongs to 'cosine_cov' and"),
         (
             {"compare": "corr_cov", "stimulus_covariance": np.ones((3, 3))},

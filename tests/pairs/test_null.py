@@ -110,7 +110,7 @@ FOLDS = np.repeat([0, 1], 7)
 
 def test_rows_that_are_no_stimuli_are_refused():
     metric = ng.RSA("crossnobis", folds=FOLDS)
-    text = r"null permutes stimuli, but rows are single observations to '.*' \(folds\): leave out null"
+    text = r"null permutes stimuli, but '.*' takes rows as single observations \(folds\): leave out null"
     with pytest.raises(ValueError, match=text):
         ng.pairwise(ITEMS, metric, null=2)
     with pytest.raises(ValueError, match=text):
@@ -127,7 +127,7 @@ def test_omission_is_refused():
     [
         ({"null": -1}, ValueError, "null must be at least 0, not -1"),
         ({"null": 2.5}, TypeError, "null must be an integer"),
-        ({"null": 2, "rng": -3}, ValueError, "rng must not be negative"),
+        ({"null": 2, "rng": -3}, ValueError, "rng must be a non-negative seed"),
     ],
 )
 def test_bad_arguments(options, error, text):

@@ -138,7 +138,7 @@ def three_left():
 
 NEEDS_FOUR = [
     (ng.CKA(estimator="debiased"), r"CKA \(debiased\) needs at least 4 stimuli"),
-    (ng.Ridge(folds=5), "folds is 5, but .* has 3 stimuli only"),
+    (ng.Ridge(folds=5), "folds is 5, but .* has only 3 stimuli"),
 ]
 
 

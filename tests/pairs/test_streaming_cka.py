@@ -124,7 +124,7 @@ def test_bad_options():
         ng.CKA(score="angle")
     with pytest.raises(ValueError, match="bandwidth must be positive"):
         ng.CKA("rbf", bandwidth=0)
-    with pytest.raises(ValueError, match="bandwidth is of kernel='rbf'"):
+    with pytest.raises(ValueError, match="bandwidth is for kernel='rbf'"):
         ng.CKA(bandwidth=2)
     with pytest.raises(ValueError, match="needs batch_size"):
         ng.CKA(estimator="minibatch")
@@ -132,7 +132,7 @@ def test_bad_options():
         ng.CKA(estimator="minibatch", batch_size=3)
     with pytest.raises(TypeError, match="batch_size must be an integer"):
         ng.CKA(estimator="minibatch", batch_size=8.5)
-    with pytest.raises(ValueError, match="batch_size is of"):
+    with pytest.raises(ValueError, match="batch_size is for"):
         ng.CKA(batch_size=8)
     with pytest.raises(ValueError, match="center=False"):
         ng.CKA(center=False)

@@ -160,10 +160,10 @@ def test_the_attack_would_work_on_who_trusts_it(marker, tmp_path):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("helpers.own_metrics:os.system", "is 'posix:system', and stores name things by where they stand"),
-        ("helpers.own_metrics:np.load", "is 'numpy:load', and stores"),
-        ("neurogeom:sweep.run", "is no class that this version of neurogeom stores"),
-        ("neurogeom.cli.main:main", "'main' is no class that this version of neurogeom stores"),
+        ("helpers.own_metrics:os.system", "is defined as 'posix:system', the name that stores must use"),
+        ("helpers.own_metrics:np.load", "is defined as 'numpy:load'"),
+        ("neurogeom:sweep.run", "is not a class that this version of neurogeom stores"),
+        ("neurogeom.cli.main:main", "'main' is not a class that this version of neurogeom stores"),
         ("Pairwise", "'Pairwise' is not a neurogeom.Metric"),
         ("helpers.own_metrics:cubic_kernel", "is not a neurogeom.Metric"),
         ("helpers:", "helpers"),
@@ -296,7 +296,7 @@ def test_results_of_ones_own(tmp_path):
 def test_results_import_nothing(marker, tmp_path):
     described = {"class": "attack:Record", "fields": {}}
     np.savez(tmp_path / "r.npz", __neurogeom__=json.dumps(described))
-    with pytest.raises(ValueError, match="is no readable neurogeom result"):
+    with pytest.raises(ValueError, match="is not a readable neurogeom result"):
         ng.load(tmp_path / "r.npz")
     assert not marker.exists()
 

@@ -1,7 +1,7 @@
 """Checks of user input that several folders share.
 
 The rule: wrong type -> ``TypeError``, wrong shape or value -> ``ValueError``, each with the argument's
-name and what was received. Nothing is repaired and nothing is written to.
+name and what was received. No input is repaired or written to.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def as_array(value: Any, name: str) -> AnyArray:
         array: AnyArray = np.asanyarray(value)
     except ValueError as error:  # NumPy's text for ragged nesting does not name the argument
         raise ValueError(f"{name} cannot be read as one array: {error}") from None
-    except (TypeError, RuntimeError) as error:  # of the library that the object is from
+    except (TypeError, RuntimeError) as error:  # from the library that the object belongs to
         raise TypeError(f"{name} cannot be read as an array: {error}") from None
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array; drop or fill the masked values first")
@@ -54,7 +54,7 @@ def as_array(value: Any, name: str) -> AnyArray:
 
 
 def _for_numpy(value: Any, name: str) -> Any:
-    """Take what NumPy would misread, or refuse without naming the argument; nothing is imported."""
+    """Handle what NumPy would misread, or would refuse without naming the argument; nothing is imported."""
     if hasattr(value, "detach") and hasattr(value, "device"):
         return _from_torch(value, name)
     if hasattr(value, "nnz") and not hasattr(value, "__array__"):
@@ -68,16 +68,16 @@ def _for_numpy(value: Any, name: str) -> Any:
 
 
 def require_own_order(value: Any, name: str) -> None:
-    """Refuse a dataset of h5py whose axes are in reverse, as its attribute says."""
+    """Refuse an h5py dataset whose attribute says that its axes are reversed."""
     if hasattr(value, "attrs") and hasattr(value, "file") and "MATLAB_class" in value.attrs:
-        raise TypeError(  # turning it over here would be wrong for text and for what is empty
-            f"{name} is a dataset that MATLAB wrote, which stores the axes in reverse: open its file with "
-            "ng.io.open_items, or give its values turned over (dataset[...].T)"
+        raise TypeError(  # transposing it here would be wrong for text and for empty arrays
+            f"{name} is a dataset written by MATLAB, which stores the axes in reverse: open its file with "
+            "ng.io.open_items, or pass its values transposed (dataset[...].T)"
         )
 
 
 def _from_torch(tensor: Any, name: str) -> Any:
-    """Take a tensor on the CPU, without its history; formats that NumPy lacks are widened, which is exact."""
+    """Take a tensor on the CPU, detached; formats that NumPy lacks are widened, which is exact."""
     device = str(tensor.device)
     if device.startswith("meta"):
         raise TypeError(f"{name} is a tensor on 'meta', which holds no values")
@@ -109,7 +109,7 @@ def _from_pandas(frame: Any, name: str) -> AnyArray:
             where = f"column {column!r} of {name}" if frame.ndim == 2 else name
             raise TypeError(f"{where} must hold real numbers, not dtype {dtype}{advice}")
     array: AnyArray = frame.to_numpy()
-    # Columns of several dtypes, or of those of pandas that know missing values.
+    # Columns of several dtypes, or of pandas's own dtypes that allow missing values.
     return array if array.dtype.kind != "O" else frame.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
@@ -127,7 +127,7 @@ def as_matrix(value: Any, name: str) -> AnyArray:
 
 
 def as_float_matrix(value: Any, name: str) -> FloatArray:
-    """Take a finite, non-empty matrix as contiguous float64 (no copy where it is one already)."""
+    """Take a finite, non-empty matrix as contiguous float64 (no copy if it is already)."""
     array = np.ascontiguousarray(as_matrix(value, name), dtype=np.float64)
     require_finite(array, name)
     return array
@@ -223,14 +223,14 @@ def as_fraction(value: Any, name: str) -> float:
 
 
 def as_choice(value: Any, name: str, choices: Sequence[str]) -> str:
-    """Take one of a few words."""
+    """Take one of several words."""
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, not {shown(value)}")
     return str(value)
 
 
 def as_labels(labels: Any, n_rows: int | None, name: str = "labels") -> AnyArray:
-    """Take one class (integer, string, bool, number that recurs) for each row, of any number for None."""
+    """Take one class (integer, string, bool, recurring number) per row; any number of rows for None."""
     array = as_label_array(labels, n_rows, name)
     if array.dtype.kind == "f" and len(array) > 1:
         distinct = np.unique(array)
@@ -238,8 +238,8 @@ def as_labels(labels: Any, n_rows: int | None, name: str = "labels") -> AnyArray
             shown = ", ".join(f"{value:.6g}" for value in array[:3])
             raise ValueError(
                 f"{name} are {len(array)} floating-point numbers that are all different ({shown}, ...): they "
-                "look like a quantity, such as the target of a regression, not like classes; put them into "
-                "bins (numpy.digitize) or give integers or strings"
+                "look like a quantity, such as the target of a regression, not like classes; bin them "
+                "(numpy.digitize) or pass integers or strings"
             )
     return array
 
@@ -264,13 +264,13 @@ def as_label_array(value: Any, n_rows: int | None, name: str) -> AnyArray:
             raise ValueError(f"{name}[{int(np.argmin(np.isfinite(array)))}] is not finite")
     if array.dtype.kind not in "USTO":
         return array
-    # NumPy makes strings of whatever stands beside strings in a list.
+    # In a list, NumPy turns whatever stands beside strings into strings.
     is_list = not hasattr(value, "__array__")
     if array.dtype.kind == "U" and not is_list:
         if (array == "nan").any():
             warnings.warn(
-                f"{name}[{int(np.argmax(array == 'nan'))}] is the string 'nan', which NumPy makes of missing "
-                "values among strings; it is taken as a label",
+                f"{name}[{int(np.argmax(array == 'nan'))}] is the string 'nan', which is what NumPy turns "
+                "missing values among strings into; it is taken as a label",
                 UserWarning,
                 stacklevel=user_level(),
             )
@@ -279,7 +279,7 @@ def as_label_array(value: Any, n_rows: int | None, name: str) -> AnyArray:
 
 
 def _from_objects(entries: list[Any], name: str) -> AnyArray:
-    """Make an array of one kind of entries that come one by one."""
+    """Make an array from a list of entries, which must all be of one kind."""
     _require_none_missing([i for i, entry in enumerate(entries) if is_missing(entry)], entries, name)
     kinds = [_kind_of(entry) for entry in entries]
     kind = kinds[0] if kinds else str
@@ -288,7 +288,7 @@ def _from_objects(entries: list[Any], name: str) -> AnyArray:
         first, second = (type(entries[i]).__name__ for i in (0, other))
         raise TypeError(
             f"{name} mix {first} ({name}[0] is {shown(entries[0])}) and {second} ({name}[{other}] is "
-            f"{shown(entries[other])}): give all labels in one type"
+            f"{shown(entries[other])}): use one type for all labels"
         )
     if kind is bytes:
         return np.array([as_text(entry, f"{name}[{i}]") for i, entry in enumerate(entries)], dtype=np.str_)
@@ -299,8 +299,8 @@ def _from_objects(entries: list[Any], name: str) -> AnyArray:
     array = np.array(entries)
     if kind is not numbers.Real or array.dtype.kind not in "biuf":
         raise TypeError(
-            f"{name}[0] is {shown(entries[0])} of type {type(entries[0]).__name__}; give integers or strings "
-            "(of pandas: .astype(str))"
+            f"{name}[0] is {shown(entries[0])} of type {type(entries[0]).__name__}; pass integers or strings "
+            "(in pandas: .astype(str))"
         )
     return array
 
@@ -313,7 +313,7 @@ def _kind_of(entry: Any) -> type:
 
 
 def is_missing(entry: Any) -> bool:
-    """Say whether an entry stands for a missing value: None, NaN, and those of pandas (NA, NaT)."""
+    """Return whether an entry stands for a missing value: None, NaN, or pandas's NA or NaT."""
     if entry is None or type(entry).__name__ in ("NAType", "NaTType"):
         return True
     return isinstance(entry, (numbers.Number, np.datetime64, np.timedelta64)) and bool(entry != entry)
@@ -332,7 +332,7 @@ def _require_none_missing(positions: list[int], entries: Any, name: str) -> None
 
 
 def as_text(value: Any, name: str) -> str:
-    """Take a name as ordinary text, bytes as UTF-8."""
+    """Take a name as ordinary text; bytes are decoded as UTF-8."""
     if is_missing(value):
         raise ValueError(f"{name} is missing ({value})")
     if not isinstance(value, bytes):
@@ -340,11 +340,11 @@ def as_text(value: Any, name: str) -> str:
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:
-        raise ValueError(f"{name} is {bytes(value)!r}, which is no UTF-8: decode it first") from None
+        raise ValueError(f"{name} is {bytes(value)!r}, which is not UTF-8: decode it first") from None
 
 
 def shown(value: Any) -> str:
-    """Show a value in an error, a scalar of NumPy as the Python one it stands for."""
+    """Show a value in an error; a NumPy scalar is shown as the Python one it stands for."""
     return repr(value.item() if isinstance(value, np.generic) else value)
 
 
@@ -358,11 +358,11 @@ def as_size(n_bytes: float) -> str:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Index:
-    """What an index of pandas, a coordinate of xarray or the user's ids call rows (or columns)."""
+    """What a pandas index, an xarray coordinate or the user's ids call the rows (or columns)."""
 
     ids: AnyArray
-    counts: bool = False  # whether they only count rows, as where nobody has said anything
-    is_shuffled: bool = False  # whether they would, were their order not another one
+    counts: bool = False  # whether they only count rows, as by default
+    is_shuffled: bool = False  # whether they count rows, but in another order
 
     @property
     def position_missing(self) -> int | None:
@@ -374,7 +374,7 @@ class Index:
 
     @property
     def names(self) -> AnyArray | None:
-        """What tells rows apart from others: None where they are but counted or some are missing."""
+        """What tells rows apart: None if they are only counted or some are missing."""
         return None if self.counts or self.position_missing is not None else self.ids
 
     @property
@@ -384,12 +384,12 @@ class Index:
 
 
 def row_index(value: Any, name: str) -> Index | None:
-    """Give what an index of pandas or a coordinate of xarray calls the rows, None where there is none."""
+    """Return what a pandas index or an xarray coordinate calls the rows; None if there is none."""
     return _axis_index(value, 0, name)
 
 
 def column_index(value: Any, name: str) -> Index | None:
-    """Give what pandas or xarray call the columns, None where some are not named, or not told apart."""
+    """Return what pandas or xarray call the columns; None if some have no name or share one."""
     found = _axis_index(value, 1, name)
     return None if found is None or found.position_missing is not None or found.has_repeats else found
 
@@ -422,7 +422,7 @@ def _axis_index(value: Any, axis: int, name: str) -> Index | None:
             for i, entry in enumerate(entries):
                 labels[i] = entry if is_missing(entry) else str(entry)
     if Index(labels).position_missing is not None:
-        return Index(labels)  # which is no matter unless it is compared
+        return Index(labels)  # which matters only if it is compared
     labels = as_label_array(labels, len(labels), name)
     if labels.dtype.kind not in "iu" or not len(labels):
         return Index(labels)
@@ -433,7 +433,7 @@ def _axis_index(value: Any, axis: int, name: str) -> Index | None:
 
 
 def require_no_gaps(index: Index, name: str) -> None:
-    """Refuse an index with missing values where it is to identify rows."""
+    """Refuse an index with missing values if it has to identify rows."""
     if index.position_missing is not None:
         entries = index.ids.tolist()
         missing = [i for i, entry in enumerate(entries) if is_missing(entry)]
@@ -441,16 +441,16 @@ def require_no_gaps(index: Index, name: str) -> None:
 
 
 def require_same_columns(entries: Iterable[tuple[str, Index | None]]) -> None:
-    """Refuse objects (label, columns) of pandas or xarray whose columns are not the same units in order.
+    """Refuse pandas or xarray objects (label, columns) whose columns are not the same units in one order.
 
-    Columns that are only counted say nothing, unless others have these very numbers in another order.
+    Columns that are only counted say nothing, unless others have the same numbers in another order.
     """
     known: dict[bool, tuple[str, Index]] = {}
     for other_label, other in entries:
         if other is None:
             continue
         for label, first in known.values():
-            if len(first.ids) != len(other.ids):  # which has an error of its own
+            if len(first.ids) != len(other.ids):  # reported by a check of its own
                 continue
             mine, theirs = first.ids.tolist(), other.ids.tolist()
             same_set = set(mine) == set(theirs)
@@ -459,32 +459,32 @@ def require_same_columns(entries: Iterable[tuple[str, Index | None]]) -> None:
             )
             if at is not None and (same_set or not (first.counts or other.counts)):
                 what = "are in another order than" if same_set else "are other units than"
-                advice = f"reorder them ({other_label}[{label}.columns])" if same_set else "take the same"
+                advice = f"reorder them ({other_label}[{label}.columns])" if same_set else "use the same"
                 raise ValueError(
                     f"the columns of {other_label} {what} those of {label}: column {at} is {theirs[at]!r}, "
-                    f"not {mine[at]!r}; {advice}, or leave names out (to_numpy()) if units correspond as "
-                    "they stand"
+                    f"not {mine[at]!r}; {advice}, or drop the names (to_numpy()) if units already correspond"
                 )
         known.setdefault(other.counts, (other_label, other))
 
 
 def first_of(bad: AnyArray, name: str) -> tuple[tuple[int, ...], str]:
-    """Give the position of the first True and how to call that entry."""
+    """Return the position of the first True, and that entry's name."""
     position = tuple(int(i) for i in np.argwhere(bad)[0])
     return position, f"{name}[{', '.join(map(str, position))}]" if position else name
 
 
 def rounding_of(dtype: np.dtype[Any]) -> float:
-    """Give the share of the largest entry by which an entry may differ from its mirror image by rounding.
+    """Return how far rounding may move an entry from its mirror image, as a share of the largest entry.
 
-    Both are sums, of some thousand terms in another order, which moves them by about the root of their number
-    in halves of a unit of the dtype: 32 units in float32 and float16. float64 was always given more.
+    Both are sums of the same terms, some thousand of them, in different orders. They differ by about half a
+    unit of the dtype times the square root of the number of terms: 32 units in float32 and float16. float64
+    is allowed more.
     """
     return max(1e-10, 32 * float(np.finfo(dtype).eps)) if dtype.kind == "f" else 0.0
 
 
 def require_symmetric_values(array: FloatArray, given: np.dtype[Any], name: str, advice: str = "") -> None:
-    """Refuse a square matrix, given in some dtype, that is not symmetric up to rounding in it."""
+    """Refuse a square matrix that is not symmetric up to rounding in the dtype it was given in."""
     if np.abs(array - array.T).max() > rounding_of(given) * np.abs(array).max():
         raise ValueError(f"{name} is not symmetric{advice}")
 
@@ -501,7 +501,7 @@ def require_extra(module: str, extra: str, what: str) -> Any:
 
 
 def explain_keywords(function: _Function) -> _Function:
-    """Make a public function say what to write where a keyword of another package is given."""
+    """Make a public function say what to write when it gets a keyword of another package."""
     known = inspect.signature(function).parameters
     takes = [name for name, one in known.items() if one.kind is one.POSITIONAL_OR_KEYWORD]
 
@@ -512,10 +512,10 @@ def explain_keywords(function: _Function) -> _Function:
                 value = kwargs[name]
                 if meant == "n_threads" and isinstance(value, int) and value < 1:
                     value = None  # all cores, as -1 says elsewhere
-                raise TypeError(f"{function.__name__}() has no keyword {name!r}: give {meant}={shown(value)}")
+                raise TypeError(f"{function.__name__}() has no keyword {name!r}: use {meant}={shown(value)}")
         if takes == ["manifolds"] and len(args) > 1:
             raise TypeError(
-                f"{function.__name__}() takes one positional argument: for data with labels give "
+                f"{function.__name__}() takes one positional argument: for data with labels use "
                 f"{function.__name__}(neurogeom.manifolds(X, labels))"
             )
         return function(*args, **kwargs)
@@ -524,7 +524,7 @@ def explain_keywords(function: _Function) -> _Function:
 
 
 def user_level() -> int:
-    """Give the `stacklevel` with which a warning points to the first line outside of this package."""
+    """Return the `stacklevel` that makes a warning point to the first line outside this package."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "neurogeom":
         level, frame = level + 1, frame.f_back

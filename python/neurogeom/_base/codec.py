@@ -1,8 +1,8 @@
 """Values as JSON and arrays, without pickle: results, prepared items, metrics and their arguments.
 
-What is written names the classes of this package by registered names, so that files may move and what is
-stored still opens. Only classes and functions of users are named by their place, "package.module:name";
-these are imported only if the reader trusts the package.
+Classes of this package are written under registered names, so that modules may move and stored values still
+open. Only users' classes and functions are named by where they are defined, "package.module:name"; these are
+imported only if the reader trusts the package.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _REGISTERED: dict[str, type] = {}
 
 
 class UntrustedError(ValueError):
-    """What is stored names something that would have to be imported, and that the reader does not trust."""
+    """Stored data name something that would have to be imported and that the reader does not trust."""
 
 
 def registered(cls: _Class) -> _Class:
@@ -37,7 +37,7 @@ def registered(cls: _Class) -> _Class:
 
 
 def register_if_built_in(cls: type) -> None:
-    """Register a subclass of ours that is made; one of users has its place for a name."""
+    """Register a subclass if it is ours; a user's class is named by where it is defined."""
     if _is_ours(cls.__module__):
         registered(cls)
 
@@ -75,19 +75,19 @@ def encode(value: Any, name: str, arrays: dict[str, AnyArray]) -> Any:
         return {"import": name_of(value, name)}
     raise TypeError(
         f"{name} holds a {type(value).__name__}, which a store cannot keep: only numbers, strings, arrays, "
-        "lists, dicts, dataclasses and importable functions can be made again by another process"
+        "lists, dicts, dataclasses and importable functions can be rebuilt by another process"
     )
 
 
 def _as_read(array: AnyArray) -> AnyArray:
-    """Give an array the strides that it will have when it is read: BLAS rounds by them."""
+    """Return an array with the strides it will have when read back: BLAS's rounding depends on them."""
     order: Literal["C", "F"] = "F" if array.flags.fnc else "C"
     plain = np.empty(array.shape, array.dtype, order)
     return array if array.strides == plain.strides else array.copy(order)
 
 
 def decode(description: Mapping[str, Any], arrays: Mapping[str, AnyArray], trust: Trust = ()) -> Any:
-    """Make the value again that :func:`encode` described; what users named is imported from `trust` only."""
+    """Rebuild the value that :func:`encode` described; users' own names are imported from `trust` only."""
     if "value" in description:
         return description["value"]
     if "array" in description:
@@ -102,20 +102,20 @@ def decode(description: Mapping[str, Any], arrays: Mapping[str, AnyArray], trust
             return tuple(items)
         cls = found_as(description["class"], trust)
         if not (isinstance(cls, type) and issubclass(cls, tuple) and hasattr(cls, "_make")):
-            raise TypeError(f"{description['class']!r} is no class of named tuples")
+            raise TypeError(f"{description['class']!r} is not a named-tuple class")
         return cls._make(items)
     if "dict" in description:
         return {key: decode(item, arrays, trust) for key, item in description["dict"].items()}
     # Version 0.1.0 wrote results as {"result": name}.
     cls = found_as(description["result" if "result" in description else "class"], trust)
     if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
-        raise TypeError(f"{cls!r} is no dataclass")
+        raise TypeError(f"{cls!r} is not a dataclass")
     fields = {key: decode(item, arrays, trust) for key, item in description["fields"].items()}
     return _made(cls, fields)
 
 
 def _made(cls: type, fields: Mapping[str, Any]) -> Any:
-    """Make a dataclass from its fields, without its checks; those that it did not have yet by default."""
+    """Make a dataclass from its fields, without its checks; fields that are missing get their defaults."""
     made: Any = object.__new__(cls)
     if complete := getattr(cls, "_complete", None):  # what follows from the fields of an older version
         fields = complete(fields)
@@ -139,9 +139,9 @@ def _made(cls: type, fields: Mapping[str, Any]) -> Any:
 
 
 def name_of(thing: Any, user: str) -> str:
-    """Give the registered name of a class of ours, or "package.module:name" of what is the user's.
+    """Return the registered name of a class of ours, or "package.module:name" of one of the user's.
 
-    `user` says in errors what uses it.
+    `user` is what errors say uses it.
     """
     module, qualified = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
     if qualified in _REGISTERED and _REGISTERED[qualified] is thing:
@@ -151,7 +151,7 @@ def name_of(thing: Any, user: str) -> str:
         what = "a lambda" if qualified and "<lambda>" in qualified else repr(path)
         raise TypeError(
             f"{user} uses {what}, which workers cannot import: put it at the top level of a module "
-            "(a file of its own that all workers find) and use it as package.module:name"
+            "(in a file that all workers can find) and use it as package.module:name"
         )
     if _is_ours(module):
         raise TypeError(f"{user} uses {path!r} of neurogeom, which a store cannot name")
@@ -175,23 +175,23 @@ def found_as(name: str, trust: Trust) -> Any:
         if name not in _REGISTERED:
             import_all()  # classes register when their modules are imported
         if name not in _REGISTERED:
-            raise ValueError(f"{name!r} is no class that this version of neurogeom stores")
+            raise ValueError(f"{name!r} is not a class that this version of neurogeom stores")
         return _REGISTERED[name]
     require_trust(name, trust)
     found = import_from(name)
     if _place_of(found) != name:  # else any module that a trusted one imports could be reached through it
-        raise ValueError(f"{name!r} is {_place_of(found)!r}, and stores name things by where they stand")
+        raise ValueError(f"{name!r} is defined as {_place_of(found)!r}, the name that stores must use")
     return found
 
 
 def current_name(name: str) -> str:
-    """Give the registered name for the place of a class of ours, by which version 0.1.0 named it."""
+    """Return the registered name of a class of ours that version 0.1.0 named by its module."""
     module, _, qualified = name.partition(":")
     return qualified if qualified and _is_ours(module) else name
 
 
 def with_current_names(description: Any) -> Any:
-    """Give what version 0.1.0 wrote as this version would have written it."""
+    """Return what version 0.1.0 wrote as this version would have written it."""
     if isinstance(description, list):
         return [with_current_names(item) for item in description]
     if not isinstance(description, dict):
@@ -214,7 +214,7 @@ def as_trust(value: Any) -> tuple[str, ...]:
 
 
 def modules_in(description: Any) -> set[str]:
-    """Name the modules of users from which a description would import."""
+    """Name the users' modules that a description would import from."""
     if isinstance(description, Mapping):
         names = [item for key, item in description.items() if key in ("class", "import")]
         places = {current_name(name) for name in names if isinstance(name, str)}
@@ -226,7 +226,7 @@ def modules_in(description: Any) -> set[str]:
 
 
 def require_trust(path: str, trust: Trust) -> None:
-    """Refuse to import what stands outside of the packages that the reader trusts."""
+    """Refuse to import from outside the packages that the reader trusts."""
     module = path.partition(":")[0]
     if not any(module == package or module.startswith(f"{package}.") for package in trust):
         package = module.partition(".")[0]

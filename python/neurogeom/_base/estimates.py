@@ -17,7 +17,7 @@ def mean_of_defined(values: FloatArray) -> float:
 
 
 def mean_and_error(values: FloatArray) -> tuple[float, float]:
-    """Mean of the values that are not NaN, and its standard error (NaN of one)."""
+    """Mean of the values that are not NaN, and its standard error (NaN for a single value)."""
     values = values[~np.isnan(values)]
     n = len(values)
     if n == 0:
@@ -27,7 +27,7 @@ def mean_and_error(values: FloatArray) -> tuple[float, float]:
 
 
 def mean_and_deviation(values: ArrayLike) -> tuple[float, float]:
-    """Mean and standard deviation (NaN of one) of the values that are finite."""
+    """Mean and standard deviation (NaN for a single value) of the finite values."""
     array = np.asarray(values, dtype=np.float64)
     finite = array[np.isfinite(array)]
     if finite.size == 0:

@@ -1,7 +1,7 @@
 """Picks the extension module for this CPU: ``_core_v3`` (AVX2, FMA) or ``_core`` (baseline).
 
 The environment variable NEUROGEOM_ISA overrides the choice ("baseline" or "v3"), so that both can be tested.
-The module gets LAPACK from SciPy, as pointers to functions; where these are not what we know, Eigen is used.
+The module gets LAPACK from SciPy, as function pointers; if any has an unexpected signature, Eigen is used.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ else:
 
 
 def build_info() -> dict[str, str]:
-    """Say how the extension module in use was built.
+    """Return how the extension module in use was built.
 
     Returns
     -------

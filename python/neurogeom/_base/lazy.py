@@ -1,4 +1,4 @@
-"""Modules that are imported when they are first asked for, and that tab completion shows before."""
+"""Modules that are imported on first use, and that tab completion shows before that."""
 
 from __future__ import annotations
 
@@ -42,6 +42,6 @@ def lazily(
 
 
 def import_all() -> None:
-    """Import what nobody has asked for yet."""
+    """Import the modules that have not been used yet."""
     while _not_imported:
         importlib.import_module(_not_imported.pop())

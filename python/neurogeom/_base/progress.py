@@ -24,7 +24,7 @@ def as_progress(progress: Progress, label: str) -> ProgressFunction | None:
 
 
 class _Report:
-    """Shows what is done on stderr, beginning with the first report, which may find work done already."""
+    """Shows progress on stderr from the first report on, when some work may already be done."""
 
     def __init__(self, label: str) -> None:
         self._label = label
@@ -48,14 +48,14 @@ def _format(bar: str) -> str:
 
 @functools.cache
 def _tqdm() -> tuple[Any, Any]:
-    """Give bars of tqdm, without the thread that watches them: a fork would lose it."""
+    """Return tqdm's bars, without the thread that watches them: a fork would lose it."""
     import tqdm.auto  # which takes a while
 
     class Bar(tqdm.auto.tqdm):  # type: ignore[misc]
         monitor_interval = 0
 
         def __del__(self) -> None:
-            """Draw nothing: after an error the bar would come once more, below the error."""
+            """Draw nothing: after an error the bar would appear again, below the error."""
 
     class Lines(tqdm.std.tqdm):  # type: ignore[misc]
         """For logs: a line at first, and then at most one a minute."""
@@ -67,7 +67,7 @@ def _tqdm() -> tuple[Any, Any]:
 
         def display(self, msg: str | None = None, pos: int | None = None) -> bool:
             if msg is None:
-                with contextlib.suppress(OSError):  # that nobody reads it is no reason to stop
+                with contextlib.suppress(OSError):  # a closed stderr is no reason to stop
                     print(self, file=sys.stderr, flush=True)
             return msg is None
 

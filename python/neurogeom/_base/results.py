@@ -21,7 +21,7 @@ class ConvergenceWarning(UserWarning):
 
 
 def warn_of_one(count: int, name: str, missing: str = "no standard errors") -> None:
-    """Say that an estimate from one draw has no error."""
+    """Warn that an estimate from one draw has no error."""
     if count == 1:
         warnings.warn(
             f"{name} is 1, which leaves {missing}: they are NaN",
@@ -32,7 +32,7 @@ def warn_of_one(count: int, name: str, missing: str = "no standard errors") -> N
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Column:
-    """What a table shows of a result: an attribute, and what to know of it.
+    """What a table shows of a result: an attribute, and what to know about it.
 
     Attributes
     ----------
@@ -41,9 +41,9 @@ class Column:
     kind : str
         "estimate" (a number with errors), "count", "setting" (what the user chose), "diagnostic" or "label".
     unit : str
-        What its values are in units of; empty for pure numbers.
+        The unit of its values; empty for pure numbers.
     errors : tuple of str
-        Attributes that hold its standard errors, that over draws first.
+        Attributes that hold its standard errors, the one over draws first.
     of_items : bool
         Whether it has one value for each item (a manifold) rather than one for the whole result.
     in_null : bool
@@ -88,7 +88,7 @@ class Result:
 
     # Fields that go into __repr__, in order.
     _headline: ClassVar[tuple[str, ...]] = ()
-    # What tables show, in order; none where a result is no matter for a table of several.
+    # What tables show, in order; empty for results that do not go into a table with others.
     columns: ClassVar[tuple[Column, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -105,7 +105,7 @@ class Result:
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Fields as a dict; nested results become dicts."""
+        """Return the fields as a dict; nested results become dicts."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         return {k: v.to_dict() if isinstance(v, Result) else v for k, v in fields.items()}
 
@@ -120,7 +120,7 @@ class Result:
         return columns
 
     def to_dataframe(self) -> Any:
-        """Give the fields that hold one value per item as a pandas DataFrame, one row an item."""
+        """Return the fields that hold one value per item as a pandas DataFrame, one row per item."""
         return require_extra("pandas", "pandas", "to_dataframe").DataFrame(self._table())
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -139,7 +139,7 @@ def load(path: str | os.PathLike[str], *, trust: Sequence[str] = ()) -> Any:
     path : path-like
         An .npz file.
     trust : sequence of str, optional
-        Packages and modules of yours whose results the file may hold; nothing else is imported.
+        Your own packages and modules whose results the file may hold; nothing else is imported.
 
     Returns
     -------
@@ -166,9 +166,9 @@ def load(path: str | os.PathLike[str], *, trust: Sequence[str] = ()) -> Any:
         try:
             with np.load(file, allow_pickle=False) as archive:
                 result = decode(json.loads(str(archive["__neurogeom__"])), archive, trusted)
-        # Whatever a file of somebody else's, or half of one of ours, may raise on the way.
+        # Whatever somebody else's file, or half of one of ours, may raise on the way.
         except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{os.fspath(path)} is no readable neurogeom result: {error!r}") from error
+            raise ValueError(f"{os.fspath(path)} is not a readable neurogeom result: {error!r}") from error
     if not isinstance(result, Result):
-        raise ValueError(f"{os.fspath(path)} is no readable neurogeom result")
+        raise ValueError(f"{os.fspath(path)} is not a readable neurogeom result")
     return result

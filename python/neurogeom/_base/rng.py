@@ -10,7 +10,7 @@ RandomSource: TypeAlias = int | np.random.SeedSequence | np.random.Generator | N
 
 
 def as_generator(rng: RandomSource) -> np.random.Generator:
-    """Take what users pass: None is fresh entropy, an int or SeedSequence a seed, a Generator goes on."""
+    """Take what users pass: None is fresh entropy, an int or SeedSequence a seed, a Generator continues."""
     if isinstance(rng, (bool, np.random.RandomState)) or (
         rng is not None
         and not isinstance(rng, (int, np.integer, np.random.SeedSequence, np.random.Generator))
@@ -19,7 +19,7 @@ def as_generator(rng: RandomSource) -> np.random.Generator:
             f"rng must be None, an int, a numpy SeedSequence or a numpy Generator, not {type(rng).__name__}"
         )
     if isinstance(rng, (int, np.integer)) and rng < 0:
-        raise ValueError(f"rng must not be negative as a seed, not {rng}")
+        raise ValueError(f"rng must be a non-negative seed, not {rng}")
     return np.random.default_rng(rng)
 
 

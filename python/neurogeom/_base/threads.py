@@ -83,8 +83,8 @@ def blas_of(package: ModuleType) -> str:
 class _HeldBlas:
     """Holds BLAS to one thread from the first of any callers to the last.
 
-    Nested calls and calls in other threads share it: each restoring what it found would give BLAS its threads
-    back while another one still computes.
+    Nested calls and calls in other threads share it: if each restored what it found, BLAS would get its
+    threads back while another caller is still computing.
     """
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ class _HeldBlas:
                 self._limits = None
 
     def after_fork(self) -> None:
-        """Start anew in a child, whose parent may have been holding or locking at the fork."""
+        """Start afresh in a child: its parent may have held BLAS or the lock at the fork."""
         self._lock = threading.Lock()
         self._holders = 0
         self._limits = None
@@ -124,7 +124,7 @@ def single_threaded_blas() -> AbstractContextManager[Any]:
 
 
 def map_threads(function: Callable[[_In], _Out], tasks: Sequence[_In], n_threads: int) -> list[_Out]:
-    """Call a function on each task, in threads; results are in order, and the first error ends it."""
+    """Call a function on each task, in threads; results keep the order, and the first error stops it."""
     if n_threads == 1 or len(tasks) < 2:
         return [function(task) for task in tasks]
     with ThreadPoolExecutor(min(n_threads, len(tasks))) as pool:

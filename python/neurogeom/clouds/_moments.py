@@ -24,7 +24,7 @@ _BLOCK_BYTES = 1 << 25
 
 @dataclasses.dataclass(frozen=True)
 class Moments:
-    """All that the measures need of one grouping of the points, in units of the data's scale."""
+    """All that the measures need from one grouping of the points, in units of the data's scale."""
 
     centers: FloatArray  # (P, P) c_mu . c_nu
     along: FloatArray  # (P, P) c_mu' S_nu c_mu
@@ -34,7 +34,7 @@ class Moments:
 
 
 class _Reader:
-    """Reads the features in blocks: finite, relative to the first point, with the scale of all."""
+    """Reads the features in blocks, relative to the first point; refuses NaN and tracks the overall scale."""
 
     def __init__(self, clouds: Manifolds) -> None:
         self.clouds = clouds
@@ -66,7 +66,7 @@ class _Reader:
 
 
 class CovarianceMoments:
-    """Moments by way of the P covariances, for many points of few features."""
+    """Moments from the P covariances, for many points with few features."""
 
     def __init__(self, clouds: Manifolds) -> None:
         reader = _Reader(clouds)
@@ -97,10 +97,10 @@ class CovarianceMoments:
 
 
 class GramMoments:
-    """Moments by way of the Gram matrix of all points, for few points of many features.
+    """Moments from the Gram matrix of all points, for few points with many features.
 
-    With x_i = c_m(i) + w_i the products of centres, of centres with residuals w and of residuals are kept
-    apart in the data as given: a centre or a spread that is small, or zero, is as precise as a large one.
+    With x_i = c_m(i) + w_i, the products of centres, of centres with residuals w, and of residuals are kept
+    separately for the unshuffled data: a small centre or spread, even zero, is as precise as a large one.
     """
 
     def __init__(self, clouds: Manifolds) -> None:
@@ -179,7 +179,7 @@ class GramMoments:
 
 
 def moments_of(clouds: Manifolds) -> CovarianceMoments | GramMoments:
-    """Take the way that needs less memory."""
+    """Choose whichever needs less memory."""
     total = int(clouds.n_points.sum())
     small = clouds.n_features**2 * len(clouds) <= total**2
     return CovarianceMoments(clouds) if small else GramMoments(clouds)

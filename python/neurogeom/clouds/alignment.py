@@ -1,4 +1,4 @@
-"""How centres and axes of variation of manifolds are oriented to each other, from the raw points."""
+"""How manifolds' centres and axes of variation are oriented relative to each other, from the raw points."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MEASURES = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class NullAlignment(Null):
-    """Alignments of data whose points were dealt to the manifolds at random; one entry a measure.
+    """Alignments of data whose points were dealt to the manifolds at random; one entry per measure.
 
     Attributes
     ----------
@@ -122,28 +122,29 @@ class Alignment(Result):
 def alignment(manifolds: ManifoldsLike, *, null: int = 0, rng: RandomSource = None) -> Alignment:
     r"""Alignment of centres and axes of variation between manifolds.
 
-    Which points make a manifold is up to the labels: the object, category and pose manifolds of one
-    representation X are compared by calling this with ``ng.manifolds(X, objects)``,
-    ``ng.manifolds(X, categories)`` and ``ng.manifolds(X, poses)``.
+    The labels decide which points make a manifold: to compare the object, category and pose manifolds of one
+    representation X, call this with ``ng.manifolds(X, objects)``, ``ng.manifolds(X, categories)`` and
+    ``ng.manifolds(X, poses)``.
 
     Parameters
     ----------
     manifolds : Manifolds, sequence or mapping of array_like (n_points, n_features), or array_like (P, M, N)
-        One point cloud a manifold, points first; numbers of points may differ. At least two. Features are
+        One point cloud per manifold, points first; numbers of points may differ. At least two. Features are
         read in blocks, so that memory maps and float16 data are never converted as a whole.
     null : int, default 0
-        Also measure this many data sets with the points dealt out to the manifolds at random, each keeping
-        its number of points (:meth:`Manifolds.shuffled`). The first n of 2n are those of n.
+        Also measure this many data sets with the points dealt out to the manifolds at random, each manifold
+        keeping its number of points (:meth:`Manifolds.shuffled`). With one seed, more shuffles keep the first
+        ones.
     rng : None, int, SeedSequence or Generator
-        Source of randomness of the shuffles.
+        Source of randomness for the shuffles.
 
     Returns
     -------
     Alignment
-        P x P matrices ``center_center`` (cosines, signed), ``axis_axis`` (0 to 1), ``center_axis`` (0 to 1;
-        row: whose centre, column: whose axes; the diagonal is each manifold's own), their means over pairs
-        of different manifolds ``mean_...``, with ``mean_abs_center_center`` that of the absolute cosines,
-        ``signal_noise`` (0 to 1), and ``null``.
+        P x P matrices ``center_center`` (cosines, signed), ``axis_axis`` (0 to 1) and ``center_axis`` (0 to
+        1; row: whose centre, column: whose axes; the diagonal is each manifold's own); their means over pairs
+        of different manifolds, ``mean_...``, and ``mean_abs_center_center``, the mean of the absolute
+        cosines; ``signal_noise`` (0 to 1); and ``null``.
 
     Raises
     ------
@@ -154,14 +155,14 @@ def alignment(manifolds: ManifoldsLike, *, null: int = 0, rng: RandomSource = No
     Warns
     -----
     ConvergenceWarning
-        If a centre is zero (its length below 1e-12 of the largest value in the data) or a manifold has no
-        variance within (one point, or the same point repeatedly). Its rows or columns in the matrices that
-        need them are NaN and left out of the means; ``status`` says which.
+        If a centre is zero (its length is below 1e-12 of the largest value in the data) or a manifold has no
+        variance within (one point, or the same point repeated). The entries that need it are NaN and left out
+        of the means; ``status`` says which.
 
     Notes
     -----
     These are neutral definitions of our own, from means and covariances of the raw points. They are not
-    those of a published "manifold alignment analysis", and unlike the alignments of joint capacity theory
+    those of a published "manifold alignment analysis" and, unlike the alignments of joint capacity theory,
     they do not involve anchor points. Manifold :math:`\mu` has :math:`n_\mu` of the n points,
     :math:`p_\mu = n_\mu / n`; :math:`c_\mu` is its centre relative to the mean of all points, :math:`S_\mu`
     its covariance (divisor :math:`n_\mu`), :math:`\hat c = c/|c|`,
@@ -174,13 +175,12 @@ def alignment(manifolds: ManifoldsLike, *, null: int = 0, rng: RandomSource = No
        \text{center-axis}_{\mu\nu} &= \frac{\hat c_\mu^T S_\nu \hat c_\mu}{\operatorname{tr} S_\nu}, &
        \text{signal-noise} &= \frac{\operatorname{tr} S_b S_w}{\|S_b\|_F \|S_w\|_F}.
 
-    Read them against the shuffle null, not against zero: the weighted centres sum to zero, which makes the
-    mean signed cosine of P balanced manifolds about -1/(P - 1), and few points in few directions are aligned
-    by chance.
+    Compare them with the shuffle null, not with zero: the weighted centres sum to zero, which makes the mean
+    signed cosine of P balanced manifolds about -1/(P - 1), and few points in few directions are aligned by
+    chance.
 
-    No n_features x n_features matrix is formed unless that is the smaller thing: all measures come from the
-    n x n Gram matrix of the points, or from P covariances where these take less memory. Shuffles only
-    regroup either.
+    All measures come from the n x n Gram matrix of the points, or from P covariances of n_features x
+    n_features if these take less memory. Shuffles only regroup either.
 
     Examples
     --------
@@ -201,7 +201,7 @@ def alignment(manifolds: ManifoldsLike, *, null: int = 0, rng: RandomSource = No
     if len(clouds) < 2:
         raise ValueError(
             "manifolds holds one manifold; its centre is the overall mean, and there is no pair to align: "
-            "give at least two"
+            "pass at least two"
         )
     shuffles = _validate.as_count(null, "null", minimum=0)
     generator = as_generator(rng)
@@ -245,7 +245,7 @@ class _Measured:
 
 
 def _measure(moments: Moments, counts: NDArray[np.intp]) -> _Measured:
-    """Ratios of the moments; NaN where a denominator is zero up to rounding."""
+    """Ratios of the moments; NaN if a denominator is zero up to rounding."""
     squared = np.diagonal(moments.centers)
     no_center, no_axes = squared <= moments.zero, moments.variances <= moments.zero
     squares = np.where(no_center, math.nan, squared)
@@ -286,7 +286,7 @@ def _mean_of_pairs(matrix: FloatArray) -> float:
 def _warn_of_undefined(clouds: Manifolds, status: NDArray[np.int8]) -> None:
     for code, reason in (
         (1, "the centre is zero relative to the data (it equals the overall mean)"),
-        (2, "there is no variance within (one point, or one point repeatedly)"),
+        (2, "there is no variance within (one point, or the same point repeated)"),
     ):
         failed = np.flatnonzero(status & code)
         if len(failed):

@@ -33,20 +33,21 @@ def exemplar_manifolds(
     perturb: Callable[[Any, np.random.Generator], Any] | None = None,
     rng: RandomSource = None,
 ) -> Manifolds:
-    """Make one manifold a stimulus from repeated responses of a model.
+    """Make one manifold per stimulus from repeated responses of a model.
 
     Parameters
     ----------
     respond : callable
-        ``respond(stimuli)`` gives the responses, array_like (n_stimuli, n_features), to all stimuli at once.
-        It is called `n_repeats` times; its randomness (dropout, sampled noise) is its own affair.
+        ``respond(stimuli)`` returns the responses, array_like (n_stimuli, n_features), to all stimuli at
+        once. It is called `n_repeats` times and brings its own randomness (dropout, sampled noise).
     stimuli : array_like of shape (n_stimuli, ...) or sequence
         The stimuli, passed on as they are; a NumPy array is copied for each call, so that a model that
-        writes to its input neither changes the user's data nor looks stochastic for that reason.
+        writes to its input neither changes the user's data nor looks stochastic because of it.
     n_repeats : int
         Number of points of each manifold, at least 2.
     perturb : callable, optional
-        ``perturb(stimuli, generator)`` gives changed stimuli, as many; then these are passed to `respond`.
+        ``perturb(stimuli, generator)`` returns the same number of perturbed stimuli, which are then passed to
+        `respond`.
     rng : None, int, SeedSequence or Generator
         Source of the generator that `perturb` receives.
 
@@ -67,8 +68,8 @@ def exemplar_manifolds(
 
     Notes
     -----
-    The exemplar manifolds of Dapello, Feather et al., NeurIPS 2021: fixed stimuli, variation by the noise
-    of the network, by perturbations of its input, or by both.
+    The exemplar manifolds of Dapello, Feather et al., NeurIPS 2021: the stimuli are fixed, and the variation
+    comes from the noise of the network, from perturbations of its input, or from both.
 
     Examples
     --------
@@ -104,7 +105,7 @@ def exemplar_manifolds(
 
 
 def _identical(points: AnyArray) -> NDArray[np.bool_]:
-    """Which of the manifolds (P, M, N) hold but one point, up to rounding."""
+    """Which of the manifolds (P, M, N) consist of a single point, up to rounding."""
     same = np.empty(len(points), dtype=bool)
     precise = points.dtype.kind == "f" and points.dtype.itemsize >= 4
     for m, cloud in enumerate(points):
@@ -120,33 +121,33 @@ def _identical(points: AnyArray) -> NDArray[np.bool_]:
 def translation_manifolds(
     images: ArrayLike, max_shift: int, n_views: int, rng: RandomSource = None, *, border: str = "edge"
 ) -> AnyArray:
-    """Shift each image by random whole pixels: views that make one manifold an image.
+    """Shift each image by random whole numbers of pixels: the views of an image make one manifold.
 
     Parameters
     ----------
     images : array_like of shape (P, H, W) or (P, H, W, C)
         Images; the channels, if any, last.
     max_shift : int
-        Largest shift along each axis, in pixels, below H and W. Shifts (down, right) are drawn without
-        repetition from all (2 max_shift + 1)^2, no shift at all included, for each image anew.
+        Largest shift along each axis, in pixels, below H and W. For each image, shifts (down, right) are
+        drawn without replacement from all (2 max_shift + 1)^2, which include no shift at all.
     n_views : int
-        Number of views of each image, at most (2 max_shift + 1)^2; with as many, each shift occurs once.
+        Number of views of each image, at most (2 max_shift + 1)^2; with that many, each shift occurs once.
     rng : None, int, SeedSequence or Generator
         Source of randomness.
     border : {"edge", "zero", "wrap"}
         What comes in from outside: the pixels of the image's edge, zeros, or what left at the other side.
-        With ``"wrap"`` 2 max_shift must be below H and W, since further shifts repeat others.
+        With ``"wrap"``, 2 max_shift must be below H and W, since larger shifts repeat others.
 
     Returns
     -------
     ndarray of shape (P, n_views, H, W) or (P, n_views, H, W, C)
-        The views, in the dtype of the images. ``views.reshape(P, n_views, -1)`` is a set of manifolds of
-        pixels; for those of a network see the example.
+        The views, in the dtype of the images. ``views.reshape(P, n_views, -1)`` is a set of manifolds in
+        pixel space; for those of a network, see the example.
 
     Raises
     ------
     TypeError, ValueError
-        If the images are not a finite real array of such a shape, or a count is out of its range.
+        If the images are not a finite real array of such a shape, or a count is out of range.
 
     Examples
     --------
@@ -184,12 +185,12 @@ def translation_manifolds(
 
 @explain_keywords
 def random_projection(manifolds: ManifoldsLike, n_dims: int, rng: RandomSource = None) -> Manifolds:
-    """Project all manifolds on the same random directions.
+    """Project all manifolds onto the same random directions.
 
     Parameters
     ----------
     manifolds : Manifolds, sequence or mapping of array_like (n_points, n_features), or array_like (P, M, N)
-        One point cloud a manifold, points first. Features are read in blocks.
+        One point cloud per manifold, points first. Features are read in blocks.
     n_dims : int
         Number of directions, at most n_features.
     rng : None, int, SeedSequence or Generator
@@ -203,15 +204,15 @@ def random_projection(manifolds: ManifoldsLike, n_dims: int, rng: RandomSource =
     Raises
     ------
     TypeError, ValueError
-        If the input is not finite or has no manifolds of one width, or n_dims is out of its range.
+        If the input is not finite, manifolds differ in their number of features, or n_dims is out of range.
 
     Notes
     -----
     A point x (a row) becomes x W with W of shape (n_features, n_dims): independent standard normal entries,
-    each column then divided by its length. Every new feature is so the coordinate along a unit vector drawn
-    uniformly, and squared lengths shrink by n_dims / n_features in the mean. (The released code for the
-    adversarial manifolds of Dapello, Feather et al. 2021 normalises the columns too; that of others the
-    rows. None of the measures depends on the common factor between the two.)
+    each column then divided by its length. Every new feature is thus the coordinate along a unit vector drawn
+    uniformly, and squared lengths shrink by n_dims / n_features on average. (The released code for the
+    adversarial manifolds of Dapello, Feather et al. 2021 also normalises the columns; other code normalises
+    the rows. None of the measures depends on the common factor between the two.)
 
     Examples
     --------
@@ -250,16 +251,16 @@ def downsample(manifolds: ManifoldsLike, n_points: int, rng: RandomSource = None
     Parameters
     ----------
     manifolds : Manifolds, sequence or mapping of array_like (n_points, n_features), or array_like (P, M, N)
-        One point cloud a manifold, points first.
+        One point cloud per manifold, points first.
     n_points : int
-        Number of points to keep of each, drawn without replacement.
+        Number of points to keep from each, drawn without replacement.
     rng : None, int, SeedSequence or Generator
         Source of randomness.
 
     Returns
     -------
     Manifolds
-        The kept points in the order in which they stood, with the names of the manifolds. Nothing is copied.
+        The kept points in their original order, with the names of the manifolds. Nothing is copied.
 
     Raises
     ------
@@ -291,7 +292,7 @@ def _as_function(value: Any, name: str) -> Callable[..., Any]:
 
 
 def _as_stimuli(value: Any, name: str = "stimuli") -> int:
-    """Give the number of stimuli of a non-empty array or sequence."""
+    """Return the number of stimuli of a non-empty array or sequence."""
     if isinstance(value, (str, bytes)) or not hasattr(value, "__len__") or np.shape(value) == ():
         raise TypeError(f"{name} must be an array or a sequence of stimuli, not {type(value).__name__}")
     if len(value) == 0:
@@ -304,7 +305,7 @@ def _as_model_output(value: Any, n_stimuli: int, width: int | None) -> AnyArray:
     array = _validate.as_matrix(value, "what respond returned")
     if len(array) != n_stimuli or width not in (None, array.shape[1]):
         raise ValueError(
-            f"respond must return {n_stimuli} rows, one a stimulus, always of the same width"
+            f"respond must return {n_stimuli} rows, one per stimulus, always of the same width"
             f"{f' ({width})' if width else ''}, not shape {array.shape}"
         )
     _validate.require_finite(array, "what respond returned")
@@ -315,7 +316,7 @@ def _require_stochastic(same: NDArray[np.bool_], n_repeats: int, perturbed: bool
     """Refuse exemplar manifolds of zero radius."""
     if same.any():
         which = f"{int(same.sum())} of {len(same)} stimuli (first: {int(np.argmax(same))})"
-        advice = "perturb does not change these stimuli enough" if perturbed else "give perturb"
+        advice = "make perturb change these stimuli more" if perturbed else "pass perturb"
         raise ValueError(
             f"the model is deterministic: its {n_repeats} responses to {which} are identical to rounding, "
             f"which makes manifolds of zero radius; switch its noise on (dropout, sampling) or {advice}"
@@ -329,7 +330,7 @@ def _as_images(value: Any, name: str = "images") -> AnyArray:
         raise ValueError(f"{name} must have shape (P, H, W) or (P, H, W, C), not {array.shape}")
     if array.ndim == 4 and array.shape[1] in _CHANNELS and array.shape[3] not in _CHANNELS:
         raise ValueError(
-            f"{name} of shape {array.shape} seem to have their channels first, as torch has them: give "
+            f"{name} of shape {array.shape} seem to have their channels first, as in torch: pass "
             f"np.moveaxis({name}, 1, -1), of shape (P, H, W, C)"
         )
     _validate.require_finite(array, name)

@@ -1,4 +1,4 @@
-"""Dichotomies: labelings of manifolds by +1 and -1, of which a capacity takes the mean."""
+"""Dichotomies: labelings of manifolds by +1 and -1, over which a capacity is averaged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RULES = ("iid", "balanced", "one_vs_rest", "first_vs_rest")
 def draw_dichotomies(
     dichotomies: Dichotomies, n_samples: int, n_manifolds: int, generator: np.random.Generator
 ) -> Signs:
-    """Draw one labeling a sample; what users pass as ``dichotomies`` is checked here."""
+    """Draw one labeling per sample; what users pass as ``dichotomies`` is checked here."""
     if callable(dichotomies):
         drawn = dichotomies(generator, n_samples, n_manifolds)
         return _as_signs(drawn, n_samples, n_manifolds, "what dichotomies returned")
@@ -41,7 +41,7 @@ def draw_dichotomies(
 
 
 def _with_positives(count: int, shape: tuple[int, int], generator: np.random.Generator) -> Signs:
-    """Rows with `count` entries +1 at random places."""
+    """Draw rows with +1 at `count` random places."""
     order = generator.permuted(np.tile(np.arange(shape[1]), (shape[0], 1)), axis=1)
     return np.where(order < count, 1, -1).astype(np.int8)
 
@@ -53,7 +53,7 @@ def sparse_dichotomies(n_positive: int) -> DichotomyRule:
     ----------
     n_positive : int
         Number of manifolds labelled +1 in each sample; 1 is the one-versus-rest limit (the rule
-        ``"one_vs_rest"``), half of the manifolds the rule ``"balanced"``.
+        ``"one_vs_rest"``), half the manifolds is the rule ``"balanced"``.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def sparse_dichotomies(n_positive: int) -> DichotomyRule:
     Raises
     ------
     TypeError, ValueError
-        If n_positive is no positive integer or, when used, not below the number of manifolds.
+        If n_positive is not a positive integer or, when used, not below the number of manifolds.
 
     Examples
     --------
@@ -107,8 +107,8 @@ def tilted_dichotomies(reference: ArrayLike, strength: float) -> DichotomyRule:
     Notes
     -----
     Labels are drawn with :math:`P(y) \propto \exp(\beta\, y \cdot y_0)`, so that manifold mu has its
-    reference label with probability :math:`1/(1 + e^{-2\beta})`. Where contexts give different tasks, draw a
-    context for each sample in a rule of your own and return its labels; any function of (generator,
+    reference label with probability :math:`1/(1 + e^{-2\beta})`. If the task depends on a context, write a
+    rule of your own that draws a context for each sample and returns its labels; any function of (generator,
     n_samples, n_manifolds) will do.
 
     Examples
@@ -144,7 +144,7 @@ def tilted_dichotomies(reference: ArrayLike, strength: float) -> DichotomyRule:
 
 
 def _as_signs(value: Any, n_rows: int, n_columns: int, name: str) -> NDArray[np.int8]:
-    """Take labels +1 and -1, one row a sample and one column a manifold."""
+    """Take labels +1 and -1, one row per sample and one column per manifold."""
     array = _validate.as_array(value, name)
     if array.shape != (n_rows, n_columns):
         raise ValueError(
@@ -154,7 +154,7 @@ def _as_signs(value: Any, n_rows: int, n_columns: int, name: str) -> NDArray[np.
     if bad.any():
         position, shown = _validate.first_of(bad, name)
         raise ValueError(f"{shown} is {array[position]}; labels must be +1 or -1")
-    return np.array(array, dtype=np.int8, order="C")  # of our own: results and rules keep it
+    return np.array(array, dtype=np.int8, order="C")  # a copy: results and rules keep it
 
 
 def _as_task(value: Any, name: str) -> NDArray[np.int8]:
@@ -166,4 +166,4 @@ def _as_task(value: Any, name: str) -> NDArray[np.int8]:
     if bad.any():
         position, shown = _validate.first_of(bad, name)
         raise ValueError(f"{shown} is {array[position]}; labels must be -1, 0 or +1")
-    return np.array(array, dtype=np.int8, order="C")  # of our own: results and rules keep it
+    return np.array(array, dtype=np.int8, order="C")  # a copy: results and rules keep it

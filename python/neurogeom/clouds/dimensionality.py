@@ -16,9 +16,9 @@ from .._base.results import Column, Result, columns_of_kind
 FloatArray = NDArray[np.float64]
 
 _FORMS = ("corrected", "compat", "unbiased")
-# Rounding of a cumulative sum must not push the component that reaches the share past it.
+# Rounding of a cumulative sum must not leave the component that reaches the share just short of it.
 _SLACK = 1e-12
-# A U-statistic below this share of the terms it is the difference of is rounding, hence zero.
+# A U-statistic below this share of the terms whose difference it is, is rounding, hence zero.
 _ROUNDING = 1e-13
 
 
@@ -31,14 +31,14 @@ class Dimensionality(Result):
     participation_ratio : float
         (sum of eigenvalues)^2 / (sum of squared eigenvalues), or its estimate (see `form`).
     explained_variance : int
-        Number of components that explain the asked share of the variance.
+        Number of components that explain the requested share of the variance.
     n_samples, n_features : int
         Shape of the data.
     eigenvalues : ndarray, shape (min(n_samples - 1, n_features),)
         Eigenvalues of the sample covariance (divisor n_samples - 1), descending; the same for every
         form. Those not listed are zero.
     form : str
-        The form that was asked for.
+        The requested form.
     """
 
     _headline: ClassVar[tuple[str, ...]] = ("participation_ratio", "explained_variance")
@@ -63,7 +63,7 @@ def dimensionality(X: ArrayLike, *, variance: float = 0.9, form: str = "correcte
     Parameters
     ----------
     X : array_like, shape (n_samples, n_features)
-        The data, samples first. For several manifolds concatenate them along the samples.
+        The data, samples first. Concatenate several manifolds along the samples.
     variance : float
         Share of the variance to explain, between 0 and 1.
     form : {"corrected", "compat", "unbiased"}
@@ -73,7 +73,7 @@ def dimensionality(X: ArrayLike, *, variance: float = 0.9, form: str = "correcte
 
         ``"compat"``: what ``alldata_dimension_analysis`` of the MFTMA package returns. Its
         participation ratio leaves out the last of the min(n_samples, n_features) singular values;
-        its count is that of the cumulative shares <= `variance`, one less than above, and its PCA
+        its count is the number of cumulative shares <= `variance`, one less than above, and its PCA
         takes the features for samples, so that the mean over features is removed as well. NaN for
         a single feature.
 
@@ -81,7 +81,7 @@ def dimensionality(X: ArrayLike, *, variance: float = 0.9, form: str = "correcte
         :math:`(\operatorname{tr}\Sigma)^2` and :math:`\operatorname{tr}\Sigma^2` are each estimated
         without bias, for independent samples of any distribution with finite fourth moments, and
         then divided (the ratio itself still has a bias, of a smaller order). It can exceed
-        n_features; it is ``inf`` where the second estimate is zero and NaN where both are. The
+        n_features; it is ``inf`` if the second estimate is zero and NaN if both are. The
         count is that of ``"corrected"``. See Notes.
 
     Returns
@@ -133,7 +133,7 @@ def dimensionality(X: ArrayLike, *, variance: float = 0.9, form: str = "correcte
     with _threads.single_threaded_blas():
         like_mftma = count_like_mftma(centred, variance) if form == "compat" else None
         lengths = np.einsum("ij,ij->i", centred, centred)
-        squares = _squared_singular_values(centred)  # and `centred` is spent
+        squares = _squared_singular_values(centred)  # overwrites `centred`
     if form == "unbiased":
         ratio = _unbiased_ratio(squares, lengths)
     else:
@@ -173,20 +173,20 @@ def participation_of(squares: FloatArray) -> float:
 
 
 def _count(squares: FloatArray, variance: float) -> int:
-    """Give the smallest number of components whose cumulative share reaches `variance`."""
+    """Return the smallest number of components whose cumulative share reaches `variance`."""
     shares = np.cumsum(squares)
     return int(np.searchsorted(shares, variance * shares[-1] * (1 - _SLACK))) + 1
 
 
 def count_like_mftma(centred: FloatArray, variance: float) -> int:
-    """Give the number of cumulative shares <= `variance` of the PCA with features as samples."""
+    """Return the number of cumulative shares <= `variance` of the PCA with features as samples."""
     squares = _squared_singular_values(centred - centred.mean(axis=1, keepdims=True))
     total = squares.sum()
     return int((np.cumsum(squares / total) <= variance).sum()) if total > 0 else 0
 
 
 def _unbiased_ratio(squares: FloatArray, lengths: FloatArray) -> float:
-    """Give the ratio of the two U-statistics: inf over a zero denominator, NaN if both are zero."""
+    """Return the ratio of the two U-statistics: inf over a zero denominator, NaN if both are zero."""
     numerator, denominator, scale = _unbiased_traces(squares, lengths)
     if denominator > _ROUNDING * scale:
         return numerator / denominator
@@ -194,10 +194,10 @@ def _unbiased_ratio(squares: FloatArray, lengths: FloatArray) -> float:
 
 
 def _unbiased_traces(squares: FloatArray, lengths: FloatArray) -> tuple[float, float, float]:
-    """Give the unbiased (tr Sigma)^2 and tr Sigma^2, and the size of the terms they come from.
+    """Return the unbiased (tr Sigma)^2 and tr Sigma^2, and the size of the terms they come from.
 
-    `squares` are those of the singular values of the centred data, `lengths` those of its rows; the
-    formulas stand in the Notes of `dimensionality`.
+    `squares` are the squared singular values of the centred data, `lengths` the squared lengths of its rows;
+    the formulas are in the Notes of `dimensionality`.
     """
     n = len(lengths)
     trace2 = float(squares.sum() / (n - 1)) ** 2

@@ -18,8 +18,8 @@ from ..representations.checks import as_names, require_same_indices
 class Manifolds(Sequence[AnyArray]):
     """Manifolds as rows of one or more matrices; made by :func:`manifolds`.
 
-    A sequence of (n_points, n_features) arrays. Nothing is copied when it is made: a manifold whose rows lie
-    together is a view of the data, another one is gathered when it is asked for.
+    A sequence of (n_points, n_features) arrays. Nothing is copied when it is made: a manifold whose rows are
+    contiguous is a view of the data; any other is gathered on access.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Manifolds(Sequence[AnyArray]):
 
     @property
     def copies(self) -> bool:
-        """Whether a manifold's rows are gathered, perhaps by copying, when it is asked for."""
+        """Whether a manifold's rows are gathered, perhaps by copying, on access."""
         return self._rows is not None
 
     def __len__(self) -> int:
@@ -97,7 +97,7 @@ class Manifolds(Sequence[AnyArray]):
             _validate.refuse_not_finite(name, (row, bad[1]), points[bad])
 
     def features(self, start: int, stop: int) -> FloatArray:
-        """Read some features of all points, manifold after manifold, as a float64 matrix of its own."""
+        """Read some features of all points, manifold by manifold, as a float64 copy."""
         pieces = [np.asarray(block[:, start:stop]) for block in self._blocks]
         if self._rows is None:
             return np.concatenate(pieces, dtype=np.float64)
@@ -111,11 +111,11 @@ class Manifolds(Sequence[AnyArray]):
         return Manifolds(self._blocks, kept, self.names, self._matrix)
 
     def shuffled(self, generator: np.random.Generator) -> Manifolds:
-        """Deal all points out anew, each manifold keeping its number of points."""
+        """Deal all points out again at random, each manifold keeping its number of points."""
         pooled = np.arange(self._starts[-1]) if self._rows is None else np.concatenate(self._rows)
         order = generator.permutation(pooled)
         parts = np.split(order, np.cumsum(self.n_points)[:-1])
-        # Sorted rows are read in the order in which they lie; the order of points does not matter.
+        # Sorted rows are read in storage order; the order of points does not matter.
         return Manifolds(self._blocks, [np.sort(part) for part in parts], self.names, self._matrix)
 
 
@@ -128,12 +128,12 @@ def manifolds(X: ArrayLike, labels: Any) -> Manifolds:
     Parameters
     ----------
     X : array_like of shape (n_samples, n_features)
-        Responses, one row a sample. Memory maps are not read here, and nothing is copied.
+        Responses, one row per sample. Memory maps are not read here, and nothing is copied.
     labels : array_like of shape (n_samples,)
-        Integers or strings; rows with one label make a manifold. Strings may be of any kind (NumPy, pandas,
-        HDF5; bytes are read as UTF-8); intervals (``pandas.cut``), periods and dates are taken as their text.
-        Where X and labels both have an index (pandas) or a coordinate (xarray) that says more than the number
-        of the row, these must agree.
+        Integers or strings; rows with the same label make a manifold. Strings may be of any kind (NumPy,
+        pandas, HDF5; bytes are read as UTF-8); intervals (``pandas.cut``), periods and dates are used as
+        text. If X and labels both have an index (pandas) or a coordinate (xarray) that says more than the
+        number of the row, these must agree.
 
     Returns
     -------
@@ -194,7 +194,7 @@ def mean_point(clouds: Manifolds) -> tuple[float, FloatArray]:
         clouds.require_finite(m)
         data = np.asarray(cloud, dtype=np.float64)
         size = max(size, float(data.max()), -float(data.min()))
-        with np.errstate(over="ignore"):  # which is what the check below is about
+        with np.errstate(over="ignore"):  # the check below catches an overflow
             total += data.mean(axis=0) * len(data)
     _validate.require_magnitude(size, "manifolds")
     return size, total / clouds.n_points.sum()
@@ -214,7 +214,7 @@ def _as_blocks(manifolds: Any, name: str = "manifolds") -> list[AnyArray]:
         if hasattr(manifolds, "__array__") or hasattr(manifolds, "__dlpack__"):
             manifolds = _validate.as_array(manifolds, name)
             if manifolds.ndim != 3:
-                advice = "for one matrix and labels use neurogeom.manifolds(X, labels)"
+                advice = "for one matrix with labels use neurogeom.manifolds(X, labels)"
                 if manifolds.ndim > 3:
                     advice = f"flatten the features: {name}.reshape(*{name}.shape[:2], -1)"
                 raise ValueError(
@@ -240,20 +240,20 @@ def _as_blocks(manifolds: Any, name: str = "manifolds") -> list[AnyArray]:
 
 
 def _refuse_pairs(manifolds: Sequence[Any], name: str) -> None:
-    """Refuse pairs of a key and points, which is what groups of pandas and items of a dict are."""
+    """Refuse pairs of a key and points, as in pandas groups or the items of a dict."""
     first = manifolds[0]
     if isinstance(first, tuple) and len(first) == 2:
         key, points = (getattr(entry, "shape", ()) for entry in first)
         if key == () and len(points) == 2:
             raise TypeError(
                 f"{name}[0] is a pair of {_validate.shown(first[0])} and a {type(first[1]).__name__}: for a "
-                "table with labels give neurogeom.manifolds(X, labels), else a dict {key: points} or the "
+                "table with labels use neurogeom.manifolds(X, labels), else pass a dict {key: points} or the "
                 "points alone"
             )
 
 
 def _looks_transposed(blocks: Sequence[AnyArray]) -> bool:
-    """Say whether (features x points) arrays were probably given: far more rows than columns, often."""
+    """Return whether arrays are probably features x points: equally many rows, far more than columns."""
     rows, columns = blocks[0].shape
     same = all(block.shape[0] == rows for block in blocks)
     return same and rows >= 400 and rows >= 8 * columns

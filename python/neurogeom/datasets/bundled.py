@@ -1,6 +1,6 @@
 """Two small sets of real data that come with the package, for examples and first tries.
 
-Authors, licences and what was changed stand in ``data/NOTICE.md``.
+``data/NOTICE.md`` names authors, licences and changes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class SentenceEmbeddings:
     Attributes
     ----------
     layers : dict of str to ndarray, each (500, 384), float16
-        Activations, one row a sentence; keys ``layer0``, ``layer2``, ``layer4``, ``layer6``.
+        Activations, one row per sentence; keys ``layer0``, ``layer2``, ``layer4``, ``layer6``.
     labels : ndarray of int, (500,)
         Intent of each sentence, an index into `classes`.
     classes : ndarray of str, (20,)
@@ -50,14 +50,14 @@ class SentenceEmbeddings:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class FMRIPatterns:
-    """Volumes of human fMRI while pictures of eight categories were seen.
+    """Volumes of human fMRI recorded while a person viewed pictures of eight categories.
 
     Attributes
     ----------
     patterns : ndarray, (8, 8, 9, 530), float16
-        Signal by category, run, volume in the block, and voxel; in standard deviations of rest.
+        Signal by category, run, volume in the block, and voxel; in standard deviations of the rest volumes.
     X : ndarray, (576, 530), float16
-        The same numbers (a view), one row a volume.
+        The same numbers (a view), one row per volume.
     labels : ndarray of int, (576,)
         Category of each row of `X`, an index into `classes`.
     runs : ndarray of int, (576,)
@@ -80,7 +80,7 @@ class FMRIPatterns:
 
 
 def _read(name: str) -> dict[str, Any]:
-    """Read an archive of this package wherever it is installed, a zip file included."""
+    """Read an archive of this package wherever it is installed, even in a zip file."""
     source = resources.files(__package__) / "data" / name
     with source.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         return dict(archive)
@@ -131,8 +131,8 @@ def load_haxby() -> FMRIPatterns:
     """Load fMRI patterns of one person who looked at eight categories of objects.
 
     One axial half-slice (530 voxels) of subject 1 of Haxby et al. [1]_, runs 1 to 8: each category
-    was shown in one block of nine volumes (2.5 s each) per run. Per run a quadratic trend was
-    removed and voxels were z-scored by the rest volumes.
+    was shown in one block of nine volumes (2.5 s each) per run. In each run, a quadratic trend was
+    removed and voxels were z-scored relative to the rest volumes.
 
     Volumes of one block are strongly correlated in time, and they are not shifted for the
     haemodynamic delay: to test a decoder, leave out whole runs.

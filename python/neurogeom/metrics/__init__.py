@@ -101,12 +101,12 @@ def _refuse_lookalike(value: Any) -> None:
     if isinstance(value, type) and issubclass(value, Metric):
         ours = "ng." * value.__module__.startswith("neurogeom.")
         raise TypeError(
-            f"metric is the class {value.__name__}: give an object of it, {ours}{value.__name__}()"
+            f"metric is the class {value.__name__}: pass an object of it, {ours}{value.__name__}()"
         )
     if callable(value) and hasattr(value, "__name__"):
         what = "class" if isinstance(value, type) else "function"
         raise TypeError(
-            f"metric is the {what} {value.__name__}: give a name, such as 'cka', or an object, ng.CKA()"
+            f"metric is the {what} {value.__name__}: pass a name, such as 'cka', or an object, ng.CKA()"
         )
     if isinstance(value, (list, tuple)) and value:
         value = value[0]
@@ -114,6 +114,6 @@ def _refuse_lookalike(value: Any) -> None:
         hasattr(value, "shape") or hasattr(value, "n_stimuli") or hasattr(value, "ids")
     ):
         raise TypeError(
-            "metric is an array or a representation: to compare X with Y give ng.cka(X, Y) for one pair, "
+            "metric is an array or a representation: to compare X with Y use ng.cka(X, Y) for one pair, "
             "ng.pairwise([X, Y], metric) for a list, or ng.pairwise(Xs, metric, others=Ys) for two lists"
         )

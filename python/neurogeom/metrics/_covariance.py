@@ -11,14 +11,14 @@ import scipy.linalg
 from .._base.checks import FloatArray, as_array, require_finite, require_symmetric_values
 from .._base.codec import registered
 
-# Share of a variance, in units of n eps, that must be left given the others.
+# Share of a variance, in units of n eps, that the other variables must leave unexplained.
 _LEAST_REST = 8.0
 
 
 @registered
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Covariance:
-    """A covariance matrix as its Cholesky factor L (or, of a diagonal one, the square roots)."""
+    """A covariance matrix as its Cholesky factor L (or, if diagonal, the square roots)."""
 
     name: str
     factor: FloatArray
@@ -26,12 +26,12 @@ class Covariance:
 
     @classmethod
     def from_user(cls, value: Any, name: str) -> Covariance:
-        """Take variances or a matrix as users give them."""
+        """Take variances or a matrix as users pass them."""
         array = _as_covariance(value, name)
         key = bytes(str(array.shape), "ascii") + array.tobytes()
         if array.ndim == 1:
             return cls(name, np.sqrt(array), key)
-        # With unit variances, so that units of very different scale are no trouble.
+        # With unit variances, so that units of very different scale cause no trouble.
         scale = np.sqrt(np.diagonal(array))
         correlations = array / scale / scale[:, None]
         try:
@@ -41,8 +41,8 @@ class Covariance:
         rest = float(np.diagonal(factor).min()) ** 2
         if not rest > _LEAST_REST * len(array) * np.finfo(np.float64).eps:
             raise ValueError(
-                f"{name} is not positive definite (beyond rounding), so that it has no inverse: shrink it "
-                "towards its diagonal, or give the variances alone"
+                f"{name} is not positive definite (beyond rounding), so it has no inverse: shrink it towards "
+                "its diagonal, or pass the variances alone"
             )
         return cls(name, np.asarray(factor * scale[:, None], dtype=np.float64), key)
 
@@ -52,7 +52,7 @@ class Covariance:
         return len(self.factor)
 
     def require_size(self, expected: int, name: str, label: str, what: str) -> None:
-        """Refuse an item that has another number of what the matrix is of."""
+        """Refuse an item whose number of stimuli or units differs from the size of the matrix."""
         if self.size != expected:
             raise ValueError(f"{name} is for {self.size} {what}, but {label} has {expected}")
 

@@ -15,7 +15,7 @@ from .._base.codec import registered
 @registered
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Design:
-    """Number of the stimulus and of the fold of each row; both are counted by first appearance."""
+    """Number of the stimulus and of the fold of each row; both are numbered by first appearance."""
 
     stimulus: NDArray[np.intp]
     fold: NDArray[np.intp]
@@ -25,7 +25,7 @@ class Design:
 
     @classmethod
     def from_user(cls, folds: Any, stimuli: Any) -> Design:
-        """Take labels as users give them; without those of stimuli, row k of each fold is stimulus k."""
+        """Take labels as users pass them; without stimulus labels, row k of each fold is stimulus k."""
         fold, fold_labels = _numbered(folds, "folds")
         n_folds = len(fold_labels)
         _require_two(n_folds, "folds", "folds")
@@ -65,7 +65,7 @@ class Design:
         )
 
     def means(self, data: FloatArray, label: str) -> FloatArray:
-        """Average rows (n_rows, n_units) to patterns (n_folds, n_stimuli, n_units)."""
+        """Average rows (n_rows, n_units) into patterns (n_folds, n_stimuli, n_units)."""
         _require_same_rows(len(self.fold), len(data), "folds", label)
         sums = np.zeros((self.n_folds, self.n_stimuli, data.shape[1]))
         for row, fold, stimulus in zip(data, self.fold, self.stimulus, strict=True):
@@ -84,7 +84,7 @@ class Design:
 
 
 def _numbered(labels: Any, name: str) -> tuple[NDArray[np.intp], AnyArray]:
-    """Number labels by first appearance; returns (number of each row, labels)."""
+    """Number labels by first appearance; returns (the number of each row, the labels)."""
     array = as_labels(labels, None, name)
     distinct, first, inverse = np.unique(array, return_index=True, return_inverse=True)
     by_appearance = np.argsort(first)

@@ -1,8 +1,8 @@
-"""What linear measures need of one item: a matrix F with the inner products of its stimuli, and little else.
+"""What linear measures need from an item: a matrix F with the inner products of its stimuli, and little else.
 
-Only inner products between stimuli matter to these measures, so that a representation X (stimuli x units) is
-replaced by an F with F F' = X X', or, for whitened measures, by an orthonormal basis of its column space.
-Both are lower trapezoidal and have no more columns than X has stimuli or units: products of them are cheap.
+Only inner products between stimuli matter to these measures, so a representation X (stimuli x units) is
+replaced by an F with F F' = X X' or, for whitened measures, by an orthonormal basis of its column space. Both
+are lower trapezoidal and have no more columns than X has stimuli or units: products of them are cheap.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _WELL_CONDITIONED = 1e-7
 class Factor:
     """The record of one item.
 
-    ``matrix`` is F, of (n_stimuli or one less) x rank, and ``scale`` what it is to be multiplied by. `mean`,
-    `map` and `span` are kept for fitted alignments: ``(X - mean) @ map`` are other stimuli in F's
-    coordinates, and the columns of `span` an orthonormal basis of the directions of unit space that the data
-    have (None if that is all of it, or if what lies outside does not count).
+    ``matrix`` is F, of shape (n_stimuli or one less) x rank, and ``scale`` is the factor to multiply it by.
+    `mean`, `map` and `span` are kept for fitted alignments: ``(X - mean) @ map`` puts other stimuli in F's
+    coordinates, and the columns of `span` are an orthonormal basis of the directions of unit space that the
+    data span (None if that is all of it, or if what lies outside does not count).
     """
 
     label: str
@@ -98,7 +98,7 @@ class SpectrumPart(Part):
         return self.decompose(reduce_stimuli(data, self.center), data.shape, data.label)
 
     def decompose(self, reduced: Reduced, shape: tuple[int, ...], label: str, noise: float = 0.0) -> Factor:
-        """Decompose a reduced item, some singular values of which may be noise of this size."""
+        """Decompose a reduced item, some of whose singular values may be noise of this size."""
         norm = float(np.linalg.norm(reduced.matrix))
         matrix = reduced.matrix / norm
         if self.keep_map:
@@ -113,7 +113,7 @@ class SpectrumPart(Part):
         found = Factor(label, matrix, scale, rank, len(left), singular=singular[:rank])
         if not self.keep_map:
             return found
-        # What a larger tolerance leaves out of the whitening counts nowhere: it is not outside of the data.
+        # What a larger tolerance leaves out of the whitening counts nowhere: it is not outside the span.
         span = reduced.for_all_units(right[singular > min(tolerance, rounding) * singular[0]].T)
         coordinates = reduced.for_all_units(right[:rank].T / (singular[:rank] * scale))
         return dataclasses.replace(found, mean=reduced.mean, map=coordinates, span=_unless_all(span))
@@ -146,7 +146,7 @@ class BasisPart(Part):
         found = self._orthonormal(balanced, data.shape, data.label)
         if not self.keep_map:
             return found
-        # For other stimuli the shortest map counts, which does not depend on the basis of the units.
+        # Other stimuli use the shortest map, which does not depend on the basis of the units.
         weights = shortest_map(found.matrix.T @ reduced.matrix) / (found.rank * reduced.size)
         return dataclasses.replace(found, mean=reduced.mean, map=reduced.for_all_units(weights))
 
@@ -160,12 +160,12 @@ class BasisPart(Part):
         return Factor(label, basis / math.sqrt(rank), scale, rank, len(basis), trapezoidal=True)
 
     def _well_conditioned_basis(self, factor: FloatArray, noise: float) -> FloatArray | None:
-        """Orthonormalise the columns of a trapezoid, which keeps it one; None if its rank is in doubt."""
+        """Orthonormalise the columns of a trapezoid, keeping its form; None if its rank is in doubt."""
         rows, columns = factor.shape
         safe = max(_WELL_CONDITIONED, columns * (self.rank_tolerance or 0.0), 100 * noise)
         if rows == columns:  # all of stimulus space, unless the rank is smaller
             return np.eye(rows) if _reciprocal_condition(factor.T) > safe else None
-        # From the last column to the first, so that each only gets entries where it has some.
+        # From the last column to the first, so that zeros above the diagonal stay zero.
         flipped = np.ascontiguousarray(factor[::-1, ::-1])
         rotation, upper = np.linalg.qr(flipped)
         if _reciprocal_condition(upper) <= safe:
@@ -183,22 +183,22 @@ def _reciprocal_condition(upper: FloatArray) -> float:
 
 
 def hold_out(record: Factor, data: FloatArray) -> Factor:
-    """Extend a record by other stimuli in its coordinates, and by the norm of what these leave out."""
+    """Extend a record by other stimuli in its coordinates, and by the norm of what these coordinates miss."""
     if record.map is None or record.mean is None:  # it serves the training data only
         return record
     centered = data - record.mean
-    # What rounding of the mean makes of a constant is no variation, here as in training.
+    # What rounding of the mean leaves of a constant is not variation, here as in training.
     centered[np.abs(centered) <= 8 * _EPS * np.abs(data)] = 0.0
     outside = 0.0
     if record.span is not None:
         outside = float(np.linalg.norm(outside_of(record.span, centered))) / record.scale
     held_out = centered @ record.map
-    # What is as large as the item has served its purpose.
+    # The map and the span are as large as the item, and are no longer needed.
     return dataclasses.replace(record, held_out=held_out, held_out_outside=outside, map=None, span=None)
 
 
 def outside_of(span: FloatArray, rows: FloatArray) -> FloatArray:
-    """Give what rows have outside of the span of orthonormal columns."""
+    """Return the part of rows that lies outside the span of orthonormal columns."""
     return np.asarray(rows - (rows @ span) @ span.T)
 
 
@@ -207,12 +207,12 @@ def _unless_all(span: FloatArray) -> FloatArray | None:
 
 
 def shortest_map(coordinates: FloatArray) -> FloatArray:
-    """Pseudo-inverse of a matrix (rank, n_units) of full rank whose columns may be of very different size.
+    """Pseudo-inverse of a matrix (rank, n_units) of full rank whose columns may differ greatly in size.
 
     With the largest columns first, the QR decomposition is accurate relative to each column (Cox & Higham,
     Stability of Householder QR factorization for weighted least squares problems, 1998).
     """
-    if not len(coordinates):  # which SciPy takes from 1.14 on
+    if not len(coordinates):  # SciPy accepts this from 1.14 on
         return np.zeros(coordinates.T.shape)
     order = np.argsort(-np.linalg.norm(coordinates, axis=0), kind="stable")
     rotation, upper, pivots = scipy.linalg.qr(coordinates.T[order], mode="economic", pivoting=True)

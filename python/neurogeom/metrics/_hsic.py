@@ -1,7 +1,7 @@
 """Gram matrices of one representation, centred for HSIC and written as vectors whose inner product is HSIC.
 
-A symmetric matrix is *packed* as its strict lower triangle, row by row, with its diagonal over sqrt(2) behind
-it where the estimator counts the diagonal: packed matrices have half the inner products of the matrices.
+A symmetric matrix is *packed* as its strict lower triangle, row by row, followed by its diagonal over sqrt(2)
+if the estimator counts the diagonal: inner products of packed matrices are half those of the matrices.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SMALLEST, _LARGEST = 1e-50, 1e50
 def packed_linear_gram(data: FloatArray, estimator: str, center: bool) -> tuple[FloatArray, float]:
     """Pack X X' of a representation X (stimuli x units); see :func:`packed_gram` for what is returned.
 
-    With centred columns the Gram matrix is centred already, and its row sums without the diagonal are minus
+    With centred columns the Gram matrix is already centred, and its row sums without the diagonal are minus
     the diagonal: it is written once (a symmetric product) and read once.
     """
     if center:
@@ -71,19 +71,19 @@ class LinearGram:
         self.size = size
 
     def finish(self, estimator: str) -> tuple[FloatArray, float]:
-        """Give what `packed_linear_gram` gives, up to a factor; the sum is used up."""
+        """Return what `packed_linear_gram` returns, up to a factor; overwrites the sum."""
         return _estimated(self._packed, self._squared, (self.n_stimuli, self._n_units), estimator)
 
 
 def _estimated(
     packed: FloatArray, squared: float, shape: tuple[int, ...], estimator: str
 ) -> tuple[FloatArray, float]:
-    """Turn a packed Gram matrix, that of centred data or to be left uncentred, into what is estimated."""
+    """Turn the packed Gram matrix, of centred data or deliberately uncentred, into the estimator's vector."""
     count = shape[0]
     vector, diagonal = packed[:-count], packed[-count:]
     noise = 8 * max(shape) * _EPS * squared
     if estimator == "biased":
-        # It counts the diagonal, so that only data without spread have none.
+        # The diagonal counts, so the vector is zero only for data without spread.
         diagonal /= math.sqrt(2)
         return packed, 0.0
     if estimator == "lange":
@@ -116,7 +116,7 @@ def packed_gram(gram: FloatArray, estimator: str, center: bool) -> tuple[FloatAr
     vector : ndarray of shape (m (m - 1) / 2,), or (m (m + 1) / 2,) for "biased"
         The packed matrix.
     noise : float
-        What rounding alone could make of the norm of a vector that is zero.
+        How large rounding alone could make the norm of a vector that is zero.
     """
     count = len(gram)
     noise = 8 * count * _EPS * float(np.linalg.norm(gram))
@@ -155,8 +155,8 @@ def _pack(gram: FloatArray, shifts: FloatArray | None, with_diagonal: bool) -> F
 def rbf_gram(gram: FloatArray, bandwidth: float, shifted: bool, label: str) -> FloatArray:
     """K = exp(-d^2 / (2 s^2)) with s = bandwidth * (median distance of two stimuli).
 
-    Takes the squared distances d^2, which are overwritten. With `shifted` a constant is subtracted where that
-    saves digits of a K of nearly equal entries; centring takes it out anyway.
+    Takes the squared distances d^2, which are overwritten. With `shifted`, a constant is subtracted if that
+    saves digits of a K with nearly equal entries; centring removes it anyway.
     """
     median = float(np.median(np.sqrt(_pack(gram, None, False))))
     if median == 0:
@@ -170,6 +170,6 @@ def rbf_gram(gram: FloatArray, bandwidth: float, shifted: bool, label: str) -> F
 
 
 def in_range(data: FloatArray) -> FloatArray:
-    """Give data whose fourth powers stay in the range of float64: rescaled if need be."""
+    """Return data whose fourth powers stay in the range of float64: rescaled if need be."""
     size = max(float(data.max()), -float(data.min()))
     return data if size == 0 or _SMALLEST < size < _LARGEST else data / size

@@ -30,16 +30,16 @@ class Weighting:
         register_if_built_in(cls)
 
     def weights(self, record: Factor) -> FloatArray:
-        """Give one weight for each column."""
+        """Return one weight for each column."""
         raise NotImplementedError
 
     def outside(self, record: Factor) -> float:
-        """Give the weight of what held-out responses have outside of the span of the record."""
+        """Return the weight of the part of held-out responses outside the span of the record."""
         raise NotImplementedError
 
 
 class Aligned(NamedTuple):
-    """Similarity after the best rotation, and one minus it, accurate also where that is tiny."""
+    """Similarity after the best rotation, and one minus it, accurate even when tiny."""
 
     similarity: FloatArray
     gap: FloatArray
@@ -49,11 +49,11 @@ class _CoreProduct(Product):
     """What follows from the core F_i' F_j; the core is computed once for all of them."""
 
     def quantity(self, rows: Sequence[Factor], columns: Sequence[Factor]) -> CoreQuantity:
-        """Say whether it is a nuclear norm, and give the weights of rows and columns."""
+        """Return whether it is a nuclear norm, and the weights of rows and columns."""
         raise NotImplementedError
 
     def wrap(self, values: FloatArray) -> Any:
-        """Pick from value, gap and error what users of the product want."""
+        """Pick what users of the product want from value, gap and error."""
         raise NotImplementedError
 
     @classmethod
@@ -86,7 +86,7 @@ class NuclearNorm(_CoreProduct):
         return True, _weights(self.weighting, rows), _weights(self.weighting, columns)
 
     def wrap(self, values: FloatArray) -> Aligned:
-        """Leave the error estimate out, which is for tests."""
+        """Leave out the error estimate, which is for tests."""
         return Aligned(values[0], values[1])
 
 
@@ -98,11 +98,11 @@ class WeightedSquares(_CoreProduct):
     right: Weighting | None = None
 
     def quantity(self, rows: Sequence[Factor], columns: Sequence[Factor]) -> CoreQuantity:
-        """Weight the sides each in its way."""
+        """Weight each side in its own way."""
         return False, _weights(self.left, rows), _weights(self.right, columns)
 
     def wrap(self, values: FloatArray) -> FloatArray:
-        """Give the sums."""
+        """Return the sums."""
         return np.asarray(values[0])
 
 
@@ -118,7 +118,7 @@ class HeldOutNorm(Product):
 
     @classmethod
     def compute(cls, products: Sequence[Any], tile: Tile) -> list[tuple[FloatArray, FloatArray, FloatArray]]:
-        """Give the norms of both sides and one minus the similarity, as three arrays of a tile."""
+        """Return the norms of both sides and one minus the similarity, as three arrays of a tile."""
         found = []
         for product in products:
             left, right = ([_held_out(record, product.weighting) for record in side] for side in tile.sides)
@@ -128,7 +128,7 @@ class HeldOutNorm(Product):
 
 
 class _HeldOut(NamedTuple):
-    """A weighted factor, the held-out responses in its coordinates, and the norm of what these leave out."""
+    """A weighted factor, held-out responses in its coordinates, and the norm of what these miss."""
 
     label: str
     factor: FloatArray
@@ -147,8 +147,8 @@ def _held_out(record: Factor, weighting: Weighting | None) -> _HeldOut:
 def align_held_out(x: _HeldOut, y: _HeldOut) -> tuple[float, float, float]:
     """Norms of held-out responses of two items and one minus their similarity.
 
-    Only directions that the training data align count: others are arbitrary. They contribute to the norms and
-    nothing to the inner product, so that the result does not depend on the basis that units are given in.
+    Only directions that the training data align count: others are arbitrary. The others contribute to the
+    norms but not to the inner product, so that the result does not depend on the basis of the units.
     """
     sides, rests, norms = [], [], []
     for item, basis in zip((x, y), aligned_bases(x.factor, y.factor), strict=True):

@@ -1,7 +1,7 @@
 """Dissimilarities between the stimuli of one representation: the rules and their numerics.
 
 All rules but the crossvalidated one are sums over units of (a_i - a_j) (b_i - b_j), for some transform of the
-data, and so come from one matrix product of centred rows. Where that would cancel, differences are formed.
+data, and so come from one matrix product of centred rows. Where that would cancel, differences are used.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class RDMRule:
         prior_lambda: float,
         prior_weight: float,
     ) -> RDMRule:
-        """Take options as users give them; `argument` is what they call the kind."""
+        """Take options as users pass them; `argument` is the name of theirs that holds the kind."""
         _validate.as_choice(kind, argument, KINDS)
         given = f"{argument}={kind!r}"
         whitened, crossvalidated = kind in ("mahalanobis", "crossnobis"), kind == "crossnobis"
@@ -89,11 +89,11 @@ class RDMRule:
 
     @property
     def needs_whole(self) -> bool:
-        """Whether all units are needed at once, as by a noise covariance and folds."""
+        """Whether all units are needed at once, as for a noise covariance or folds."""
         return self.kind in ("mahalanobis", "crossnobis")
 
     def condensed(self, data: UnitBlocks | OpenedRDM) -> FloatArray:
-        """Compute the dissimilarities in SciPy's order, not to be written to; a measured RDM has them."""
+        """Compute the (read-only) dissimilarities in SciPy's order; a measured RDM already has them."""
         if isinstance(data, OpenedRDM):
             return data.rdm.condensed
         if data.is_divided:
@@ -160,12 +160,12 @@ class RDMRule:
 
 
 def _directions(data: FloatArray, centre: bool, label: str) -> FloatArray:
-    """Rows of length 1, centred over units first if wanted."""
+    """Scale rows to length 1, after centring over units if wanted."""
     # By powers of two, which is exact: squares of small rows would underflow.
     exponents = np.frexp(np.abs(data).max(axis=1))[1]
     rows: FloatArray = np.ldexp(data, -exponents[:, None])
     if centre:
-        # Twice: rounding of the first mean would be a common direction of all rows.
+        # Twice: rounding of the first mean would leave a direction common to all rows.
         rows -= rows.mean(axis=1, keepdims=True)
         rows -= rows.mean(axis=1, keepdims=True)
     lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
@@ -187,7 +187,7 @@ def _require_directions(lengths: FloatArray, centre: bool, n_units: int, label: 
 
 
 def _least(data: FloatArray, first_unit: int = 0) -> tuple[float, int, int]:
-    """Give the least entry and its position."""
+    """Return the least entry and its position."""
     row, column = np.unravel_index(int(np.argmin(data)), data.shape)
     return float(data[row, column]), int(row), int(column) + first_unit
 
@@ -204,7 +204,7 @@ def _crossvalidated(patterns: FloatArray) -> FloatArray:
 
 
 def _require_rates(found: tuple[float, int, int], name: str, prior: float) -> None:
-    """Refuse firing rates the least of which (with its position) is negative, or zero without a prior."""
+    """Refuse firing rates whose smallest (given with its position) is negative, or zero without a prior."""
     least, row, column = found
     if least < 0 or (least == 0 and prior == 0):
         problem = "must not be negative" if least < 0 else "must be positive where the prior has no weight"

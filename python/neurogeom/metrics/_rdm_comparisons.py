@@ -1,4 +1,4 @@
-"""What is made of dissimilarities so that the inner product of two of them is their similarity."""
+"""How dissimilarities become vectors whose inner products are the similarities of RDMs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VECTOR_COMPARISONS = ("pearson", "cosine", "spearman", "rho-a", "cosine_cov", "c
 KENDALL_COMPARISONS = ("kendall", "tau-a")
 COMPARISONS = VECTOR_COMPARISONS + KENDALL_COMPARISONS
 WHITENED = ("cosine_cov", "corr_cov")
-# Cosines of the angle between two unit vectors; that of Kendall's tau-b is between signs of all differences.
+# Cosines of the angle between two unit vectors; for Kendall's tau-b, between the signs of all differences.
 WITH_ANGLE = ("pearson", "cosine", "spearman", "cosine_cov", "corr_cov", "kendall")
 
 # Dissimilarities that agree to this share of their size are tied: rounding must not break ties of stimuli
@@ -35,7 +35,7 @@ _TIE = 1e-13
 
 @dataclasses.dataclass(frozen=True)
 class RDMVector(Part):
-    """A vector for each item whose inner products are the similarities; of length 1 but for rho-a."""
+    """A vector for each item, whose inner products are the similarities; of length 1 except for rho-a."""
 
     rule: RDMRule
     compare: str
@@ -61,12 +61,12 @@ class RDMVector(Part):
         return _unit(self._whitened(values, label) if self.compare in WHITENED else values)
 
     def _whitened(self, values: FloatArray, label: str) -> FloatArray:
-        r"""Give a vector whose inner products are those in the metric V^-1.
+        r"""Return a vector whose inner products are those in the metric V^-1.
 
         V_ab = (c_a' S c_b)^2 is the covariance of squared distances :math:`c_a' G c_a` of noise with stimulus
-        covariance S = L L'. A matrix G of inner products is determined by its distances D but for a sum of
-        row and column effects, so that the norm is the least one over these: that of
-        P L^-1 (-D/2) L^-T P, with P removing the direction L^-1 1.
+        covariance S = L L'. A matrix G of inner products is determined by its distances D up to a sum of row
+        and column effects, so that the norm is the smallest over these: that of P L^-1 (-D/2) L^-T P, where P
+        removes the direction L^-1 1.
         """
         count = round((1 + (1 + 8 * len(values)) ** 0.5) / 2)
         above = ~np.tri(count, dtype=bool)
@@ -100,7 +100,7 @@ class Ranked:
 
 @dataclasses.dataclass(frozen=True)
 class RDMRanks(Part):
-    """What Kendall's measures need of an item."""
+    """What Kendall's measures need from an item."""
 
     rule: RDMRule
 
@@ -129,7 +129,7 @@ class KendallCounts(Product):
 
     @classmethod
     def compute(cls, products: Sequence[Any], tile: Tile) -> list[NDArray[np.int64]]:
-        """Count for the pairs of a tile; 0 where nothing was asked for."""
+        """Count for the pairs of a tile; 0 for pairs that are not wanted."""
         counts = core.kendall_balances(
             [item.rank for item in tile.rows],
             [item.order for item in tile.rows],
@@ -148,7 +148,7 @@ def _scaled(values: FloatArray, label: str) -> FloatArray:
     size = float(np.abs(values).max())
     if size == 0:
         raise TooLittleDataError(
-            f"all dissimilarities of {label} are zero, so that its similarity is not defined"
+            f"all dissimilarities of {label} are zero, so that its similarity to others is not defined"
         )
     return values / size
 
@@ -166,14 +166,14 @@ def _tie_starts(rising: FloatArray) -> Indices:
     """Where runs of tied values begin."""
     gaps = np.diff(rising)
     new = gaps > _TIE * max(abs(rising[0]), abs(rising[-1]))
-    # The few small gaps are held against the values beside them.
+    # The few small gaps are compared with the values on either side.
     small = np.flatnonzero(~new)
     new[small] = gaps[small] > _TIE * np.maximum(np.abs(rising[small]), np.abs(rising[small + 1]))
     return np.concatenate([[0], np.flatnonzero(new) + 1])
 
 
 def _sorted_runs(values: FloatArray, label: str) -> tuple[NDArray[np.int32], Indices, Indices]:
-    """Give the order of values, and first places and lengths of runs of tied ones."""
+    """Return the order of values, and first places and lengths of runs of tied ones."""
     order = core.rising_order(values)
     starts = _tie_starts(values[order])
     _require_varied(len(starts) > 1, len(values), label)

@@ -1,9 +1,9 @@
 """Representations without what cannot matter to linear measures: centred, and as small as their rank allows.
 
-Items that come in several blocks go through block after block of their units. As each block holds all
-stimuli, centring and the choice of units are the same as for the whole; what remains of the blocks before is
-the triangle L with L L' = X X', updated by orthogonal transformations. Nothing is squared, so that small
-singular values are as accurate as those of the whole item.
+Items that come in several blocks are reduced block by block of their units. As each block holds all stimuli,
+centring and the choice of units are the same as for the whole; what remains of earlier blocks is the triangle
+L with L L' = X X', updated by orthogonal transformations. Nothing is squared, so that small singular values
+are as accurate as those of the whole item.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ class Reduced(NamedTuple):
     kept: NDArray[np.intp]  # units that vary
 
     def for_all_units(self, rows: FloatArray) -> FloatArray:
-        """Put rows for units that vary among zeros for the others."""
+        """Expand rows for the units that vary to all units, with zeros for the others."""
         full = np.zeros((len(self.mean), rows.shape[1]))
         full[self.kept] = rows
         return full
 
 
 def reduce_stimuli(data: UnitBlocks, center: bool) -> Reduced:
-    """Centre a representation; drop units that do not vary and the stimulus direction that this empties.
+    """Centre a representation; drop units that do not vary and the stimulus direction that centring empties.
 
-    One that comes in several blocks is reduced to a matrix with the same inner products of stimuli, which has
-    at most as many columns as rows; `mean` and `kept` are then empty.
+    One that comes in several blocks is reduced to a matrix with the same inner products of stimuli and at
+    most as many columns as rows; `mean` and `kept` are then empty.
     """
     if data.is_divided:
         return data.once(("reduced", center), lambda: _fold(data, center))
@@ -57,7 +57,7 @@ def reduce_stimuli(data: UnitBlocks, center: bool) -> Reduced:
 
 
 def _reduce(data: FloatArray, center: bool) -> Reduced:
-    """Reduce stimuli; no columns are left where no unit varies."""
+    """Reduce stimuli; no columns are left if no unit varies."""
     mean = data.mean(axis=0) if center else np.zeros(data.shape[1])
     centered = data - mean
     if center:
@@ -65,7 +65,7 @@ def _reduce(data: FloatArray, center: bool) -> Reduced:
         centered -= rest
         mean = mean + rest
     largest = np.maximum(centered.max(axis=0), -centered.min(axis=0))
-    # What rounding of the mean makes of a constant is no variation.
+    # What rounding of the mean leaves of a constant is not variation.
     noise = 8 * _EPS * np.maximum(data.max(axis=0), -data.min(axis=0)) if center else 0.0
     (kept,) = np.nonzero(largest > noise)
     if kept.size < data.shape[1]:
@@ -82,7 +82,7 @@ def _reduce(data: FloatArray, center: bool) -> Reduced:
 def lower_trapezoid(matrix: FloatArray) -> FloatArray:
     """The L of matrix = L Q: rows with the same inner products, and zeros right of the diagonal."""
     upper = np.asarray(np.linalg.qr(matrix.T, mode="r"))
-    # Signs are a convention: with a positive diagonal L depends on the inner products only.
+    # Signs are a convention: with a positive diagonal, L depends only on the inner products.
     signs = np.where(np.diagonal(upper) < 0, -1.0, 1.0)
     return np.ascontiguousarray((upper * signs[:, None]).T)
 
@@ -97,7 +97,7 @@ class Balanced(NamedTuple):
 
 
 def balance(reduced: Reduced, data: FloatArray, center: bool) -> Balanced:
-    """Bring units to one scale, and bound what rounding of means then makes of zero singular values.
+    """Bring units to one scale, and bound the noise that rounding of means then puts in zero singular values.
 
     The column space does not depend on the scales of units, but the accuracy of its basis does.
     """
@@ -113,7 +113,7 @@ def balance(reduced: Reduced, data: FloatArray, center: bool) -> Balanced:
 
 
 def balance_blocks(blocks: UnitBlocks, center: bool) -> Balanced:
-    """Reduce an item that comes in several blocks, after units were brought to one scale."""
+    """Bring the units of an item in several blocks to one scale, and reduce it."""
     return blocks.once(("balanced", center), lambda: _fold_balanced(blocks, center))
 
 
@@ -153,7 +153,7 @@ def _without_units(triangle: _Triangle, size: float) -> Reduced:
 
 @dataclasses.dataclass(eq=False)
 class _Triangle:
-    """The L of [A B ...] = L Q for matrices that come one after the other; these matrices while few."""
+    """The L of [A B ...] = L Q for matrices that come one by one; the matrices themselves while few."""
 
     n_rows: int
 
@@ -176,19 +176,19 @@ class _Triangle:
         assert status == 0
 
     def multiply(self, factor: float) -> None:
-        """Multiply all that there is by a number."""
+        """Multiply everything so far by a number."""
         self._columns *= factor
         if self._upper is not None:
             self._upper *= factor
 
     @property
     def matrix(self) -> FloatArray:
-        """The columns, or L as soon as there would be more columns than rows."""
+        """The columns, or L once there would be more columns than rows."""
         return self._columns if self._upper is None else np.ascontiguousarray(self._upper.T)
 
 
 def with_all_stimuli(reduced: FloatArray) -> FloatArray:
-    """Undo the reflection that takes the vector of ones to the first axis; columns are centred then."""
+    """Undo the reflection that takes the vector of ones to the first axis; columns are then centred."""
     root = math.sqrt(len(reduced) + 1)
     total = reduced.sum(axis=0) / root
     return np.vstack([-total, reduced - total / (1.0 + root)])

@@ -1,19 +1,19 @@
 """Distances between the stimuli of one item: sums over units of (a_i - a_j) (b_i - b_j).
 
-For two maps a and b of the responses, usually one and the same. Of an item in one block they come from one
-matrix product; of one in several blocks products add up. Either way a sum that is small beside the squared
-lengths loses digits in a_i b_i - a_i b_j - a_j b_i + a_j b_j, so that small ones are computed again from
-differences of the stimuli (blocks are read a second time for that).
+Here a and b are two maps of the responses, usually the same one. For an item in one block the sums come from
+one matrix product; for one in several blocks, products are added up. Either way a sum that is small compared
+with the squared lengths loses digits in a_i b_i - a_i b_j - a_j b_i + a_j b_j, so small ones are recomputed
+from differences of the stimuli (blocks are read a second time for that).
 
 What counts as small depends on the use. Dissimilarities are ranked, correlated and divided by each other, so
-that each is to be accurate relative to itself: what lost more than log2(64) = 6 bits is computed again
+each must be accurate relative to itself: whatever lost more than log2(64) = 6 bits is recomputed
 (`RDM_CANCELLED`). A kernel exp(-d^2 / (2 s^2)) takes d^2 in units of a median distance, which is of the order
-of the lengths: there what cancels is lost in the 1 that is added to it. Only what lost more than 13 bits is
-computed again (`KERNEL_CANCELLED`), for stimuli much closer to each other than to the others and for
-duplicates; to do more would cost time for nothing.
+of the lengths: there, the digits that cancel are lost anyway in the 1 that is added. Only what lost more than
+13 bits is recomputed (`KERNEL_CANCELLED`), for stimuli much closer to each other than to the others and for
+duplicates; doing more would cost time and gain nothing.
 
-Responses are exact; rows that were computed, such as patterns of length 1 and logarithms, are rounded to eps
-of their size, and so are their differences.
+Responses are exact; computed rows, such as patterns of length 1 and logarithms, are rounded to eps of their
+size, and so are their differences.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ KERNEL_CANCELLED = 1e-4
 Maps: TypeAlias = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 Centre: TypeAlias = Callable[[FloatArray], FloatArray]
 
-# What rounding of rows that were computed leaves of equal ones, relative to their length.
+# How far rounding may separate computed rows that should be equal, relative to their length.
 ZERO = 8 * float(np.finfo(np.float64).eps)
-# Numbers of a block of differences, of a whole item and of one block of it.
+# How many numbers a block of differences holds, for a whole item and for one block of it.
 _CHUNK, _BLOCK_CHUNK = 1 << 20, 1 << 18
 
 
-# ---- of an item in one block
+# ---- for an item in one block
 
 
 def differences(a: FloatArray, b: FloatArray) -> FloatArray:
@@ -62,8 +62,8 @@ def _of_products(products: FloatArray, are_symmetric: bool = False) -> FloatArra
 def bilinear(a: FloatArray, b: FloatArray | None = None, rounded: bool = False) -> FloatArray:
     """Condensed sums over units of (a_i - a_j) (b_i - b_j), accurate relative to each of them.
 
-    For two maps of the same data that rise together, so that no sum is negative; b is a by default. Where a
-    is the rounded result of a computation, differences of that size are zero.
+    For two maps of the same data that rise together, so that no sum is negative; by default b is a. If a is
+    the rounded result of a computation (`rounded`), differences of the size of its rounding become zero.
     """
     blur = ZERO * np.sqrt(np.einsum("ij,ij->i", a, a))
     a = a - a.mean(axis=0)
@@ -91,7 +91,7 @@ def condensed_of(square: FloatArray) -> FloatArray:
 
 def squared_distances(data: FloatArray) -> FloatArray:
     """Squared Euclidean distances of all pairs of rows, each accurate relative to itself."""
-    # An outlier moves the mean, and then all others would be far from it and near to each other.
+    # Not the mean: an outlier would move it, leaving all others far from it and close to each other.
     data = data - _median_of_stimuli(data)
     found = data @ data.T
     norms = found.diagonal().copy()
@@ -111,16 +111,16 @@ def _median_of_stimuli(data: FloatArray) -> FloatArray:
     return np.asarray(np.median(data, axis=0))
 
 
-# ---- of an item in several blocks
+# ---- for an item in several blocks
 
 
 def responses(block: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Take responses as they are: the maps of squared distances."""
+    """Return responses unchanged: the maps for squared distances."""
     return block, block
 
 
 def mean_of_stimuli(rows: FloatArray) -> FloatArray:
-    """Give the point from which products count rows, by default."""
+    """Return the default point that rows are taken relative to in products."""
     return np.asarray(rows.mean(axis=0))
 
 
@@ -129,7 +129,7 @@ def sum_differences(
 ) -> FloatArray:
     """Sums over units of (a_i - a_j) (b_i - b_j), for two maps a and b of the responses.
 
-    Products are those of rows about their `centre`. Sums below the share `cancelled` of
+    Products are of rows relative to their `centre`. Sums below the share `cancelled` of
     (|a_i| + |a_j|) (|b_i| + |b_j|) come from differences, the others from products. Zero on the diagonal.
     """
     count = blocks.shape[0]
@@ -168,7 +168,7 @@ def _sum_close_differences(blocks: UnitBlocks, maps: Maps, pairs: NDArray[np.int
 
 
 def sum_squared_distances(blocks: UnitBlocks) -> FloatArray:
-    """Give the same for an item in several blocks of units."""
+    """Squared Euclidean distances of all pairs of stimuli, for an item in several blocks of units."""
 
     def compute() -> FloatArray:
         return sum_differences(blocks, responses, KERNEL_CANCELLED, _median_of_stimuli)
@@ -179,15 +179,15 @@ def sum_squared_distances(blocks: UnitBlocks) -> FloatArray:
 @registered
 @dataclasses.dataclass(frozen=True, eq=False)
 class Patterns:
-    """What makes patterns of stimuli of length 1, centred over units if wanted; arrays of (n_stimuli, 1)."""
+    """What turns stimuli into patterns of length 1, centred over units if wanted; arrays (n_stimuli, 1)."""
 
     exponents: NDArray[np.int32]  # of the powers of two by which rows are divided
-    origin: FloatArray  # counted from there, means are as accurate as deviations from them
+    origin: FloatArray  # relative to it, means are as accurate as deviations from them
     mean: FloatArray
     length: FloatArray
 
     def directions(self, block: FloatArray) -> FloatArray:
-        """Give some units of the patterns of length 1."""
+        """Return the patterns of length 1 for a block of units."""
         rows = np.ldexp(block - self.origin, -self.exponents)
         rows -= self.mean
         rows /= self.length

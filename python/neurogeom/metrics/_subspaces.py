@@ -15,7 +15,7 @@ from ._factors import BasisPart, Factor, SpectrumPart
 from ._reduction import lower_trapezoid
 from .base import Mask, Part, Prepared
 
-# Singular values that agree to this, in units of the largest, are equal: components are not determined.
+# Singular values that agree to this, in units of the largest, are equal: their components are not determined.
 _TIE = 1e-12
 # Squared differences of projectors below this share of their squares lose digits in a - 2 b + c.
 _NEAR = 1e-4
@@ -33,8 +33,8 @@ class Leading(Factor):
 class LeadingPart(Part):
     """An orthonormal basis of the first principal components, divided by the root of their number.
 
-    Kept are `n_components` of them (all, where there are fewer), or the fewest that explain the share
-    `variance` of the total.
+    It keeps `n_components` of them (all, if there are fewer), or the fewest that explain the share `variance`
+    of the total.
     """
 
     center: bool = True
@@ -64,7 +64,7 @@ class LeadingPart(Part):
 def _components_that_explain(singular: FloatArray, variance: float) -> int:
     """Count the components that leave no more than 1 - variance of the total."""
     tails = np.cumsum(np.square(singular[::-1]))[::-1]  # from the smallest: exact where little is left
-    # A share that is met exactly, but for rounding, is met.
+    # A share that is met exactly, up to rounding, is met.
     allowed = (1.0 - variance) * (1.0 + 1e-12) * tails[0]
     return max(1, int((tails > allowed).sum()))
 
@@ -75,7 +75,7 @@ def span_part(center: bool, n_components: int | None) -> Part:
 
 
 def ranks_of(items: Sequence[Prepared], part: Part) -> FloatArray:
-    """Give the dimensions of the items' subspaces."""
+    """Return the dimensions of the items' subspaces."""
     return np.array([float(item[part].rank) for item in items])
 
 
@@ -85,31 +85,31 @@ def orthonormal(record: Factor) -> FloatArray:
 
 
 def principal_angles(x: FloatArray, y: FloatArray) -> FloatArray:
-    """Give the angles between the spans of two orthonormal bases, largest first."""
+    """Return the angles between the spans of two orthonormal bases, largest first."""
     large, small = (x, y) if x.shape[1] >= y.shape[1] else (y, x)
     core = large.T @ small
     cosines = np.linalg.svd(core, compute_uv=False)[::-1]
     sines = np.linalg.svd(small - large @ core, compute_uv=False)
-    # arccos loses half of the digits of small angles, arcsin those of angles near pi / 2.
+    # arccos loses half the digits of small angles, arcsin half those of angles near pi / 2.
     from_sines = np.arcsin(np.minimum(sines, 1.0))
     from_cosines = np.arccos(np.minimum(cosines, 1.0))
     return np.asarray(np.where(np.square(cosines) > 0.5, from_sines, from_cosines))
 
 
 def projector_distance(x: tuple[FloatArray, FloatArray], y: tuple[FloatArray, FloatArray]) -> float:
-    """Squared Frobenius norm of U diag(f) U' - V diag(g) V', given (U, f), (V, g); accurate where small."""
+    """Squared Frobenius norm of U diag(f) U' - V diag(g) V', given (U, f), (V, g); accurate when small."""
     both = np.asarray(np.linalg.qr(np.hstack([x[0], y[0]]), mode="r"))
     weights = np.concatenate([x[1], -y[1]])
     return float(np.square((both * weights) @ both.T).sum())
 
 
 def is_near(squared: FloatArray, total: FloatArray) -> Mask:
-    """Say which squared distances, differences of terms that sum to `total`, have lost digits."""
+    """Return which squared distances have lost digits, being differences of terms that sum to `total`."""
     return np.asarray(squared < _NEAR * total)
 
 
 def remark_full_rank(items: Sequence[Prepared], part: Part, consequence: str) -> str | None:
-    """Remark that items span all of stimulus space."""
+    """Remark on items that span all of stimulus space."""
     full = [item[part].label for item in items if item[part].rank == item[part].size]
     if not full:
         return None

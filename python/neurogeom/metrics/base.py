@@ -1,7 +1,7 @@
 """The protocol of all pairwise measures: prepare, pair, finish.
 
 A measure of K representations has K pieces of work that concern one item (centre, reduce, whiten, vectorise)
-and K^2 small ones that concern a pair. It declares what it needs of both, and whoever drives it
+and K^2 small ones that concern a pair. It declares what it needs from both, and its caller
 (:func:`neurogeom.pairwise`, a worker of a sweep, one of the drop-in classes) computes each of them once::
 
     Item --open, read once--> Part.prepare           one record an item and part
@@ -17,19 +17,19 @@ and K^2 small ones that concern a pair. It declares what it needs of both, and w
 Who plays which role:
 
 Part
-    What is computed of an item by itself, such as a factor with the inner products of its stimuli, or a
+    What is computed from one item alone, such as a factor with the inner products of its stimuli, or a
     vectorised Gram matrix. The fields of a part are its key: equal parts are computed once, whichever metrics
-    ask. It gets the item opened (:class:`~neurogeom.representations.blocks.UnitBlocks`, or what another kind
-    of item that it `takes` has): a matrix is one block, and an item that is larger than memory comes in
+    ask. It receives the opened item (:class:`~neurogeom.representations.blocks.UnitBlocks`, or the equivalent
+    of another kind of item that it `takes`): a matrix is one block, and an item larger than memory comes in
     several, unless the part `needs_whole` items. Which algorithm suits one block or several is decided inside
     the part.
 Product
-    What is computed of a pair from the records of one part, such as a nuclear norm. Equal products, too, are
-    computed once; those of one class and part get the tile together and may share work.
+    What is computed for a pair from the records of one part, such as a nuclear norm. Equal products, too, are
+    computed once; those of one class and part receive the tile together and may share work.
 Metric
-    Names its products (and parts, where it needs records as such), puts the value of each pair together, and
-    knows its name, direction, symmetry and diagonal. What :meth:`Metric.pair_held_out` needs beyond that, for
-    a fit evaluated on other stimuli, stands in `held_out_products` and `held_out_parts`.
+    Names its products (and parts, if it needs the records themselves), puts the value of each pair together,
+    and knows its name, direction, symmetry and diagonal. What :meth:`Metric.pair_held_out` needs beyond that,
+    for a fit evaluated on other stimuli, is declared in `held_out_products` and `held_out_parts`.
 :func:`evaluate`
     Runs the lower half of the diagram for one tile. It is the only place that does.
 
@@ -48,8 +48,8 @@ To add a measure, write one file with a subclass of :class:`Distance` or :class:
 >>> ng.pairwise([[[1.0], [3.0]], [[2.0], [6.0]]], MeanRate()).condensed
 array([2.])
 
-Two rules make results the same bits for any tile, thread and shard: what is computed for a pair must not
-depend on the block that it lies in, nor on which copy of a record it gets. Products of two items therefore go
+Two rules give results the same bits for any tile, thread and shard: what is computed for a pair must not
+depend on the block it lies in, nor on which copy of a record it gets. Products of two items therefore go
 through :func:`inner_products`.
 """
 
@@ -91,7 +91,7 @@ class Tile:
         return self.rows, self.columns
 
     def of(self, part: Part) -> Tile:
-        """Give the same tile of records."""
+        """Return the same tile of records."""
         rows, columns = ([item[part] for item in side] for side in self.sides)
         return dataclasses.replace(self, rows=rows, columns=columns)
 
@@ -100,7 +100,7 @@ class Tile:
 class Part:
     """Something that is computed once for each item. The fields of its subclasses are its key."""
 
-    # Kinds of items that it can be computed of.
+    # Kinds of items that it can be computed from.
     takes: ClassVar[tuple[str, ...]] = ("responses",)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -109,7 +109,7 @@ class Part:
 
     @property
     def needs_whole(self) -> bool:
-        """Whether it needs all of an item in one block, also of one that is larger than memory."""
+        """Whether it needs the whole item in one block, even if the item is larger than memory."""
         return True
 
     def prepare(self, data: Any) -> Any:
@@ -139,8 +139,8 @@ class Product:
     def compute(cls, products: Sequence[Any], tile: Tile) -> list[Any]:
         """Compute products of this class and of one part for the wanted pairs of a tile of records.
 
-        One entry is returned for each product; arrays in it have the shape of ``tile.where``, with NaN where
-        nothing was asked for.
+        One entry is returned for each product; arrays in it have the shape of ``tile.where``, with NaN for
+        pairs that are not wanted.
         """
         raise NotImplementedError
 
@@ -150,14 +150,14 @@ Products: TypeAlias = Mapping[Product, Any]
 
 @registered
 class Metric:
-    """Base of all measures; see the module's text for what a new one has to give.
+    """Base of all measures; the module's docstring says what a new one must provide.
 
     Attributes
     ----------
     name : str
         How results call it.
     symmetric : bool
-        Whether the value of (X, Y) is that of (Y, X).
+        Whether the values of (X, Y) and (Y, X) are the same.
     is_similarity : bool
         Whether larger means more alike.
     diagonal : float or None
@@ -178,7 +178,7 @@ class Metric:
     # Whether a row of an item is a stimulus, so that rows may be permuted; otherwise it is one observation.
     rows_are_stimuli: bool = True
 
-    # What it was made from, so that another process can make it again.
+    # What it was made from, so that another process can rebuild it.
     arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
 
     prepare: ClassVar[Callable[..., Any] | None] = None
@@ -197,7 +197,7 @@ class Metric:
         return f"<{type(self).__name__} {self.name!r}>"
 
     def products(self) -> tuple[Product, ...]:
-        """Declare what `pair` needs of each pair."""
+        """Declare what `pair` needs for each pair."""
         return ()
 
     def held_out_products(self) -> tuple[Product, ...]:
@@ -205,7 +205,7 @@ class Metric:
         return ()
 
     def parts(self) -> tuple[Part, ...]:
-        """Declare what is needed of each item; by default what the products need."""
+        """Declare what is needed from each item; by default what the products need."""
         return tuple(dict.fromkeys(product.part for product in self.products()))
 
     def held_out_parts(self) -> tuple[Part, ...]:
@@ -214,15 +214,15 @@ class Metric:
 
     @property
     def needs_whole(self) -> bool:
-        """Whether it needs all of an item at once, also of one that is larger than memory."""
+        """Whether it needs the whole item at once, even if the item is larger than memory."""
         return self.prepare is not None or any(part.needs_whole for part in self.parts())
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Give the values of the pairs of a tile, NaN for those that are not wanted."""
+        """Return the values for the pairs of a tile; NaN for those that are not wanted."""
         raise NotImplementedError
 
     def pair_held_out(self, tile: Tile, products: Products) -> FloatArray:
-        """Give the values on held-out stimuli."""
+        """Return the values on held-out stimuli."""
         raise NotImplementedError
 
     def finish(self, values: FloatArray) -> FloatArray:
@@ -230,25 +230,25 @@ class Metric:
         return values
 
     def size(self, tile: Tile) -> FloatArray | float:
-        """Give the size of finished values of pairs, up to a factor: what their rounding is relative to.
+        """Return the size, up to a factor, that the rounding of finished values is relative to.
 
-        1 for measures without units; those in the units of the responses give another.
+        1 for measures without units; measures in the units of the responses override this.
         """
         del tile
         return 1.0
 
     def remark(self, items: Sequence[Prepared]) -> str | None:
-        """Say what users should know about these items, as the text of a warning."""
+        """Return what users should know about these items, as the text of a warning."""
         del items
         return None
 
     def flags(self, values: FloatArray) -> NDArray[np.int8] | None:
-        """Mark entries of finished values that need a word; None if there is nothing to say."""
+        """Mark entries of finished values that need a comment; None if there is nothing to say."""
         del values
         return None
 
     def compare(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
-        """Give the value of one pair, whatever its direction."""
+        """Return the value for one pair, be it a distance or a similarity."""
         items = as_items([X, Y], "representations", ["X", "Y"], labels=["X", "Y"])
         require_comparable(items)
         threads = resolve_threads(n_threads)
@@ -263,7 +263,7 @@ class Distance(Metric):
     """A measure that is 0 for equal items and grows as they differ."""
 
     def distance(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
-        """Give the distance of one pair of representations (n_stimuli, n_units)."""
+        """Return the distance between two representations (n_stimuli, n_units)."""
         return self.compare(X, Y, n_threads=n_threads)
 
 
@@ -274,20 +274,20 @@ class Similarity(Metric):
     diagonal: float | None = 1.0
 
     def similarity(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
-        """Give the similarity of one pair of representations (n_stimuli, n_units)."""
+        """Return the similarity of two representations (n_stimuli, n_units)."""
         return self.compare(X, Y, n_threads=n_threads)
 
 
 def parts_of(metric: Metric, held_out: bool) -> tuple[Part, ...]:
-    """Give what a metric needs of each item."""
+    """Return the parts that a metric needs for each item."""
     return tuple(dict.fromkeys([*metric.parts(), *(metric.held_out_parts() if held_out else ())]))
 
 
 def prepare_item(metrics: Sequence[Metric], item: Item, test: Item | None = None) -> Prepared:
-    """Read an item once and compute all that the metrics need of it.
+    """Read an item once and compute all that the metrics need from it.
 
-    A large item is read in blocks, as often as parts need that, or once as a whole if some part needs all of
-    it. What a part makes of an item is the same in both cases.
+    A large item is read in blocks, as often as its parts need, or once as a whole if some part needs all of
+    it. What a part computes from an item is the same in both cases.
     """
     data = item.open()
     if not item.is_large or test is not None or any(metric.needs_whole for metric in metrics):
@@ -310,7 +310,7 @@ def prepare_item(metrics: Sequence[Metric], item: Item, test: Item | None = None
 
 
 def warn_of(metrics: Sequence[Metric], items: Sequence[Prepared]) -> None:
-    """Warn of what the metrics remark on the items."""
+    """Warn of whatever the metrics remark on about the items."""
     for metric in metrics:
         remark = metric.remark(items)
         if remark is not None:
@@ -318,16 +318,16 @@ def warn_of(metrics: Sequence[Metric], items: Sequence[Prepared]) -> None:
 
 
 def evaluate(metrics: Sequence[Metric], tile: Tile, held_out: bool = False) -> list[FloatArray]:
-    """Compute the finished values of one tile for all metrics, each common product once.
+    """Compute the finished values of one tile for all metrics, each shared product once.
 
-    With `held_out` the list goes on with the values on held-out stimuli.
+    With `held_out`, the values on held-out stimuli follow in the list.
     """
     wanted = dict.fromkeys(product for metric in metrics for product in metric.products())
     if held_out:
         wanted |= dict.fromkeys(product for metric in metrics for product in metric.held_out_products())
     groups: dict[Hashable, list[Product]] = {}
     for product in wanted:
-        # Subclasses that share their way of computing are computed together.
+        # Subclasses that share `compute` are computed together.
         groups.setdefault((type(product).compute.__func__, product.part), []).append(product)  # type: ignore[attr-defined]
     found: dict[Product, Any] = {}
     for together in groups.values():
@@ -340,9 +340,9 @@ def evaluate(metrics: Sequence[Metric], tile: Tile, held_out: bool = False) -> l
 
 
 def inner_products(x: FloatArray, y: FloatArray) -> FloatArray:
-    """Give x' y with the same bits whether or not both are the same memory, as on the diagonal of a sweep.
+    """Return x' y with the same bits whether or not both are the same memory, as on the diagonal of a sweep.
 
-    There NumPy computes half of it (BLAS's syrk), whose rounding is another one.
+    For the same memory NumPy would compute half of it (BLAS's syrk), with different rounding.
     """
     return np.asarray(x.T @ (y.copy() if np.may_share_memory(x, y) else y))
 
@@ -355,9 +355,9 @@ def map_pairs(
     n_threads: int,
     n_values: int | None = None,
 ) -> FloatArray:
-    """Call a function that releases the GIL for most of its time on the pairs of a tile.
+    """Call a function that releases the GIL most of the time on each pair of a tile.
 
-    It returns a number, or with `n_values` that many, which are then along the first axis of the result.
+    It returns one number or, with `n_values`, that many, which then run along the first axis of the result.
     """
     values = np.full((*where.shape, n_values or 1), np.nan)
     pairs = [(int(i), int(j)) for i, j in np.argwhere(where)]

@@ -13,9 +13,9 @@ from .shape import Procrustes
 class NBS(Similarity):
     """Normalised Bures similarity: the nuclear norm of X'Y over the Frobenius norms of X and Y.
 
-    Columns are centred. It is the cosine of the angular Procrustes distance, from 0 to 1. Not changed by
-    rotations, isotropic scale and translation of either representation. ``1 - NBS`` is not a metric: it
-    violates the triangle inequality. Its arccosine is one: :class:`Procrustes`.
+    Columns are centred. It is the cosine of the angular Procrustes distance, from 0 to 1. Invariant to
+    rotation, isotropic scaling and translation of either representation. ``1 - NBS`` is not a metric: it
+    violates the triangle inequality. The arccosine of NBS is one: :class:`Procrustes`.
 
     Parameters
     ----------
@@ -24,8 +24,8 @@ class NBS(Similarity):
 
     Notes
     -----
-    Computed from the responses, not from eigenvalues of Gram matrices, which would lose half of the digits
-    where these are rank-deficient. Held-out stimuli are supported, as by :class:`ShapeMetric`.
+    Computed from the responses, not from eigenvalues of Gram matrices, which would lose half the digits if
+    these are rank-deficient. Held-out stimuli are supported, as in :class:`ShapeMetric`.
 
     Examples
     --------
@@ -44,18 +44,18 @@ class NBS(Similarity):
         self._angular = Procrustes(center=self.center)
 
     def products(self) -> tuple[Product, ...]:
-        """Declare those of the Procrustes distance."""
+        """Declare the products of the Procrustes distance."""
         return self._angular.products()
 
     def held_out_products(self) -> tuple[Product, ...]:
         return self._angular.held_out_products()
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Give 1 - similarity of two blocks of items."""
+        """Return 1 - similarity of two blocks of items."""
         return self._angular.pair(tile, products)
 
     def pair_held_out(self, tile: Tile, products: Products) -> FloatArray:
-        """Give the same on held-out stimuli."""
+        """Return the same on held-out stimuli."""
         return self._angular.pair_held_out(tile, products)
 
     def finish(self, values: FloatArray) -> FloatArray:
@@ -67,20 +67,20 @@ class Bures(Procrustes):
     """Bures distance of the Gram matrices of two representations.
 
     Equal to the Euclidean Procrustes distance of the responses X and Y, with columns centred:
-    ``sqrt(|X|^2 + |Y|^2 - 2 |X'Y|_*)`` with Frobenius norms and the nuclear norm. A metric. Not changed by
-    rotations and translations of either representation; with `normalize` nor by isotropic scale.
+    ``sqrt(|X|^2 + |Y|^2 - 2 |X'Y|_*)`` with Frobenius norms and the nuclear norm. A metric. Invariant to
+    rotation and translation of either representation; with `normalize`, also to isotropic scaling.
 
     Parameters
     ----------
     normalize : bool, default False
         Scale responses to Frobenius norm 1 (Gram matrices to trace 1). The distance is then
-        ``2 sin(angle / 2)``, for the angular Procrustes distance, and at most the root of 2.
+        ``2 sin(angle / 2)``, where the angle is the angular Procrustes distance, and at most sqrt(2).
     center : bool, default True
         Subtract the mean over stimuli.
 
     Notes
     -----
-    Harvey, Larsen & Williams, Duality of Bures and shape distances, 2023. With `normalize` also known as the
+    Harvey, Larsen & Williams, Duality of Bures and shape distances, 2023. With `normalize`, also known as the
     (normalised) Procrustes distance of Ding, Denain & Steinhardt, Grounding representation similarity
     through statistical testing, NeurIPS 2021, who give its square.
 

@@ -30,9 +30,9 @@ _IN_SAMPLE = "correlates the stimuli that its directions are fitted to"
 class MeanCCA(Similarity):
     """Mean of the canonical correlations rho: ``sum(rho) / min(rank_x, rank_y)``.
 
-    From 0 to 1; 1 as soon as one representation is a linear map of the other. Not changed by invertible
-    linear maps and translations of either representation. Not a metric, nor is one minus it. The arccosine
-    is one if all ranks are equal: it is then :class:`CCA`, which is a metric for unequal ranks too.
+    From 0 to 1; 1 as soon as one representation is a linear map of the other. Invariant to invertible linear
+    maps and translations of either representation. Not a metric, nor is one minus it. Its arccosine is a
+    metric if all ranks are equal: it is then :class:`CCA`, which is a metric for unequal ranks too.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class MeanCCA(Similarity):
 
     Notes
     -----
-    Where there are as many units as stimuli all canonical correlations are 1: a warning says so.
+    With as many units as stimuli, all canonical correlations are 1: a warning says so.
 
     Examples
     --------
@@ -67,7 +67,7 @@ class MeanCCA(Similarity):
         return (WeightedSquares(self._part) if self.squared else NuclearNorm(self._part),)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Give the means of two blocks of items."""
+        """Return the means of two blocks of items."""
         found = products[self.products()[0]]
         if not self.squared:
             return _mean_correlation(found.similarity, tile.rows, tile.columns, self._part)
@@ -82,7 +82,7 @@ class MeanCCA(Similarity):
 class SVCCA(Similarity):
     """Mean canonical correlation of the leading principal components of two representations.
 
-    From 0 to 1. Not changed by rotations, isotropic scale and translation of either representation; other
+    From 0 to 1. Invariant to rotation, isotropic scaling and translation of either representation; other
     linear maps change which components are kept. Not a metric, nor is one minus it.
 
     Parameters
@@ -90,7 +90,7 @@ class SVCCA(Similarity):
     variance : float, default 0.99
         Keep the fewest components that explain this share of the variance.
     n_components : int, optional
-        Keep this many components instead (or all, where there are fewer).
+        Keep this many components instead (or all, if there are fewer).
     center : bool, default True
         Subtract the mean over stimuli.
 
@@ -98,7 +98,7 @@ class SVCCA(Similarity):
     -----
     Raghu, Gilmer, Yosinski & Sohl-Dickstein, SVCCA, NeurIPS 2017. The sum of the correlations is divided by
     the smaller of the two numbers of components. Variance means squared singular values; some packages
-    accumulate singular values, and drop the component that crosses the threshold.
+    accumulate the singular values themselves, and drop the component that crosses the threshold.
 
     Examples
     --------
@@ -131,7 +131,7 @@ class SVCCA(Similarity):
         return (NuclearNorm(self._part),)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Give the means of two blocks of items."""
+        """Return the means of two blocks of items."""
         return _mean_correlation(products[self.products()[0]].similarity, tile.rows, tile.columns, self._part)
 
     def remark(self, items: Sequence[Prepared]) -> str | None:
@@ -142,7 +142,7 @@ class SVCCA(Similarity):
 @registered
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Loaded:
-    """An orthonormal basis of the column space, and what each unit has of its vectors."""
+    """An orthonormal basis of the column space, and the loadings of each unit on its vectors."""
 
     label: str
     basis: FloatArray
@@ -167,7 +167,7 @@ class PWCCA(Similarity):
 
     With canonical variates h of X, of norm 1, and centred units x, it is ``sum(a rho) / sum(a)`` with
     ``a_k = sum_j |<h_k, x_j>|``, over min(rank_x, rank_y) variates. Asymmetric: weights come from X, the row
-    item. Not changed by permutations of the units, isotropic scale and translation of X and by invertible
+    item. Invariant to permutation of the units, isotropic scaling and translation of X, and to invertible
     linear maps and translations of Y; rotations of X do change it. Not a metric.
 
     Parameters
@@ -179,10 +179,10 @@ class PWCCA(Similarity):
     -----
     Morcos, Raghu & Bengio, Insights on representational similarity in neural networks with canonical
     correlation, NeurIPS 2018. Some packages average both directions, and some sum absolute projections over
-    stimuli instead of units (anatome's issue 30): neither is done here. Variates of equal canonical
-    correlations (to 1e-12) are determined up to a rotation only: among them we take the principal axes of X's
-    responses. This is so where ranks add up to more than the number of stimuli less one, as several
-    correlations are 1 then, and where representations share units.
+    stimuli instead of units (anatome's issue 30): neither is done here. Variates with equal canonical
+    correlations (to 1e-12) are determined only up to a rotation: among them we take the principal axes of X's
+    responses. This happens if the ranks add up to more than the number of stimuli minus one, as several
+    correlations are then 1, and if representations share units.
 
     Examples
     --------
@@ -206,7 +206,7 @@ class PWCCA(Similarity):
         return (self._part,)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Give the weighted means of two blocks of items."""
+        """Return the weighted means of two blocks of items."""
         del products
         left, right = ([item[self._part] for item in side] for side in tile.sides)
         return map_pairs(_projection_weighted, left, right, tile.where, tile.n_threads)

@@ -9,7 +9,7 @@ from ..representations.checks import TooLittleDataError
 
 
 def refuse_option(name: str, owner: str, given: str) -> None:
-    """Refuse an option that the choice made has no use for."""
+    """Refuse an option that the chosen rule does not use."""
     raise ValueError(f"{name} belongs to {owner}, but here {given}")
 
 
@@ -30,12 +30,12 @@ def require_stimuli(count: int, least: int, name: str, measure: str) -> None:
 def refuse_zero_gram(name: str) -> None:
     """Refuse a centred Gram matrix that is zero up to rounding."""
     raise TooLittleDataError(
-        f"the centred Gram matrix of {name} is zero, so that its CKA to others is not defined"
+        f"the centred Gram matrix of {name} is zero, so that its CKA with others is not defined"
     )
 
 
 def as_penalty(value: Any, name: str = "penalty") -> float:
-    """Take a weight of a penalty, 0 or more."""
+    """Take the weight of a penalty, 0 or more."""
     number = as_number(value, name)
     if number < 0:
         raise ValueError(f"{name} must not be negative, not {number}")

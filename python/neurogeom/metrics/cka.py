@@ -46,7 +46,7 @@ class GramPart(Part):
 
     @property
     def needs_whole(self) -> bool:
-        """Whether a user's kernel does, or batches of an RBF kernel: each would need readings of its own."""
+        """True for a user's kernel, and for batches of an RBF kernel: each would read the data again."""
         return self.kernel != "linear" and (self.kernel != "rbf" or self.batch_size is not None)
 
     def prepare(self, data: UnitBlocks) -> FloatArray:
@@ -80,7 +80,7 @@ class GramPart(Part):
         return self._packed_batches(data, self.batch_size, label)
 
     def _summed(self, blocks: UnitBlocks) -> tuple[FloatArray, float]:
-        """Sum the linear Gram matrices of blocks, and of batches of stimuli apart."""
+        """Sum the linear Gram matrices of the blocks, separately for each batch of stimuli."""
         n_stimuli = blocks.shape[0]
         batches = [slice(n_stimuli)] if self.batch_size is None else _batches(self.batch_size, n_stimuli)
         grams = [LinearGram(len(range(n_stimuli)[batch]), self.center) for batch in batches]
@@ -107,7 +107,7 @@ class GramPart(Part):
         return packed_gram(gram, estimator, self.center)
 
     def _packed_batches(self, data: FloatArray, size: int, label: str) -> tuple[FloatArray, float]:
-        """Chain the U-centred batches; the unbiased HSIC of each counts in proportion to its stimuli."""
+        """Chain the U-centred batches; the unbiased HSIC of each is weighted by its number of stimuli."""
         batches = _batches(size, len(data))
         found = [
             self._packed(data[batch], "debiased", f"{label}[{batch.start}:{batch.stop}]") for batch in batches
@@ -116,7 +116,7 @@ class GramPart(Part):
 
 
 def _batches(size: int, n_stimuli: int) -> list[slice]:
-    """Give consecutive batches; too few stimuli that are left over join the last one."""
+    """Return consecutive batches; leftover stimuli too few for a batch join the last one."""
     starts = list(range(0, n_stimuli, size))
     if n_stimuli - starts[-1] < _LEAST_STIMULI:
         starts.pop()
@@ -132,7 +132,7 @@ def _chained(found: Sequence[tuple[FloatArray, float]], batches: Sequence[slice]
 
 
 def _as_gram(value: Any, count: int, name: str) -> FloatArray:
-    """Take the Gram matrix that a user's kernel gave as float64 of its own."""
+    """Take the Gram matrix that a user's kernel returned, as a float64 copy."""
     given = as_array(value, name)
     array = np.array(given, dtype=np.float64)
     if array.shape != (count, count):
@@ -156,37 +156,37 @@ class CKA(Metric):
         ``s = bandwidth * median(d)``, the median over the m (m - 1) / 2 pairs of stimuli; or a function that
         takes a matrix (n_stimuli, n_units), read-only, and returns its symmetric Gram matrix.
     estimator : {"debiased", "biased", "lange", "minibatch"}, default "debiased"
-        Which estimate of HSIC. "biased" (Gretton et al. 2005) is the CKA of most published numbers; between
-        unrelated responses of n units to m stimuli it is about n / (m + n), so that it grows with the number
-        of units. "debiased" (Song et al. 2012) is about 0 there. "lange" leaves out the diagonal of the
-        doubly centred matrices. "minibatch" (Nguyen et al. 2021) sums the debiased HSIC over batches of
+        Which estimate of HSIC to use. "biased" (Gretton et al. 2005) is the CKA of most published numbers;
+        between unrelated responses of n units to m stimuli it is about n / (m + n), so it grows with the
+        number of units. "debiased" (Song et al. 2012) is about 0 there. "lange" leaves out the diagonal of
+        the doubly centred matrices. "minibatch" (Nguyen et al. 2021) sums the debiased HSIC over batches of
         stimuli. All but "biased" need four stimuli or more.
     bandwidth : float, default 1.0
-        Of the RBF kernel, in units of the median distance. Others (the demo of Kornblith et al.) take the
-        median of squared distances over the full matrix, its zero diagonal included, which is a little less:
-        CKA then differs by up to 1e-2 for 20 stimuli, 1e-3 for 100.
+        Bandwidth of the RBF kernel, in units of the median distance. Others (the demo of Kornblith et al.)
+        take the median of squared distances over the full matrix, its zero diagonal included, which is a
+        little less: CKA then differs by up to 1e-2 for 20 stimuli, 1e-3 for 100.
     batch_size : int, optional
-        For "minibatch": consecutive stimuli in a batch. Fewer than four that are left over join the last
-        batch, four or more are a batch of their own; a batch counts in proportion to its stimuli. Kernels see
-        one batch at a time: the median of the RBF kernel is that of the batch.
+        For "minibatch": the number of consecutive stimuli in a batch. If fewer than four are left over they
+        join the last batch; four or more form a batch of their own. A batch is weighted by its number of
+        stimuli. Kernels see one batch at a time: the median of the RBF kernel is that of the batch.
     center : bool, default True
         False compares the Gram matrices as they are ("biased" only).
     score : {"similarity", "angular"}, default "similarity"
-        CKA, at most 1, or the angle ``arccos(CKA)`` in radians, whose small values are accurate also where
-        CKA rounds to 1. ``score="angular"`` with "biased" is what netrep calls LinearCKA.
+        CKA, at most 1, or the angle ``arccos(CKA)`` in radians, whose small values are accurate even if CKA
+        rounds to 1. ``score="angular"`` with "biased" is what netrep calls LinearCKA.
 
     Notes
     -----
     Kornblith, Norouzi, Lee & Hinton, Similarity of neural network representations revisited, ICML 2019.
-    The angle is a metric between (centred) Gram matrices, so that it obeys the triangle inequality; 1 - CKA
-    does not.
+    The angle is a metric between (centred) Gram matrices, so it obeys the triangle inequality; 1 - CKA does
+    not.
 
-    Estimates other than "biased" may be negative where representations are unrelated (their angle is then
-    above pi / 2), and so may any with a kernel that is not positive semidefinite. Such entries are kept and
-    marked by 1 in ``Pairwise.flags``; 0 marks all others.
+    Estimates other than "biased" may be negative if representations are unrelated (their angle is then above
+    pi / 2), and so may any estimate with a kernel that is not positive semidefinite. Such entries are kept
+    and marked with 1 in ``Pairwise.flags``; all others are 0.
 
-    A representation whose centred Gram matrix is zero has no CKA, which is an error: constant responses, and,
-    for "debiased", stimuli whose responses are all orthogonal to each other, such as one unit for each.
+    A representation whose centred Gram matrix is zero has no CKA and is refused: constant responses or, for
+    "debiased", stimuli whose responses are all orthogonal to each other, such as one unit per stimulus.
 
     Examples
     --------
@@ -231,11 +231,11 @@ class CKA(Metric):
         if self.bandwidth <= 0:
             raise ValueError(f"bandwidth must be positive, not {self.bandwidth}")
         if self.bandwidth != 1 and self.kernel != "rbf":
-            raise ValueError(f"bandwidth is of kernel='rbf' only, but is {self.bandwidth}")
+            raise ValueError(f"bandwidth is for kernel='rbf' only, but is {self.bandwidth}")
         if self.estimator == "minibatch" and self.batch_size is None:
             raise ValueError("estimator='minibatch' needs batch_size")
         if self.estimator != "minibatch" and self.batch_size is not None:
-            raise ValueError(f"batch_size is of estimator='minibatch' only, not of {self.estimator!r}")
+            raise ValueError(f"batch_size is for estimator='minibatch' only, not for {self.estimator!r}")
         if not self.center and self.estimator != "biased":
             raise ValueError(
                 f"center=False is for estimator='biased' only: {self.estimator!r} is defined by its centring"
@@ -264,7 +264,7 @@ class CKA(Metric):
         return self.estimator != "biased" or self.kernel not in _KERNELS
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Give CKA, or one minus it for angles, of two blocks of items."""
+        """Return CKA, or one minus it for angles, of two blocks of items."""
         (product,) = self.products()
         cosine: FloatArray = np.clip(products[product], -1.0 if self._has_sign() else 0.0, 1.0)
         if self.is_similarity:
@@ -276,7 +276,7 @@ class CKA(Metric):
         return gap
 
     def finish(self, values: FloatArray) -> FloatArray:
-        """Turn them into angles where these are asked for."""
+        """Turn the values into angles if `score` says so."""
         return values if self.is_similarity else angles_of(values)
 
     def flags(self, values: FloatArray) -> NDArray[np.int8] | None:
@@ -286,11 +286,11 @@ class CKA(Metric):
         return np.asarray(values < 0 if self.is_similarity else values > np.pi / 2, dtype=np.int8)
 
     def similarity(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
-        """Give the CKA of one pair of representations, whatever `score` is."""
+        """Return the CKA of one pair of representations, whatever `score` is."""
         return self._with_score("similarity").compare(X, Y, n_threads=n_threads)
 
     def distance(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
-        """Give the angle arccos(CKA) of one pair of representations, whatever `score` is."""
+        """Return the angle arccos(CKA) of one pair of representations, whatever `score` is."""
         return self._with_score("angular").compare(X, Y, n_threads=n_threads)
 
     def _with_score(self, score: str) -> CKA:
@@ -317,11 +317,11 @@ def cka(
     X, Y : array-like of shape (n_stimuli, n_units)
         Responses to the same stimuli; numbers of units may differ.
     kernel : {"linear", "rbf"} or callable, default "linear"
-        See :class:`CKA`, also for all that follow.
+        See :class:`CKA`, also for the parameters below.
     estimator : {"debiased", "biased", "lange", "minibatch"}, default "debiased"
-        Most published numbers are "biased", which is larger the more units there are for each stimulus.
+        Most published numbers are "biased", which is larger the more units there are per stimulus.
     bandwidth : float, default 1.0
-        Of the RBF kernel, in units of the median distance between stimuli.
+        Bandwidth of the RBF kernel, in units of the median distance between stimuli.
     batch_size : int, optional
         Stimuli in a batch, for "minibatch".
     center : bool, default True
@@ -336,7 +336,7 @@ def cka(
     ------
     TypeError, ValueError
         If a representation cannot be read, holds NaN or infinity, or has a centred Gram matrix of zero; if
-        stimuli do not match or options do not fit each other.
+        the stimuli do not match or the options do not go together.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Alignments of one pair of representations: what metrics that fit them share with each other and drop-ins.
 
-``fit`` of a metric finds maps of two representations, ``transform`` applies them, also to other stimuli. The
-distance of the results is that of the metric.
+A metric's ``fit`` finds maps of two representations; ``transform`` applies them, to other stimuli too. The
+distance between the results is that of the metric.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from .base import inner_products
 
 
 def angles_of(gap: FloatArray) -> FloatArray:
-    """Give arccos(1 - gap), which as such would lose half of the digits of a small angle."""
+    """Return arccos(1 - gap), without losing half the digits of a small angle."""
     return np.asarray(2.0 * np.arcsin(np.sqrt(np.clip(gap, 0.0, 2.0) / 2.0)))
 
 
 def squared_residuals(gap: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
-    """Give squared distances of matrices of these norms whose directions have the similarity 1 - gap."""
+    """Return squared distances of matrices with these norms whose directions have similarity 1 - gap."""
     return np.asarray((left - right) ** 2 + 2.0 * (left * right) * np.maximum(gap, 0.0))
 
 
@@ -37,7 +37,7 @@ def as_pair(X: Any, Y: Any) -> tuple[FloatArray, FloatArray]:
 
 
 def centred_pair(X: Any, Y: Any, x_mean: FloatArray, y_mean: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Take responses of the units of a fit, and subtract the means of the stimuli fitted to."""
+    """Take responses of the units that were fitted, and subtract the means over the fitted stimuli."""
     _require_same_order(X, Y)
     centred = []
     for name, data, mean in (("X", X, x_mean), ("Y", Y, y_mean)):
@@ -52,10 +52,11 @@ def _require_same_order(X: Any, Y: Any) -> None:
 
 
 def aligned_bases(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Give orthonormal columns that align those of two factors: the singular vectors of the core x' y.
+    """Return orthonormal columns that align those of two factors: the singular vectors of the core x' y.
 
-    Down to its numerical rank only, as others are arbitrary: where a singular value is at the rounding of the
-    core, which is relative to the factors and not to the largest singular value, that decides which they are.
+    Only down to its numerical rank, as the others are arbitrary: rounding decides which they are if their
+    singular value is no larger than the rounding of the core. That is relative to the factors, not to the
+    largest singular value.
     """
     u, s, vt = np.linalg.svd(inner_products(x, y), full_matrices=False)
     rounding = max(u.shape[0], vt.shape[1]) * np.finfo(np.float64).eps
@@ -64,19 +65,19 @@ def aligned_bases(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]
 
 
 def means_and_size(data: FloatArray, center: bool, label: str) -> tuple[FloatArray, float]:
-    """Give the means over stimuli that metrics subtract (zeros without `center`), and a power of two.
+    """Return the means over stimuli that metrics subtract (zeros without `center`), and a power of two.
 
-    That is the next one above the largest deviation. Refuses what does not vary.
+    The power is the next above the largest deviation. Refuses data that do not vary.
     """
     reduced = reduce_stimuli(UnitBlocks(data, label), center)
     return reduced.mean, reduced.size
 
 
 def partial_whitening(data: FloatArray, alpha: float, center: bool, label: str) -> FloatArray:
-    """Give the map of units that whitens a representation by the degree 1 - alpha.
+    """Return the map of units that whitens a representation to the degree 1 - alpha.
 
     Singular values s become alpha s + (1 - alpha), up to a factor that keeps their norm (for alpha > 0);
-    other directions of unit space are multiplied by alpha. For alpha = 0 columns past the rank are left out.
+    other directions of unit space are multiplied by alpha. For alpha = 0, columns past the rank are left out.
     """
     blocks = UnitBlocks(data, label)
     if alpha == 0:

@@ -23,13 +23,13 @@ class _Shrinkage(Weighting):
     penalty: float
 
     def factors(self, record: Factor) -> FloatArray:
-        """Give the factors of one item, whose singular values have root sum of squares 1."""
+        """Return the factors of one item, whose squared singular values sum to 1."""
         assert record.singular is not None
         variances = np.square(record.singular)
         return np.asarray(variances / (variances + self.penalty))
 
     def weights(self, record: Factor) -> FloatArray:
-        """Give their roots, so that squares of the weighted core hold the product of two factors."""
+        """Return their square roots, so that squares of the weighted core hold the product of two factors."""
         return np.sqrt(self.factors(record))
 
 
@@ -41,9 +41,9 @@ class GULP(Distance):
     ``tr(Lx Sx Lx Sx) + tr(Ly Sy Ly Sy) - 2 tr(Lx Sxy Ly Syx)``. For any target of root mean square 1, the
     root mean square difference of the two predictions is not larger.
 
-    A metric between representations up to rotation, isotropic scale and translation, to which it is
-    invariant. At penalty 0 it is invariant to invertible linear maps, and the root of 2 times the chordal
-    :class:`SubspaceDistance`; it is then 0 between representations of as many units as stimuli, and a
+    A metric between representations up to rotation, isotropic scaling and translation, to which it is
+    invariant. At penalty 0 it is invariant to invertible linear maps, and equals sqrt(2) times the chordal
+    :class:`SubspaceDistance`; it is then 0 between representations with as many units as stimuli, and a
     warning says so.
 
     Parameters
@@ -55,7 +55,7 @@ class GULP(Distance):
     -----
     Boix-Adsera, Lawrence, Stepaniants & Rigollet, GULP: a prediction-based metric between representations,
     NeurIPS 2022. It is the Frobenius norm of the difference of two hat matrices: distances near 0 are
-    computed from that, without loss of digits.
+    computed from this difference, without loss of digits.
 
     Examples
     --------
@@ -71,7 +71,7 @@ class GULP(Distance):
         self.name = "gulp" if self.penalty == 0.01 else f"gulp({self.penalty:g})"
         self._shrinkage = _Shrinkage(self.penalty)
         self._part = SpectrumPart()
-        # Without a penalty hat matrices are projectors on column spaces, to which weak units belong.
+        # Without a penalty, hat matrices are projectors on column spaces, to which weak units belong as well.
         self._limit = SubspaceDistance("chordal") if self.penalty == 0 else None
 
     def products(self) -> tuple[Product, ...]:
@@ -80,7 +80,7 @@ class GULP(Distance):
         return (WeightedSquares(self._part, self._shrinkage, self._shrinkage),)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Give squared distances of two blocks of items."""
+        """Return squared distances of two blocks of items."""
         if self._limit is not None:
             return 2.0 * self._limit.pair(tile, products)
         left, right = ([self._hat(item[self._part]) for item in side] for side in tile.sides)
@@ -92,7 +92,7 @@ class GULP(Distance):
         return np.where(near, exact, squared)
 
     def remark(self, items: Sequence[Prepared]) -> str | None:
-        """Remark on items that predict anything."""
+        """Remark on items that predict everything."""
         if self._limit is None:
             return None
         return remark_full_rank(items, self._limit.parts()[0], "without a penalty it predicts everything")
@@ -101,5 +101,5 @@ class GULP(Distance):
         return record.matrix, self._shrinkage.factors(record)
 
     def finish(self, values: FloatArray) -> FloatArray:
-        """Turn them into distances."""
+        """Turn squared distances into distances."""
         return np.sqrt(values)

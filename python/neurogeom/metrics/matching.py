@@ -30,7 +30,7 @@ _AMBIGUOUS = 1e-9
 
 @registered
 class Units(NamedTuple):
-    """Responses of norm 1, of each unit in a column, and the norm that they had."""
+    """Responses scaled to norm 1, one unit per column, and the norm that they had."""
 
     matrix: FloatArray
     norm: float
@@ -39,7 +39,7 @@ class Units(NamedTuple):
 @registered
 @dataclasses.dataclass(frozen=True, eq=False)
 class MatchedItem:
-    """The record of one item: responses to fit to, and held-out ones about the mean of those."""
+    """The record of one item: responses to fit to, and held-out ones relative to the mean of those."""
 
     mean: FloatArray
     fitted: Units
@@ -56,14 +56,14 @@ class UnitsPart(Part):
         data, label = blocks.whole(), blocks.label
         if not self.center:
             return MatchedItem(np.zeros(data.shape[1]), _units(data, label))
-        # By way of the first row: constant columns become zero, and data far from the origin keep digits.
+        # Subtract the first row first: constant columns become zero, data far from the origin keep digits.
         shifted = data - data[0]
         rest = shifted.mean(axis=0)
         shifted -= rest
         return MatchedItem(data[0] + rest, _units(shifted, label))
 
     def prepare_held_out(self, record: MatchedItem, data: UnitBlocks) -> MatchedItem:
-        """Add other stimuli, counted from the mean of the first ones."""
+        """Add other stimuli, relative to the mean of the fitted ones."""
         return dataclasses.replace(record, held_out=_units(data.whole() - record.mean, data.label))
 
 
@@ -77,7 +77,7 @@ def _units(responses: FloatArray, label: str) -> Units:
 
 
 class Gaps(NamedTuple):
-    """One minus the similarity of matched units, on the stimuli fitted to and on held-out ones, of a tile."""
+    """One minus the similarity of matched units, on fitted and on held-out stimuli, for a tile."""
 
     fitted: FloatArray
     held_out: FloatArray
@@ -85,7 +85,7 @@ class Gaps(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class MatchedUnits(Product):
-    """How well the best matching of units fits; with `held_out` also to other stimuli."""
+    """How well the best matching of units fits; with `held_out`, also on other stimuli."""
 
     held_out: bool = False
 
@@ -113,10 +113,10 @@ Matched = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
 def match_units(x: FloatArray, y: FloatArray) -> Matched:
-    """Give units of x and those of y that they are matched to; every unit of the smaller one has a partner.
+    """Return units of x and the units of y matched to them; every unit of the smaller item has a partner.
 
-    This is the best permutation after silent units are added to the smaller item: they take the units of the
-    larger one that are left over.
+    This is the best permutation after silent units are added to the smaller item, to be matched with the
+    leftover units of the larger one.
     """
     core = inner_products(x, y)
     rows, columns = linear_sum_assignment(core, maximize=True)
@@ -153,28 +153,28 @@ class Permutation(Distance):
     """Distance after the best one-to-one matching of units.
 
     The permutation P of units that maximises tr(P' X' Y) is found by linear assignment; X and Y are centred
-    responses (stimuli x units). Where numbers of units differ, silent units are added to the smaller item:
-    every unit of the smaller one is matched to a unit of the larger one, also where their responses are
+    responses (stimuli x units). If the numbers of units differ, silent units are added to the smaller item:
+    every unit of the smaller one is matched to a unit of the larger one, even if their responses are
     anticorrelated, and what is left of the larger one counts as a difference.
 
     A metric between items with the same number of units. Otherwise the triangle inequality may fail: two
-    anticorrelated units are far apart, yet both are near to the item that has the two of them. Columns of
-    zeros that bring all items to the same number of units make it a metric again.
+    anticorrelated units are far apart, yet both are close to the item that contains them both. Padding all
+    items with columns of zeros to the same number of units makes it a metric again.
 
     Parameters
     ----------
     score : {"angular", "euclidean"}, default "angular"
-        The angle between the matched responses, in radians: above pi / 2 where even the best matching is
-        anticorrelated. Or the Frobenius norm of their difference, in the units of the responses.
+        The angle between the matched responses, in radians (above pi / 2 if even the best matching is
+        anticorrelated), or the Frobenius norm of their difference, in the units of the responses.
     center : bool, default True
         Subtract the mean over stimuli.
 
     Notes
     -----
     Williams, Kunz, Kornblith & Linderman, Generalized shape metrics on neural representations, NeurIPS 2021.
-    With ``test`` of :func:`pairwise`, units are matched on the one set of stimuli and the distance is also
-    evaluated on the other, about the means of the first. Where the best matching is not unique, as for units
-    that are silent on the stimuli fitted to, that choice is arbitrary and the evaluation depends on it.
+    With ``test`` of :func:`pairwise`, units are matched on one set of stimuli and the distance is also
+    evaluated on the other, relative to the means of the first. If the best matching is not unique, as for
+    units that are silent on the fitted stimuli, the choice is arbitrary and the evaluation depends on it.
 
     Examples
     --------
@@ -206,13 +206,13 @@ class Permutation(Distance):
         return (MatchedUnits(self._part(), held_out=True),)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Give 1 - similarity, or squared distances, of two blocks of items."""
+        """Return 1 - similarity, or squared distances, of two blocks of items."""
         (product,) = self.products()
         records = [[item[product.part].fitted for item in side] for side in tile.sides]
         return self._values(products[product].fitted, *records)
 
     def pair_held_out(self, tile: Tile, products: Products) -> FloatArray:
-        """Give the same on held-out stimuli."""
+        """Return the same on held-out stimuli."""
         (product,) = self.held_out_products()
         records = [[item[product.part].held_out for item in side] for side in tile.sides]
         return self._values(products[product].held_out, *records)
@@ -225,11 +225,11 @@ class Permutation(Distance):
         return squared_residuals(gap, left, right)
 
     def finish(self, values: FloatArray) -> FloatArray:
-        """Turn them into angles or distances."""
+        """Turn the values of `pair` into angles or distances."""
         return angles_of(values) if self.score == "angular" else np.sqrt(values)
 
     def size(self, tile: Tile) -> FloatArray | float:
-        """Give the larger norm of each pair for distances in the units of the responses."""
+        """Return the larger norm of each pair, for distances in the units of the responses."""
         if self.score == "angular":
             return 1.0
         norms = ([item[self._part()].fitted.norm for item in side] for side in tile.sides)
@@ -266,7 +266,7 @@ class Permutation(Distance):
         return Matching(x.mean, y.mean, x_units, y_units)
 
     def transform(self, matching: Matching, X: Any, Y: Any) -> tuple[FloatArray, FloatArray]:
-        """Apply a fitted matching, also to other stimuli.
+        """Apply a fitted matching, to the same or to other stimuli.
 
         Parameters
         ----------
@@ -278,12 +278,12 @@ class Permutation(Distance):
         Returns
         -------
         X_matched, Y_matched : ndarray of shape (n_stimuli, max(n_units))
-            Responses about the fitted means; matched units are in the same column, silent ones are zero.
+            Responses minus the fitted means; matched units are in the same column, silent ones are zero.
         """
         x, y = centred_pair(X, Y, matching.x_mean, matching.y_mean)
         x_units, y_units = matching.x_units, matching.y_units
         return np.where(x_units >= 0, x[:, x_units], 0.0), np.where(y_units >= 0, y[:, y_units], 0.0)
 
     def align(self, X: Any, Y: Any) -> tuple[FloatArray, FloatArray]:
-        """Match two representations and give both with matched units in the same column; see :meth:`fit`."""
+        """Match two representations; return both with matched units in the same column; see :meth:`fit`."""
         return self.transform(self.fit(X, Y), X, Y)

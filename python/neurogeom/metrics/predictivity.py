@@ -28,8 +28,8 @@ class LinearR2(Similarity):
 
     ``|U'Y|^2 / |Y|^2`` with centred Y and an orthonormal basis U of the centred columns of X: R^2 pooled over
     units by their variance. Asymmetric: entry (i, j) is how well item i predicts item j. From 0 to 1, and 1
-    for an item with itself. Not changed by invertible linear maps and translations of X and by rotations,
-    isotropic scale and translations of Y. Not a metric.
+    for an item with itself. Invariant to invertible linear maps and translations of X, and to rotation,
+    isotropic scaling and translation of Y. Not a metric.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class LinearR2(Similarity):
 
     Notes
     -----
-    X may be rank-deficient: nothing is inverted. Where X has as many units as stimuli it explains everything
+    X may be rank-deficient: nothing is inverted. If X has as many units as stimuli, it explains everything
     in sample: a warning says so, and :class:`Ridge` validates predictions on other stimuli.
 
     Examples
@@ -56,14 +56,14 @@ class LinearR2(Similarity):
     def __init__(self, *, center: bool = True) -> None:
         self.center = as_flag(center, "center")
         self.name = "r2" if self.center else "r2(uncentered)"
-        # As a predictor an item is its column space, to which weak units belong; as a target it is itself.
+        # As a predictor an item is its column space, weak units included; as a target it is itself.
         self._predictor, self._target = BasisPart(self.center), FactorPart(self.center)
 
     def parts(self) -> tuple[Part, ...]:
         return (self._predictor, self._target)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Give the shares of two blocks of items."""
+        """Return the shares of two blocks of items."""
         del products
         rows = [item[self._predictor] for item in tile.rows]
         columns = [item[self._target] for item in tile.columns]
@@ -71,7 +71,7 @@ class LinearR2(Similarity):
         return np.asarray(np.minimum(shares * ranks_of(tile.rows, self._predictor)[:, None], 1.0))
 
     def remark(self, items: Sequence[Prepared]) -> str | None:
-        """Remark on items that predict anything."""
+        """Remark on items that predict everything."""
         return remark_full_rank(items, self._predictor, "in sample it predicts everything")
 
 
@@ -80,7 +80,7 @@ class LinearR2(Similarity):
 class _Regression:
     """An item as predictor and as target.
 
-    Cross-validated predictions of responses Y are, fold after fold, ``left @ (right @ Y)``: a penalised
+    Cross-validated predictions of responses Y are, fold by fold, ``left @ (right @ Y)``: a penalised
     regression is linear in its targets, and these matrices depend on the predictor alone.
     """
 
@@ -111,7 +111,7 @@ class _RegressionPart(Part):
         """Decompose one item, once for each fold."""
         n_stimuli, label = blocks.shape[0], blocks.label
         if self.folds > n_stimuli:
-            raise TooLittleDataError(f"folds is {self.folds}, but {label} has {n_stimuli} stimuli only")
+            raise TooLittleDataError(f"folds is {self.folds}, but {label} has only {n_stimuli} stimuli")
         found = reduce_stimuli(blocks, True)
         mean, size = found.mean, found.size
         if blocks.is_divided:
@@ -146,16 +146,16 @@ class _RegressionPart(Part):
     def _fold(
         data: FloatArray, test: Any, penalty: float, design: FloatArray, rounding: float
     ) -> tuple[FloatArray, FloatArray | None]:
-        """Give the map from all targets to predictions in one fold, as one matrix or two, the cheaper way.
+        """Return the map from all targets to predictions in one fold: one or two matrices, as is cheaper.
 
-        The rank is that of `design`: the data or, without a penalty, the same with units of one scale, so
+        The rank is that of `design`: the data or, without a penalty, the data with units on one scale, so
         that weak ones count.
         """
         n_stimuli = len(data)
         train = np.delete(np.arange(n_stimuli), test)
         mean = data[train].mean(axis=0)
         u, s, vt = np.linalg.svd(design[train] - design[train].mean(axis=0), full_matrices=False)
-        # In units of all data: what the training stimuli vary by may be rounding.
+        # Relative to all the data: the variation of the training stimuli may be mere rounding.
         least = max(design.shape) * np.finfo(np.float64).eps * np.linalg.norm(design)
         rank = int((s > max(float(least), rounding)).sum())
         u, s, vt = u[:, :rank], s[:rank], vt[:rank]
@@ -174,35 +174,35 @@ class _RegressionPart(Part):
 
 
 class Ridge(Similarity):
-    """Cross-validated predictivity: how well ridge regression on X predicts Y on stimuli left out.
+    """Cross-validated predictivity: how well ridge regression on X predicts Y on held-out stimuli.
 
     Stimuli are split into contiguous folds. Each is predicted from the others by the minimiser of
     ``|Y - X B - b|^2 + penalty |B|^2``. Asymmetric: entry (i, j) is how well item i predicts item j, also
-    for i = j. At most 1, and negative where predictions are worse than the mean. Not changed by rotations and
-    translations of X and, for "r2", by rotations, isotropic scale and translations of Y; for "pearson" by
-    permutations, translations and positive scales of single units of Y. At penalty 0 not changed by
-    invertible linear maps of X if it has more stimuli in training than units. Not a metric.
+    for i = j. At most 1, and negative if predictions are worse than the mean. Invariant to rotation and
+    translation of X; for "r2", also to rotation, isotropic scaling and translation of Y; for "pearson", to
+    permutation, translation and positive scaling of single units of Y. At penalty 0, invariant to invertible
+    linear maps of X if there are more training stimuli than units. Not a metric.
 
     Parameters
     ----------
     penalty : float, default 1.0
         Weight of the penalty, 0 or more, in squared units of X summed over stimuli: scale X, for example to
-        unit variance, if representations differ in scale. 0 is ordinary regression, of minimal norm if that
-        is not unique; weak units then count as much as strong ones.
+        unit variance, if representations differ in scale. 0 is ordinary regression, with minimal norm if the
+        solution is not unique; weak units then count as much as strong ones.
     folds : int, default 5
         Number of folds, from 2 to the number of stimuli (leave one out). Shuffle stimuli beforehand if their
         order carries meaning.
     score : {"r2", "pearson"}, default "r2"
-        "r2": one minus the summed squares of errors over those of Y around its mean, pooled over units and
-        folds. "pearson": the correlation of predictions, of all folds together, with responses, averaged
-        over the units of Y. Units that do not vary have none and are left out, with a warning; a prediction
-        that does not vary counts as 0.
+        "r2": one minus the sum of squared errors over that of Y around its mean, pooled over units and folds.
+        "pearson": the correlation of predictions, taking all folds together, with responses, averaged over
+        the units of Y. Units that do not vary have no correlation and are left out, with a warning; a
+        prediction that does not vary counts as 0.
 
     Notes
     -----
-    Each item is decomposed once for each fold; all else are matrix products. The score is that of all
-    predictions together, not the mean over folds. Where X tells nothing, predictions are training means,
-    which are low where responses are high: scores are then below 0, correlations too.
+    Each item is decomposed once per fold; everything else is matrix products. The score is that of all
+    predictions together, not the mean over folds. If X says nothing about Y, predictions are training means,
+    which are low where the held-out responses are high: scores are then below 0, correlations too.
 
     Examples
     --------
@@ -214,7 +214,7 @@ class Ridge(Similarity):
     """
 
     symmetric = False
-    no_held_out = "predicts folds of the stimuli from the others itself"
+    no_held_out = "already predicts each fold of the stimuli from the others"
     diagonal = None
 
     def __init__(
@@ -233,7 +233,7 @@ class Ridge(Similarity):
         return (self._part,)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Give the scores of two blocks of items."""
+        """Return the scores of two blocks of items."""
         del products
         left, right = ([item[self._part] for item in side] for side in tile.sides)
         score = _explained if self.score == "r2" else _mean_correlation

@@ -1,4 +1,4 @@
-"""Representational similarity analysis: dissimilarities of the same stimuli in two systems, compared."""
+"""Representational similarity analysis: compares the dissimilarities of the same stimuli in two systems."""
 
 from __future__ import annotations
 
@@ -47,54 +47,55 @@ _NEARLY_PARALLEL = 0.99
 class RSA(Similarity):
     """Similarity of dissimilarity matrices (RDMs) of the same stimuli (Kriegeskorte et al. 2008).
 
-    Items are responses (n_stimuli, n_units), from which dissimilarities are computed once each, or measured
-    ones (:class:`RDM`), in any mixture.
+    Items are responses (n_stimuli, n_units), whose dissimilarities are computed once each, or measured
+    dissimilarities (:class:`RDM`), in any mixture.
 
     Parameters
     ----------
     rdm : str, default "correlation"
         How responses become dissimilarities; :func:`rdm` has the list.
     compare : str, default "spearman"
-        How these are compared: "pearson", "cosine", "spearman", "rho-a", "kendall", "tau-a", "cosine_cov" or
-        "corr_cov"; see Notes.
+        How dissimilarities are compared: "pearson", "cosine", "spearman", "rho-a", "kendall", "tau-a",
+        "cosine_cov" or "corr_cov"; see Notes.
     score : {"similarity", "angular"}, default "similarity"
-        What :func:`pairwise` gives. "angular" is the arccosine, a metric up to items of the same rays (or
-        ranks); all comparisons but "rho-a" and "tau-a" have it.
+        What :func:`pairwise` returns. "angular" is the arccosine, a metric between directions of
+        dissimilarity vectors (or between their ranks); all comparisons but "rho-a" and "tau-a" have it.
     noise_covariance, folds, stimuli, prior_lambda, prior_weight
-        See :func:`rdm`; the same for all items, a callable `noise_covariance` being called with each.
-        With "crossnobis", rows are observations, so that measured RDMs cannot be items beside them: compute
-        RDMs by :func:`rdm` first and compare these.
+        See :func:`rdm`; the same for all items, except that a callable `noise_covariance` is called with
+        each. With "crossnobis", rows are observations, so measured RDMs cannot be mixed in: compute RDMs with
+        :func:`rdm` first and compare those.
     stimulus_covariance : array-like of shape (n_stimuli,) or (n_stimuli, n_stimuli), optional
-        For "cosine_cov" and "corr_cov": (co)variance of the noise of the patterns over stimuli; by default
-        equal and independent. Solved directly, once an item.
+        For "cosine_cov" and "corr_cov": (co)variance over stimuli of the noise in the patterns; by default
+        equal and independent. Solved directly, once per item.
     name : str, optional
         How results call the measure.
 
     Raises
     ------
     TypeError, ValueError
-        If an option is unknown, does not belong to the others, or is no covariance. On use: if an RDM has
-        only equal entries where these are correlated or ranked, if a stimulus has no direction where this is
-        compared, if data and labels do not fit.
+        If an option is unknown, does not go with the others, or is not a covariance. On use: if all entries
+        of an RDM are equal and the comparison correlates or ranks them, if a stimulus has no direction and
+        the measure needs one, or if data and labels do not fit.
 
     Notes
     -----
     Dissimilarities are compared as vectors of the m (m - 1) / 2 pairs of stimuli:
 
     - ``"pearson"``, ``"cosine"``: correlation; cosine (for dissimilarities with a meaningful zero).
-    - ``"spearman"``: correlation of ranks, ties having their average rank.
-    - ``"rho-a"``: expected Spearman correlation where ties are broken at random (Schütt et al. 2023), for
+    - ``"spearman"``: correlation of ranks, with average ranks for ties.
+    - ``"rho-a"``: expected Spearman correlation if ties are broken at random (Schütt et al. 2023), for
       models that predict ties; below 1 for an item with ties and itself.
-    - ``"kendall"`` (tau-b), ``"tau-a"``: pairs of dissimilarities in the same order less those in the
-      opposite order, divided by the geometric mean of the pairs untied in each; by all pairs.
+    - ``"kendall"`` (tau-b), ``"tau-a"``: pairs of dissimilarities in the same order minus those in the
+      opposite order, divided by the geometric mean of the numbers of pairs untied in each (tau-b) or by the
+      number of all pairs (tau-a).
     - ``"cosine_cov"``, ``"corr_cov"``: cosine and correlation in the metric of the inverse covariance of
       dissimilarities under noise (Diedrichsen et al. 2021). "cosine_cov" of "sqeuclidean" is linear CKA.
 
     Dissimilarities that agree to 1e-13 of their size are ties: otherwise rounding would decide the order of
-    those that are equal by construction, such as of binary features or duplicate stimuli.
+    those that are equal by construction, as for binary features or duplicate stimuli.
 
-    For `stimulus_covariance` as a vector, rsatoolbox 0.3.2 centres as if variances were equal; here, the
-    metric is that of its own definition, V_ab = (c_a' S c_b)^2, also then.
+    If `stimulus_covariance` is a vector, rsatoolbox 0.3.2 centres as if variances were equal; here the metric
+    follows its own definition, V_ab = (c_a' S c_b)^2, in that case too.
 
     Examples
     --------
@@ -150,12 +151,12 @@ class RSA(Similarity):
         self._angular = score == "angular"
         if self._angular and self._compare not in WITH_ANGLE:
             raise ValueError(
-                f"compare={self._compare!r} is no cosine, so that it has no angle: use one of "
+                f"compare={self._compare!r} is not a cosine, so it has no angle: use one of "
                 f"{', '.join(map(repr, WITH_ANGLE))}"
             )
         self.name = self._own_name + ("-angular" if self._angular and not self._named else "")
         self.is_similarity = not self._angular
-        # Ties leave the others below 1.
+        # For the other comparisons, ties leave an item and itself below 1.
         self.diagonal = 0.0 if self._angular else 1.0 if self._compare in WITH_ANGLE else None
 
     def _with_score(self, score: str) -> RSA:
@@ -164,18 +165,18 @@ class RSA(Similarity):
         return other
 
     def similarity(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
-        """Give the similarity of one pair of items, whatever `score` is."""
+        """Return the similarity of one pair of items, whatever `score` is."""
         return self._with_score("similarity").compare(X, Y, n_threads=n_threads)
 
     def distance(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
-        """Give the angular distance of one pair of items, whatever `score` is."""
+        """Return the angular distance of one pair of items, whatever `score` is."""
         return self._with_score("angular").compare(X, Y, n_threads=n_threads)
 
     def products(self) -> tuple[Product, ...]:
         return (self._product,)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Give similarities or angles of two blocks of items."""
+        """Return similarities or angles of two blocks of items."""
         part = self._product.part
         left, right = ([item[part] for item in side] for side in tile.sides)
         found = products[self._product]
@@ -221,13 +222,13 @@ def rsa(
     Parameters
     ----------
     X, Y : array-like of shape (n_stimuli, n_units), Representation, or RDM
-        The same stimuli in two systems; a measured :class:`RDM` is taken as it is.
+        The same stimuli in two systems; a measured :class:`RDM` is used as it is.
     rdm : str, default "correlation"
         How responses become dissimilarities; see :func:`rdm`.
     compare : str, default "spearman"
         How dissimilarities are compared; see :class:`RSA`.
     noise_covariance, folds, stimuli, prior_lambda, prior_weight : optional
-        Options of dissimilarities; see :func:`rdm`.
+        Options for the dissimilarities; see :func:`rdm`.
     stimulus_covariance : array-like, optional
         Noise of the patterns over stimuli, for whitened comparisons; see :class:`RSA`.
 
@@ -239,7 +240,7 @@ def rsa(
     Raises
     ------
     TypeError, ValueError
-        As :class:`RSA`.
+        As for :class:`RSA`.
 
     Examples
     --------
@@ -293,19 +294,19 @@ def rdm(
     Parameters
     ----------
     X : array-like of shape (n_stimuli, n_units), or Representation
-        Responses; ids and name of a :class:`Representation` are kept.
+        Responses; the ids and name of a :class:`Representation` are kept.
     kind : str, default "correlation"
         The measure: "sqeuclidean", "euclidean", "correlation", "cosine", "mahalanobis", "crossnobis" or
         "poisson"; see Notes.
     noise_covariance : array-like of shape (n_units, n_units) or (n_units,), or callable, optional
         For "mahalanobis" and "crossnobis": covariance (not precision) of the noise, or its variances, or a
-        function of X that gives either. By default the identity, for "crossnobis" only.
+        function of X that returns either. The default, for "crossnobis" only, is the identity.
     folds : array-like of shape (n_rows,), optional
-        For "crossnobis": the fold of each row of X, which then holds observations. Each fold must have each
-        stimulus; several observations are averaged.
+        For "crossnobis": the fold of each row of X, whose rows are then observations. Each fold must contain
+        each stimulus; several observations are averaged.
     stimuli : array-like of shape (n_rows,), optional
-        For "crossnobis": the stimulus of each row, in the result in order of first appearance. By default
-        row k of each fold is stimulus k.
+        For "crossnobis": the stimulus of each row; the result has them in order of first appearance. By
+        default, row k of each fold is stimulus k.
     prior_lambda, prior_weight : float, default 1.0 and 0.1
         For "poisson": rates are (X + prior_weight * prior_lambda) / (1 + prior_weight).
 
@@ -317,8 +318,8 @@ def rdm(
     Raises
     ------
     TypeError, ValueError
-        If X is no finite matrix, a stimulus has no direction ("correlation", "cosine") or a negative rate
-        ("poisson"), or options do not belong together or do not fit X.
+        If X is not a finite matrix, a stimulus has no direction ("correlation", "cosine") or a negative rate
+        ("poisson"), or options do not go together or do not fit X.
 
     Notes
     -----
@@ -326,17 +327,18 @@ def rdm(
 
     - ``"sqeuclidean"``: :math:`|x - y|^2 / n`, which rsatoolbox calls "euclidean".
     - ``"euclidean"``: its root, :math:`|x - y| / \sqrt n`.
-    - ``"correlation"``: 1 less the correlation over units.
-    - ``"cosine"``: 1 less the cosine.
+    - ``"correlation"``: 1 minus the correlation over units.
+    - ``"cosine"``: 1 minus the cosine.
     - ``"mahalanobis"``: :math:`(x - y)' S^{-1} (x - y) / n`, S the noise covariance of units.
     - ``"crossnobis"``: :math:`(x - y)_k' S^{-1} (x - y)_l / n`, averaged over all pairs of different
-      folds k, l (Walther et al. 2016). Unbiased: equal patterns give 0 on average, often less.
+      folds k, l (Walther et al. 2016). Unbiased: equal patterns give 0 on average, so single values are often
+      negative.
     - ``"poisson"``: the symmetrised Kullback-Leibler divergence of Poisson variables,
       :math:`\sum (\lambda_x - \lambda_y)(\log\lambda_x - \log\lambda_y) / n` (Schütt et al. 2023).
 
-    From one matrix product of centred rows. Dissimilarities that would lose digits in it are computed from
-    differences, so that each is accurate relative to itself; crossvalidated ones are accurate relative to the
-    patterns.
+    Computed from one matrix product of centred rows. Dissimilarities that would lose digits in it are
+    computed from differences, so that each is accurate relative to itself; crossvalidated ones are accurate
+    relative to the patterns.
 
     Examples
     --------
@@ -355,5 +357,5 @@ def rdm(
     if rule.design is not None:
         ids = rule.design.stimuli
     elif ids is not None and len(np.unique(ids)) < len(ids):
-        ids = None  # an index that tells categories apart, not stimuli
+        ids = None  # an index that distinguishes categories, not stimuli
     return RDM(condensed, ids=ids, name=X.name if isinstance(X, Representation) else None)

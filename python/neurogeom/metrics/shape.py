@@ -31,12 +31,12 @@ class _PartialWhitening(Weighting):
     unit: bool
 
     def weights(self, record: Factor) -> FloatArray:
-        """Give the new singular values, of norm 1."""
+        """Return the new singular values, of norm 1."""
         values = self._values(record)
         return np.asarray(values / np.linalg.norm(values))
 
     def outside(self, record: Factor) -> float:
-        """Give the factor alpha, in the same units."""
+        """Return the factor alpha, in the same units."""
         return self.alpha * self._size(record) / float(np.linalg.norm(self._values(record)))
 
     def _size(self, record: Factor) -> float:
@@ -48,15 +48,15 @@ class _PartialWhitening(Weighting):
 
 
 class Outside(NamedTuple):
-    """What an alignment does to directions of unit space that the data fitted to do not have.
+    """What an alignment does to directions of unit space that the fitted data do not span.
 
     Attributes
     ----------
     span : ndarray of shape (n_units, rank) or None
-        Orthonormal columns: the directions that they do have. None if that is all of unit space, or if
-        others do not count.
+        Orthonormal columns: the directions that the data do span. None if that is all of unit space, or if
+        other directions do not count.
     factor : float
-        What others are multiplied by.
+        The factor that other directions are multiplied by.
     """
 
     span: FloatArray | None
@@ -69,13 +69,13 @@ class ShapeAlignment(NamedTuple):
     Attributes
     ----------
     x_mean, y_mean : ndarray of shape (n_units,)
-        Means over the stimuli fitted to.
+        Means over the fitted stimuli.
     x_map, y_map : ndarray of shape (n_units, n_columns)
         ``(X - x_mean) @ x_map`` and ``(Y - y_mean) @ y_map`` are aligned.
     n_aligned : int
-        Leading columns that are matched to each other, best first. Of the others each is zero for X or for Y.
+        Leading columns that are matched to each other, best first. Each of the others is zero for X or for Y.
     x_outside, y_outside : Outside
-        What happens to directions that the data fitted to do not have.
+        What happens to directions that the fitted data do not span.
     """
 
     x_mean: FloatArray
@@ -106,25 +106,25 @@ class ShapeMetric(Distance):
     whiten_scale : {"raw", "unit"}, default "raw"
         For 0 < alpha < 1 the result depends on the units of the responses. "raw" takes them as they are (as
         netrep does); "unit" first scales each representation to singular values of root mean square 1, which
-        makes the measure invariant to scale and independent of the number of stimuli in its meaning.
+        makes the measure invariant to scale and keeps its meaning for any number of stimuli.
     rank_tolerance : float, optional
         Singular values below this times the largest count as zero when whitening; by default
-        ``max(n_stimuli, n_units) * eps``. For alpha = 0 units are brought to one scale first, unless a
-        tolerance is given, so that weak units count, down to the rounding of their means. Whether a singular
-        value that lies at the tolerance counts is a matter of rounding.
+        ``max(n_stimuli, n_units) * eps``. For alpha = 0, unless a tolerance is given, units are first brought
+        to one scale, so that weak units count, down to the rounding of their means. Rounding decides whether
+        a singular value right at the tolerance counts.
 
     Notes
     -----
-    Held-out stimuli (``test`` of :func:`pairwise`, :meth:`transform`) are mapped as those of training were.
-    Directions of unit space that the training data do not have, as where there are more units than training
-    stimuli, are multiplied by alpha, as ``alpha I + (1 - alpha) (X'X)^(-1/2)`` with the pseudo-inverse says.
-    These, and directions without a partner in the other representation, count in the norms and not in the
+    Held-out stimuli (``test`` of :func:`pairwise`, :meth:`transform`) are mapped like the training stimuli.
+    Directions of unit space that the training data do not span, as with more units than training stimuli, are
+    multiplied by alpha, which is what ``alpha I + (1 - alpha) (X'X)^(-1/2)`` does with the pseudo-inverse.
+    These, and directions without a partner in the other representation, count in the norms but not in the
     inner product: which rotation aligns them is arbitrary. Distances are then continuous in alpha and do not
-    depend on the basis of units.
+    depend on the basis of the units.
 
     Williams, Kunz, Kornblith & Linderman, Generalized shape metrics on neural representations, NeurIPS 2021.
-    Where there are more units than stimuli, all representations are linear maps of each other and alpha = 0
-    gives 0: a warning says so.
+    With more units than stimuli, all representations are linear maps of each other and alpha = 0 gives 0: a
+    warning says so.
 
     Examples
     --------
@@ -186,7 +186,7 @@ class ShapeMetric(Distance):
         return (HeldOutNorm(self._part(True), self._weighting()),)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Give 1 - similarity, or squared distances, of two blocks of items."""
+        """Return 1 - similarity, or squared distances, of two blocks of items."""
         gap = products[self.products()[0]].gap
         if self.score == "angular":
             return np.asarray(gap)
@@ -194,7 +194,7 @@ class ShapeMetric(Distance):
         return squared_residuals(gap, _scales(tile.rows, part)[:, None], _scales(tile.columns, part)[None])
 
     def pair_held_out(self, tile: Tile, products: Products) -> FloatArray:
-        """Give the same on held-out stimuli."""
+        """Return the same on held-out stimuli."""
         row_norms, column_norms, gap = products[self.held_out_products()[0]]
         if self.score == "angular":
             return np.asarray(gap)
@@ -203,11 +203,11 @@ class ShapeMetric(Distance):
         return squared_residuals(gap, left * row_norms, right * column_norms)
 
     def finish(self, values: FloatArray) -> FloatArray:
-        """Turn them into angles or distances."""
+        """Turn the values of `pair` into angles or distances."""
         return angles_of(values) if self.score == "angular" else np.sqrt(values)
 
     def size(self, tile: Tile) -> FloatArray | float:
-        """Give the larger norm of each pair for distances in the units of the responses."""
+        """Return the larger norm of each pair, for distances in the units of the responses."""
         if self.score == "angular":
             return 1.0
         return np.asarray(np.maximum.outer(*(_scales(side, self._part(False)) for side in tile.sides)))
@@ -268,7 +268,7 @@ class ShapeMetric(Distance):
         )
 
     def transform(self, alignment: ShapeAlignment, X: Any, Y: Any) -> tuple[FloatArray, FloatArray]:
-        """Apply a fitted alignment, also to other stimuli.
+        """Apply a fitted alignment, to the same or to other stimuli.
 
         Parameters
         ----------
@@ -281,9 +281,9 @@ class ShapeMetric(Distance):
         -------
         X_aligned, Y_aligned : ndarray of shape (n_stimuli, n_columns)
             Both in common coordinates; their distance (the angle or the Frobenius norm of their difference)
-            is that which :func:`pairwise` gives with ``test``. Where a representation has directions that the
-            data fitted to do not have, what lies there follows, one column for each of its units, as it
-            counts in the norm; the other representation has zeros there.
+            is the one that :func:`pairwise` returns with ``test``. If a representation has directions that
+            the fitted data do not span, the part that lies there follows, one column per unit, as it counts
+            in the norm; the other representation has zeros there.
         """
         rows = centred_pair(X, Y, alignment.x_mean, alignment.y_mean)
         inside = [rows[0] @ alignment.x_map, rows[1] @ alignment.y_map]
@@ -297,12 +297,12 @@ class ShapeMetric(Distance):
         return first, second
 
     def align(self, X: Any, Y: Any) -> tuple[FloatArray, FloatArray]:
-        """Fit to two representations and give both in common coordinates; see :meth:`fit`.
+        """Fit to two representations and return both in common coordinates; see :meth:`fit`.
 
         The distance of the two arrays is that of the metric.
         """
         alignment = self.fit(X, Y)
-        # Without columns for directions that these data do not have.
+        # Without columns for directions that these data do not span.
         return self.transform(
             alignment._replace(x_outside=Outside(None, 0.0), y_outside=Outside(None, 0.0)), X, Y
         )
@@ -385,7 +385,7 @@ def procrustes(
     Raises
     ------
     TypeError, ValueError
-        If one is no finite real matrix that varies over stimuli, or their numbers of stimuli differ.
+        If one is not a finite real matrix that varies over stimuli, or their numbers of stimuli differ.
 
     Examples
     --------
@@ -425,7 +425,7 @@ def cca(
     Raises
     ------
     TypeError, ValueError
-        If one is no finite real matrix that varies over stimuli, or their numbers of stimuli differ.
+        If one is not a finite real matrix that varies over stimuli, or their numbers of stimuli differ.
 
     Examples
     --------

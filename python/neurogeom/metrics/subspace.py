@@ -43,8 +43,8 @@ _KINDS = ("grassmann", "chordal", "projection")
 def subspace_angles(X: Any, Y: Any, *, center: bool = True, n_components: int | None = None) -> FloatArray:
     """Principal angles between the subspaces of stimulus space that two representations span.
 
-    Their cosines are the canonical correlations (of centred responses). Not changed by invertible linear
-    maps of either representation nor, with `center`, by translations.
+    Their cosines are the canonical correlations (of centred responses). Invariant to invertible linear maps
+    of either representation and, with `center`, to translations.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def subspace_angles(X: Any, Y: Any, *, center: bool = True, n_components: int | 
     center : bool, default True
         Subtract the mean over stimuli. SciPy's ``subspace_angles`` does not.
     n_components : int, optional
-        Use only the span of this many leading principal components (or all, where there are fewer).
+        Use only the span of this many leading principal components (or all, if there are fewer).
 
     Returns
     -------
@@ -86,20 +86,20 @@ class SubspaceDistance(Distance):
     With principal angles theta, ranks k and l and projectors P and Q on the two subspaces:
 
     - "grassmann": ``sqrt(sum(theta^2) + |k - l| pi^2 / 4)``, the length of the shortest path;
-    - "chordal": ``sqrt(sum(sin(theta)^2) + |k - l| / 2)``, the Frobenius norm of P - Q over the root of 2;
+    - "chordal": ``sqrt(sum(sin(theta)^2) + |k - l| / 2)``, the Frobenius norm of P - Q over sqrt(2);
     - "projection": the spectral norm of P - Q, the sine of the largest angle, 1 if ranks differ.
 
-    Each is a metric between subspaces, of unequal dimension too. Without `n_components` they are not changed
-    by invertible linear maps of either representation and by translations; with it by rotations, isotropic
-    scale and translations.
+    Each is a metric between subspaces, including those of unequal dimension. Without `n_components` they are
+    invariant to invertible linear maps and translations of either representation; with it, to rotation,
+    isotropic scaling and translation.
 
     Parameters
     ----------
     kind : {"grassmann", "chordal", "projection"}, default "grassmann"
         Which distance.
     n_components : int, optional
-        Compare the spans of this many leading principal components (or all, where there are fewer) instead
-        of the whole column spaces.
+        Compare the spans of this many leading principal components (or all, if there are fewer) instead of
+        the whole column spaces.
     center : bool, default True
         Subtract the mean over stimuli.
 
@@ -107,8 +107,8 @@ class SubspaceDistance(Distance):
     -----
     Edelman, Arias & Smith, The geometry of algorithms with orthogonality constraints, 1998; for unequal
     dimensions Ye & Lim, Schubert varieties and distances between subspaces of different dimensions, 2016
-    (their chordal distance has ``|k - l|`` where ours has half of it, as the difference of projectors gives).
-    Whole column spaces have little to tell where there are as many units as stimuli: a warning says so.
+    (their chordal distance has ``|k - l|`` where ours has half of it, as follows from the difference of
+    projectors). Whole column spaces say little if there are as many units as stimuli: a warning says so.
 
     Examples
     --------
@@ -139,7 +139,7 @@ class SubspaceDistance(Distance):
         return (WeightedSquares(self._part),) if self.kind == "chordal" else ()
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Give squared distances of two blocks of items, for "projection" distances."""
+        """Return squared distances of two blocks of items, for "projection" distances."""
         left, right = ([orthonormal(item[self._part]) for item in side] for side in tile.sides)
         if self.kind == "grassmann":
             return map_pairs(_squared_length, left, right, tile.where, tile.n_threads)
@@ -154,7 +154,7 @@ class SubspaceDistance(Distance):
         return np.where(near, exact, squared) / 2.0
 
     def finish(self, values: FloatArray) -> FloatArray:
-        """Turn them into distances."""
+        """Turn the values of `pair` into distances."""
         return values if self.kind == "projection" else np.sqrt(values)
 
     def remark(self, items: Sequence[Prepared]) -> str | None:
@@ -162,7 +162,7 @@ class SubspaceDistance(Distance):
         return _remark(items, self._part)
 
     def angles(self, X: Any, Y: Any) -> FloatArray:
-        """Give the principal angles of one pair; see :func:`subspace_angles`."""
+        """Return the principal angles of one pair; see :func:`subspace_angles`."""
         items = as_items([X, Y], "representations", ["X", "Y"], labels=["X", "Y"])
         require_comparable(items)
         with single_threaded_blas():
@@ -176,14 +176,14 @@ class EigenspaceOverlap(Similarity):
     """Overlap of two subspaces of stimulus space: the squared Frobenius norm of U'V over the larger rank.
 
     U and V are orthonormal bases of the column spaces. From 0 to 1, and 1 only for equal subspaces; the sum
-    of the squared cosines of principal angles over the larger rank. Not changed by invertible linear maps of
-    either representation; with `n_components` by rotations and isotropic scale only. Not a metric, nor is
+    of the squared cosines of principal angles over the larger rank. Invariant to invertible linear maps of
+    either representation; with `n_components`, to rotation and isotropic scaling only. Not a metric, nor is
     one minus it; the chordal :class:`SubspaceDistance` is one.
 
     Parameters
     ----------
     n_components : int, optional
-        Compare the spans of this many leading principal components (or all, where there are fewer).
+        Compare the spans of this many leading principal components (or all, if there are fewer).
     center : bool, default False
         Subtract the mean over stimuli, as most other measures do. The overlap is then also invariant to
         translations.
@@ -211,7 +211,7 @@ class EigenspaceOverlap(Similarity):
         return (WeightedSquares(self._part),)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Give the overlaps of two blocks of items."""
+        """Return the overlaps of two blocks of items."""
         smaller = np.minimum.outer(*(ranks_of(side, self._part) for side in tile.sides))
         return np.asarray(np.minimum(products[self.products()[0]] * smaller, 1.0))
 

@@ -17,13 +17,13 @@ All pairs are computed in one way, whoever asks for them::
       |                                                             held-out stimuli, values under a null
     metrics.base: evaluate                                          products, pair, finish
 
-A null permutes the stimuli of the column item: draw d of item k is one permutation by
-:class:`neurogeom.inference.Permutations`, in whichever tile, process and order it is made, so that
-:func:`neurogeom.pairwise` and sweeps give the same bits. ``omission`` stands in front of ``all_pairs`` where
-missing values are left out pair by pair, and ``streaming`` beside all: linear CKA over more stimuli than fit
-into memory, which needs no prepared items. What a metric has to give stands in ``metrics.base``.
+A null permutes the stimuli of the column item: draw d of item k is one permutation, given by
+:class:`neurogeom.inference.Permutations`, whichever tile, process or order it is made in, so that
+:func:`neurogeom.pairwise` and sweeps give the same bits. ``omission`` comes before ``all_pairs`` when missing
+values are left out pair by pair. ``streaming`` stands apart: linear CKA over more stimuli than fit in memory,
+which needs no prepared items. ``metrics.base`` says what a metric has to provide.
 
-To add a field of pairs, compute it in :func:`~neurogeom.pairs.evaluation.pair_tile`, name it in
+To add a field of pairs, compute it in :func:`~neurogeom.pairs.evaluation.pair_tile` and name it in
 :func:`~neurogeom.pairs.evaluation.pair_fields` and on :class:`~neurogeom.pairs.result.Pairwise`: all three
-callers have it then.
+callers then have it.
 """

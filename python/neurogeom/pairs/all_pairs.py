@@ -26,7 +26,7 @@ class Count:
         self._progress, self._total, self._done = progress, total, 0
 
     def add(self, count: int) -> None:
-        """Report so many more."""
+        """Report `count` more."""
         self._done += count
         if self._progress is not None:
             self._progress(self._done, self._total)
@@ -56,7 +56,7 @@ class AllPairs:
 
     @property
     def fields(self) -> list[tuple[int, str]]:
-        """Which metric and which number each field is."""
+        """For each field, the index of its metric and its name."""
         draws = self.permutations.count if self.permutations else 0
         return pair_fields(self.metrics, self.row_tests is not None, draws)
 
@@ -67,11 +67,11 @@ class AllPairs:
         return Grid.of_pairs(self.metrics, self.edge, rows, None if self.columns is None else columns)
 
     def evaluate(self, targets: Sequence[FloatArray], report: Count, only: Mask | None = None) -> None:
-        """Compute the wanted pairs into an array for each field; `only` leaves out others."""
+        """Compute the wanted pairs into one array per field; `only` restricts them further."""
         rows = self._prepared(self.rows, self.row_tests)
         columns = rows if self.columns is None else self._prepared(self.columns, self.column_tests)
         warn_of(self.metrics, rows if self.columns is None else rows + columns)
-        # Numbers go on from rows to columns; items among themselves have one each.
+        # Numbering continues from rows to columns; items compared among themselves have one number each.
         sources = list(enumerate(self.rows))
         if self.columns is not None:
             sources = list(enumerate(self.columns, start=len(self.rows)))
@@ -101,7 +101,7 @@ class AllPairs:
         return map_threads(lambda pair: prepare_item(self.metrics, *pair), both, self.n_threads)
 
     def fill_known(self, targets: Sequence[FloatArray]) -> None:
-        """Put in what follows of what was computed."""
+        """Fill in what follows from what was computed."""
         if self.columns is None:
             for (k, name), target in zip(self.fields, targets, strict=True):
                 fill_known(target, self.metrics[k], has_diagonal=name not in NULL_FIELDS)

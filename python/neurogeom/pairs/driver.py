@@ -23,7 +23,7 @@ from .all_pairs import AllPairs, Count
 from .evaluation import require_stimuli_in_rows
 from .omission import evaluate_omitting
 
-# Items along the edge of a tile, unless they are so large that those of two edges exceed so many bytes.
+# Items along the edge of a tile, fewer if the items of two edges would exceed this many bytes.
 _TILE_EDGE = 128
 _TILE_BYTES = 1 << 27
 
@@ -52,13 +52,13 @@ def pairwise(
     ----------
     representations : sequence or mapping of items
         Matrices (n_stimuli, n_units) whose rows are the same stimuli; numbers of units may differ. Items may
-        be anything array-like (also memory maps, each read once), :class:`Representation` with stimulus ids,
-        for RSA also measured :class:`RDM`, or one array (item, stimulus, unit). Keys of a mapping are names.
-        The index of a DataFrame, or the coordinate of a DataArray, is ids; where items have them, they must
-        agree in content and order. An index that only counts rows is none.
+        be anything array-like (memory maps included, each read once), a :class:`Representation` with stimulus
+        ids or, for RSA, a measured :class:`RDM`; or pass one array (item, stimulus, unit). Keys of a mapping
+        are names. The index of a DataFrame, or the coordinate of a DataArray, serves as ids; items that have
+        ids must agree in their content and order. An index that only counts rows does not count as ids.
     metric : str, metric, or list of these
-        What to compute, by name or as an object such as ``ng.ShapeMetric(alpha=0.5)``. What several metrics
-        have in common is computed once.
+        What to compute, by name or as an object such as ``ng.ShapeMetric(alpha=0.5)``. Work that several
+        metrics share is done once.
     others : sequence or mapping of items, optional
         Compare `representations` (rows) with these (columns) instead of among themselves.
     test : sequence of arrays, optional
@@ -66,23 +66,23 @@ def pairwise(
         sequences). Alignments are fitted to `representations` and also evaluated on these: see
         ``Pairwise.held_out``.
     names : sequence of str, optional
-        Names of the items; by default their own, else their numbers.
+        Names of the items; by default their own names, or else their numbers.
     nan_policy : {"raise", "omit"}, default "raise"
-        What to do about NaN: raise, or leave out, pair by pair, stimuli that either item lacks a value for.
-        How many are left is in ``Pairwise.n_stimuli``. Pairs for which a measure is not defined by what is
-        left (it may need 2 to 4 stimuli, or items that vary over them) are NaN, and a warning names them.
+        What to do about NaN: raise, or leave out, pair by pair, the stimuli for which either item lacks a
+        value. How many are left is in ``Pairwise.n_stimuli``. Pairs for which too little is left to define a
+        measure (it may need 2 to 4 stimuli, or items that vary over them) are NaN, and a warning names them.
     null : int, default 0
-        Also compare with the stimuli of the second item permuted, so many times, and give mean and standard
-        deviation of these values and the p-value (1 + those at least as alike) / (1 + `null`); values that
-        agree to 1e-10 of the measure's size are equally alike. See ``Pairwise.null_mean``. A permutation
-        belongs to its item and its number, so that the first n of more are those of n.
+        Also compare with the stimuli of the second item permuted, this many times, and return the mean and
+        standard deviation of these values and the p-value (1 + those at least as alike) / (1 + `null`);
+        values that agree to 1e-10 of the measure's size are equally alike. See ``Pairwise.null_mean``. With
+        one seed, a permutation depends on its item and its number alone: more draws keep the first ones.
     rng : None, int, SeedSequence or Generator, default 0
         Source of the permutations.
     n_threads : int, optional
         Threads; by default OMP_NUM_THREADS as it stood at import, else the cores this process may use.
         Results do not depend on it.
     progress : bool or callable(done, total), default False
-        Show a bar on stderr, or call a function now and then.
+        Show a bar on stderr, or call a function from time to time.
     out : ndarray of shape (n_rows, n_columns), optional
         Where to put the values of a single metric (float64; may be a memory map).
     tile : int, optional
@@ -91,13 +91,13 @@ def pairwise(
     Returns
     -------
     Pairwise, or dict of str to Pairwise
-        The matrix; for a list of metrics one for each, by name.
+        The matrix; for a list of metrics, one matrix each, by name.
 
     Raises
     ------
     TypeError, ValueError
         If an item cannot be read, holds NaN or infinity, does not vary, or has other stimuli than the others;
-        with `null` also if rows are observations to a metric, not stimuli.
+        with `null`, also if a metric takes rows as observations, not as stimuli.
 
     Examples
     --------
@@ -141,7 +141,7 @@ def pairwise(
     report = Count(as_progress(progress, "pairs"), pairs.grid.n_pairs)
     with single_threaded_blas():
         if omits:
-            targets[0].fill(np.nan)  # also where it is the user's: some pairs may have nothing in common
+            targets[0].fill(np.nan)  # the user's own array too: some pairs may have nothing in common
             n_stimuli, gaps = evaluate_omitting(pairs, targets, report)
             if gaps:
                 warnings.warn(gaps, UserWarning, stacklevel=_validate.user_level())
@@ -154,7 +154,7 @@ def pairwise(
 
 
 def _fitting_edge(items: Sequence[Item]) -> int:
-    """Give the edge of tiles for items of this size."""
+    """Return the edge of tiles for items of this size."""
     largest = max(8 * item.n_stimuli * min(item.n_stimuli, item.n_units) for item in items)
     return max(4, min(_TILE_EDGE, _TILE_BYTES // (2 * largest)))
 

@@ -1,4 +1,4 @@
-"""What is computed of the pairs of one tile: values, values on held-out stimuli, values under a null."""
+"""What is computed for the pairs of one tile: values, values on held-out stimuli, values under a null."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from ..inference import NULL_FIELDS, Permutations, RunningNull
 from ..metrics.base import Mask, Metric, Prepared, Tile, evaluate, prepare_item
 from ..representations.items import Item
 
-# Stimuli x units x the smaller of both, from which on preparing an item takes tens of milliseconds, and the
-# cube of the smallest of all times the pairs, from which on a tile does. Below, draw after draw, threads
-# would mostly wait for each other; those of the pairs also spin for a while after each product.
+# Threads pay off from about this much work, some tens of milliseconds: for an item, stimuli x units x the
+# smaller of the two; for a tile, the cube of the smallest of all of these x the number of pairs. With less,
+# threads would mostly wait for each other in each draw; those of the pairs also spin for a while after each
+# product.
 WORTH_THREADS = 3e7
 
 
 def require_stimuli_in_rows(metric: Metric) -> None:
-    """Refuse to permute rows that are observations of several folds."""
+    """Refuse to permute rows that are observations from several folds."""
     if not metric.rows_are_stimuli:
         raise ValueError(
-            f"null permutes stimuli, but rows are single observations to {metric.name!r} (folds): "
+            f"null permutes stimuli, but {metric.name!r} takes rows as single observations (folds): "
             "leave out null"
         )
 
 
 def pair_fields(metrics: Sequence[Metric], held_out: bool, n_permutations: int) -> list[tuple[int, str]]:
-    """Name what is kept of a pair: which metric, and which number."""
+    """List the fields kept for a pair: the index of the metric, and the name of the field."""
     names = ["value", *(["held_out"] if held_out else []), *(NULL_FIELDS if n_permutations else [])]
     return [(k, name) for k in range(len(metrics)) for name in names]
 
@@ -90,8 +91,7 @@ def _null(
             number, item = source
             return prepare_item(metrics, item.reordered(permutations.order(item.n_stimuli, number, draw)))
 
-        # The items of columns are permuted and prepared anew: once a draw and column of a tile, not once a
-        # pair.
+        # The items of columns are permuted and prepared again: once per draw and column, not per pair.
         columns = map_threads(permuted, sources, item_threads)
         null.add(
             np.stack(evaluate(metrics, dataclasses.replace(block, columns=columns, n_threads=pair_threads)))

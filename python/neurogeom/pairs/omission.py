@@ -25,9 +25,9 @@ _Gaps: TypeAlias = dict[tuple[int, int], str]
 def evaluate_omitting(
     pairs: AllPairs, targets: Sequence[FloatArray], report: Count
 ) -> tuple[NDArray[np.int64], str | None]:
-    """Compute all pairs, each by the stimuli that both of its items are complete for.
+    """Compute all pairs, each from the stimuli for which both of its items are complete.
 
-    Gives the numbers of these stimuli, and what to warn of.
+    Returns the numbers of these stimuli, and the text of a warning, if any.
     """
     complete = [item.complete_stimuli() for item in pairs.rows]
     others = complete if pairs.columns is None else [item.complete_stimuli() for item in pairs.columns]
@@ -52,7 +52,7 @@ def evaluate_omitting(
     for values, metric in zip(targets, pairs.metrics, strict=True):
         values[n_stimuli < 2] = np.nan
         if pairs.columns is None and metric.diagonal is not None:
-            # Where all pairs of an item have no value, it may have none with itself either.
+            # If an item has no value with any other, it may have none with itself either.
             for i, mine in enumerate(complete):
                 alone = mine.sum() > 1 and np.isnan(np.delete(values[i], i)).all()
                 if alone and _problem(metric, pairs.rows[i].restricted(mine)) is not None:
@@ -67,7 +67,7 @@ def _evaluate_group(
     targets: Sequence[FloatArray],
     report: Count,
 ) -> _Gaps:
-    """Compute pairs that have these stimuli in common; gives those for which a measure is not defined."""
+    """Compute the pairs that share these stimuli; returns those for which a measure is not defined."""
     if stimuli.sum() < 2:  # nothing to compare: the values stay NaN
         report.add(len(group))
         return dict.fromkeys(group, f"{'1 stimulus' if stimuli.any() else 'no stimulus'} left")
@@ -121,7 +121,7 @@ def _evaluate_where_defined(some: AllPairs, values: FloatArray, where: Mask) -> 
 
 
 def _problem(metric: Metric, item: Item) -> str | None:
-    """Say why a metric is not defined for what there is of an item; None if it is."""
+    """Return why a metric is not defined for what is left of an item; None if it is defined."""
     try:
         prepare_item([metric], item)
     except TooLittleDataError as error:

@@ -20,24 +20,24 @@ class Pairwise(Result):
     Attributes
     ----------
     values : ndarray of shape (n_rows, n_columns)
-        Entry (i, j) compares row item i with column item j; also what ``numpy.asarray`` gives. NaN where the
-        measure is not defined by the stimuli that two items have in common (`nan_policy="omit"`).
+        Entry (i, j) compares row item i with column item j; also what ``numpy.asarray`` returns. NaN if the
+        measure is not defined on the stimuli that two items share (`nan_policy="omit"`).
     names, column_names : ndarray of str
-        Names of the items along both axes; equal ones unless `others` was given.
+        Names of the items along the two axes; the same unless `others` was given.
     metric : str
         The measure.
     is_similarity : bool
         Whether larger means more alike.
     symmetric : bool
-        Whether entry (i, j) is entry (j, i).
+        Whether entry (i, j) equals entry (j, i).
     n_stimuli : int or ndarray of shape (n_rows, n_columns)
-        Stimuli that the entries rest on; an array where missing values were omitted.
+        Number of stimuli that the entries rest on; an array if missing values were omitted.
     is_square : bool
         Whether rows and columns are the same items.
     held_out : ndarray of shape (n_rows, n_columns) or None
         The same measure on the stimuli of `test`, with the alignment fitted to the others.
     flags : ndarray of int8 or None
-        Entries that the measure has a remark on; 0 is none. See the measure.
+        Nonzero for entries that the measure comments on; see the measure's own documentation.
     null_mean, null_sd, p_value : ndarray of shape (n_rows, n_columns) or None
         Mean and standard deviation of the measure with the stimuli of the second item permuted, and the share
         of permutations at least as alike, (1 + count) / (1 + permutations); see `null` of :func:`pairwise`.
@@ -76,7 +76,7 @@ class Pairwise(Result):
         self._require_square()
         if not self.symmetric:
             raise ValueError(
-                f"{self.metric} is not symmetric, so that its condensed form would drop half of it"
+                f"{self.metric} is not symmetric, so that its condensed form would drop half of the values"
             )
         return self.values[np.triu_indices(len(self.values), 1)]
 
@@ -91,7 +91,7 @@ class Pairwise(Result):
         return array.copy() if copy and array is self.values else array
 
     def _table(self) -> dict[str, Any]:
-        """One row a pair; pairs that a symmetric measure has twice are given once."""
+        """One row per pair; pairs that a symmetric measure has twice are listed once."""
         rows, columns = np.indices(self.shape)
         keep = columns > rows if self.is_square and self.symmetric else np.ones(self.shape, dtype=bool)
         table = {
@@ -108,7 +108,7 @@ class Pairwise(Result):
         return table
 
     def to_xarray(self) -> Any:
-        """Give a Dataset with the dimensions row and column, whose main variable has the measure's name."""
+        """Return a Dataset with the dimensions row and column, whose main variable has the measure's name."""
         xarray = require_extra("xarray", "xarray", "to_xarray")
         named = {self.metric: self.values, f"{self.metric} held out": self.held_out}
         named |= {name: getattr(self, name) for name in ("flags", *NULL_FIELDS)}

@@ -18,7 +18,7 @@ _EPS = float(np.finfo(np.float64).eps)
 
 
 class StreamingCKA:
-    r"""Exact linear CKA over more stimuli than fit into memory.
+    r"""Exact linear CKA over more stimuli than fit in memory.
 
     Equals :class:`CKA` on all stimuli at once (to rounding), from sums over blocks of stimuli: memory is
     n_units_i * n_units_j numbers for each pair of items, however many stimuli there are.
@@ -32,8 +32,8 @@ class StreamingCKA:
     -----
     With X and Y centred, HSIC is :math:`\lVert X'Y \rVert^2`, debiased
     :math:`\lVert X'Y \rVert^2 - \frac{m}{m-2} \sum_i |x_i|^2 |y_i|^2 + \frac{|X|^2 |Y|^2}{(m-1)(m-2)}`, up
-    to a factor. Responses are counted from the mean of their first block, so that data far from the origin
-    lose no digits.
+    to a factor. Responses are taken relative to the mean of their first block, so that data far from the
+    origin lose no digits.
 
     Examples
     --------
@@ -82,7 +82,7 @@ class StreamingCKA:
         self.n_stimuli += len(shifted[0])
 
     def _start(self, arrays: list[FloatArray]) -> None:
-        # By way of the first row, so that constant responses become exactly zero.
+        # Relative to the first row, so that constant responses become exactly zero.
         self._origins = [array[0] + (array - array[0]).mean(axis=0) for array in arrays]
         n_items, widths = len(arrays), [array.shape[1] for array in arrays]
         self._sums = [np.zeros(width) for width in widths]  # of x
@@ -92,7 +92,7 @@ class StreamingCKA:
         self._weighted_sums = [np.zeros((n_items, width)) for width in widths]  # sums of |y|^2 x
 
     def finish(self, names: Sequence[str] | None = None) -> Pairwise:
-        """Give CKA of all pairs of items over the stimuli so far; more may be added afterwards.
+        """Return CKA for all pairs of items over the stimuli so far; more may be added afterwards.
 
         Parameters
         ----------
@@ -102,7 +102,7 @@ class StreamingCKA:
         Returns
         -------
         Pairwise
-            As ``ng.pairwise(..., ng.CKA(estimator=...))`` on all stimuli gives it.
+            What ``ng.pairwise(..., ng.CKA(estimator=...))`` returns on all stimuli.
         """
         count, n_items = self.n_stimuli, len(self._origins)
         least = 4 if self.estimator == "debiased" else 2
@@ -133,7 +133,7 @@ class StreamingCKA:
         )
 
     def _hsic(self, k: int, j: int, means: list[FloatArray]) -> tuple[float, float]:
-        """Give HSIC up to a common factor, and the size of the terms that it is the difference of."""
+        """Return HSIC up to a common factor, and the size of the terms whose difference it is."""
         count, x, y = self.n_stimuli, means[k], means[j]
         crossed = self._products[k][j]
         squared = float(np.square(crossed - count * np.outer(x, y)).sum())

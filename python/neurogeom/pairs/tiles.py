@@ -1,9 +1,9 @@
 """How the work on all pairs is cut into tiles, and what need not be computed.
 
-Items stand in blocks, a tile is a pair of blocks (or one block of jobs). An extension of a sweep adds new
-blocks and leaves the old ones as they are, also where the last of them is not full: finished tiles stay
-finished. Of items among themselves, symmetric measures are computed for one half, and measures that know the
-value of an item with itself without the diagonal; :func:`fill_known` puts these in.
+Items are grouped in blocks; a tile is a pair of blocks (or one block of jobs). Extending a sweep adds new
+blocks and leaves the old ones as they are, even if the last of them is not full: finished tiles stay
+finished. For items among themselves, symmetric measures are computed for one half only, and measures that
+know the value of an item with itself skip the diagonal; :func:`fill_known` fills these in.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Grid:
     rows, columns : tuple of (start, stop)
         Blocks of items along both sides; columns are empty for jobs, which have one side.
     triangular : bool
-        Whether the items are compared among themselves by symmetric measures, so that half of it is enough.
+        Whether the items are compared among themselves by symmetric measures, so that one half is enough.
     among_themselves : bool
         Whether rows and columns are the same items.
     skip_diagonal : bool
@@ -77,7 +77,7 @@ class Grid:
         return [key for key in found if self.count(key)]
 
     def where(self, key: TileKey) -> NDArray[np.bool_]:
-        """Which pairs of a tile are to be computed."""
+        """Which pairs of a tile to compute."""
         i, j = key
         (top, bottom), (left, right) = self.rows[i], self.columns[j]
         wanted = np.ones((bottom - top, right - left), dtype=bool)
@@ -116,9 +116,9 @@ def blocks_of(count: int, edge: int, start: int = 0) -> Blocks:
 
 
 def fill_known(values: FloatArray, metric: Metric, *, has_diagonal: bool = True) -> None:
-    """Put in what follows of values of items among themselves.
+    """Fill in what follows from the computed values of items among themselves.
 
-    Values under a null have no diagonal (`has_diagonal`) but what was computed.
+    Values under a null have no known diagonal (`has_diagonal` is False), only what was computed.
     """
     if has_diagonal and metric.diagonal is not None:
         np.fill_diagonal(values, metric.diagonal)

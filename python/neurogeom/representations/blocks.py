@@ -1,4 +1,4 @@
-"""Responses of one item, all units at once or so many at a time."""
+"""Responses of one item, all units at once or a block of them at a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from . import checks as check
 
 # Constants, as the bits of a result must not depend on the machine or on a memory limit.
 BLOCK_BYTES = 1 << 22
-LEAST_WIDTH = 128  # units in a block, where there are so many stimuli: below, updates wait for memory
+LEAST_WIDTH = 128  # fewest units in a block, however many stimuli: with fewer, updates wait for memory
 
 _T = TypeVar("_T")
 
@@ -20,8 +20,8 @@ _T = TypeVar("_T")
 class UnitBlocks:
     """Responses of one item in consecutive float64 blocks of all stimuli and some units, or in one block.
 
-    May be iterated several times: each time reads the source anew, by slices of units. The first complete
-    iteration checks what it gives, with the errors of :meth:`whole`. Blocks are not to be written to.
+    May be iterated several times: each time reads the source again, by slices of units. The first complete
+    iteration checks what it yields, with the errors of :meth:`whole`. Do not write to the blocks.
 
     Parameters
     ----------
@@ -30,10 +30,10 @@ class UnitBlocks:
     label : str
         How errors call it.
     is_divided : bool, default False
-        Whether it comes in several blocks. It is then prepared from these, also where it is in memory: which
-        way results were computed must not depend on what else is asked for.
+        Whether it comes in several blocks. It is then always prepared from these, even if it is in memory:
+        how a result is computed must not depend on what else is computed.
     read : callable, optional
-        Gives all of it, where that is another thing than to take the slice of all units.
+        Returns all of it, if that takes more than slicing all units.
 
     Attributes
     ----------
@@ -59,11 +59,11 @@ class UnitBlocks:
 
     @property
     def width(self) -> int:
-        """Units in a block but the last; a matter of the shape alone."""
+        """Units in each block but the last; depends on the shape alone."""
         return max(LEAST_WIDTH, BLOCK_BYTES // (8 * self.shape[0])) if self.is_divided else self.shape[1]
 
     def whole(self) -> FloatArray:
-        """Give all units at once, without a copy where they are float64 already; reads the item once."""
+        """Return all units at once, without a copy if they are float64 already; reads the item once."""
         if self._whole is None:
             found = self._source[:, :] if self._read_all is None else self._read_all()
             array = np.ascontiguousarray(found, dtype=np.float64)
@@ -75,7 +75,7 @@ class UnitBlocks:
         return self._whole
 
     def undivided(self) -> UnitBlocks:
-        """Give the same responses as one block."""
+        """Return the same responses as one block."""
         if not self.is_divided:
             return self
         one = UnitBlocks(self.whole(), self.label)
@@ -100,7 +100,7 @@ class UnitBlocks:
             self._is_checked = True
 
     def once(self, key: Hashable, compute: Callable[[], _T]) -> _T:
-        """Give what `compute` returns, which several parts of an item may ask for by this key."""
+        """Return what `compute` returns, computed once for all parts of an item that use this key."""
         if key not in self._found:
             self._found[key] = compute()
         found: _T = self._found[key]
@@ -110,7 +110,7 @@ class UnitBlocks:
         return np.ascontiguousarray(self._source[:, start : start + self.width], dtype=np.float64)
 
     def _refuse(self) -> None:
-        """Raise what reading the whole item would raise, for its first bad value in the order of stimuli."""
+        """Raise what reading the whole item would raise, for its first bad value in row order."""
         largest, first = 0.0, None
         for start in range(0, self.shape[1], self.width):
             block = self._read(start)

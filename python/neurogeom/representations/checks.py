@@ -1,4 +1,4 @@
-"""Checks of representations and of what identifies their stimuli, for all that compare them."""
+"""Checks of representations and of what identifies their stimuli, shared by everything that compares them."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from .._base.checks import (
     user_level,
 )
 
-# Data whose squares leave the range of float64 in sums.
+# Outside these, sums of squares leave the range of float64.
 SMALLEST, LARGEST = 1e-140, 1e140
 
 
 class TooLittleDataError(ValueError):
-    """Says that a measure is not defined for an item, given the stimuli that there are of it."""
+    """Raised if a measure is not defined for an item, given the stimuli it has."""
 
 
 def as_responses(value: Any, name: str) -> AnyArray:
-    """Take a matrix of at least two stimuli and one unit, as it is."""
+    """Take a matrix of at least two stimuli and one unit, unchanged."""
     array = as_array(value, name)
     if array.ndim != 2:
         raise ValueError(
@@ -63,7 +63,7 @@ def require_same_stimuli(
 ) -> None:
     """Refuse items (label, number of stimuli, ids) whose rows are not the same stimuli in the same order.
 
-    Where the widths of all items are one, they are perhaps transposed.
+    If the items all have the same width, they may be transposed.
     """
     (label, count, ids), (other_label, other_count, other_ids) = first, second
     if count != other_count:
@@ -82,15 +82,15 @@ def require_same_stimuli(
     mine, theirs = ids.tolist(), other_ids.tolist()
     at = next((i for i in range(count) if mine[i] != theirs[i]), None)
     if at is not None:
-        what, advice = "the stimulus ids differ", "take the stimuli that all have"
+        what, advice = "the stimulus ids differ", "use the stimuli that all items share"
         if set(mine) == set(theirs):
             what, advice = (
                 "the order of the stimulus ids differs",
-                "put the rows of one into the order of the other",
+                "put the rows of one in the order of the other",
             )
         raise ValueError(
-            f"{what}: row {at} is {mine[at]!r} in {label} but {theirs[at]!r} in {other_label}; {advice} (of "
-            "DataFrames: Y.loc[X.index]), or leave ids out (X.to_numpy()) if rows correspond as they stand"
+            f"{what}: row {at} is {mine[at]!r} in {label} but {theirs[at]!r} in {other_label}; {advice} (for "
+            "DataFrames: Y.loc[X.index]), or drop the ids (X.to_numpy()) if the rows already correspond"
         )
 
 
@@ -107,17 +107,17 @@ def _require_same_index(first: tuple[str, Index], second: tuple[str, Index]) -> 
     same = not index.counts and ids.dtype.kind in "iu" and np.array_equal(np.sort(ids), other.ids)
     if same or index.is_shuffled:
         raise ValueError(
-            f"the rows of {label} are in another order than those of {other_label}: the numbers of its index "
-            f"count rows in another order: {', '.join(map(str, ids[:3]))}, ...; sort_index() puts them "
-            "back, and to_numpy() gives the rows as they stand"
+            f"the rows of {label} are in another order than those of {other_label}: its index numbers the "
+            f"rows as {', '.join(map(str, ids[:3]))}, ...; sort_index() puts them back, and to_numpy() takes "
+            "the rows in the order they are in"
         )
 
 
 def require_same_indices(entries: Iterable[tuple[str, Index | None]]) -> None:
-    """Refuse objects (label, index) of pandas or xarray whose rows are not in the same order.
+    """Refuse pandas or xarray objects (label, index) whose rows are not in the same order.
 
-    One that only counts its rows says nothing, unless another counts them in another order. Those of either
-    kind are compared with the first of both.
+    An index that only counts its rows says nothing, unless another one counts them in another order. Each
+    index is compared with the first of either kind.
     """
     known: dict[bool, tuple[str, Index]] = {}
     n_named = 0
@@ -132,7 +132,7 @@ def require_same_indices(entries: Iterable[tuple[str, Index | None]]) -> None:
         values, counts = np.unique(index.ids, return_counts=True)
         warnings.warn(
             f"the index of {label} has repeated values (such as {shown(values[np.argmax(counts)])}), which "
-            "cannot tell whether rows that share one are in the same order; an index of distinct values can",
+            "cannot show whether rows that share one are in the same order; an index of distinct values can",
             UserWarning,
             stacklevel=user_level(),
         )
@@ -144,7 +144,7 @@ def require_normal_range(array: FloatArray, name: str) -> None:
 
 
 def require_normal_size(size: float, name: str) -> None:
-    """Refuse data the largest of which have such a size that squares overflow or underflow."""
+    """Refuse data whose largest values have squares that overflow or underflow."""
     if size != 0 and not SMALLEST < size < LARGEST:
         raise ValueError(
             f"{name} has values of the order {size:.3g}, whose squares leave the range of float64: rescale it"
@@ -179,13 +179,13 @@ def require_items(count: int, name: str, least: int = 1) -> None:
 
 
 def require_same_units(units: int, test_units: int, label: str) -> None:
-    """Refuse test data of another width."""
+    """Refuse test data with a different number of units."""
     if units != test_units:
         raise ValueError(f"{label} must have the units of its training data ({units}), not {test_units}")
 
 
 def did_you_mean(value: str, names: Iterable[str]) -> str:
-    """Name the one of some names that is most like a wrong one, for the end of an error."""
+    """Suggest the known name most like a wrong one, for the end of an error."""
     near = difflib.get_close_matches(value.lower(), list(names), 1)
     return f": did you mean {near[0]!r}?" if near else ""
 

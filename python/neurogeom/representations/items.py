@@ -1,7 +1,7 @@
-"""What is compared: one protocol that says of each kind of item what it holds and how it is read.
+"""What is compared: one protocol that says what each kind of item holds and how it is read.
 
-A kind is a subclass of :class:`Item` and a registration with :func:`item_of` of what users give for it:
-responses here, measured dissimilarities in ``rdm``. Nobody else asks what an item is. A new kind (repeats,
+A kind is a subclass of :class:`Item`, plus a registration with :func:`item_of` of what users pass for it:
+responses here, measured dissimilarities in ``rdm``. No other code asks what an item is. A new kind (repeats,
 feature maps) is one file: its class for users, its Item, its registration; metrics that can use it name it in
 ``Part.takes``.
 """
@@ -29,8 +29,8 @@ from .._base.checks import (
 from . import checks as check
 from .blocks import UnitBlocks
 
-# Items of more bytes as float64, and of more than twice as many units as stimuli, are prepared from blocks of
-# their units. A constant, as the bits of a result must not depend on the machine or on a memory limit.
+# Items with more bytes than this as float64, and more than twice as many units as stimuli, are prepared from
+# blocks of units. A constant, as the bits of a result must not depend on the machine or on a memory limit.
 LARGE_ITEM_BYTES = 1 << 24
 
 _Self = TypeVar("_Self", bound="Item")
@@ -38,27 +38,27 @@ _Opened = TypeVar("_Opened", bound="Opened")
 
 
 class Opened(Protocol):
-    """An item whose content can be read: what :meth:`Item.open` gives and parts prepare."""
+    """An item whose content can be read: what :meth:`Item.open` returns and parts prepare."""
 
     @property
     def label(self) -> str:
         """How errors call it."""
 
     def whole(self) -> Any:
-        """Give all of it: a float64 matrix of responses, or what the kind has instead."""
+        """Return all of it: a float64 matrix of responses, or what the kind has instead."""
 
     def undivided(self: _Opened) -> _Opened:
-        """Give the same in one piece."""
+        """Return the same in one piece."""
 
 
 class Stored(abc.ABC):
-    """A matrix (n_stimuli, n_units) that stays where it is until it is read; has slices of two dimensions."""
+    """A matrix (n_stimuli, n_units) that stays where it is until it is read; can be sliced in both axes."""
 
     name: str
     shape: tuple[int, int]
     dtype: np.dtype[Any]
     ids: AnyArray | None
-    location: dict[str, Any]  # what it can be opened again by; its "path" is None for what is in memory
+    location: dict[str, Any]  # how to open it again; "path" is None if it is in memory
 
     @abc.abstractmethod
     def read(self) -> AnyArray:
@@ -70,18 +70,18 @@ class Stored(abc.ABC):
 
     @abc.abstractmethod
     def stamp(self) -> dict[str, int]:
-        """Give what changes when what is stored does, without reading it."""
+        """Return something that changes whenever the stored data do, without reading them."""
 
     @abc.abstractmethod
     def content_hash(self) -> str:
-        """Give a checksum of the matrix."""
+        """Return a checksum of the matrix."""
 
     def __len__(self) -> int:
         return self.shape[0]
 
 
 def hash_of_matrix(dtype: np.dtype[Any], shape: tuple[int, ...], blocks: Iterable[AnyArray]) -> str:
-    """Give the SHA-256 of a matrix that comes in blocks of rows, whatever its layout and byte order."""
+    """Return the SHA-256 of a matrix that comes in blocks of rows, whatever its layout and byte order."""
     stored = dtype.newbyteorder("<")
     digest = hashlib.sha256(f"{stored.str} {shape[0]} {shape[1]}\n".encode())
     for block in blocks:
@@ -104,7 +104,7 @@ class Item(abc.ABC):
     ids : ndarray or None
         What identifies its stimuli.
     index : Index or None
-        Of pandas or xarray, also where it only counts rows, so that it is no ids.
+        That of pandas or xarray, even one that only counts rows and so gives no ids.
     units : Index or None
         What the user calls the units.
     """
@@ -127,7 +127,7 @@ class Item(abc.ABC):
 
     @property
     def identity(self) -> Index | None:
-        """What identifies its stimuli, or may do so beside others."""
+        """What identifies its stimuli, or might when compared with other items."""
         return self.index if self.index is not None or self.ids is None else Index(self.ids)
 
     @property
@@ -143,11 +143,11 @@ class Item(abc.ABC):
     @property
     @abc.abstractmethod
     def n_units(self) -> int:
-        """Number of units, or what stands for it in estimates of costs."""
+        """Number of units, or what stands in for it in cost estimates."""
 
     @property
     def is_large(self) -> bool:
-        """Whether measures that can take it in blocks do so; a matter of its shape alone."""
+        """Whether measures that can take it in blocks do so; depends on its shape alone."""
         return False
 
     @property
@@ -157,7 +157,7 @@ class Item(abc.ABC):
         return self.n_stimuli * self.n_units * dtype.itemsize
 
     def require_kind(self, kinds: Sequence[str], user: str) -> None:
-        """Refuse it where only items of other kinds are of use to `user`."""
+        """Refuse it if `user` needs an item of another kind."""
         if self.kind not in kinds:
             raise TypeError(f"{self.label} is {self.noun}, but {user} needs responses (n_stimuli, n_units)")
 
@@ -168,33 +168,33 @@ class Item(abc.ABC):
         """Open it for metrics; what is read of it is float64, and refused where it is NaN or infinite."""
 
     def read(self) -> Any:
-        """Give all of its content, checked: a float64 matrix, or what the kind has instead."""
+        """Return all of its content, checked: a float64 matrix, or what the kind has instead."""
         return self.open().whole()
 
     @abc.abstractmethod
     def complete_stimuli(self) -> NDArray[np.bool_]:
-        """Say which stimuli have no missing value (NaN)."""
+        """Return which stimuli have no missing value (NaN)."""
 
     @abc.abstractmethod
     def units_without_values(self) -> NDArray[np.intp]:
-        """Give the units that have no value (but NaN) for any stimulus: they leave no stimulus complete."""
+        """Return the units that are NaN for every stimulus: with these, no stimulus is complete."""
 
     # ---- other items of the same content
 
     def restricted(self: _Self, stimuli: NDArray[np.bool_]) -> _Self:
-        """Give the same item for some stimuli only."""
-        # Errors may speak of positions, which are then those among the stimuli that are left.
+        """Return the same item for some stimuli only."""
+        # Positions in errors then refer to the stimuli that are left.
         label = self.label if stimuli.all() else f"{self.label} ({int(stimuli.sum())} of its stimuli)"
         ids = None if self.ids is None else self.ids[stimuli]
         return dataclasses.replace(self, label=label, source=self._taken(stimuli), ids=ids)
 
     def reordered(self: _Self, order: NDArray[np.intp]) -> _Self:
-        """Give the same item with its stimuli in another order."""
+        """Return the same item with its stimuli in another order."""
         return dataclasses.replace(self, source=self._taken(order), ids=None)
 
     @abc.abstractmethod
     def _taken(self, stimuli: NDArray[Any]) -> Any:
-        """Give the content for stimuli by a mask or in an order."""
+        """Return the content for the stimuli of a mask, or in a given order."""
 
     # ---- for stores
 
@@ -205,16 +205,16 @@ class Item(abc.ABC):
 
     @abc.abstractmethod
     def array(self) -> AnyArray:
-        """Give the content as one array."""
+        """Return the content as one array."""
 
     @abc.abstractmethod
     def content_hash(self) -> str:
-        """Give a checksum of the content."""
+        """Return a checksum of the content."""
 
     @classmethod
     @abc.abstractmethod
     def of_array(cls: type[_Self], array: AnyArray, label: str, name: str) -> _Self:
-        """Make it again from what :meth:`array` gave."""
+        """Rebuild it from what :meth:`array` returned."""
 
 
 class Responses(Item):
@@ -237,7 +237,7 @@ class Responses(Item):
 
     @property
     def is_large(self) -> bool:
-        """Whether measures that can take it in blocks of units do so; a matter of its shape alone."""
+        """Whether measures that can take it in blocks of units do so; depends on its shape alone."""
         return 8 * self.n_stimuli * self.n_units > LARGE_ITEM_BYTES and self.n_units > 2 * self.n_stimuli
 
     def open(self) -> UnitBlocks:
@@ -245,19 +245,19 @@ class Responses(Item):
         return UnitBlocks(self.source, self.label, is_divided=self.is_large, read=self._read)
 
     def _read(self) -> AnyArray:
-        # Read, not mapped: records of many items would keep as many files open. What else stays in its file
-        # is no array, but has slices.
+        # Read, not mapped: records of many items would keep as many files open. Other file-backed sources are
+        # not arrays, but can be sliced.
         return self.source.read() if isinstance(self.source, Stored) else self.source[:, :]
 
     def complete_stimuli(self) -> NDArray[np.bool_]:
-        """Say which stimuli have no missing value (NaN)."""
+        """Return which stimuli have no missing value (NaN)."""
         data = self._read()
         if np.isinf(data).any():  # NaN stands for a missing value, infinity for none
             require_finite(np.where(np.isnan(data), 0.0, data), self.label)
         return np.array([not np.isnan(row).any() for row in data])
 
     def units_without_values(self) -> NDArray[np.intp]:
-        """Give the units that have no value (but NaN) for any stimulus."""
+        """Return the units that are NaN for every stimulus."""
         empty = np.ones(self.n_units, dtype=bool)
         for row in self._read():
             empty &= np.isnan(row)
@@ -266,7 +266,7 @@ class Responses(Item):
     def _taken(self, stimuli: NDArray[Any]) -> AnyArray:
         if stimuli.dtype == bool:
             return np.asarray(self.source[stimuli])
-        return np.asarray(np.asarray(self.source)[stimuli])  # of all of it, which files read as a whole
+        return np.asarray(np.asarray(self.source)[stimuli])  # a file is read as a whole
 
     @property
     def stored(self) -> Stored | None:
@@ -274,11 +274,11 @@ class Responses(Item):
         return self.source if isinstance(self.source, Stored) and self.source.location["path"] else None
 
     def array(self) -> AnyArray:
-        """Give the matrix."""
+        """Return the matrix."""
         return np.asarray(self.source)
 
     def content_hash(self) -> str:
-        """Give the checksum of the matrix."""
+        """Return the checksum of the matrix."""
         if isinstance(self.source, Stored):
             return self.source.content_hash()
         return hash_of_matrix(self.source.dtype, self.source.shape, [self.source])
@@ -291,7 +291,7 @@ class Responses(Item):
 
 @functools.singledispatch
 def item_of(entry: Any, label: str, name: str) -> Item:
-    """Make an item of what a user gives for it; kinds register what is theirs, all else is an array."""
+    """Make an item from what a user passes; kinds register their own types, all else is an array."""
     data, index = check.as_responses(entry, label), row_index(entry, label)
     ids = None if index is None else index.names
     return Responses(label, name, data, ids, index, column_index(entry, label))
@@ -303,19 +303,19 @@ def _(entry: Stored, label: str, name: str) -> Item:
 
 
 def _is_registered(value: Any) -> bool:
-    """Say whether this is an item already, and so no list of items."""
+    """Return whether this is an item already, and so not a list of items."""
     return item_of.dispatch(type(value)) is not item_of.dispatch(object)
 
 
 def own_name(entry: Any) -> str | None:
-    """Give the name that an item of ours has; None if it has none, as arrays."""
+    """Return the name of one of our own items; None if it has none, as for arrays."""
     return getattr(entry, "name", None) if _is_registered(entry) else None
 
 
 def as_items(
     value: Any, argument: str, names: Sequence[str] | None = None, labels: Sequence[str] | None = None
 ) -> list[Item]:
-    """Take representations as users give them, checked but not read; `labels` are what errors call them."""
+    """Take representations as users pass them, checked but not read; `labels` are what errors call them."""
     if isinstance(value, Mapping):
         if names is None:
             names = list(value)
@@ -325,7 +325,7 @@ def as_items(
     elif getattr(value, "ndim", 3) != 3 and str(getattr(value, "dtype", None)) != "object":
         raise ValueError(
             f"{argument} as one array must have shape (representation, stimulus, unit), not "
-            f"{tuple(value.shape)}: put matrices into a list"
+            f"{tuple(value.shape)}: put matrices in a list"
         )
     elif names is None and (coordinate := row_index(value, argument)) is not None:
         names = coordinate.ids.tolist()
@@ -344,7 +344,7 @@ def as_items(
 
 def require_comparable(items: Sequence[Item]) -> None:
     """Refuse items whose rows are not the same stimuli in the same order."""
-    # Against the first item that has ids: where ids exist on both sides they must agree.
+    # Against the first item that has ids: if both sides have ids, these must agree.
     reference = next((item for item in items if item.ids is not None), items[0] if items else None)
     for item in items:
         assert reference is not None

@@ -48,7 +48,7 @@ class RDM:
     Raises
     ------
     TypeError, ValueError
-        If it is no such matrix or vector.
+        If it is not such a matrix or vector.
 
     Examples
     --------
@@ -103,24 +103,24 @@ def _as_dissimilarities(value: Any, name: str) -> FloatArray:
     count = round((1 + (1 + 8 * array.size) ** 0.5) / 2)
     if count * (count - 1) // 2 != array.size:
         raise ValueError(
-            f"{name} has {array.size} entries, which is m (m - 1) / 2 for no number of stimuli m"
+            f"{name} has {array.size} entries, which is not m (m - 1) / 2 for any number of stimuli m"
         )
     return array
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class OpenedRDM:
-    """What parts of metrics get of an item of dissimilarities."""
+    """What a metric's parts get from an item of dissimilarities."""
 
     rdm: RDM
     label: str
 
     def whole(self) -> RDM:
-        """Give the dissimilarities."""
+        """Return the dissimilarities."""
         return self.rdm
 
     def undivided(self) -> OpenedRDM:
-        """Give the same: there is one piece."""
+        """Return the same: there is one piece."""
         return self
 
 
@@ -152,22 +152,22 @@ class Dissimilarities(Item):
         return OpenedRDM(self.source, self.label)
 
     def complete_stimuli(self) -> NDArray[np.bool_]:
-        """Say that all are complete: an RDM with missing values is refused."""
+        """Return that all are complete: an RDM with missing values is refused."""
         return np.ones(self.n_stimuli, dtype=bool)
 
     def units_without_values(self) -> NDArray[np.intp]:
-        """Give none."""
+        """Return none."""
         return np.zeros(0, dtype=np.intp)
 
     def _taken(self, stimuli: NDArray[Any]) -> RDM:
         return RDM(self.source.square[np.ix_(stimuli, stimuli)])
 
     def array(self) -> AnyArray:
-        """Give the condensed form."""
+        """Return the condensed form."""
         return self.source.condensed
 
     def content_hash(self) -> str:
-        """Give the checksum of the condensed form, which is no matrix of stimuli and units."""
+        """Return the checksum of the condensed form, which is not a matrix of stimuli and units."""
         condensed = self.source.condensed
         digest = hashlib.sha256(f"rdm {condensed.size}\n".encode())
         digest.update(np.ascontiguousarray(condensed, dtype="<f8").data)

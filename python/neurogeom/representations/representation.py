@@ -21,20 +21,20 @@ class Representation:
     data : array-like of shape (n_stimuli, n_units)
         Responses; kept as they are, without a copy, until they are needed.
     ids : array-like of shape (n_stimuli,), optional
-        What identifies each stimulus (integers or strings, distinct). Where two representations both have
-        ids, these must agree in content and order. By default the index of a DataFrame, or the coordinate of
-        the first dimension of a DataArray, where these say more than the number of the row.
+        What identifies each stimulus (integers or strings, distinct). If two representations both have ids,
+        these must agree in content and order. By default the index of a DataFrame, or the coordinate of the
+        first dimension of a DataArray, if it says more than the number of the row.
     units : array-like of shape (n_units,), optional
-        Labels of the units, distinct. Where held-out data (`test` of :func:`pairwise`) have them too, these
-        must agree in content and order. By default the columns of a DataFrame, or the coordinate of the
-        second dimension of a DataArray.
+        Labels of the units, distinct. If held-out data (`test` of :func:`pairwise`) have them too, these must
+        agree in content and order. By default the columns of a DataFrame, or the coordinate of the second
+        dimension of a DataArray.
     name : str, optional
         How results call this representation.
 
     Raises
     ------
     TypeError, ValueError
-        If data are no real matrix of two stimuli or more, or labels do not fit them.
+        If the data are not a real matrix of two stimuli or more, or labels do not fit them.
 
     Examples
     --------

@@ -5,12 +5,12 @@ Put ``neurogeom.compat.`` in front of ``netrep`` in the imports of a script; not
     from neurogeom.compat.netrep.metrics import LinearMetric, PermutationMetric, LinearCKA
     from neurogeom.compat.netrep.multiset import pairwise_distances, cross_distances
 
-Here are linear and permutation metrics, CKA, and sweeps with them; stochastic metrics, Frechet means and
-metrics of convolutional layers are not. As there, representations are (samples x neurons) arrays. Sweeps
-run on the engine behind :func:`neurogeom.pairwise`, in threads. Metrics are scikit-learn estimators in all
-but descent: ``clone`` and ``cross_validate(metric, X, Y)`` take them, and scikit-learn need not be
-installed. Where the original gives wrong or undefined numbers ours are right, and ``parity=True`` gives its
-own: see :class:`~neurogeom.compat.netrep.metrics.LinearMetric`.
+It has linear and permutation metrics, CKA, and sweeps with them, but not stochastic metrics, Frechet means
+or metrics of convolutional layers. As in netrep, representations are (samples x neurons) arrays. Sweeps run
+on the engine behind :func:`neurogeom.pairwise`, in threads. Metrics are scikit-learn estimators in all but
+descent: ``clone`` and ``cross_validate(metric, X, Y)`` accept them, and scikit-learn need not be installed.
+Where the original's numbers are wrong or undefined ours are right, and ``parity=True`` reproduces the
+original's: see :class:`~neurogeom.compat.netrep.metrics.LinearMetric`.
 """
 
 from ..._base.lazy import lazily as _lazily

@@ -1,4 +1,4 @@
-"""What the metrics that align units have in common: reading, padding, scoring and sweeps."""
+"""What the metrics that align units share: reading, padding, scoring and sweeps."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class AligningMetric(Estimator):
     my_: FloatArray
     widths_: tuple[int, int]
 
-    # ---- what a subclass gives
+    # ---- what a subclass provides
 
     def partial_fit(self, X: Any) -> Any:
         """Prepare one representation."""
@@ -44,7 +44,7 @@ class AligningMetric(Estimator):
         raise NotImplementedError
 
     def _apply(self, centered: FloatArray, side: int) -> FloatArray:
-        """Take centred, padded data of one side into the common coordinates."""
+        """Map centred, padded data of one side to the common coordinates."""
         raise NotImplementedError
 
     def _n_compared(self) -> int:
@@ -74,7 +74,7 @@ class AligningMetric(Estimator):
         data = [as_training(value, name) for value, name in ((X, "X"), (Y, "Y"))]
         self._check_pair(data)
         widths = (data[0].shape[1], data[1].shape[1])
-        if self.parity:  # there, zeros count when variances are normalised
+        if self.parity:  # in netrep, padded zeros count when variances are normalised
             data = [padded(array, max(widths)) for array in data]
         with single_threaded_blas():
             self.finalize_fit(self._prepare(data[0], "X"), self._prepare(data[1], "Y"))
@@ -82,7 +82,7 @@ class AligningMetric(Estimator):
         return self
 
     def transform(self, X: Any, Y: Any) -> tuple[FloatArray, FloatArray]:
-        """Take two representations into common coordinates by the fitted alignment.
+        """Map two representations to common coordinates with the fitted alignment.
 
         Parameters
         ----------
@@ -92,9 +92,9 @@ class AligningMetric(Estimator):
         Returns
         -------
         tX, tY : ndarray of shape (n_samples, max(n_neurons))
-            On the samples fitted to, their distance is that of the metric. On others it is their score, but
-            for columns that both have without being aligned there (see `n_aligned_` of
-            :class:`LinearMetric`), which count in norms only.
+            On the fitted samples, their distance is that of the metric. On others it is their score, except
+            for columns in which they are not aligned (see `n_aligned_` of :class:`LinearMetric`), which count
+            in norms only.
 
         Raises
         ------
@@ -117,7 +117,7 @@ class AligningMetric(Estimator):
             return self._apply(wide[0] - self.mx_, 0), self._apply(wide[1] - self.my_, 1)
 
     def score(self, X: Any, Y: Any) -> float:
-        """Give the distance of two representations in the fitted alignment (a distance: less is more alike).
+        """Return the distance of two representations in the fitted alignment (smaller is more alike).
 
         Parameters
         ----------
@@ -132,7 +132,7 @@ class AligningMetric(Estimator):
         Raises
         ------
         TypeError, ValueError
-            As :meth:`transform`; for the angle also if one of them is zero in the common coordinates.
+            As for :meth:`transform`; for the angle, also if one of them is zero in the common coordinates.
         """
         tX, tY = self.transform(X, Y)
         if self.parity:
@@ -144,7 +144,7 @@ class AligningMetric(Estimator):
         return math.hypot(float(np.linalg.norm(tX[:, :kept] - tY[:, :kept])), *rests)
 
     def fit_score(self, X: Any, Y: Any) -> float:
-        """Fit to two representations and give their distance: ``fit(X, Y).score(X, Y)``.
+        """Fit to two representations and return their distance: ``fit(X, Y).score(X, Y)``.
 
         Parameters
         ----------
@@ -165,7 +165,7 @@ class AligningMetric(Estimator):
     def pairwise_distances(
         self, train_data: Any, test_data: Any = None, processes: int | None = None, verbose: bool = True
     ) -> tuple[FloatArray, FloatArray]:
-        """Give the distances of all pairs of representations, computed by :func:`neurogeom.pairwise`.
+        """Return the distances of all pairs of representations, computed by :func:`neurogeom.pairwise`.
 
         Parameters
         ----------
@@ -174,8 +174,8 @@ class AligningMetric(Estimator):
         test_data : sequence of arrays (n_test_samples, n_neurons), optional
             Responses of the same units to other stimuli.
         processes : int, optional
-            Threads to use (there are no processes here: no data are copied, no ``__main__`` guard is needed);
-            by default OMP_NUM_THREADS as it stood at import, else the cores this process may use.
+            Threads to use (not processes: no data are copied, and no ``__main__`` guard is needed); by
+            default OMP_NUM_THREADS as it stood at import, else the cores this process may use.
         verbose : bool
             Show a progress bar on stderr.
 
@@ -184,12 +184,12 @@ class AligningMetric(Estimator):
         D_train : ndarray of shape (K, K)
             Distances on the training data.
         D_test : ndarray of shape (K, K)
-            Distances on the test data; without these infinite off the diagonal. The diagonal is 0.
+            Distances on the test data; without test data, infinite off the diagonal. The diagonal is 0.
 
         Raises
         ------
         TypeError, ValueError
-            As :meth:`fit`, naming the item.
+            As for :meth:`fit`, naming the item.
         """
         threads = None if processes is None else _validate.as_count(processes, "processes")
         names = ("train_data", "test_data")
@@ -204,7 +204,7 @@ class AligningMetric(Estimator):
         require_equal_widths([array.shape[1] for array in data], self.zero_pad)
 
     def _begin_finalize(self, cache_X: Any, cache_Y: Any, n_fields: int) -> int:
-        """Check prepared representations, keep their means, and give the common width."""
+        """Check prepared representations, keep their means, and return the common width."""
         caches = (cache_X, cache_Y)
         for cache, name in zip(caches, ("cache_X", "cache_Y"), strict=True):
             if not isinstance(cache, tuple) or len(cache) != n_fields:
@@ -228,15 +228,15 @@ def as_training(value: Any, name: str) -> FloatArray:
 
 
 def padded(array: FloatArray, width: int) -> FloatArray:
-    """Append units that are silent."""
+    """Append silent units."""
     missing = width - array.shape[1]
     return np.pad(array, ((0, 0), (0, missing))) if missing else array
 
 
 def angle(x: FloatArray, y: FloatArray, rests: Sequence[float] = (0.0, 0.0)) -> float:
-    """Angle between two matrices; rests are norms of what each has outside of their common coordinates.
+    """Angle between two matrices; `rests` are the norms of what each has outside their common coordinates.
 
-    From the sum and the difference of unit vectors, as arccos loses half of the digits of small angles.
+    From the sum and the difference of unit vectors, as arccos loses half the digits of small angles.
     """
     norms = [math.hypot(float(np.linalg.norm(a)), rest) for a, rest in zip((x, y), rests, strict=True)]
     for norm, name in zip(norms, "XY", strict=True):

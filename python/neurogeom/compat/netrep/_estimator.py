@@ -14,13 +14,13 @@ _Self = TypeVar("_Self", bound="Estimator")
 
 
 class NotFittedError(ValueError, AttributeError):
-    """Raised by what needs a fitted alignment. As in scikit-learn it is of both kinds of error."""
+    """Raised by methods that need a fitted alignment. As in scikit-learn, it is both kinds of error."""
 
 
 class Estimator:
     """Constructor arguments are parameters: they are kept as given under their own names."""
 
-    # What each parameter has to be, by name.
+    # The check of each parameter, by name.
     _checks: ClassVar[dict[str, Any]] = {}
     # Whether `fit` finds anything, so that test data mean something else than training data.
     _is_fitted_to_data: ClassVar[bool] = True
@@ -28,7 +28,7 @@ class Estimator:
     center_columns: Any
 
     def _native(self) -> Metric | None:
-        """The same measure of the fast engine, if parameters allow; None if pairs go one by one."""
+        """The same measure on the fast engine, if the parameters allow it; None if pairs go one by one."""
         raise NotImplementedError
 
     @classmethod
@@ -37,7 +37,7 @@ class Estimator:
         return {name: p.default for name, p in list(signature.parameters.items())[1:]}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Give the parameters by name.
+        """Return the parameters by name.
 
         Parameters
         ----------
@@ -57,7 +57,7 @@ class Estimator:
         Parameters
         ----------
         **params
-            Those to be changed.
+            The parameters to change.
 
         Returns
         -------
@@ -66,7 +66,7 @@ class Estimator:
         Raises
         ------
         TypeError, ValueError
-            If there is no such parameter, or it cannot have this value; then none is changed.
+            If there is no such parameter, or it cannot have this value; none is changed in that case.
         """
         known = self._defaults()
         unknown = sorted(set(params) - set(known))
@@ -80,7 +80,7 @@ class Estimator:
         return self
 
     def _check(self, params: dict[str, Any]) -> None:
-        """Refuse wrong values of parameters; they are kept as given, which cloning relies on."""
+        """Refuse invalid parameters; valid ones are kept as given, which cloning relies on."""
         for name, value in params.items():
             self._checks[name](value, name)
 
@@ -90,7 +90,7 @@ class Estimator:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in changed.items())})"
 
     def __sklearn_tags__(self) -> Any:
-        # Only scikit-learn asks for this, so that it can be imported here.
+        # Only scikit-learn calls this, so it can be imported here.
         utils = importlib.import_module("sklearn.utils")
         return utils.Tags(
             estimator_type=None,
@@ -112,7 +112,7 @@ def require_equal_rows(rows: tuple[int, int], names: tuple[str, str]) -> None:
 
 
 def require_equal_widths(widths: Sequence[int], zero_pad: bool) -> None:
-    """Refuse unequal numbers of units where they are not to be padded with zeros."""
+    """Refuse unequal numbers of units unless they are padded with zeros."""
     if not zero_pad and len(set(widths)) > 1:
         shown = ", ".join(map(str, sorted(set(widths))))
         raise ValueError(f"representations have different numbers of units ({shown}) and zero_pad is False")

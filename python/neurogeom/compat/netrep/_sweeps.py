@@ -1,4 +1,4 @@
-"""All pairs of representations: our metrics on the engine, any others one pair after the other."""
+"""All pairs of representations: our metrics on the engine, any others pair by pair."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def between(metric: Any, Xs: Any, Ys: Any, Xs_test: Any, Ys_test: Any, verbose: 
     rows, columns = _as_list(Xs, "Xs"), _as_list(Ys, "Ys")
     if (Xs_test is None) != (Ys_test is None):
         given, missing = ("Xs_test", "Ys_test") if Ys_test is None else ("Ys_test", "Xs_test")
-        raise ValueError(f"{given} needs {missing} beside it")
+        raise ValueError(f"{given} also needs {missing}")
     row_tests = None if Xs_test is None else _as_list(Xs_test, "Xs_test", rows)
     column_tests = None if Ys_test is None else _as_list(Ys_test, "Ys_test", columns)
     native = _engine_metric(metric, rows + columns, [*_labels("Xs", rows), *_labels("Ys", columns)])
@@ -73,7 +73,7 @@ def _engine_metric(metric: Any, items: Sequence[Any], labels: Sequence[str]) -> 
     """The measure of the engine that does what a metric of this package does, if there is one."""
     if not isinstance(metric, Estimator):
         if not (callable(getattr(metric, "fit", None)) and callable(getattr(metric, "score", None))):
-            raise TypeError(f"metric must have fit and score, but {type(metric).__name__} has not")
+            raise TypeError(f"metric must have fit and score, but {type(metric).__name__} does not")
         return None
     widths = [check.as_responses(*pair).shape[1] for pair in zip(items, labels, strict=True)]
     require_equal_widths(widths, getattr(metric, "zero_pad", True))

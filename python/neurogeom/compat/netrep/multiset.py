@@ -11,12 +11,12 @@ from ._sweeps import among_themselves, between
 def pairwise_distances(
     metric: Any, traindata: Any, testdata: Any = None, verbose: bool = True, enable_caching: bool = False
 ) -> FloatArray | tuple[FloatArray, FloatArray]:
-    """Give the distances of all pairs of a set of representations.
+    """Return the distances of all pairs of a set of representations.
 
     Parameters
     ----------
     metric : object
-        A metric of :mod:`neurogeom.compat.netrep.metrics`, which then runs on the engine of
+        A metric from :mod:`neurogeom.compat.netrep.metrics`, which then runs on the engine of
         :func:`neurogeom.pairwise`; or anything with ``fit(X, Y)`` and ``score(X, Y)``, which are called for
         each pair.
     traindata : sequence of arrays (n_samples, n_neurons)
@@ -26,15 +26,15 @@ def pairwise_distances(
     verbose : bool
         Show a progress bar on stderr.
     enable_caching : bool
-        Without effect: what concerns one representation is always computed once. (There, unequal numbers of
-        neurons then end in an IndexError.)
+        Without effect: what concerns one representation is always computed once. (In netrep, caching with
+        unequal numbers of neurons ends in an IndexError.)
 
     Returns
     -------
     D_train : ndarray of shape (K, K)
         Distances on the training data.
     D_test : ndarray of shape (K, K)
-        Distances on the test data; only if these were given.
+        Distances on the test data; only if there are any.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def pairwise_distances(
 def cross_distances(
     metric: Any, Xs: Any, Ys: Any, Xs_test: Any = None, Ys_test: Any = None, verbose: bool = True
 ) -> FloatArray | tuple[FloatArray, FloatArray]:
-    """Give the distances of the representations of one set to those of another.
+    """Return the distances of the representations of one set to those of another.
 
     Parameters
     ----------
@@ -78,12 +78,12 @@ def cross_distances(
     D_train : ndarray of shape (len(Xs), len(Ys))
         Distances on the training data.
     D_test : ndarray of shape (len(Xs), len(Ys))
-        Distances on the test data; only if these were given.
+        Distances on the test data; only if there are any.
 
     Raises
     ------
     TypeError, ValueError
-        As :func:`pairwise_distances`, or if test data are given for one set only.
+        As for :func:`pairwise_distances`, or if only one set has test data.
 
     Examples
     --------

@@ -29,12 +29,12 @@ class LinearCKA(Estimator):
 
     Notes
     -----
-    This is the biased estimate of CKA, which grows with the number of neurons: unrelated representations of n
-    neurons and m samples have about n / (m + n). ``neurogeom.CKA(score="angular")`` has others.
+    This is the biased estimate of CKA, which grows with the number of neurons: for unrelated representations
+    with n neurons and m samples it is about n / (m + n). ``neurogeom.CKA(score="angular")`` offers others.
 
-    Differs from netrep in that small angles are right to rounding (unless `parity`), in that arithmetic is in
-    float64, in the errors (there, representations that do not vary give NaN and unequal numbers of samples an
-    error of the matrix product), and in that there are parameters to get and set and a `fit_score`.
+    Differences from netrep: small angles are accurate to rounding (unless `parity`); arithmetic is in
+    float64; errors differ (in netrep, representations that do not vary give NaN, and unequal numbers of
+    samples an error from the matrix product); and there are `get_params`, `set_params` and `fit_score`.
 
     Examples
     --------
@@ -58,11 +58,11 @@ class LinearCKA(Estimator):
         Parameters
         ----------
         X, Y : array-like
-            Not looked at.
+            Ignored.
         """
 
     def score(self, X: Any, Y: Any) -> float:
-        """Give the angle (less is more alike).
+        """Return the angle (smaller is more alike).
 
         Parameters
         ----------
@@ -86,7 +86,7 @@ class LinearCKA(Estimator):
         return self._plain_angle(X, Y) if native is None else native.compare(X, Y)
 
     def fit_score(self, X: Any, Y: Any) -> float:
-        """Give the angle; see :meth:`score`. (Not in the original.)
+        """Return the angle; see :meth:`score`. (Not in the original.)
 
         Parameters
         ----------

@@ -15,12 +15,12 @@ from ....representations.checks import as_flag
 from .._alignment import AligningMetric, as_training, padded
 from .._estimator import as_score_method
 
-# The original's floor of eigenvalues, and how close to 1 alpha may be for it to whiten at all.
+# The original's floor of eigenvalues; it does not whiten at all if alpha is within this of 1.
 _FLOOR = 1e-7
 
 
 class Whitened(NamedTuple):
-    """What :meth:`LinearMetric.partial_fit` gives: mean, whitened responses and whitening matrix."""
+    """What :meth:`LinearMetric.partial_fit` returns: mean, whitened responses and whitening matrix."""
 
     mean: FloatArray
     responses: FloatArray
@@ -41,7 +41,7 @@ class LinearMetric(AligningMetric):
     score_method : {"angular", "euclidean"}
         Angle in radians, or Frobenius norm of the difference.
     parity : bool
-        Follow the original's rules to the number; see the notes.
+        Follow the original's rules exactly; see the notes.
 
     Attributes
     ----------
@@ -50,28 +50,28 @@ class LinearMetric(AligningMetric):
     Wx_, Wy_ : ndarray of shape (n, n)
         ``(X - mx_) @ Wx_`` and ``(Y - my_) @ Wy_`` are aligned.
     n_aligned_ : int
-        Leading columns of these in which the data determine the alignment. Later columns hold what X and Y
-        do not share; their basis is arbitrary. (Not in the original.)
+        Leading columns in which the data determine the alignment. Later columns hold what X and Y do not
+        share; their basis is arbitrary. (Not in the original.)
     widths_ : tuple of int
         Numbers of neurons of X and Y. (Not in the original.)
 
     Notes
     -----
-    Where this differs from netrep (commit 0186b8a), with what ``parity=True`` brings back in brackets:
+    Differences from netrep (commit 0186b8a); brackets say what ``parity=True`` restores:
 
     - Directions are left out of the whitening if they are small relative to the largest, not if their
       variance is below 1e-7: data in small units stay as invariant as others [the floor].
-    - Whitening keeps the variance counting directions that the data have. There, directions without
-      variance, padding too, count as one of variance 1 each, and Euclidean scores for alpha < 1 depend on
-      padding [their count].
+    - Whitening keeps the variance, counting only directions that the data have. In netrep, each direction
+      without variance, padding included, counts as one of variance 1, and Euclidean scores for alpha < 1
+      depend on the padding [netrep's count].
     - On test data, directions that the training data do not determine (more neurons than training samples)
-      contribute to norms only, and what the training data do not span at all is multiplied by alpha. There,
-      their basis is whatever LAPACK returns, the score changes when neurons are rotated, and it jumps at
-      alpha = 1 [their score].
-    - Small angles are right to rounding; there, arccos cuts off what lies below 1e-8 [arccos].
-    - Arithmetic is in float64, also for float32 data [not brought back].
-    - NaN, infinity and representations that do not vary (there: NaN and a RuntimeWarning) raise a ValueError
-      that names the item, as does data of the wrong width [not brought back].
+      contribute to norms only, and what the training data do not span at all is multiplied by alpha. In
+      netrep, their basis is whatever LAPACK returns, the score changes when neurons are rotated, and it jumps
+      at alpha = 1 [netrep's score].
+    - Small angles are accurate to rounding; netrep's arccos cuts off what lies below 1e-8 [arccos].
+    - Arithmetic is in float64, also for float32 data [not restored].
+    - NaN, infinity and representations that do not vary (in netrep: NaN and a RuntimeWarning) raise a
+      ValueError that names the item, as do data of the wrong width [not restored].
     - For alpha = 0, sweeps warn of representations with as many independent neurons as samples.
 
     Williams, Kunz, Kornblith & Linderman, Generalized shape metrics on neural representations, NeurIPS 2021.
@@ -132,7 +132,7 @@ class LinearMetric(AligningMetric):
         Raises
         ------
         TypeError, ValueError
-            As :meth:`fit`.
+            As for :meth:`fit`.
         """
         self._check(self.get_params())
         with single_threaded_blas():
@@ -169,7 +169,7 @@ class LinearMetric(AligningMetric):
         return self
 
     def _determined_rotations(self, X: FloatArray, Y: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
-        """Rotations whose first columns the data determine, from a core of the smaller size of the data."""
+        """Rotations whose first columns the data determine, from a core as small as the data allow."""
         (left, left_basis), (right, right_basis) = _compact(X), _compact(Y)
         u, v = aligned_bases(left, right)
         self.n_aligned_ = u.shape[1]

@@ -19,7 +19,7 @@ from .._estimator import as_score_method
 
 
 class Centered(NamedTuple):
-    """What :meth:`PermutationMetric.partial_fit` gives: mean and centred responses."""
+    """What :meth:`PermutationMetric.partial_fit` returns: mean and centred responses."""
 
     mean: FloatArray
     responses: FloatArray
@@ -52,9 +52,9 @@ class PermutationMetric(AligningMetric):
 
     Notes
     -----
-    Differs from netrep in that small angles are right to rounding (unless `parity`), in that arithmetic is in
-    float64 and in the errors; see :class:`LinearMetric`. As there, a neuron that is silent in the training
-    data has no determined partner, which may matter on test data.
+    Differences from netrep: small angles are accurate to rounding (unless `parity`), arithmetic is in
+    float64, and errors differ; see :class:`LinearMetric`. As in netrep, the partner of a neuron that is
+    silent in the training data is not determined, which may matter on test data.
 
     Examples
     --------
