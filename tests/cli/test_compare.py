@@ -9,6 +9,7 @@ import pickle
 import neurogeom as ng
 import numpy as np
 import pytest
+from helpers import own_metrics as own
 from neurogeom.cli import main as cli
 from neurogeom.metrics import METRICS
 
@@ -359,3 +360,15 @@ def test_json_of_pairs(run, arrays, tmp_path):
     found = json.loads((tmp_path / "d.json").read_text())
     assert [(row["row"], row["column"]) for row in found] == [(a, b) for a in arrays for b in arrays]
     np.testing.assert_array_equal([row["cka"] for row in found], ng.pairwise(arrays, "cka").values.ravel())
+
+
+def test_a_metric_of_ones_own(run, arrays, tmp_path):
+    """Named as sweeps name it; files are called by its class."""
+    name = "helpers.own_metrics:MeanProduct"
+    assert run("net.npz", "--metric", name, "--metric", "cka", "--out", tmp_path / "d.npz")[0] == 0
+    known = ng.pairwise(arrays, own.MeanProduct())
+    assert ng.load(tmp_path / "d.MeanProduct.npz").values.tobytes() == known.values.tobytes()
+    assert (tmp_path / "d.cka.npz").exists()
+    code, _, error = run("net.npz", "--metric", "no_such_module:Metric")
+    assert code == 2
+    assert "metric 'no_such_module:Metric' cannot be imported" in error

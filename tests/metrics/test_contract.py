@@ -1,7 +1,8 @@
 """What every pairwise measure promises, held against all registered ones and some of their options.
 
 A new measure meets the contract by being registered. What its docstring says of it (what does not change it,
-whether it is a metric) stands once, in `CLAIMS`; values against definitions are in files of their own.
+whether it is a metric) stands once, in `CLAIMS`, and is held against it there, as is that nothing else leaves
+it unchanged; values against definitions are in files of their own.
 """
 
 from __future__ import annotations
@@ -27,63 +28,74 @@ class Claims:
     proper: bool | None = False  # obeys the triangle inequality; None: no promise either way
     degree: float | None = 0  # a common scale of both items multiplies it by this power; None: neither
     has_units: bool = False  # it is a length in the units of the responses
-    ordered: bool = False  # by folds or batches, the order of the stimuli matters
+    ordered: bool | None = False  # by folds or batches, the order of the stimuli matters; None: no promise
+
+
+class AllClaims(dict):
+    """Claims by the name of the metric; who makes none is held to none."""
+
+    def __missing__(self, name):
+        return Claims("", "", open="".join(CHANGES), proper=None, degree=None, ordered=None)
 
 
 ANGLE, LINEAR = "POstd", "POLstud"
-CLAIMS = {
-    "bures": Claims("POtd", "POtd", proper=True, degree=1, has_units=True),
-    "bures(normalized)": Claims(ANGLE, ANGLE, proper=True),
-    "cca": Claims(LINEAR, LINEAR, proper=True),
-    "chordal": Claims(LINEAR, LINEAR, proper=True),
-    "chordal(2 components)": Claims(ANGLE, ANGLE, proper=True),
-    "cka": Claims(ANGLE, ANGLE),
-    "cka(angular)": Claims(ANGLE, ANGLE, proper=True),
-    "cka(biased)": Claims(ANGLE, ANGLE),
-    "cka(biased, angular)": Claims(ANGLE, ANGLE, proper=True),
-    "cka(biased, uncentered)": Claims("POsd", "POsd"),
-    "cka(lange)": Claims(ANGLE, ANGLE),
-    "cka(minibatch 6)": Claims(ANGLE, ANGLE, ordered=True),
-    "cka(rbf)": Claims(ANGLE, ANGLE),
-    "eigenspace_overlap": Claims("POLsud", "POLsud"),
-    "eigenspace_overlap(centered)": Claims(LINEAR, LINEAR),
-    "eigenspace_overlap(2 components)": Claims("POsd", "POsd"),
-    "grassmann": Claims(LINEAR, LINEAR, proper=True),
-    "grassmann(uncentered)": Claims("POLsud", "POLsud", proper=True),
-    "gulp": Claims(ANGLE, ANGLE, proper=True),
-    "gulp(0)": Claims(LINEAR, LINEAR, proper=True),
-    "gulp(0.5)": Claims(ANGLE, ANGLE, proper=True),
-    "mean_cca": Claims(LINEAR, LINEAR),
-    "mean_cca(squared)": Claims(LINEAR, LINEAR),
-    "mean_cca(uncentered)": Claims("POLsud", "POLsud"),
-    "nbs": Claims(ANGLE, ANGLE),
-    "nbs(uncentered)": Claims("POsd", "POsd"),
-    # A dead unit may take the place of a partner that is anticorrelated.
-    "permutation": Claims("Pst", "Pst", open="d"),
-    "permutation(euclidean)": Claims("Pt", "Pt", open="d", degree=1, has_units=True),
-    "procrustes": Claims(ANGLE, ANGLE, proper=True),
-    "procrustes(euclidean, uncentered)": Claims("POd", "POd", proper=True, degree=1, has_units=True),
-    "projection": Claims(LINEAR, LINEAR, proper=True),
-    "projection(2 components)": Claims(ANGLE, ANGLE, proper=True),
-    "pwcca": Claims("Pstd", LINEAR),
-    "pwcca(uncentered)": Claims("Psd", "POLsud"),
-    "r2": Claims(LINEAR, ANGLE),
-    "r2(uncentered)": Claims("POLsud", "POsd"),
-    "ridge": Claims("POtd", ANGLE, degree=None, ordered=True),
-    "ridge(0)": Claims(LINEAR, ANGLE, ordered=True),
-    "ridge(4 folds, pearson)": Claims("POtd", "Pstud", degree=None, ordered=True),
-    "rsa": Claims("Ps", "Ps"),
-    "rsa-correlation-pearson-angular": Claims("Ps", "Ps", proper=True),
-    "rsa-cosine-rho-a": Claims("POsd", "POsd"),
-    "rsa-euclidean-kendall": Claims(ANGLE, ANGLE, proper=None),  # nothing ties: counts of discordant pairs
-    "rsa-sqeuclidean-cosine_cov": Claims(ANGLE, ANGLE),
-    "shape(0.3, unit)": Claims(ANGLE, ANGLE, proper=True),
-    "shape(0.5)": Claims("POtd", "POtd", proper=True, degree=None),
-    "shape(0.5, euclidean)": Claims("POtd", "POtd", proper=True, degree=None, has_units=True),
-    "svcca": Claims(ANGLE, ANGLE),
-    "svcca(0.8)": Claims(ANGLE, ANGLE),
-    "svcca(2 components)": Claims(ANGLE, ANGLE),
-}
+CLAIMS = AllClaims(
+    {
+        "bures": Claims("POtd", "POtd", proper=True, degree=1, has_units=True),
+        "bures(normalized)": Claims(ANGLE, ANGLE, proper=True),
+        "cca": Claims(LINEAR, LINEAR, proper=True),
+        "chordal": Claims(LINEAR, LINEAR, proper=True),
+        "chordal(2 components)": Claims(ANGLE, ANGLE, proper=True),
+        "cka": Claims(ANGLE, ANGLE),
+        "cka(angular)": Claims(ANGLE, ANGLE, proper=True),
+        "cka(biased)": Claims(ANGLE, ANGLE),
+        "cka(biased, angular)": Claims(ANGLE, ANGLE, proper=True),
+        "cka(biased, uncentered)": Claims("POsd", "POsd"),
+        "cka(lange)": Claims(ANGLE, ANGLE),
+        "cka(minibatch 6)": Claims(ANGLE, ANGLE, ordered=True),
+        "cka(rbf)": Claims(ANGLE, ANGLE),
+        "eigenspace_overlap": Claims("POLsud", "POLsud"),
+        "eigenspace_overlap(centered)": Claims(LINEAR, LINEAR),
+        "eigenspace_overlap(2 components)": Claims("POsd", "POsd"),
+        "grassmann": Claims(LINEAR, LINEAR, proper=True),
+        "grassmann(uncentered)": Claims("POLsud", "POLsud", proper=True),
+        "gulp": Claims(ANGLE, ANGLE, proper=True),
+        "gulp(0)": Claims(LINEAR, LINEAR, proper=True),
+        "gulp(0.5)": Claims(ANGLE, ANGLE, proper=True),
+        "mean_cca": Claims(LINEAR, LINEAR),
+        "mean_cca(squared)": Claims(LINEAR, LINEAR),
+        "mean_cca(uncentered)": Claims("POLsud", "POLsud"),
+        "nbs": Claims(ANGLE, ANGLE),
+        "nbs(uncentered)": Claims("POsd", "POsd"),
+        # A dead unit may take the place of a partner that is anticorrelated.
+        "permutation": Claims("Pst", "Pst", open="d"),
+        "permutation(euclidean)": Claims("Pt", "Pt", open="d", degree=1, has_units=True),
+        "procrustes": Claims(ANGLE, ANGLE, proper=True),
+        "procrustes(euclidean, uncentered)": Claims("POd", "POd", proper=True, degree=1, has_units=True),
+        "projection": Claims(LINEAR, LINEAR, proper=True),
+        "projection(2 components)": Claims(ANGLE, ANGLE, proper=True),
+        "pwcca": Claims("Pstd", LINEAR),
+        "pwcca(uncentered)": Claims("Psd", "POLsud"),
+        "r2": Claims(LINEAR, ANGLE),
+        "r2(uncentered)": Claims("POLsud", "POsd"),
+        "ridge": Claims("POtd", ANGLE, degree=None, ordered=True),
+        "ridge(0)": Claims(LINEAR, ANGLE, ordered=True),
+        "ridge(4 folds, pearson)": Claims("POtd", "Pstud", degree=None, ordered=True),
+        "rsa": Claims("Ps", "Ps"),
+        "rsa-correlation-pearson-angular": Claims("Ps", "Ps", proper=True),
+        "rsa-cosine-rho-a": Claims("POsd", "POsd"),
+        "rsa-euclidean-kendall": Claims(
+            ANGLE, ANGLE, proper=None
+        ),  # nothing ties: counts of discordant pairs
+        "rsa-sqeuclidean-cosine_cov": Claims(ANGLE, ANGLE),
+        "shape(0.3, unit)": Claims(ANGLE, ANGLE, proper=True),
+        "shape(0.5)": Claims("POtd", "POtd", proper=True, degree=None),
+        "shape(0.5, euclidean)": Claims("POtd", "POtd", proper=True, degree=None, has_units=True),
+        "svcca": Claims(ANGLE, ANGLE),
+        "svcca(0.8)": Claims(ANGLE, ANGLE),
+        "svcca(2 components)": Claims(ANGLE, ANGLE),
+    }
+)
 
 each_metric = pytest.mark.parametrize("name", METRICS)
 full_rank_is_meant = pytest.mark.filterwarnings("ignore:.*as many independent units")
@@ -127,8 +139,8 @@ def unit_of(name, *items):
     return max(map(np.linalg.norm, items)) if CLAIMS[name].has_units else 1.0
 
 
-def test_every_registered_metric_makes_its_claims():
-    assert set(CLAIMS) == set(METRICS)
+def test_claims_are_those_of_metrics_that_there_are():
+    assert set(CLAIMS) <= set(METRICS)
 
 
 @pytest.mark.parametrize("name", REGISTERED)

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=metric_name,
         metavar="NAME",
         help=f"what to compute; may be given several times (default: {_DEFAULT}): "
-        f"{', '.join(sorted(METRICS))}",
+        f"{', '.join(sorted(METRICS))}, or package.module:Class of your own",
     )
     parser.add_argument(
         "--data",
@@ -105,7 +105,7 @@ def _outputs(path: str | None, metrics: Sequence[str]) -> dict[str, str]:
     stem, ending = os.path.splitext(path)
     if ending.lower() != ".npz" or len(metrics) == 1:
         return dict.fromkeys(metrics, path)
-    return {metric: f"{stem}.{metric}{ending}" for metric in metrics}
+    return {metric: f"{stem}.{metric.rpartition(':')[2]}{ending}" for metric in metrics}
 
 
 def _named(items: Sequence[StoredItem]) -> dict[str, StoredItem]:

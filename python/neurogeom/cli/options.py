@@ -71,7 +71,9 @@ def one_of(names: Iterable[str]) -> Callable[[str], str]:
 
 
 def metric_name(text: str) -> str:
-    """Read the name of a metric, as the argparse type of the option."""
+    """Read the name of a metric, or the place of one of the user's, as the argparse type of the option."""
+    if ":" in text:
+        return text
     text = one_of(METRICS)(text)
     if text not in METRICS:
         known = ", ".join(sorted(METRICS))

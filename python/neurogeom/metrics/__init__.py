@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from .._base.codec import import_from
 from ..representations.checks import did_you_mean
 from .base import Distance, Metric, Part, Product, Similarity
 from .bures import NBS, Bures
@@ -74,18 +75,32 @@ METRICS: dict[str, Callable[[], Metric]] = {
 
 
 def as_metric(value: Any) -> Metric:
-    """Take a metric by name or as an object."""
+    """Find a metric given by name, as an object, or as "package.module:Class" of one's own."""
     if isinstance(value, Metric):
         return value
     _refuse_lookalike(value)
     if not isinstance(value, str):
         raise TypeError(f"metric must be a name or a metric object, not {type(value).__name__}")
+    if ":" in value:
+        return _imported(value)
     if value not in METRICS:
         known = ", ".join(map(repr, METRICS))
         raise ValueError(
             f"metric must be one of {known} or an object, not {value!r}{did_you_mean(value, METRICS)}"
         )
     return METRICS[value]()
+
+
+def _imported(path: str) -> Metric:
+    try:
+        found = import_from(path)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"metric {path!r} cannot be imported: {error}") from error
+    if callable(found):
+        found = found()
+    if not isinstance(found, Metric):
+        raise TypeError(f"metric must be a neurogeom.Metric, not {type(found).__name__}")
+    return found
 
 
 def as_metrics(value: Any) -> list[Metric]:

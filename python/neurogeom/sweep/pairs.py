@@ -15,7 +15,7 @@ from .._base.checks import AnyArray, FloatArray, as_size
 from .._base.codec import Trust, decode, encode
 from .._base.threads import single_threaded_blas
 from ..inference import NULL_FIELDS, Permutations
-from ..metrics import GULP, LinearR2, Ridge
+from ..metrics import GULP, LinearR2, Ridge, as_metric
 from ..metrics.base import Metric, Prepared, Tile, evaluate, parts_of, prepare_item
 from ..pairs.driver import held_out_items
 from ..pairs.evaluation import pair_fields, pair_tile, require_stimuli_in_rows
@@ -29,7 +29,7 @@ from .errors import SweepError
 from .items import open_described, require_stimuli_of_sweep
 from .journal import PeakMemory, anonymous_bytes
 from .kinds import Arrays, Asked, ItemTests, Kind, Parts, Report, blocks_of_parts, register
-from .specs import describe_metric, make_metric, resolve_metric
+from .specs import describe_metric, make_metric
 from .store import Store, npz_bytes, read_npz
 
 # Metrics whose numbers differ from version 0.1.0, at least where units are weak.
@@ -468,7 +468,7 @@ class PairSweep(Kind):
 
 def _metrics_of(asked: Asked) -> list[Metric]:
     given = asked.metric if isinstance(asked.metric, (list, tuple)) else [asked.metric]
-    return [resolve_metric(metric) for metric in given]
+    return [as_metric(metric) for metric in given]
 
 
 def _of(arguments: Arrays, metric: int) -> dict[str, AnyArray]:

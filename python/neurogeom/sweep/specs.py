@@ -7,23 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._base.checks import AnyArray
-from .._base.codec import Trust, decode, encode, found_as, import_from, modules_in, name_of
-from ..metrics import as_metric
+from .._base.codec import Trust, decode, encode, found_as, modules_in, name_of
 from ..metrics.base import Metric
-
-
-def resolve_metric(value: Any) -> Metric:
-    """Find a metric given by name, as an object, or as "package.module:Class"."""
-    if isinstance(value, str) and ":" in value:
-        try:
-            value = import_from(value)
-        except (ImportError, AttributeError) as error:
-            raise ValueError(f"metric {value!r} cannot be imported: {error}") from error
-        if isinstance(value, type) or callable(value):
-            value = value()
-        if not isinstance(value, Metric):
-            raise TypeError(f"metric must be a neurogeom.Metric, not {type(value).__name__}")
-    return as_metric(value)
 
 
 def describe_metric(metric: Metric, arrays: dict[str, AnyArray]) -> dict[str, Any]:
