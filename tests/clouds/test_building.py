@@ -256,7 +256,7 @@ IMAGES = np.random.default_rng(4).random((2, 6, 8))
         (
             (np.zeros((2, 3, 8, 9)), 1, 3),
             ValueError,
-            r"images of shape \(2, 3, 8, 9\) .*channels first.* give np\.moveaxis\(images, 1, -1\)",
+            r"images of shape \(2, 3, 8, 9\) .*channels first.* pass np\.moveaxis\(images, 1, -1\)",
         ),
         ((IMAGES.astype(object), 1, 3), TypeError, "images must hold real numbers"),
         ((IMAGES, 0, 1), ValueError, "max_shift must be at least 1"),

@@ -245,7 +245,7 @@ def test_datasets_of_matlab_themselves_are_refused(tmp_path):
             lambda: ng.Representation(own, ids=file["labels"]),
             lambda: ng.manifold_capacity(stack, n_samples=2),
         ):
-            with pytest.raises(TypeError, match=r"MATLAB wrote.*axes in reverse.*ng\.io\.open_items"):
+            with pytest.raises(TypeError, match=r"written by MATLAB.*axes in reverse.*ng\.io\.open_items"):
                 use()
         assert ng.pairwise([own, x[...].T]).square[0, 1] < 1e-7
 
