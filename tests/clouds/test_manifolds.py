@@ -149,7 +149,7 @@ def test_a_mapping_names_its_manifolds():
 def test_groups_of_a_table_get_advice():
     pandas = pytest.importorskip("pandas")
     table = pandas.DataFrame({"kind": [0, 0, 1, 1], "x": [1.0, 2, 3, 5], "y": [0.0, 1, 1, 3]})
-    text = r"manifolds\[0\] is a pair of 0 and a DataFrame: .* neurogeom\.manifolds\(X, labels\), else pass a dict"
+    text = r"manifolds\[0\] is a pair of 0 and a DataFrame: .*\.manifolds\(X, labels\), else pass a dict"
     for groups in (table.groupby("kind"), list(table.groupby("kind"))):
         with pytest.raises(TypeError, match=text):
             ng.manifold_capacity(groups)
