@@ -16,7 +16,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # A block of Python, "prints", and a block of what.
 BLOCKS = re.compile(r"```python\n((?:(?!```).)*)```\n\nprints\n\n```\n(.*?)```", re.DOTALL)
 # A module that the blocks of a page import.
-MODULES = re.compile(r"[Ii]n a file `(\w+\.py)`:\n\n```python\n(.*?)```", re.DOTALL)
+MODULES = re.compile(r"[Ii]n\s+a\s+file `(\w+\.py)`:\n\n```python\n(.*?)```", re.DOTALL)
 EXAMPLES = [(page, *found) for page in PAGES for found in BLOCKS.findall(page.read_text("utf-8"))]
 
 
