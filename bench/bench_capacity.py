@@ -5,8 +5,9 @@ from __future__ import annotations
 import neurogeom as ng
 import numpy as np
 import pytest
-from cases import RADII, SIZES, capacity, clouds, coordinates, estimates_for, readme_example
-from peers import available_peers
+
+from bench.cases import RADII, SIZES, capacity, clouds, coordinates, estimates_for, readme_example
+from bench.peers import available_peers
 
 PEERS = available_peers()
 

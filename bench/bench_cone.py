@@ -6,7 +6,8 @@ import neurogeom as ng
 import numpy as np
 import pytest
 import scipy.optimize
-from cases import RADII, SIZES, clouds
+
+from bench.cases import RADII, SIZES, clouds
 
 N_TARGETS = 256
 

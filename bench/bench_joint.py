@@ -7,10 +7,11 @@ import warnings
 import neurogeom as ng
 import numpy as np
 import pytest
-from cases_joint import ABOVE, BELOW, geometry, joint_clouds, near_capacity
-from peers import available_peers
-from peers_joint import estimates, project
-from table_joint import AGREEMENT, labels_and_draws
+
+from bench.cases_joint import ABOVE, BELOW, geometry, joint_clouds, near_capacity
+from bench.peers import available_peers
+from bench.peers_joint import estimates, project
+from bench.tables.joint import AGREEMENT, labels_and_draws
 
 PEERS = available_peers()
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import neurogeom as ng
 import numpy as np
 import pytest
-from cases_pairwise import LARGE, MATCHED, RESPONSES, SMALL, WIDE, distances, representations
-from peers_pairwise import available_pair_peers, available_rsatoolbox
-from table_pairwise import AGREEMENT
+
+from bench.cases_pairwise import LARGE, MATCHED, RESPONSES, SMALL, WIDE, distances, representations
+from bench.peers_pairwise import available_pair_peers, available_rsatoolbox
+from bench.tables.pairwise import AGREEMENT
 
 PEERS = available_pair_peers()
 TOOLBOX = available_rsatoolbox()

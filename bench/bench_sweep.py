@@ -6,7 +6,8 @@ import shutil
 
 import neurogeom as ng
 import pytest
-from cases_pairwise import SMALL, representations
+
+from bench.cases_pairwise import SMALL, representations
 
 pytest.importorskip("zarr")
 

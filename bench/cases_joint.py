@@ -56,7 +56,7 @@ def near_capacity(n_samples: int) -> dict[str, float]:
     """Run the large case in a process of its own: seconds, peak memory in MB, and what it found."""
     code = f"""
 import json, resource, time
-from cases_joint import NEAR, geometry, joint_clouds
+from bench.cases_joint import NEAR, geometry, joint_clouds
 clouds = joint_clouds(NEAR)
 start = time.process_time()
 r = geometry(clouds, {n_samples})
@@ -65,7 +65,7 @@ peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 names = ("capacity", "kkt_residual", "inseparable_fraction", "n_failed")
 print(json.dumps(dict(seconds=seconds, peak=peak) | dict((name, getattr(r, name)) for name in names)))
 """
-    here = os.path.dirname(os.path.abspath(__file__))
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=here, check=True, capture_output=True, text=True, timeout=1800
     )

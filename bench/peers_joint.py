@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from peers import Peer
+
+from bench.peers import Peer
 
 Array = NDArray[np.float64]
 

@@ -21,7 +21,7 @@ def hold_to_one_thread() -> None:
     """Start this program again with one thread for all libraries, which read that when they are loaded."""
     if any(os.environ.get(name) != "1" for name in THREADS):
         os.environ.update(dict.fromkeys(THREADS, "1"))
-        os.execv(sys.executable, [sys.executable, *sys.argv])
+        os.execv(sys.executable, sys.orig_argv)
 
 
 def show(value: float | None) -> str:

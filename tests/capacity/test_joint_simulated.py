@@ -1,6 +1,6 @@
 """Joint capacity against simulated capacity: same labels, same centring, no intercept.
 
-bench/joint_vs_simulated.py does the same with many trials, and on data that do not ship.
+bench/studies/joint_vs_simulated.py does the same with many trials, and on data that do not ship.
 """
 
 import math

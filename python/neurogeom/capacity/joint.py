@@ -138,8 +138,8 @@ def effective_geometry(
     The number of points matters: clouds of few points have fewer directions to lean into than the body they
     are drawn from. Of two spheres of dimension 10 and radius 1 in 1,000 dimensions, 50, 100, 200, 400 and 800
     points show 0.66, 0.75, 0.81, 0.85 and 0.91 of the dimension; with ``inactive="zero"``, radii well below 1
-    come out too large (0.5 as 0.68), but not with the other conventions (``bench/recovery.py``). Compare like
-    with like (:func:`neurogeom.downsample`).
+    come out too large (0.5 as 0.68), but not with the other conventions
+    (``bench/studies/recovery.py``). Compare like with like (:func:`neurogeom.downsample`).
 
     Formulas follow Chou et al. (GLUE: geometry linked to untangling efficiency). Conventions of the authors'
     package were inferred from a public table of its output (github.com/george-tog/sparse_inputs): 2,705 rows

@@ -1,6 +1,6 @@
 """Print the table of ratios that docs/performance.md quotes: neurogeom over loops of other solvers.
 
-    python bench/table.py [--quick]
+    python -m bench.tables.capacity [--quick]
 
 One core each, processor time, medians of interleaved runs. Ours is the whole of ``ng.manifold_capacity``
 (sampling, Gram matrices and statistics included) without removal of centre correlations. A peer's is its loop
@@ -22,11 +22,12 @@ from pathlib import Path
 
 import neurogeom as ng
 import numpy as np
-from cases import RADII, SIZES, capacity, clouds, coordinates, estimates_for, readme_example
 from neurogeom._base import isa as _isa
-from peers import Peer, available_peers
-from table_joint import joint_rows, large_case
-from timing import hold_to_one_thread, print_markdown, show, spent
+
+from bench.cases import RADII, SIZES, capacity, clouds, coordinates, estimates_for, readme_example
+from bench.peers import Peer, available_peers
+from bench.tables.joint import joint_rows, large_case
+from bench.timing import hold_to_one_thread, print_markdown, show, spent
 
 N_SAMPLES = (2000, 300)
 # Relative difference from a peer's answer that its tolerances explain.

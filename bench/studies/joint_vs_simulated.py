@@ -4,7 +4,7 @@ Theory and simulation agree for many manifolds in many dimensions; differences o
 row a configuration: both capacities with their standard errors, and the difference in units of the combined
 error.
 
-    python bench/joint_vs_simulated.py [--data DIR] [--quick]
+    python -m bench.studies.joint_vs_simulated [--data DIR] [--quick]
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def real(folder: Path) -> Iterator[tuple[str, ng.Manifolds]]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    default = os.environ.get("NEUROGEOM_DATA", Path(__file__).parents[2] / "shared" / "data")
+    default = os.environ.get("NEUROGEOM_DATA", Path(__file__).parents[3] / "shared" / "data")
     parser.add_argument("--data", type=Path, default=Path(default))
     parser.add_argument("--quick", action="store_true", help="few trials")
     args = parser.parse_args()

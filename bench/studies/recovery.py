@@ -1,6 +1,6 @@
 """Recovery study: known dimension and radius of spheres against effective dimension and radius.
 
-    python bench/recovery.py [--quick] [--out recovery.png]
+    python bench/studies/recovery.py [--quick] [--out recovery.png]
 
 A manifold is M points drawn uniformly from a (D - 1)-sphere of radius R about a centre of norm 1, in D random
 orthonormal directions of 1,000; directions of centres are random too. Estimates are those of

@@ -1,6 +1,6 @@
 """Print the ratios of pairwise distances: ``ng.pairwise`` over netrep, rsatoolbox, NumPy and SciPy loops.
 
-    python bench/table_pairwise.py [--quick | --whole]
+    python -m bench.tables.pairwise [--quick | --whole]
 
 One core each, processor time, medians of interleaved runs; README.md says what the columns mean. Distances
 are compared with each peer's first.
@@ -19,7 +19,9 @@ from collections.abc import Callable
 
 import neurogeom as ng
 import numpy as np
-from cases_pairwise import (
+from neurogeom._base import isa as _isa
+
+from bench.cases_pairwise import (
     LARGE,
     MATCHED,
     RESPONSES,
@@ -31,9 +33,8 @@ from cases_pairwise import (
     prepare,
     representations,
 )
-from neurogeom._base import isa as _isa
-from peers_pairwise import PairPeer, available_pair_peers, available_rsatoolbox
-from timing import hold_to_one_thread, print_markdown, show, spent
+from bench.peers_pairwise import PairPeer, available_pair_peers, available_rsatoolbox
+from bench.timing import hold_to_one_thread, print_markdown, show, spent
 
 N_ITEMS = 100
 # Absolute difference from a peer's distances or correlations.

@@ -1,6 +1,6 @@
 """Print what a store and a cluster cost over ``ng.pairwise`` in memory, and how well plans foresee it.
 
-    python bench/table_sweep.py [--quick]
+    python -m bench.tables.sweep [--quick]
 
 Takes a quarter of an hour, and 6 GB of disk. Wall time on two cores, interleaved runs, medians; bits are
 compared each time. README.md says what the rows mean. The row of Dask needs ``distributed``.
@@ -23,7 +23,8 @@ from typing import Any
 import neurogeom as ng
 import numpy as np
 from neurogeom.sweep.journal import read_journals
-from timing import print_markdown
+
+from bench.timing import print_markdown
 
 N_THREADS = 2
 # K, stimuli, units, metric: three metrics and sizes whose costs are foreseen.

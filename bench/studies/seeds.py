@@ -1,6 +1,6 @@
 """What mean-field capacity varies by, over seeds and over machines, against its printed errors.
 
-    python bench/seeds.py [FILE.npz ...] [--labels labels] [--seeds 50]
+    python bench/studies/seeds.py [FILE.npz ...] [--labels labels] [--seeds 50]
 
 A row is a matrix (samples x features) of a file, cut into manifolds by the file's labels; without files the
 layers and the fMRI that come with the package. ``ratio`` is the standard deviation over seeds of the mean

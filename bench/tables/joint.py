@@ -1,6 +1,6 @@
 """Print the ratios of joint capacity: ``ng.effective_geometry`` over loops of other solvers.
 
-    python bench/table_joint.py [--quick]
+    python -m bench.tables.joint [--quick]
 
 One core each, processor time, medians of interleaved runs. Ours is the whole call: draws, labels, Gram
 columns, projections, anchor points, geometry and standard errors. A peer's is its loop over a few samples,
@@ -19,10 +19,11 @@ import warnings
 
 import neurogeom as ng
 import numpy as np
-from cases_joint import ABOVE, BELOW, NEAR, JointCase, geometry, joint_clouds, near_capacity
-from peers import Peer, available_peers
-from peers_joint import estimates, project
-from timing import hold_to_one_thread, print_markdown, show, spent
+
+from bench.cases_joint import ABOVE, BELOW, NEAR, JointCase, geometry, joint_clouds, near_capacity
+from bench.peers import Peer, available_peers
+from bench.peers_joint import estimates, project
+from bench.timing import hold_to_one_thread, print_markdown, show, spent
 
 N_SAMPLES = (1000, 200)
 # Relative difference from a peer's squared projections that its tolerances explain.
