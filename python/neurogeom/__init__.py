@@ -3,7 +3,7 @@
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from . import datasets, io
+from . import datasets, io, logits
 from ._base.isa import build_info
 from ._base.lazy import lazily as _lazily
 from ._base.results import ConvergenceWarning, load
@@ -125,6 +125,7 @@ __all__ = [
     "from_rsatoolbox",
     "io",
     "load",
+    "logits",
     "manifold_capacity",
     "manifolds",
     "overlap",
