@@ -18,6 +18,6 @@ def require_points_to_test(clouds: Manifolds, n_shots: int) -> None:
     smallest = int(clouds.n_points.argmin())
     if clouds.n_points[smallest] <= n_shots:
         raise ValueError(
-            f"n_shots must be below the number of points of each class, to leave one to test; it is {n_shots} "
-            f"and manifolds[{smallest}] ({clouds.names[smallest]!s}) has {clouds.n_points[smallest]}"
+            "n_shots must be below the number of points of each class, to leave one to test; it is "
+            f"{n_shots} and manifolds[{smallest}] ({clouds.names[smallest]!s}) has {clouds.n_points[smallest]}"
         )
