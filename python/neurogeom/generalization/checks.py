@@ -15,9 +15,9 @@ def as_classes(manifolds: ManifoldsLike) -> Manifolds:
 
 def require_points_to_test(clouds: Manifolds, n_shots: int) -> None:
     """Refuse a class that would have no point left beside its shots."""
-    smallest = int(clouds.n_points.argmin())
-    if clouds.n_points[smallest] <= n_shots:
+    k = int(clouds.n_points.argmin())
+    if clouds.n_points[k] <= n_shots:
         raise ValueError(
             "n_shots must be below the number of points of each class, to leave one to test; it is "
-            f"{n_shots} and manifolds[{smallest}] ({clouds.names[smallest]!s}) has {clouds.n_points[smallest]}"
+            f"{n_shots} and manifolds[{k}] ({clouds.names[k]!s}) has {clouds.n_points[k]}"
         )
