@@ -32,6 +32,7 @@ from .clouds.building import downsample, exemplar_manifolds, random_projection, 
 from .clouds.dichotomies import sparse_dichotomies, tilted_dichotomies
 from .clouds.dimensionality import Dimensionality, dimensionality
 from .clouds.manifolds import Manifolds, manifolds
+from .generalization.fewshot import FewshotGeometry, fewshot_geometry
 from .generalization.fewshot_prediction import FewshotPrediction, fewshot_prediction
 from .inference import Null
 from .io.rsatoolbox import from_rsatoolbox, to_rsatoolbox
@@ -90,6 +91,7 @@ __all__ = [
     "EffectiveGeometry",
     "EigenspaceOverlap",
     "EllipsoidCapacity",
+    "FewshotGeometry",
     "FewshotPrediction",
     "LinearR2",
     "ManifoldCapacity",
@@ -124,6 +126,7 @@ __all__ = [
     "effective_geometry",
     "ellipsoid_capacity",
     "exemplar_manifolds",
+    "fewshot_geometry",
     "fewshot_prediction",
     "from_rsatoolbox",
     "io",
