@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -250,7 +250,7 @@ def fewshot_geometry(
         )
     threads, report = resolve_threads(n_threads), as_progress(progress, "few-shot geometry")
     classes, unit = prepare_classes(clouds, partial(prepare_class, corrected=correct_dimension), threads)
-    rule = partial(pair_of_classes, shots=shots, level=level)
+    rule = partial(pair_of_classes, weights=score_weights(shots, level))
     found = over_pairs(classes, rule, len(OF_PAIRS) + 2 * len(shots), threads, report)
     status = np.array([0 if one.square_radius > 0 else 1 for one in classes], dtype=np.int8)
     _warn_of(clouds.names, status, found.values)
@@ -383,60 +383,87 @@ def _root_sum_square(moves: FloatArray) -> float:
     return math.sqrt(float(moves @ moves))
 
 
-# With the influences of the points of both classes.
-_Number: TypeAlias = tuple[float, FloatArray, FloatArray]
+# Moments of a pair, in this order, those of b after those of a. Delta is the difference of their means.
+(
+    _DISTANCE,  # |Delta|^2
+    _SHARED,  # tr Sigma_a Sigma_b
+    _ALONG,  # Delta' Sigma_a Delta
+    _ALONG_OTHER,
+    _SKEW,  # Delta . E[e_a |e_a|^2]
+    _SKEW_OTHER,
+    _SQUARE,  # tr Sigma_a
+    _SQUARE_OTHER,
+    _TRACE,  # tr Sigma_a^2
+    _TRACE_OTHER,
+    _LENGTHS,  # Var |e_a|^2
+    _LENGTHS_OTHER,
+) = range(12)
+_TURNED = [_DISTANCE, _SHARED, *(k + 1 - 2 * (k % 2) for k in range(_ALONG, _LENGTHS_OTHER + 1))]
 
 
-class _Moments(NamedTuple):
-    """Moments of a pair, each with the influences of the points of both classes."""
-
-    distance: _Number  # |Delta|^2
-    along: _Number  # Delta' Sigma_a Delta
-    along_other: _Number  # Delta' Sigma_b Delta
-    shared: _Number  # tr Sigma_a Sigma_b
-    skew: _Number  # Delta . E[e_b |e_b|^2]
-    skew_own: float  # Delta . E[e_a |e_a|^2]
-
-
-def _moments(a: PreparedClass, b: PreparedClass, between: FloatArray, tile: FloatArray) -> _Moments:
+def _moments(a: PreparedClass, b: PreparedClass, between: FloatArray, tile: FloatArray) -> Direction:
+    """Compute the moments, with how much they move by weight on a point of either class."""
+    (n_a, n_b), lengths_a, lengths_b = tile.shape, a.points.lengths, b.points.lengths
     x, y = a.points.centred @ between, b.points.centred @ between
-    n_a, n_b = tile.shape
     squares = tile**2
     of_a, of_b = squares.mean(axis=1), squares.mean(axis=0)  # e_i' Sigma_b e_i, e_j' Sigma_a e_j
-    along, along_other, shared = float((x**2).mean()), float((y**2).mean()), float(of_a.mean())
-    # (Sigma_a Delta) . e and (Sigma_b Delta) . e for the points of both.
-    a_on_a, a_on_b = a.points.gram @ x / n_a, x @ tile / n_a
-    b_on_a, b_on_b = tile @ y / n_b, b.points.gram @ y / n_b
-    lengths, plain = b.points.lengths, b.points.lengths.mean()
-    skew = float((y * lengths).mean())
-    return _Moments(
-        distance=(float(between @ between), 2 * x, -2 * y),
-        along=(along, x**2 - along + 2 * a_on_a, -2 * a_on_b),
-        along_other=(along_other, 2 * b_on_a, y**2 - along_other - 2 * b_on_b),
-        shared=(shared, of_a - shared, of_b - shared),
-        skew=(
-            skew,
-            tile @ lengths / n_b,
-            y * lengths - skew - y * plain - 2 * b_on_b - b.points.gram @ lengths / n_b,
-        ),
-        skew_own=float((x * a.points.lengths).mean()),
-    )
+    # (Sigma_a Delta) . e, (Sigma_b Delta) . e, t_a . e and t_b . e for the points of both; t = E[e |e|^2].
+    weights_a, weights_b = np.stack([x, lengths_a]) / n_a, np.stack([y, lengths_b]) / n_b
+    (a_on_a, third_a_on_a), (a_on_b, third_a_on_b) = weights_a @ a.points.gram, weights_a @ tile
+    (b_on_a, third_b_on_a), (b_on_b, third_b_on_b) = weights_b @ tile.T, weights_b @ b.points.gram
+    values, own, others = np.zeros(12), np.zeros((12, n_a)), np.zeros((12, n_b))
+    values[_DISTANCE], own[_DISTANCE], others[_DISTANCE] = between @ between, 2 * x, -2 * y
+    values[_SHARED] = of_a.mean()
+    own[_SHARED], others[_SHARED] = of_a - values[_SHARED], of_b - values[_SHARED]
+    values[_ALONG], values[_ALONG_OTHER] = (x**2).mean(), (y**2).mean()
+    own[_ALONG], others[_ALONG] = x**2 - values[_ALONG] + 2 * a_on_a, -2 * a_on_b
+    own[_ALONG_OTHER], others[_ALONG_OTHER] = 2 * b_on_a, y**2 - values[_ALONG_OTHER] - 2 * b_on_b
+    values[_SKEW], values[_SKEW_OTHER] = (x * lengths_a).mean(), (y * lengths_b).mean()
+    own[_SKEW] = x * (lengths_a - lengths_a.mean()) - values[_SKEW] - 2 * a_on_a + third_a_on_a
+    others[_SKEW], own[_SKEW_OTHER] = -third_a_on_b, third_b_on_a
+    others[_SKEW_OTHER] = y * (lengths_b - lengths_b.mean()) - values[_SKEW_OTHER] - 2 * b_on_b - third_b_on_b
+    for one, moves, side in ((a, own, 0), (b, others, 1)):
+        values[[_SQUARE + side, _TRACE + side]] = one.square_radius, one.square_trace
+        values[_LENGTHS + side] = one.length_variance
+        moves[_SQUARE + side], moves[_TRACE + side] = one.of_square_radius, one.of_square_trace
+        moves[_LENGTHS + side] = one.of_length_variance
+    if a.corrected:
+        # Out with the bias of order 1/K; influences stay, to that order.
+        more_a, more_b = n_a / (n_a - 1), n_b / (n_b - 1)
+        values[_SHARED] *= more_a * more_b
+        values[_DISTANCE] -= a.square_radius / n_a + b.square_radius / n_b
+        values[_ALONG] *= more_a
+        values[_ALONG] -= (a.square_trace + 2 * values[_SKEW]) / n_a + values[_SHARED] / n_b
+        values[_ALONG_OTHER] *= more_b
+        values[_ALONG_OTHER] -= (b.square_trace - 2 * values[_SKEW_OTHER]) / n_b + values[_SHARED] / n_a
+    return Direction(values, own, others)
 
 
-def _corrected(a: PreparedClass, b: PreparedClass, found: _Moments) -> _Moments:
-    """Take out the bias of order 1/K; influences stay, to that order."""
-    n_a, n_b = len(a.points.lengths), len(b.points.lengths)
-    more_a, more_b = n_a / (n_a - 1), n_b / (n_b - 1)
-    shared = found.shared[0] * more_a * more_b
-    distance = found.distance[0] - a.square_radius / n_a - b.square_radius / n_b
-    along = found.along[0] * more_a - (a.square_trace + 2 * found.skew_own) / n_a - shared / n_b
-    other = found.along_other[0] * more_b - (b.square_trace - 2 * found.skew[0]) / n_b - shared / n_a
-    return found._replace(
-        distance=(distance, *found.distance[1:]),
-        along=(along, *found.along[1:]),
-        along_other=(other, *found.along_other[1:]),
-        shared=(shared, *found.shared[1:]),
-    )
+def _turned(moments: Direction) -> Direction:
+    """The same moments for the points of b against a."""
+    values, own, others = (array[_TURNED].copy() for array in moments)
+    for array in (values, own, others):
+        array[[_SKEW, _SKEW_OTHER]] *= -1
+    return Direction(values, others, own)
+
+
+def score_weights(shots: Sequence[int], level: str) -> tuple[FloatArray, FloatArray]:
+    """Weights of the moments in the mean and the variance of the score, one row for each number of shots."""
+    mean, variance = np.zeros((len(shots), 12)), np.zeros((len(shots), 12))
+    m = np.array(shots, dtype=np.float64)
+    mean[:, _DISTANCE], mean[:, _SQUARE], mean[:, _SQUARE_OTHER] = 0.5, -0.5 / m, 0.5 / m
+    variance[:, _ALONG], variance[:, _ALONG_OTHER], variance[:, _TRACE] = 1.0, 1 / m, 1 / m
+    if level != "main":
+        variance[:, _SHARED] = 1 / m
+    if level == "gaussian":
+        variance[:, _TRACE] += 0.5 / m**2
+        variance[:, _TRACE_OTHER] = 0.5 / m**2
+    if level == "exact":
+        variance[:, _TRACE] += (m - 1) / (2 * m**3)
+        variance[:, _TRACE_OTHER] = (m - 1) / (2 * m**3)
+        variance[:, _LENGTHS] = variance[:, _LENGTHS_OTHER] = 0.25 / m**3
+        variance[:, _SKEW_OTHER] = -1 / m**2
+    return mean, variance
 
 
 def pair_of_classes(
@@ -445,86 +472,33 @@ def pair_of_classes(
     between: FloatArray,
     tile: FloatArray,
     *,
-    shots: Sequence[int],
-    level: str,
+    weights: tuple[FloatArray, FloatArray],
 ) -> tuple[Direction, Direction]:
     """All numbers of both directions of a pair: those of `OF_PAIRS`, then SNR and error for all shots."""
-    return (
-        _direction(a, b, between, tile, shots, level),
-        _direction(b, a, -between, tile.T, shots, level),
-    )
-
-
-def _direction(
-    a: PreparedClass,
-    b: PreparedClass,
-    between: FloatArray,
-    tile: FloatArray,
-    shots: Sequence[int],
-    level: str,
-) -> Direction:
     moments = _moments(a, b, between, tile)
-    if a.corrected:
-        moments = _corrected(a, b, moments)
-    n_a, n_b = tile.shape
-    nothing = np.zeros(n_a), np.zeros(n_b)
-    own_square = a.square_radius, a.of_square_radius, nothing[1]
-    other_square = b.square_radius, nothing[0], b.of_square_radius
-    own_trace = a.square_trace, a.of_square_trace, nothing[1]
-    other_trace = b.square_trace, nothing[0], b.of_square_trace
-    numbers: list[_Number] = []
-    if a.square_radius > 0:
-        square, fourth = a.square_radius, a.square_radius**2
-        for (value, of_own, of_others), size, power in (
-            (moments.distance, square, 1),
-            (other_square, square, 1),
-            (moments.along, fourth, 2),
-            (moments.along_other, fourth, 2),
-            (moments.shared, fourth, 2),
-        ):
-            ratio = value / size
-            relative = of_own / size - ratio * power * a.of_square_radius / square
-            numbers.append((ratio, relative, of_others / size))
-        numbers[1] = (numbers[1][0] - 1, *numbers[1][1:])
-    else:
-        numbers = [(math.nan, *nothing)] * len(OF_PAIRS)
-    snrs, errors = [], []
-    for m in shots:
-        mean = _sum((0.5, moments.distance), (0.5 / m, other_square), (-0.5 / m, own_square))
-        terms = [(1.0, moments.along), (1 / m, moments.along_other), (1 / m, own_trace)]
-        if level != "main":
-            terms.append((1 / m, moments.shared))
-        if level == "gaussian":
-            terms += [(0.5 / m**2, own_trace), (0.5 / m**2, other_trace)]
-        if level == "exact":
-            pairs = (m - 1) / (2 * m**3)
-            own_length = a.length_variance, a.of_length_variance, nothing[1]
-            other_length = b.length_variance, nothing[0], b.of_length_variance
-            terms += [(pairs, own_trace), (pairs, other_trace), (-1 / m**2, moments.skew)]
-            terms += [(0.25 / m**3, own_length), (0.25 / m**3, other_length)]
-        snr, error = _error_of(mean, _sum(*terms))
-        snrs.append(snr)
-        errors.append(error)
-    values, own, others = zip(*numbers, *snrs, *errors, strict=True)
-    return Direction(np.array(values), np.array(own) / n_a, np.array(others) / n_b)
+    return _numbers(moments, *weights), _numbers(_turned(moments), *weights)
 
 
-def _sum(*terms: tuple[float, _Number]) -> _Number:
-    """Weighted sum of numbers."""
-    value = sum(weight * number[0] for weight, number in terms)
-    own = np.sum([weight * number[1] for weight, number in terms], axis=0)
-    others = np.sum([weight * number[2] for weight, number in terms], axis=0)
-    return value, own, others
+# What the numbers of OF_PAIRS are made of: a moment, over this power of the squared radius of a.
+_RATIOS = [_DISTANCE, _SQUARE_OTHER, _ALONG, _ALONG_OTHER, _SHARED]
+_POWERS = np.array([1.0, 1.0, 2.0, 2.0, 2.0])
 
 
-def _error_of(mean: _Number, variance: _Number) -> tuple[_Number, _Number]:
-    """SNR and error of a score."""
-    if not variance[0] > 0:
-        undefined = math.nan, 0 * mean[1], 0 * mean[2]
-        return undefined, undefined
-    sd = math.sqrt(variance[0])
-    snr = mean[0] / sd
-    own = mean[1] / sd - snr * variance[1] / (2 * variance[0])
-    others = mean[2] / sd - snr * variance[2] / (2 * variance[0])
-    slope = -math.exp(-(min(abs(snr), 38.0) ** 2) / 2) / math.sqrt(2 * math.pi)
-    return (snr, own, others), (float(ndtr(-snr)), slope * own, slope * others)
+def _numbers(moments: Direction, mean_weights: FloatArray, variance_weights: FloatArray) -> Direction:
+    values = moments.values
+    square = values[_SQUARE]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sizes = np.where(square > 0, square, np.nan) ** _POWERS
+        ratios = values[_RATIOS] / sizes
+        mean, variance = ((weights * values).sum(axis=1) for weights in (mean_weights, variance_weights))
+        sd = np.sqrt(np.where(variance > 0, variance, np.nan))
+        snr = mean / sd
+        of_snr = mean_weights / sd[:, None] - variance_weights * (snr / (2 * variance))[:, None]
+    slope = -np.exp(-(np.minimum(np.abs(snr), 38.0) ** 2) / 2) / np.sqrt(2 * np.pi)
+    moved = []
+    for moves in (moments.own, moments.others):
+        of_ratios = moves[_RATIOS] / sizes[:, None] - np.outer(ratios * _POWERS / sizes[0], moves[_SQUARE])
+        of_snrs = (of_snr[:, :, None] * moves).sum(axis=1)  # in an order that other shots do not change
+        moved.append(np.concatenate([of_ratios, of_snrs, slope[:, None] * of_snrs]) / moves.shape[1])
+    ratios[1] -= 1
+    return Direction(np.concatenate([ratios, snr, ndtr(-snr)]), *moved)
