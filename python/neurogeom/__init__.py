@@ -34,6 +34,12 @@ from .clouds.dimensionality import Dimensionality, dimensionality
 from .clouds.manifolds import Manifolds, manifolds
 from .generalization.fewshot import FewshotGeometry, fewshot_geometry
 from .generalization.fewshot_prediction import FewshotPrediction, fewshot_prediction
+from .generalization.neurons import (
+    NeuronsNeeded,
+    SubsampledDimension,
+    n_neurons_needed,
+    subsampled_dimension,
+)
 from .inference import Null
 from .io.rsatoolbox import from_rsatoolbox, to_rsatoolbox
 from .metrics import (
@@ -98,6 +104,7 @@ __all__ = [
     "Manifolds",
     "MeanCCA",
     "Metric",
+    "NeuronsNeeded",
     "Null",
     "NullAlignment",
     "NullCapacity",
@@ -111,6 +118,7 @@ __all__ = [
     "ShapeMetric",
     "SimulatedCapacity",
     "StreamingCKA",
+    "SubsampledDimension",
     "SubspaceDistance",
     "alignment",
     "ball_capacity",
@@ -134,6 +142,7 @@ __all__ = [
     "logits",
     "manifold_capacity",
     "manifolds",
+    "n_neurons_needed",
     "overlap",
     "pairwise",
     "plot",
@@ -147,6 +156,7 @@ __all__ = [
     "simulated_capacity",
     "simulated_ellipsoid_capacity",
     "sparse_dichotomies",
+    "subsampled_dimension",
     "subspace_angles",
     "sweep",
     "tilted_dichotomies",
