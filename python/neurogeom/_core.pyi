@@ -108,6 +108,7 @@ def draw_shots(
 def fewshot_errors(
     points: Sequence[_Array],
     numbers: Sequence[int],
+    n_rows: int,
     rule: str,
     n_shots: int,
     n_episodes: int,
@@ -118,7 +119,7 @@ def fewshot_errors(
     key: int,
     n_threads: int,
     progress: _Progress,
-) -> tuple[_Array, float, float, float]: ...
+) -> tuple[_Array, _Array, float]: ...
 def rising_order(values: _Array) -> NDArray[np.int32]: ...
 def kendall_balances(
     row_ranks: Sequence[NDArray[np.int32]],
