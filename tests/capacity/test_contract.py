@@ -103,6 +103,7 @@ ANALYSES = {
     "overlap": Analysis(
         ng.overlap, {}, "a pair", lengths=("center_distance", "radii", "margin", "bias"), search=1e-6
     ),
+    "few-shot error": Analysis(ng.fewshot_error, {"n_shots": 1, "n_episodes": 30, "rng": 0}),
     "dimensionality": Analysis(ng.dimensionality, {}, "a matrix", least=1, lengths=("eigenvalues",)),
     "dimensionality, unbiased": Analysis(
         ng.dimensionality, {"form": "unbiased"}, "a matrix", least=1, lengths=("eigenvalues",)
@@ -447,7 +448,7 @@ DRAWS = [
 @pytest.mark.parametrize("name", [name for name, one in ANALYSES.items() if "rng" in one.options])
 def test_bad_options_are_named(name):
     analysis = ANALYSES[name]
-    count = "n_trials" if "n_trials" in analysis.options else "n_samples"
+    count = next(option for option in ("n_trials", "n_episodes", "n_samples") if option in analysis.options)
     n = analysis.options.get(count)
     tables = {count: COUNTS, "n_threads": COUNTS, "rng": SEEDS, "margin": MARGINS, "null": NULLS}
     tables |= {"gaussians": DRAWS, "dichotomies": LABELS}
@@ -475,6 +476,8 @@ def test_dead_data_have_no_answer(name):
         if name.startswith(("simulated", "dimensionality", "alignment")):
             with pytest.raises(ValueError, match=r"^(manifolds|X) has no (extent|variance)"):
                 analysis(clouds)
+        elif name == "few-shot error":  # nothing but ties, each half an error
+            assert analysis(clouds).mean_error == 0.5
         elif name == "overlap":  # clouds of one point have it in common
             assert analysis(clouds).separable is False
         else:
@@ -492,8 +495,9 @@ def test_one_draw_has_no_error(name):
     with pytest.warns(ng.ConvergenceWarning, match=f"^{count} is 1, which leaves n") as caught:
         result = analysis(clouds_of(), **{count: 1})
     assert {entry.filename for entry in caught} == {__file__}
-    assert np.all(result.capacity > 0)
-    assert np.isnan(result.capacity_se).all()
+    value = "mean_error" if count == "n_episodes" else "capacity"
+    assert np.isfinite(getattr(result, value)).all()
+    assert np.isnan(getattr(result, f"{value}_se")).all()
 
 
 # ---- what does not matter
@@ -599,6 +603,7 @@ def test_same_bits_in_python_threads(name):
 def test_seeds(name):
     """A seed says everything, in each of its forms; without one, or with another, draws differ."""
     analysis, clouds = ANALYSES[name], clouds_of()
+    clouds = clouds - 0.8 * clouds.mean(axis=1, keepdims=True)  # errors, where these are counted
     first = analysis(clouds, rng=3)
     for same in (np.int64(3), np.random.SeedSequence(3), np.random.default_rng(3)):
         assert_same_bits(analysis(clouds, rng=same).to_dict(), first.to_dict())

@@ -695,23 +695,35 @@ class Summary {
 // mean.
 double Summary::over_points(const Prepared& one, const Counts* of_point, double point_mean,
                             const std::vector<double>& errors) const {
-  const Spread spread(errors);
-  const double m = static_cast<double>(options_.n_shots);
-  std::vector<double> sums(static_cast<std::size_t>(one.size()));
+  const double m = static_cast<double>(options_.n_shots), mean = Spread(errors).mean;
+  std::vector<double> part(static_cast<std::size_t>(one.size()));
+  double squares = 0.0, between = 0.0;
   for (Index t = 0; t < options_.n_episodes; ++t)
-    for (Index s = 0; s < options_.n_shots; ++s) sums[one.shots(t, s)] += errors[t] - spread.mean;
+    for (Index s = 0; s < options_.n_shots; ++s) {
+      part[one.shots(t, s)] += errors[t] - mean;
+      squares += (errors[t] - mean) * (errors[t] - mean);
+    }
+  Index freedom = options_.n_episodes * options_.n_shots;
+  for (Index i = 0; i < one.size(); ++i) {
+    if (one.drawn[i] == 0) continue;
+    between += part[i] * part[i] / static_cast<double>(one.drawn[i]);
+    part[i] /= static_cast<double>(one.drawn[i]);
+    --freedom;
+  }
+  const double noise = (squares - between) / static_cast<double>(freedom);  // of an episode, its shot given
   double total = 0.0;
   Index known = 0;
   for (Index i = 0; i < one.size(); ++i) {
     if (one.drawn[i] == 0 || (of_point != nullptr && one.tested[i] == 0)) continue;
-    const double drawn = static_cast<double>(one.drawn[i]);
-    double part = m * sums[i] / drawn;
+    double own = m * part[i];
     if (of_point != nullptr)
-      part += static_cast<double>((*of_point)[i]) / (2 * static_cast<double>(one.tested[i])) - point_mean;
-    total += part * part - m * m * spread.variance / drawn;
+      own += static_cast<double>((*of_point)[i]) / (2 * static_cast<double>(one.tested[i])) - point_mean;
+    total += own * own - m * m * noise / static_cast<double>(one.drawn[i]);
     ++known;
   }
-  return known > 0 && one.size() > 1 ? total / static_cast<double>(known * (one.size() - 1)) : kNaN;
+  // Without a point that is drawn twice, episodes and points cannot be told apart.
+  return freedom > 0 && known > 0 && one.size() > 1 ? total / static_cast<double>(known * (one.size() - 1))
+                                                    : kNaN;
 }
 
 void Summary::add(Index own, Index other, const Trials& trials, FewshotErrors& out) {
