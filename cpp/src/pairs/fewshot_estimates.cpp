@@ -43,6 +43,7 @@ double over_points(const Shots& shots, const Counts* of_point, double point_mean
     --freedom;
   }
   const double noise = (squares - between) / static_cast<double>(freedom);  // of an episode with a given shot
+  const double per_episode = 1 / static_cast<double>(shots.n_episodes);
   double total = 0.0;
   Index known = 0;
   for (Index i = 0; i < shots.n_points; ++i) {
@@ -51,7 +52,9 @@ double over_points(const Shots& shots, const Counts* of_point, double point_mean
     if (of_point != nullptr)
       own +=
           static_cast<double>((*of_point)[i]) / (2 * static_cast<double>(shots.times_tested[i])) - point_mean;
-    total += own * own - m * m * noise / static_cast<double>(shots.times_drawn[i]);
+    // What episodes add to the square, the part being relative to the mean of all.
+    const double added = m * m * (1 / static_cast<double>(shots.times_drawn[i]) - per_episode);
+    total += own * own - noise * added;
     ++known;
   }
   // Without a point that is drawn twice, episodes and points cannot be told apart.
