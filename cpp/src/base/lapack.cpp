@@ -44,23 +44,28 @@ void fortran_gram(const double* m, Index n, Index depth, Index stride, bool tran
 
 // A B' of row-major matrices is, column-major, B' A of the transposes that Fortran sees.
 template <class Real>
-void fortran_product(void (*multiply)(char*, char*, int*, int*, int*, Real*, Real*, int*, Real*, int*, Real*,
-                                      Real*, int*),
-                     const Real* a, Index n_a, const Real* b, Index n_b, Index depth, Real* out,
-                     Index stride) {
+using Multiply = void (*)(char*, char*, int*, int*, int*, Real*, Real*, int*, Real*, int*, Real*, Real*,
+                          int*);
+
+// Of `depth` columns of matrices with `stride` of them; added to `out` unless they are the first.
+template <class Real>
+void product(Multiply<Real> multiply, const Real* a, Index n_a, const Real* b, Index n_b, Index depth,
+             Index stride, bool first, Real* out, Index out_stride) {
+  if (multiply == nullptr) {
+    using Matrix = Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+    using In = Eigen::Map<const Matrix, 0, Eigen::OuterStride<>>;
+    Eigen::Map<Matrix, 0, Eigen::OuterStride<>> sum(out, n_a, n_b, Eigen::OuterStride<>(out_stride));
+    if (first) sum.setZero();
+    sum.noalias() += In(a, n_a, depth, Eigen::OuterStride<>(stride)) *
+                     In(b, n_b, depth, Eigen::OuterStride<>(stride)).transpose();
+    return;
+  }
   char transposed = 'T', plain = 'N';
   int rows = static_cast<int>(n_b), columns = static_cast<int>(n_a), inner = static_cast<int>(depth),
-      leading = static_cast<int>(stride);
-  Real one = 1, zero = 0;
-  multiply(&transposed, &plain, &rows, &columns, &inner, &one, const_cast<Real*>(b), &inner,
-           const_cast<Real*>(a), &inner, &zero, out, &leading);
-}
-
-template <class Real>
-void eigen_product(const Real* a, Index n_a, const Real* b, Index n_b, Index depth, Real* out, Index stride) {
-  using Matrix = Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  Eigen::Map<Matrix, 0, Eigen::OuterStride<>>(out, n_a, n_b, Eigen::OuterStride<>(stride)).noalias() =
-      Eigen::Map<const Matrix>(a, n_a, depth) * Eigen::Map<const Matrix>(b, n_b, depth).transpose();
+      leading = static_cast<int>(stride), leading_out = static_cast<int>(out_stride);
+  Real one = 1, before = first ? 0 : 1;
+  multiply(&transposed, &plain, &rows, &columns, &inner, &one, const_cast<Real*>(b), &leading,
+           const_cast<Real*>(a), &leading, &before, out, &leading_out);
 }
 
 using Strided = Eigen::Map<const RowMatrix, 0, Eigen::OuterStride<>>;
@@ -209,14 +214,14 @@ void gram_of_columns(const double* a, Index rows, Index columns, Index stride, d
 
 void row_by_row_products(const double* a, Index n_a, const double* b, Index n_b, Index depth, double* out,
                          Index stride) {
-  if (gemm != nullptr) return fortran_product(gemm, a, n_a, b, n_b, depth, out, stride);
-  eigen_product(a, n_a, b, n_b, depth, out, stride);
+  product(gemm, a, n_a, b, n_b, depth, depth, true, out, stride);
 }
 
 void row_by_row_products(const float* a, Index n_a, const float* b, Index n_b, Index depth, float* out,
                          Index stride) {
-  if (single_gemm != nullptr) return fortran_product(single_gemm, a, n_a, b, n_b, depth, out, stride);
-  eigen_product(a, n_a, b, n_b, depth, out, stride);
+  for (Index from = 0; from < depth; from += kSinglePiece)
+    product(single_gemm, a + from, n_a, b + from, n_b, std::min(kSinglePiece, depth - from), depth, from == 0,
+            out, stride);
 }
 
 void tridiagonalize(double* a, Index n, double* diagonal, double* off_diagonal) {

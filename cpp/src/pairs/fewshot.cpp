@@ -323,9 +323,11 @@ bool Pair::decide(Side& side, const Side& other, bool single, Trials& out) {
   reach_.assign(width, tie_);
   if (single) {
     const double depth = static_cast<double>(own.depth);
+    // Rounding of both entries of a product, of the sums in a piece, and of those of pieces.
+    const double roundings = std::min(depth, static_cast<double>(kSinglePiece)) + depth / kSinglePiece + 4;
     const double underflow = depth * std::ldexp(kSingleUnderflow, own.exponent + others.exponent);
     for (Index i = 0; i < own.size(); ++i)
-      reach_[i] += (depth + 4) * kSingleUnit * own.lengths[i] * others.longest + underflow;
+      reach_[i] += roundings * kSingleUnit * own.lengths[i] * others.longest + underflow;
   }
   decided_.resize(width);
   open_.resize(width);
