@@ -33,6 +33,7 @@ from .clouds.dichotomies import sparse_dichotomies, tilted_dichotomies
 from .clouds.dimensionality import Dimensionality, dimensionality
 from .clouds.manifolds import Manifolds, manifolds
 from .generalization.fewshot import FewshotGeometry, fewshot_geometry
+from .generalization.fewshot_error import FewshotError, fewshot_error
 from .generalization.fewshot_prediction import FewshotPrediction, fewshot_prediction
 from .generalization.neurons import (
     NeuronsNeeded,
@@ -99,6 +100,7 @@ __all__ = [
     "EffectiveGeometry",
     "EigenspaceOverlap",
     "EllipsoidCapacity",
+    "FewshotError",
     "FewshotGeometry",
     "FewshotPrediction",
     "LinearR2",
@@ -138,6 +140,7 @@ __all__ = [
     "effective_geometry",
     "ellipsoid_capacity",
     "exemplar_manifolds",
+    "fewshot_error",
     "fewshot_geometry",
     "fewshot_prediction",
     "from_rsatoolbox",
