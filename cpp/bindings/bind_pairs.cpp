@@ -1,4 +1,5 @@
-// Pairs of representations: cores of factors, and orders of dissimilarities.
+// Pairs of representations: cores of factors, and orders of dissimilarities; pairs of rows: kernels of
+// networks.
 #include <algorithm>
 #include <limits>
 #include <tuple>
@@ -10,6 +11,7 @@
 #include "neurogeom/pairs/cores.hpp"
 #include "neurogeom/pairs/kendall.hpp"
 #include "neurogeom/pairs/sorting.hpp"
+#include "neurogeom/pairs/wide_kernels.hpp"
 
 namespace neurogeom {
 
@@ -114,6 +116,46 @@ static Integers rising_order_py(const Array& values) {
   return order;
 }
 
+// (activation is erf, depth, variance of weights, of biases, is the tangent kernel)
+using NetworkFields = std::tuple<bool, Index, double, double, bool>;
+static WideNetwork network_of(const NetworkFields& fields) {
+  const auto& [is_erf, depth, weights, biases, is_tangent] = fields;
+  require(depth >= 0 && weights > 0 && biases >= 0, "internal: network");
+  return {is_erf ? WideNetwork::Activation::erf : WideNetwork::Activation::relu, depth, weights, biases,
+          is_tangent};
+}
+
+static Array wide_gram_py(const Array& x, const NetworkFields& fields, int n_threads) {
+  const MatrixView rows = as_matrix(x);
+  const WideNetwork network = network_of(fields);
+  Array result = new_matrix(rows.rows(), rows.rows());
+  MatrixOut out = out_matrix(result);
+  run_interruptible(py::none(),
+                    [&](const Monitor& monitor) { wide_gram(rows, network, n_threads, monitor, out); });
+  return result;
+}
+
+static Array wide_cross_py(const Array& x, const Array& z, const NetworkFields& fields, int n_threads) {
+  const MatrixView rows = as_matrix(x), columns = as_matrix(z);
+  require(rows.cols() == columns.cols(), "internal: widths differ");
+  const WideNetwork network = network_of(fields);
+  Array result = new_matrix(rows.rows(), columns.rows());
+  MatrixOut out = out_matrix(result);
+  run_interruptible(py::none(), [&](const Monitor& monitor) {
+    wide_cross(rows, columns, network, n_threads, monitor, out);
+  });
+  return result;
+}
+
+static Array wide_diagonal_py(const Array& x, const NetworkFields& fields) {
+  const MatrixView rows = as_matrix(x);
+  const WideNetwork network = network_of(fields);
+  Array result = new_vector(rows.rows());
+  VectorOut out = out_vector(result);
+  run_interruptible(py::none(), [&](const Monitor& monitor) { wide_diagonal(rows, network, monitor, out); });
+  return result;
+}
+
 void bind_pairs(py::module_& m) {
   m.def("core_quantities", &core_quantities_py, py::arg("rows"), py::arg("columns"), py::arg("trapezoidal"),
         py::arg("wanted").noconvert(), py::arg("quantities"), py::arg("n_threads"), py::arg("progress"));
@@ -124,6 +166,10 @@ void bind_pairs(py::module_& m) {
         py::arg("column_runs").noconvert(), py::arg("where").noconvert(), py::arg("n_threads"));
   m.def("kendall_taus", &kendall_taus_py, py::arg("balances").noconvert(), py::arg("row_untied"),
         py::arg("column_untied"), py::arg("angular"));
+  m.def("wide_gram", &wide_gram_py, py::arg("x").noconvert(), py::arg("network"), py::arg("n_threads"));
+  m.def("wide_cross", &wide_cross_py, py::arg("x").noconvert(), py::arg("z").noconvert(), py::arg("network"),
+        py::arg("n_threads"));
+  m.def("wide_diagonal", &wide_diagonal_py, py::arg("x").noconvert(), py::arg("network"));
 }
 
 }  // namespace neurogeom
