@@ -1,5 +1,7 @@
-"""Kernels of infinitely wide networks, prediction with them, and what learning does to them at finite width."""
+"""Kernels of infinitely wide networks, prediction with them, and what learning at finite width changes."""
 
 from .networks import NNGP, NTK
+from .prediction import GPPrediction, gp_predict
+from .renormalization import Renormalization, renormalization
 
-__all__ = ["NNGP", "NTK"]
+__all__ = ["NNGP", "NTK", "GPPrediction", "Renormalization", "gp_predict", "renormalization"]
