@@ -180,10 +180,11 @@ class Inputs {
   }
 
   static double through_erf(double root, const WideNetwork& network, double* fields) {
-    const double twice = 2 * root * root, sine = twice / (1 + twice), angle = std::asin(sine);
+    const double twice = 2 * root * root, sine = twice / (1 + twice);
     fields[kSaturation] = std::sqrt(sine);
     fields[kUnsaturated] = 1 / (1 + twice);
     fields[kCosine] = std::sqrt((1 + sine) / (1 + twice));
+    const double angle = std::atan2(sine, fields[kCosine]);
     fields[kRoot] = std::sqrt(angle);
     fields[kInverseRoot] = angle > 0 ? 1 / fields[kRoot] : 0.0;
     const double after = add_biases(std::sqrt(2 * network.weights / kPi) * fields[kRoot], network, fields);

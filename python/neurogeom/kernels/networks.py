@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar, Literal, TypeAlias
 
+import numpy as np
+
 from .._base.checks import FloatArray, as_choice, as_count, as_float_matrix, as_number
 from .._base.codec import registered
 from .._base.isa import core
@@ -67,7 +69,9 @@ class _NetworkKernel:
             Symmetric, to the bit, and positive semidefinite up to rounding. An entry depends on its two rows
             only.
         """
-        return core.wide_gram(_as_inputs(X, "X"), self._network, resolve_threads(n_threads))
+        found = core.wide_gram(_as_inputs(X, "X"), self._network, resolve_threads(n_threads))
+        self._require_in_range(np.diagonal(found))
+        return found
 
     def cross(self, X: Any, Z: Any, *, n_threads: int | None = None) -> FloatArray:
         """Return the kernel of each row of one matrix with each of another.
@@ -87,11 +91,22 @@ class _NetworkKernel:
         X, Z = _as_inputs(X, "X"), _as_inputs(Z, "Z")
         if X.shape[1] != Z.shape[1]:
             raise ValueError(f"X has {X.shape[1]} units and Z has {Z.shape[1]}: they must be the same")
-        return core.wide_cross(X, Z, self._network, resolve_threads(n_threads))
+        found = core.wide_cross(X, Z, self._network, resolve_threads(n_threads))
+        self._require_in_range(found)
+        return found
 
     def diagonal(self, X: Any) -> FloatArray:
         """Return the diagonal of ``gram(X)``, a vector, without the rest."""
-        return core.wide_diagonal(_as_inputs(X, "X"), self._network)
+        found = core.wide_diagonal(_as_inputs(X, "X"), self._network)
+        self._require_in_range(found)
+        return found
+
+    def _require_in_range(self, values: FloatArray) -> None:
+        if not np.isfinite(values).all():
+            raise ValueError(
+                f"the kernel leaves the range of float64 after {self.depth} layers at weight_variance "
+                f"{self.weight_variance:g} and bias_variance {self.bias_variance:g}: use smaller variances"
+            )
 
     @property
     def _network(self) -> tuple[bool, int, float, float, bool]:

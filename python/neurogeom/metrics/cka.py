@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -114,13 +114,11 @@ class GramPart(Part):
         else:
             protected = data.view()
             protected.flags.writeable = False
-            # Items are prepared in threads already.
-            own = (
-                self.kernel.gram(protected, n_threads=1)
-                if _is_object(self.kernel)
-                else self.kernel(protected)
-            )
-            gram = _as_gram(own, len(data), f"the kernel's value for {label}")
+            if _is_object(self.kernel):
+                value = self.kernel.gram(protected, n_threads=1)  # items are prepared in threads already
+            else:
+                value = self.kernel(protected)
+            gram = _as_gram(value, len(data), f"the kernel's value for {label}")
         return packed_gram(gram, estimator, self.center)
 
     def _packed_batches(self, data: FloatArray, size: int, label: str) -> tuple[FloatArray, float]:
@@ -155,12 +153,12 @@ def _is_object(kernel: Any) -> bool:
 def _as_kernel(value: Any) -> Any:
     """Take the name of a kernel, a function or a kernel object."""
     if isinstance(value, type):
-        raise TypeError(
-            f"kernel must be an object, not the class {value.__name__}: write {value.__name__}(...)"
-        )
-    if _is_object(value) or callable(value):
-        return value
-    return _validate.as_choice(value, "kernel", _KERNELS)
+        raise TypeError(f"kernel must be an object, not a class: write {value.__name__}(...)")
+    if not _is_object(value) and not callable(value):
+        return _validate.as_choice(value, "kernel", _KERNELS)
+    if not isinstance(value, Hashable):  # equal kernels are computed once
+        raise TypeError(f"kernel must be hashable, as a frozen dataclass is, but {value!r} is not")
+    return value
 
 
 def _as_gram(value: Any, count: int, name: str) -> FloatArray:
