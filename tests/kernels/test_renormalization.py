@@ -9,7 +9,7 @@ import neurogeom as ng
 import numpy as np
 import pytest
 from helpers.references import FOLDER
-from scipy import special
+from scipy import special, stats
 
 PUBLISHED = json.loads((FOLDER / "systems_reference.json").read_text())["A_bpkr"]
 
@@ -79,8 +79,7 @@ def test_networks_by_importance_sampling():
     rng = np.random.default_rng(0)
     X, y, width, n_draws = rng.normal(size=(3, 8)), np.array([2.0, -1.0, 1.4]), 100, 20_000
     K = ng.kernels.NNGP(0).gram(X)
-    hidden = np.linalg.cholesky(K) @ rng.normal(size=(n_draws, 3, width))
-    grams = hidden @ hidden.transpose(0, 2, 1) / width
+    grams = stats.wishart(width, K / width).rvs(n_draws, random_state=rng)
     exponents = -0.5 * np.einsum("i,nij,j->n", y, np.linalg.inv(grams), y)
     weights = np.exp(exponents - exponents.max()) / np.sqrt(np.linalg.det(grams))
     weights /= weights.mean()
