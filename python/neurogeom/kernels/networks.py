@@ -153,9 +153,9 @@ class NNGP(_NetworkKernel):
     Notes
     -----
     All layers of a pair of rows are computed in one pass. Angles come from the difference of two directions
-    where these are nearly parallel, so that no digits are lost there: errors are about 1e-15 of the root of
-    the product of the diagonal entries, for erf as long as weight_variance is not so large (100 and
-    more) that layers magnify the rounding of the inputs.
+    where these are nearly parallel, so that no digits are lost there: errors are below 1e-15 for each
+    layer, relative to the root of the product of the diagonal entries. An erf network of a large
+    weight_variance (10 and more) drives inputs apart, and magnifies their rounding from layer to layer.
 
     Cho & Saul, Kernel methods for deep learning, NIPS 2009 (ReLU); Williams, Computing with infinite
     networks, NIPS 1996 (erf).

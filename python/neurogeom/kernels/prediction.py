@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import scipy.linalg
 
-from .._base.checks import FloatArray, as_float_matrix, as_number
+from .._base.checks import FloatArray, as_float_matrix, as_number, explain_keywords
 from .._base.results import Column, Result, columns_of_kind
 from .._base.threads import resolve_threads, single_threaded_blas
 from .checks import as_targets, factor_of
@@ -36,7 +36,8 @@ class GPPrediction(Result):
     mean : ndarray of shape (n_new,) or (n_new, n_targets)
         Posterior mean, in the units of Y.
     variance : ndarray of shape (n_new,)
-        Posterior variance of the noiseless function, the same for all targets.
+        Posterior variance of the noiseless function, the same for all targets; not below 0, where rounding
+        may put it at a training point.
     covariance : ndarray of shape (n_new, n_new) or None
         Posterior covariance of new points with each other, if asked for.
     log_likelihood : float
@@ -69,6 +70,7 @@ class GPPrediction(Result):
     n_targets: int
 
 
+@explain_keywords
 def gp_predict(
     kernel: Kernel,
     X: Any,

@@ -32,8 +32,8 @@ class Renormalization(Result):
         Eigenvalues r of Y' K^-1 Y / P, rising: the size of the targets along each direction, in units of the
         kernel.
     scale : ndarray of shape (n_targets, n_targets)
-        What the network's covariance over outputs is, relative to the variance that :func:`gp_predict`
-        finds with the kernel K.
+        Covariance of the outputs for a new stimulus, relative to the variance that :func:`gp_predict` finds
+        with the kernel K; the mean is the one that it finds.
     layer_kernel : ndarray of shape (P, P) or None
         Mean kernel of the last hidden layer after learning, times the variance of the read-out's weights; for
         one layer and one target only.
@@ -47,8 +47,7 @@ class Renormalization(Result):
 
     _headline: ClassVar[tuple[str, ...]] = ("load", "depth", "factors")
     columns: ClassVar[tuple[Column, ...]] = (
-        *columns_of_kind("estimate", "load"),
-        *columns_of_kind("setting", "depth", "width", "weight_variance"),
+        *columns_of_kind("setting", "load", "depth", "width", "weight_variance"),
         *columns_of_kind("count", "n_stimuli"),
         *columns_of_kind("diagnostic", "condition"),
     )

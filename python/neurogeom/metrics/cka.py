@@ -114,12 +114,17 @@ class GramPart(Part):
         else:
             protected = data.view()
             protected.flags.writeable = False
-            if _is_object(self.kernel):
-                value = self.kernel.gram(protected, n_threads=1)  # items are prepared in threads already
-            else:
-                value = self.kernel(protected)
-            gram = _as_gram(value, len(data), f"the kernel's value for {label}")
+            gram = _as_gram(self._own(protected, label), len(data), f"the kernel's value for {label}")
         return packed_gram(gram, estimator, self.center)
+
+    def _own(self, data: FloatArray, label: str) -> Any:
+        """Ask the kernel that the user gave."""
+        if not _is_object(self.kernel):
+            return self.kernel(data)
+        try:
+            return self.kernel.gram(data, n_threads=1)  # items are prepared in threads already
+        except ValueError as error:
+            raise ValueError(f"the kernel of {label}: {error}") from error
 
     def _packed_batches(self, data: FloatArray, size: int, label: str) -> tuple[FloatArray, float]:
         """Chain the U-centred batches; the unbiased HSIC of each is weighted by its number of stimuli."""
