@@ -11,12 +11,11 @@ from .._base.checks import FloatArray, as_choice, as_count, as_float_matrix, as_
 from .._base.codec import registered
 from .._base.isa import core
 from .._base.threads import resolve_threads
+from ..representations.checks import require_normal_range
 
 Activation: TypeAlias = Literal["relu", "erf"]
 
 _ACTIVATIONS = ("relu", "erf")
-# Of the largest absolute value: its square times that of another is in the range of float64.
-_SMALLEST, _LARGEST = 1e-140, 1e140
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,12 +115,7 @@ class _NetworkKernel:
 
 def _as_inputs(value: Any, name: str) -> FloatArray:
     inputs = as_float_matrix(value, name)
-    size = max(float(inputs.max()), -float(inputs.min()))
-    if size != 0 and not _SMALLEST < size < _LARGEST:
-        raise ValueError(
-            f"{name} has values of the order {size:.3g}, whose products leave the range of float64: "
-            "rescale the data"
-        )
+    require_normal_range(inputs, name)
     return inputs
 
 
