@@ -2,6 +2,6 @@
 
 from .networks import NNGP, NTK
 from .prediction import GPPrediction, gp_predict
-from .renormalization import Renormalization, renormalization
+from .renormalization import RenormalizedKernel, renormalization
 
-__all__ = ["NNGP", "NTK", "GPPrediction", "Renormalization", "gp_predict", "renormalization"]
+__all__ = ["NNGP", "NTK", "GPPrediction", "RenormalizedKernel", "gp_predict", "renormalization"]

@@ -18,7 +18,7 @@ _HALVINGS = 100
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Renormalization(Result):
+class RenormalizedKernel(Result):
     """What :func:`renormalization` returns.
 
     Attributes
@@ -67,7 +67,7 @@ class Renormalization(Result):
 
 def renormalization(
     K: Any, Y: Any, *, depth: int, width: int, weight_variance: float = 1.0
-) -> Renormalization:
+) -> RenormalizedKernel:
     r"""Renormalise the kernel of a deep linear network that has learned P examples without error.
 
     With P examples and layers of N units, weights adapt to the targets. To leading order in N, at a given
@@ -97,7 +97,7 @@ def renormalization(
 
     Returns
     -------
-    Renormalization
+    RenormalizedKernel
         ``factors`` u, ``directions``, ``scale`` and, for one layer and one target, ``layer_kernel``.
 
     Raises
@@ -154,7 +154,7 @@ def renormalization(
     layer_kernel = None
     if depth == 1 and n_targets == 1:
         layer_kernel = variance * ((1 - 1 / width) * K + targets @ targets.T / (width * factors[0]))
-    return Renormalization(
+    return RenormalizedKernel(
         factors=factors,
         directions=directions,
         power=power,
