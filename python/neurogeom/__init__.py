@@ -3,7 +3,7 @@
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from . import datasets, io, logits
+from . import datasets, io, kernels, logits
 from ._base.isa import build_info
 from ._base.lazy import lazily as _lazily
 from ._base.results import ConvergenceWarning, load
@@ -145,6 +145,7 @@ __all__ = [
     "fewshot_prediction",
     "from_rsatoolbox",
     "io",
+    "kernels",
     "load",
     "logits",
     "manifold_capacity",
