@@ -29,8 +29,10 @@ from .capacity.results import (
 from .capacity.simulated import SimulatedCapacity, simulated_capacity, simulated_ellipsoid_capacity
 from .clouds.alignment import Alignment, NullAlignment, alignment
 from .clouds.building import downsample, exemplar_manifolds, random_projection, translation_manifolds
+from .clouds.collapse import NeuralCollapse, neural_collapse
 from .clouds.dichotomies import sparse_dichotomies, tilted_dichotomies
 from .clouds.dimensionality import Dimensionality, dimensionality
+from .clouds.intrinsic import IntrinsicDimension, intrinsic_dimension
 from .clouds.manifolds import Manifolds, manifolds
 from .inference import Null
 from .io.rsatoolbox import from_rsatoolbox, to_rsatoolbox
@@ -89,11 +91,13 @@ __all__ = [
     "EffectiveGeometry",
     "EigenspaceOverlap",
     "EllipsoidCapacity",
+    "IntrinsicDimension",
     "LinearR2",
     "ManifoldCapacity",
     "Manifolds",
     "MeanCCA",
     "Metric",
+    "NeuralCollapse",
     "Null",
     "NullAlignment",
     "NullCapacity",
@@ -123,10 +127,12 @@ __all__ = [
     "ellipsoid_capacity",
     "exemplar_manifolds",
     "from_rsatoolbox",
+    "intrinsic_dimension",
     "io",
     "load",
     "manifold_capacity",
     "manifolds",
+    "neural_collapse",
     "overlap",
     "pairwise",
     "plot",
