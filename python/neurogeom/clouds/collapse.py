@@ -137,7 +137,7 @@ def neural_collapse(manifolds: ManifoldsLike, *, threshold: float = 1e-3) -> Neu
     >>> ng.neural_collapse(simplex + 0.5 * data.normal(size=(4, 100, 4)))
     NeuralCollapse(nc1=0.71..., equinorm=..., equiangularity=..., max_angle=...)
     >>> ng.neural_collapse(simplex + 0.1 * data.normal(size=(4, 100, 4)))
-    NeuralCollapse(nc1=0.02..., equinorm=..., equiangularity=..., max_angle=...)
+    NeuralCollapse(nc1=0.03..., equinorm=..., equiangularity=..., max_angle=...)
     """
     clouds = as_manifolds(manifolds)
     if len(clouds) < 2:
@@ -172,8 +172,8 @@ class _Classes:
     """Means of the classes, their products, and what is needed of the points; points are read twice."""
 
     def __init__(self, clouds: Manifolds) -> None:
-        size, self._origin = mean_point(clouds)
-        self._clouds = clouds
+        size, _ = mean_point(clouds)
+        self._clouds, self._origin = clouds, np.array(clouds[0][0], dtype=np.float64)
         self.scale = power_of_two_above(size)
         self.zero = ZERO_LENGTH * size / self.scale
         means = np.stack([self._shifted(c).mean(axis=0) for c in range(len(clouds))])
@@ -188,8 +188,8 @@ class _Classes:
             self.covariance_times_centers += (self.centers @ points.T) @ points / (len(points) * len(clouds))
 
     def _shifted(self, c: int) -> FloatArray:
-        points: FloatArray = (np.asarray(self._clouds[c], dtype=np.float64) - self._origin) / self.scale
-        return points
+        points = np.ascontiguousarray(self._clouds[c], dtype=np.float64)
+        return np.asarray((points - self._origin) / self.scale)
 
     def deviations(self, c: int) -> FloatArray:
         """Points of a class less their mean."""

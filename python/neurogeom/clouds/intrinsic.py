@@ -213,13 +213,11 @@ def _as_counts(value: Any) -> NDArray[np.intp]:
 
 
 def _different(data: FloatArray) -> FloatArray:
-    """Rows less their mean, in units of a power of two above the largest, without those that repeat."""
+    """Rows that do not repeat others, in units of a power of two above the largest magnitude."""
     seen = {row.tobytes(): i for i, row in reversed([*enumerate(data + 0.0)])}  # + 0.0: no negative zeros
-    points = data[sorted(seen.values())]
-    _validate.require_magnitude(max(float(data.max()), -float(data.min())), "X")
-    points -= points[0].copy()
-    points /= power_of_two_above(float(np.abs(points).max()))
-    points -= points.mean(axis=0)
+    size = max(float(data.max()), -float(data.min()))
+    _validate.require_magnitude(size, "X")
+    points: FloatArray = data[sorted(seen.values())] / power_of_two_above(size)
     return points
 
 
@@ -229,10 +227,8 @@ def _neighbours(points: FloatArray, k: int, n_threads: int) -> tuple[FloatArray,
         found: tuple[Any, Any] = cKDTree(points).query(points, k + 1, workers=n_threads)
         distances, which = (array[:, 1:] for array in found)  # the first is the point itself
     else:
-        squares = np.einsum("ij,ij->i", points, points)
-        pieces = map_threads(
-            lambda start: _nearest(points, squares, start, k), range(0, len(points), _ROWS), n_threads
-        )
+        search = _Search(points, k)
+        pieces = map_threads(search.block, range(0, len(points), _ROWS), n_threads)
         distances, which = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
     if not distances.all():
         raise ValueError(
@@ -241,37 +237,51 @@ def _neighbours(points: FloatArray, k: int, n_threads: int) -> tuple[FloatArray,
     return np.log(distances), which
 
 
-def _nearest(
-    points: FloatArray, squares: FloatArray, start: int, k: int
-) -> tuple[FloatArray, NDArray[np.intp]]:
-    """Find neighbours of a block of points: candidates from products, then by their differences.
+class _Search:
+    """Finds neighbours in many dimensions: candidates by products, then by differences, which do not cancel.
 
     Squared distances from products are off by rounding of the squared lengths. Rows where this might have
     hidden a neighbour among the points that are no candidates are done by differences alone.
     """
-    block, others = points[start : start + _ROWS], len(points) - 1
-    rough = squares - 2 * (block @ points.T)
-    rough += squares[start : start + _ROWS, None]
-    own = np.arange(len(block))
-    rough[own, start + own] = np.inf
-    count = min(k + _SPARE, others)
-    which = np.sort(np.argpartition(rough, count - 1, axis=1)[:, :count], axis=1)
-    exact = np.empty(which.shape)
-    for c in range(count):
-        gap = points[which[:, c]] - block
-        exact[:, c] = np.einsum("ij,ij->i", gap, gap)
-    order = np.argsort(exact, axis=1, kind="stable")[:, :k]
-    distances, which_k = np.take_along_axis(exact, order, 1), np.take_along_axis(which, order, 1)
-    if count < others:
-        rounding = 4 * (points.shape[1] + 4) * np.finfo(np.float64).eps * float(squares.max())
-        border = np.take_along_axis(rough, which, 1).max(axis=1) - rounding
-        for i in np.flatnonzero(distances[:, -1] >= border):
-            gap = points - block[i]
-            alone = np.einsum("ij,ij->i", gap, gap)
-            alone[start + i] = np.inf
-            which_k[i] = np.argsort(alone, kind="stable")[:k]
-            distances[i] = alone[which_k[i]]
-    return np.sqrt(distances), which_k
+
+    def __init__(self, points: FloatArray, k: int) -> None:
+        self._points, self._k = points, k
+        self._centred = points - points.mean(axis=0)
+        self._squares = np.einsum("ij,ij->i", self._centred, self._centred)
+        n_features, eps = points.shape[1], float(np.finfo(np.float64).eps)
+        self._rounding = 4 * (n_features + 4) * eps * float(self._squares.max())
+        self._shift = 2 * math.sqrt(n_features) * eps * float(np.abs(points).max())  # from centring
+
+    def block(self, start: int) -> tuple[FloatArray, NDArray[np.intp]]:
+        """Distances to the neighbours of the points from `start` on, and which these are."""
+        rows = slice(start, start + _ROWS)
+        block = self._points[rows]
+        rough = self._squares - 2 * (self._centred[rows] @ self._centred.T)
+        rough += self._squares[rows, None]
+        own = np.arange(len(block))
+        rough[own, start + own] = np.inf
+        count = min(self._k + _SPARE, len(self._points) - 1)
+        candidates = np.sort(np.argpartition(rough, count - 1, axis=1)[:, :count], axis=1)
+        exact = np.stack([self._from(block, self._points[one]) for one in candidates.T], axis=1)
+        order = np.argsort(exact, axis=1, kind="stable")[:, : self._k]
+        squares = np.take_along_axis(exact, order, axis=1)
+        which = np.take_along_axis(candidates, order, axis=1)
+        if count < len(self._points) - 1:
+            border = np.take_along_axis(rough, candidates, axis=1).max(axis=1) - self._rounding
+            border = np.maximum(np.sqrt(np.maximum(border, 0)) - self._shift, 0) ** 2
+            for i in np.flatnonzero(squares[:, -1] >= border):
+                alone = self._from(block[i], self._points)
+                alone[start + i] = np.inf
+                which[i] = np.argsort(alone, kind="stable")[: self._k]
+                squares[i] = alone[which[i]]
+        return np.sqrt(squares), which
+
+    @staticmethod
+    def _from(one: FloatArray, others: FloatArray) -> FloatArray:
+        """Squared lengths of the differences of rows."""
+        gap = others - one
+        squares: FloatArray = np.einsum("ij,ij->i", gap, gap)
+        return squares
 
 
 def _likelihood(logs: FloatArray, counts: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
