@@ -64,6 +64,7 @@ from .metrics import (
 from .pairs.driver import pairwise
 from .pairs.result import Pairwise
 from .pairs.streaming import StreamingCKA
+from .profiles import RepresentationProfile, representation_profile
 from .representations.rdm import RDM
 from .representations.representation import Representation
 
@@ -107,6 +108,7 @@ __all__ = [
     "Permutation",
     "Procrustes",
     "Representation",
+    "RepresentationProfile",
     "Ridge",
     "ShapeMetric",
     "SimulatedCapacity",
@@ -142,6 +144,7 @@ __all__ = [
     "random_projection",
     "rdm",
     "report",
+    "representation_profile",
     "rsa",
     "simulated_capacity",
     "simulated_ellipsoid_capacity",
