@@ -3,7 +3,7 @@
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from . import datasets, io
+from . import datasets, io, logits
 from ._base.isa import build_info
 from ._base.lazy import lazily as _lazily
 from ._base.results import ConvergenceWarning, load
@@ -34,6 +34,7 @@ from .clouds.dichotomies import sparse_dichotomies, tilted_dichotomies
 from .clouds.dimensionality import Dimensionality, dimensionality
 from .clouds.intrinsic import IntrinsicDimension, intrinsic_dimension
 from .clouds.manifolds import Manifolds, manifolds
+from .generalization.fewshot_prediction import FewshotPrediction, fewshot_prediction
 from .inference import Null
 from .io.rsatoolbox import from_rsatoolbox, to_rsatoolbox
 from .metrics import (
@@ -92,6 +93,7 @@ __all__ = [
     "EffectiveGeometry",
     "EigenspaceOverlap",
     "EllipsoidCapacity",
+    "FewshotPrediction",
     "IntrinsicDimension",
     "LinearR2",
     "ManifoldCapacity",
@@ -128,10 +130,12 @@ __all__ = [
     "effective_geometry",
     "ellipsoid_capacity",
     "exemplar_manifolds",
+    "fewshot_prediction",
     "from_rsatoolbox",
     "intrinsic_dimension",
     "io",
     "load",
+    "logits",
     "manifold_capacity",
     "manifolds",
     "neural_collapse",
