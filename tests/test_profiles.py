@@ -141,6 +141,27 @@ def test_saved_and_tabulated(profile, tmp_path):
     np.testing.assert_array_equal(table["fewshot_error_5_se"], profile.fewshot_error_se[:, 1])
 
 
+@pytest.mark.filterwarnings("ignore::neurogeom.ConvergenceWarning")
+def test_logits():
+    X = layers()
+    X["logits"] = X["last"][:, :4]
+    numbers = np.repeat([0, 1, 2, 3], 8)
+    found = ng.representation_profile(X, numbers, logits="logits", **FEW)
+    said = ng.logits.summary(X["logits"], numbers)
+    for name in ("confidence", "entropy", "energy", "gap", "accuracy", "margin", "auroc"):
+        for end in ("", "_se"):
+            values = getattr(found, f"logit_{name}{end}")
+            assert np.isnan(values[:2]).all()
+            np.testing.assert_array_equal(values[2], getattr(said, f"{name}{end}"))
+    # Classes that are no columns: no accuracy.
+    found = ng.representation_profile(X, numbers + 1, logits=["logits", "last"], **FEW)
+    assert np.isfinite(found.logit_confidence).tolist() == [False, True, True]
+    assert np.isnan(found.logit_accuracy).all()
+    pytest.importorskip("pandas")
+    assert "logit_confidence_se" in found.to_dataframe()
+    assert "logit_confidence" not in ng.representation_profile(X, numbers, **FEW).to_dataframe()
+
+
 # What is not as it should be
 
 
@@ -195,6 +216,7 @@ def test_errors_name_the_layer(given, labels, error, text):
         ({"n_shots": [1, 2.5]}, TypeError, "n_shots must be an integer"),
         ({"n_samples": 0}, ValueError, "n_samples must be at least 1"),
         ({"inactive": "off"}, ValueError, "inactive must be one of"),
+        ({"logits": "top"}, ValueError, "logits names 'top', which is none of the layers: first, last"),
         ({"rng": "a"}, TypeError, "rng must be"),
         ({"progress": "x"}, TypeError, "progress must be"),
         ({"seed": 3}, TypeError, "use rng=3"),

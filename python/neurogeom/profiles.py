@@ -26,6 +26,7 @@ from .clouds.intrinsic import intrinsic_dimension
 from .clouds.manifolds import Manifolds, as_manifolds
 from .clouds.manifolds import manifolds as manifolds_of
 from .generalization.fewshot import fewshot_geometry
+from .logits.models import LogitSummary, summary
 
 _Out = TypeVar("_Out")
 
@@ -43,6 +44,8 @@ MEASURES = (
     "effective_dimension",
     "utility",
 )
+# Of layers that hold logits.
+LOGITS = ("confidence", "entropy", "energy", "gap", "accuracy", "margin", "auroc")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -76,6 +79,10 @@ class RepresentationProfile(Result):
         Of :func:`effective_geometry`.
     n_used : ndarray, shape (L,)
         Draws behind these two, of `n_samples`: those whose dichotomy can be separated.
+    logit_confidence, logit_entropy, logit_energy, logit_gap : ndarray, shape (L,)
+        Means over samples (:func:`neurogeom.logits.summary`) for layers that hold logits; NaN for others.
+    logit_accuracy, logit_margin, logit_auroc : ndarray, shape (L,)
+        The same for measures that need the true class, where there is a column for each class.
     capacity_se, ... : ndarray
         The standard error of each of these: over draws for capacity, anchor and effective measures; over the
         points of each class for the others.
@@ -95,6 +102,7 @@ class RepresentationProfile(Result):
         *columns_with_errors(*MEASURES[4:], of_items=True),
         *columns_with_errors("fewshot_error", of_items=True),
         *columns_of_kind("diagnostic", "n_used", of_items=True),
+        *columns_with_errors(*(f"logit_{name}" for name in LOGITS), of_items=True),
     )
 
     layer: NDArray[Any]
@@ -127,6 +135,20 @@ class RepresentationProfile(Result):
     utility: FloatArray
     utility_se: FloatArray
     n_used: NDArray[np.intp]
+    logit_confidence: FloatArray
+    logit_confidence_se: FloatArray
+    logit_entropy: FloatArray
+    logit_entropy_se: FloatArray
+    logit_energy: FloatArray
+    logit_energy_se: FloatArray
+    logit_gap: FloatArray
+    logit_gap_se: FloatArray
+    logit_accuracy: FloatArray
+    logit_accuracy_se: FloatArray
+    logit_margin: FloatArray
+    logit_margin_se: FloatArray
+    logit_auroc: FloatArray
+    logit_auroc_se: FloatArray
     n_samples: int
     inactive: str
 
@@ -135,9 +157,13 @@ class RepresentationProfile(Result):
         return f"RepresentationProfile({len(self.layer)} layers, n_shots=[{shots}])"
 
     def _table(self) -> dict[str, Any]:
-        """One row a layer; the errors for each number of shots in columns of their own."""
+        """One row a layer; the errors for each number of shots in columns of their own.
+
+        Measures of logits are there if a layer has any.
+        """
         table: dict[str, Any] = {}
-        for column in self.columns:
+        without = set() if np.isfinite(self.logit_confidence).any() else {f"logit_{name}" for name in LOGITS}
+        for column in (one for one in self.columns if one.name not in without):
             for name in (column.name, *column.errors):
                 values = getattr(self, name)
                 if values.ndim == 1:
@@ -158,6 +184,7 @@ def representation_profile(
     n_shots: int | Sequence[int] = (1, 5, 10),
     n_samples: int = 300,
     inactive: str = "drop",
+    logits: str | Sequence[str] = (),
     rng: RandomSource = None,
     n_threads: int | None = None,
     progress: Progress = False,
@@ -179,6 +206,10 @@ def representation_profile(
     inactive : {"drop", "zero", "exclude", "maxproj"}
         Convention of :func:`effective_geometry`. Here the default is that of its authors, whose effective
         dimension and utility were found to predict performance on other data.
+    logits : str or sequence of str
+        Names of layers whose features are the logits of a classifier: they get the measures of
+        :func:`neurogeom.logits.summary` too. Those that need the true class are given if there is a column
+        for each class, and the classes are called 0, 1, ....
     rng : None, int, SeedSequence or Generator
         Source of randomness. All layers, and both capacities, begin with the same state of it: differences
         between layers are then known better than each of their values.
@@ -226,11 +257,17 @@ def representation_profile(
     shots = [_validate.as_count(one, "n_shots") for one in listed]
     if not shots:
         raise ValueError("n_shots is empty")
+    of_logits = {logits} if isinstance(logits, str) else set(logits)
+    if not of_logits <= set(sets):
+        unknown = sorted(map(str, of_logits - set(sets)))
+        raise ValueError(f"logits names {unknown[0]!r}, which is none of the layers: {', '.join(sets)}")
     generator = as_generator(rng)
     report = as_progress(progress, "profile")
     rows: list[dict[str, Any]] = []
     for k, (name, clouds) in enumerate(sets.items()):
-        measure = functools.partial(_row, clouds, shots, n_samples, inactive, generator, n_threads)
+        measure = functools.partial(
+            _row, clouds, shots, n_samples, inactive, name in of_logits, generator, n_threads
+        )
         rows.append(_for_layer(name if named else None, measure))
         if report is not None:
             report(k + 1, len(sets))
@@ -288,6 +325,7 @@ def _row(
     shots: list[int],
     n_samples: int,
     inactive: str,
+    of_logits: bool,
     generator: np.random.Generator,
     n_threads: int | None,
 ) -> dict[str, Any]:
@@ -318,7 +356,17 @@ def _row(
     add("effective_dimension", joint.effective_dimension, joint.effective_dimension_se)
     add("utility", joint.utility, joint.utility_se)
     fields["n_used"] = joint.n_used
+    said = _summary_of_logits(points, clouds) if of_logits else None
+    for name in LOGITS:
+        add(f"logit_{name}", getattr(said, name, math.nan), getattr(said, f"{name}_se", math.nan))
     return fields
+
+
+def _summary_of_logits(points: FloatArray, clouds: Manifolds) -> LogitSummary:
+    """Summary of logits; with true classes if these are the columns, by their names."""
+    columns = range(points.shape[1])
+    classes = np.repeat(columns, clouds.n_points) if clouds.names.tolist() == [*columns] else None
+    return summary(points, classes)
 
 
 def _mean_over_classes(values: FloatArray, errors: FloatArray) -> tuple[float, float]:

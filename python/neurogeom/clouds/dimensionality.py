@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -193,7 +194,7 @@ def participation_error(X: ArrayLike, counts: NDArray[np.intp]) -> float:
     for own in np.split(influence, np.cumsum(counts)[:-1]):
         n = len(own)
         variance += n / (n - 1) * float(np.square(own - own.mean()).sum()) if n > 1 else float("nan")
-    return float(np.sqrt(variance)) / n_samples
+    return float(math.sqrt(variance) / n_samples)
 
 
 def _count(squares: FloatArray, variance: float) -> int:
