@@ -163,16 +163,12 @@ class RepresentationProfile(Result):
         """
         table: dict[str, Any] = {}
         without = set() if np.isfinite(self.logit_confidence).any() else {f"logit_{name}" for name in LOGITS}
-        for column in (one for one in self.columns if one.name not in without):
-            for name in (column.name, *column.errors):
-                values = getattr(self, name)
-                if values.ndim == 1:
-                    table[name] = values
-                    continue
-                end = "_se" if name in column.errors else ""
-                table |= {
-                    f"{column.name}_{m}{end}": values[:, k] for k, m in enumerate(self.n_shots.tolist())
-                }
+        for column in self.columns:
+            if column.name not in {"fewshot_error", *without}:
+                table |= {name: getattr(self, name) for name in (column.name, *column.errors)}
+        for k, m in enumerate(self.n_shots.tolist()):
+            table[f"fewshot_error_{m}"] = self.fewshot_error[:, k]
+            table[f"fewshot_error_{m}_se"] = self.fewshot_error_se[:, k]
         return table
 
 

@@ -203,7 +203,7 @@ def intrinsic_dimension(
 
 def _as_counts(value: Any) -> NDArray[np.intp]:
     """Take a number of neighbours, or the first and the last."""
-    ends = value if isinstance(value, (tuple, list)) else (value, value)
+    ends = (value, value) if np.ndim(value) == 0 else tuple(value)
     if len(ends) != 2:
         raise ValueError(f"n_neighbors must be an integer or (first, last), not {value!r}")
     first, last = (_validate.as_count(one, "n_neighbors", minimum=2) for one in ends)
