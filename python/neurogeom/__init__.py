@@ -34,7 +34,14 @@ from .clouds.dichotomies import sparse_dichotomies, tilted_dichotomies
 from .clouds.dimensionality import Dimensionality, dimensionality
 from .clouds.intrinsic import IntrinsicDimension, intrinsic_dimension
 from .clouds.manifolds import Manifolds, manifolds
+from .generalization.fewshot import FewshotGeometry, fewshot_geometry
 from .generalization.fewshot_prediction import FewshotPrediction, fewshot_prediction
+from .generalization.neurons import (
+    NeuronsNeeded,
+    SubsampledDimension,
+    n_neurons_needed,
+    subsampled_dimension,
+)
 from .inference import Null
 from .io.rsatoolbox import from_rsatoolbox, to_rsatoolbox
 from .metrics import (
@@ -93,6 +100,7 @@ __all__ = [
     "EffectiveGeometry",
     "EigenspaceOverlap",
     "EllipsoidCapacity",
+    "FewshotGeometry",
     "FewshotPrediction",
     "IntrinsicDimension",
     "LinearR2",
@@ -101,6 +109,7 @@ __all__ = [
     "MeanCCA",
     "Metric",
     "NeuralCollapse",
+    "NeuronsNeeded",
     "Null",
     "NullAlignment",
     "NullCapacity",
@@ -115,6 +124,7 @@ __all__ = [
     "ShapeMetric",
     "SimulatedCapacity",
     "StreamingCKA",
+    "SubsampledDimension",
     "SubspaceDistance",
     "alignment",
     "ball_capacity",
@@ -130,6 +140,7 @@ __all__ = [
     "effective_geometry",
     "ellipsoid_capacity",
     "exemplar_manifolds",
+    "fewshot_geometry",
     "fewshot_prediction",
     "from_rsatoolbox",
     "intrinsic_dimension",
@@ -138,6 +149,7 @@ __all__ = [
     "logits",
     "manifold_capacity",
     "manifolds",
+    "n_neurons_needed",
     "neural_collapse",
     "overlap",
     "pairwise",
@@ -153,6 +165,7 @@ __all__ = [
     "simulated_capacity",
     "simulated_ellipsoid_capacity",
     "sparse_dichotomies",
+    "subsampled_dimension",
     "subspace_angles",
     "sweep",
     "tilted_dichotomies",

@@ -337,8 +337,8 @@ def _row(
     add("anchor_radius", alone.mean_radius, alone.mean_radius_se)
     add("anchor_dimension", alone.mean_dimension, alone.mean_dimension_se)
     few = fewshot_geometry(clouds, shots, n_threads=n_threads)
-    add("fewshot_radius", *_mean_over_classes(few.radius, few.radius_se))
-    add("fewshot_dimension", *_mean_over_classes(few.dimension, few.dimension_se))
+    add("fewshot_radius", few.mean_radius, few.mean_radius_se)
+    add("fewshot_dimension", few.mean_dimension, few.mean_dimension_se)
     add("signal", few.mean_signal, few.mean_signal_se)
     add("fewshot_error", few.mean_error, few.mean_error_se)
     points = np.concatenate([np.asarray(cloud, dtype=np.float64) for cloud in clouds])
@@ -363,8 +363,3 @@ def _summary_of_logits(points: FloatArray, clouds: Manifolds) -> LogitSummary:
     columns = range(points.shape[1])
     classes = np.repeat(columns, clouds.n_points) if clouds.names.tolist() == [*columns] else None
     return summary(points, classes)
-
-
-def _mean_over_classes(values: FloatArray, errors: FloatArray) -> tuple[float, float]:
-    """Mean over classes, whose errors are independent."""
-    return float(values.mean()), math.sqrt(float(errors @ errors)) / len(values)

@@ -65,6 +65,7 @@ class Analysis:
 
 FEW = {"n_samples": 40, "rng": 0}
 ANCHORS = ("anchor_center_norm", "anchor_axis_norm")
+RADII = ("radius", "radius_se", "mean_radius", "mean_radius_se")
 ANALYSES = {
     "capacity": Analysis(ng.manifold_capacity, FEW, lengths=("center_norm",)),
     "capacity with everything": Analysis(
@@ -103,6 +104,13 @@ ANALYSES = {
     "alignment with a null": Analysis(ng.alignment, {"null": 3, "rng": 0}, lengths=("center_norm", "spread")),
     "overlap": Analysis(
         ng.overlap, {}, "a pair", lengths=("center_distance", "radii", "margin", "bias"), search=1e-6
+    ),
+    "few-shot geometry": Analysis(ng.fewshot_geometry, {"n_shots": 3}, lengths=RADII),
+    "few-shot geometry, corrected": Analysis(
+        ng.fewshot_geometry,
+        {"n_shots": [1, 5], "level": "exact", "correct_dimension": True},
+        points=4,
+        lengths=RADII,
     ),
     "few-shot prediction": Analysis(ng.fewshot_prediction, {"n_shots": 2}, points=3),
     "few-shot prediction, one shot": Analysis(ng.fewshot_prediction, {"n_shots": [1, 3]}, points=4),

@@ -126,7 +126,7 @@ def test_what_is_refused():
     a, b = two_classes()
     with pytest.raises(ValueError, match="holds one manifold"):
         ng.fewshot_prediction([a], 1)
-    with pytest.raises(ValueError, match=r"but is 6; manifolds\[0\] \(0\) has 6"):
+    with pytest.raises(ValueError, match=r"it is 6 and manifolds\[0\] \(0\) has 6"):
         ng.fewshot_prediction([a, b], [2, 6])
     with pytest.raises(ValueError, match="n_shots must be at least 1, not 0"):
         ng.fewshot_prediction([a, b], 0)

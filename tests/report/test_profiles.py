@@ -56,8 +56,8 @@ def many(profile, count):
 
 def test_picture(profile):
     pytest.importorskip("matplotlib")
-    shown = many(profile, 30)
-    figure = plot_profile(dataclasses.replace(shown, utility=np.full(30, np.nan)))
+    shown = many(profile, 18)
+    figure = plot_profile(dataclasses.replace(shown, utility=np.full(18, np.nan)))
     assert len(figure.axes) == 10
     figure.draw_without_rendering()
     page = figure.bbox

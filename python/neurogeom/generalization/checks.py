@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
+from .._base import checks as _validate
 from ..clouds.manifolds import Manifolds, ManifoldsLike, as_manifolds
 
 
@@ -15,9 +20,19 @@ def as_classes(manifolds: ManifoldsLike) -> Manifolds:
 
 def require_points_to_test(clouds: Manifolds, n_shots: int) -> None:
     """Refuse a class that would have no point left beside its shots."""
-    smallest = int(clouds.n_points.argmin())
-    if clouds.n_points[smallest] <= n_shots:
+    k = int(clouds.n_points.argmin())
+    if clouds.n_points[k] <= n_shots:
         raise ValueError(
-            f"n_shots must be below the number of points of each class, to leave one to test, but is {n_shots}; "
-            f"manifolds[{smallest}] ({clouds.names[smallest]!s}) has {clouds.n_points[smallest]}"
+            "n_shots must be below the number of points of each class, to leave one to test; it is "
+            f"{n_shots} and manifolds[{k}] ({clouds.names[k]!s}) has {clouds.n_points[k]}"
         )
+
+
+def as_shots(n_shots: int | Sequence[int]) -> tuple[tuple[int, ...], bool]:
+    """Take one or several numbers of shots; return them, and whether they came as a sequence."""
+    several = np.ndim(n_shots) > 0
+    given = n_shots if several else [n_shots]
+    shots = tuple(_validate.as_count(m, "n_shots") for m in given)  # type: ignore[union-attr]
+    if not shots:
+        raise ValueError("n_shots is empty")
+    return shots, several
