@@ -29,8 +29,10 @@ from .capacity.results import (
 from .capacity.simulated import SimulatedCapacity, simulated_capacity, simulated_ellipsoid_capacity
 from .clouds.alignment import Alignment, NullAlignment, alignment
 from .clouds.building import downsample, exemplar_manifolds, random_projection, translation_manifolds
+from .clouds.collapse import NeuralCollapse, neural_collapse
 from .clouds.dichotomies import sparse_dichotomies, tilted_dichotomies
 from .clouds.dimensionality import Dimensionality, dimensionality
+from .clouds.intrinsic import IntrinsicDimension, intrinsic_dimension
 from .clouds.manifolds import Manifolds, manifolds
 from .generalization.fewshot import FewshotGeometry, fewshot_geometry
 from .generalization.fewshot_error import FewshotError, fewshot_error
@@ -73,6 +75,7 @@ from .metrics import (
 from .pairs.driver import pairwise
 from .pairs.result import Pairwise
 from .pairs.streaming import StreamingCKA
+from .profiles import RepresentationProfile, representation_profile
 from .representations.rdm import RDM
 from .representations.representation import Representation
 
@@ -103,11 +106,13 @@ __all__ = [
     "FewshotError",
     "FewshotGeometry",
     "FewshotPrediction",
+    "IntrinsicDimension",
     "LinearR2",
     "ManifoldCapacity",
     "Manifolds",
     "MeanCCA",
     "Metric",
+    "NeuralCollapse",
     "NeuronsNeeded",
     "Null",
     "NullAlignment",
@@ -119,6 +124,7 @@ __all__ = [
     "PredictionCurve",
     "Procrustes",
     "Representation",
+    "RepresentationProfile",
     "Ridge",
     "ShapeMetric",
     "SimulatedCapacity",
@@ -144,6 +150,7 @@ __all__ = [
     "fewshot_geometry",
     "fewshot_prediction",
     "from_rsatoolbox",
+    "intrinsic_dimension",
     "io",
     "kernels",
     "load",
@@ -151,6 +158,7 @@ __all__ = [
     "manifold_capacity",
     "manifolds",
     "n_neurons_needed",
+    "neural_collapse",
     "overlap",
     "pairwise",
     "plot",
@@ -161,6 +169,7 @@ __all__ = [
     "random_projection",
     "rdm",
     "report",
+    "representation_profile",
     "rsa",
     "simulated_capacity",
     "simulated_ellipsoid_capacity",

@@ -124,6 +124,11 @@ ANALYSES = {
     "dimensionality, unbiased": Analysis(
         ng.dimensionality, {"form": "unbiased"}, "a matrix", least=1, lengths=("eigenvalues",)
     ),
+    "dimensionality, intrinsic": Analysis(ng.intrinsic_dimension, {}, "a matrix", least=1),
+    "dimensionality, intrinsic by more neighbours": Analysis(
+        ng.intrinsic_dimension, {"method": "mle", "n_neighbors": (2, 3)}, "a matrix", least=1
+    ),
+    "neural collapse": Analysis(ng.neural_collapse, {}, lengths=("center_norm", "radius")),
 }
 
 SIZES = ("n_features", "eigenvalues", "dimensions", "fraction_separable")  # know of features without news

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -170,6 +171,30 @@ def participation_of(squares: FloatArray) -> float:
     if not len(squares):
         return float("nan")
     return float(squares.sum() ** 2 / (squares @ squares))
+
+
+def participation_error(X: ArrayLike, counts: NDArray[np.intp]) -> float:
+    """Standard error of the participation ratio by the infinitesimal jackknife over the points of each class.
+
+    Rows of X are sorted by class; `counts` are their numbers. A class of one point leaves no error (NaN).
+    """
+    data = _validate.as_float_matrix(X, "X")
+    centred = _centre(data)
+    centred /= float(np.abs(centred).max())
+    n_samples, n_features = centred.shape
+    with _threads.single_threaded_blas():
+        if n_features <= n_samples:
+            along = np.einsum("ij,ij->i", centred @ (centred.T @ centred), centred) / n_samples
+        else:
+            along = np.square(centred @ centred.T).sum(axis=1) / n_samples  # x' S x
+    lengths = np.einsum("ij,ij->i", centred, centred)
+    trace, square_trace = float(lengths.mean()), float(along.mean())
+    influence = 2 * trace / square_trace * (lengths - trace / square_trace * along)
+    variance = 0.0
+    for own in np.split(influence, np.cumsum(counts)[:-1]):
+        n = len(own)
+        variance += n / (n - 1) * float(np.square(own - own.mean()).sum()) if n > 1 else float("nan")
+    return float(math.sqrt(variance) / n_samples)
 
 
 def _count(squares: FloatArray, variance: float) -> int:
