@@ -37,6 +37,7 @@ from .clouds.manifolds import Manifolds, manifolds
 from .generalization.fewshot import FewshotGeometry, fewshot_geometry
 from .generalization.fewshot_error import FewshotError, fewshot_error
 from .generalization.fewshot_prediction import FewshotPrediction, fewshot_prediction
+from .generalization.kway import KwayError, kway_error
 from .generalization.neurons import (
     NeuronsNeeded,
     SubsampledDimension,
@@ -45,6 +46,7 @@ from .generalization.neurons import (
 )
 from .generalization.prediction_curve import PredictionCurve, prediction_curve
 from .generalization.spectral import SpectralPrediction, spectral_prediction
+from .generalization.zero_shot import ZeroShotError, zero_shot_error
 from .inference import Null
 from .io.rsatoolbox import from_rsatoolbox, to_rsatoolbox
 from .metrics import (
@@ -107,6 +109,7 @@ __all__ = [
     "FewshotGeometry",
     "FewshotPrediction",
     "IntrinsicDimension",
+    "KwayError",
     "LinearR2",
     "ManifoldCapacity",
     "Manifolds",
@@ -132,6 +135,7 @@ __all__ = [
     "StreamingCKA",
     "SubsampledDimension",
     "SubspaceDistance",
+    "ZeroShotError",
     "alignment",
     "ball_capacity",
     "build_info",
@@ -153,6 +157,7 @@ __all__ = [
     "intrinsic_dimension",
     "io",
     "kernels",
+    "kway_error",
     "load",
     "logits",
     "manifold_capacity",
@@ -181,4 +186,5 @@ __all__ = [
     "tilted_dichotomies",
     "to_rsatoolbox",
     "translation_manifolds",
+    "zero_shot_error",
 ]

@@ -110,6 +110,7 @@ ANALYSES = {
     "overlap": Analysis(
         ng.overlap, {}, "a pair", lengths=("center_distance", "radii", "margin", "bias"), search=1e-6
     ),
+    "few-shot, k ways": Analysis(ng.kway_error, {"n_shots": 1, "n_episodes": 30, "rng": 0}),
     "few-shot geometry": Analysis(ng.fewshot_geometry, {"n_shots": 3}, lengths=RADII),
     "few-shot geometry, corrected": Analysis(
         ng.fewshot_geometry,
@@ -576,7 +577,7 @@ def permutable(analysis, rng):
         name
         for name, one in ANALYSES.items()
         if one.takes == "manifolds" and "null" not in one.options and "trials" not in str(one.options)
-        if name != "few-shot error"  # it draws points by their number
+        if name not in ("few-shot error", "few-shot, k ways")  # they draw points by their number
     ],
 )
 def test_order_of_manifolds_and_points(name):
@@ -625,7 +626,7 @@ def test_same_bits_in_python_threads(name):
 def test_seeds(name):
     """A seed says everything, in each of its forms; without one, or with another, draws differ."""
     analysis, clouds = ANALYSES[name], clouds_of()
-    if name == "few-shot error":  # which needs some
+    if name in ("few-shot error", "few-shot, k ways"):  # which needs some
         clouds = clouds - 0.8 * clouds.mean(axis=1, keepdims=True)
     first = analysis(clouds, rng=3)
     for same in (np.int64(3), np.random.SeedSequence(3), np.random.default_rng(3)):

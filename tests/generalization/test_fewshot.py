@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import neurogeom as ng
 import numpy as np
 import pytest
 from helpers.clouds import gaussian_clouds
+from helpers.systems import FEWSHOT, reference_classes
 
-REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "systems_reference.json").read_text())
-VALUES = REFERENCE["A_fewshot"]
 LEVELS = {
     "main": "SNR_main_text",
     "overlap": "SNR_with_subspace",
@@ -27,27 +23,20 @@ OF_PAIRS = {
 }
 
 
-def reference_classes():
-    rng = np.random.default_rng(0)
-    mu = 0.5 * rng.standard_normal((4, 12))
-    scale, spectrum = np.linspace(0.8, 1.2, 4), np.arange(1, 13) ** -0.5
-    Z = rng.standard_normal((4, 30, 12))
-    perm = np.stack([rng.permutation(12) for _ in range(4)])
-    return np.stack([mu[c] + scale[c] * Z[c] * spectrum[perm[c]] for c in range(4)])
-
-
 def off_diagonal(matrix):
     return np.asarray(matrix)[..., ~np.eye(4, dtype=bool)]
 
 
 def test_geometry_of_the_reference():
     X = reference_classes()
-    assert X.sum() == pytest.approx(VALUES["X_sum"], abs=1e-8)
+    assert X.sum() == pytest.approx(FEWSHOT["X_sum"], abs=1e-8)
     found = ng.fewshot_geometry(X, 1)
-    np.testing.assert_allclose(found.radius**2, VALUES["trace"], atol=1e-8)
-    np.testing.assert_allclose(found.dimension, VALUES["D_participation"], atol=1e-8)
+    np.testing.assert_allclose(found.radius**2, FEWSHOT["trace"], atol=1e-8)
+    np.testing.assert_allclose(found.dimension, FEWSHOT["D_participation"], atol=1e-8)
     for name, known in OF_PAIRS.items():
-        np.testing.assert_allclose(off_diagonal(getattr(found, name)), off_diagonal(VALUES[known]), atol=1e-8)
+        np.testing.assert_allclose(
+            off_diagonal(getattr(found, name)), off_diagonal(FEWSHOT[known]), atol=1e-8
+        )
         assert np.isnan(np.diagonal(getattr(found, name))).all()
 
 
@@ -55,7 +44,7 @@ def test_geometry_of_the_reference():
 def test_snr_of_the_reference(level):
     found = ng.fewshot_geometry(reference_classes(), [1, 5], level=level)
     for k, m in enumerate((1, 5)):
-        expected = off_diagonal(VALUES[f"m{m}"][LEVELS[level]])
+        expected = off_diagonal(FEWSHOT[f"m{m}"][LEVELS[level]])
         np.testing.assert_allclose(off_diagonal(found.snr[k]), expected, atol=1e-8)
 
 

@@ -1,0 +1,314 @@
+"""Telling several classes apart after a few examples of each: by theory, and in random episodes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+from scipy.special import ndtr
+
+from .._base import checks as _validate
+from .._base.checks import FloatArray
+from .._base.estimates import mean_and_error
+from .._base.isa import core
+from .._base.progress import Progress, as_progress
+from .._base.results import Column, Result, columns_of_kind, columns_with_errors, warn_of_one
+from .._base.rng import RandomSource, as_generator, draw_key
+from .._base.threads import map_threads, resolve_threads, single_threaded_blas
+from ..clouds.manifolds import ManifoldsLike
+from .checks import as_classes, require_points_to_test
+from .class_pairs import CentredClass, prepare_classes
+
+_SAMPLES = 4096  # of the Gaussian, and as many mirrored
+_WAYS = 0xFFFFFFFF  # the stream of the draws of ways; no class has this number
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class KwayError(Result):
+    """Errors of telling k classes apart; see :func:`kway_error`.
+
+    Attributes
+    ----------
+    names : ndarray, shape (C,)
+        The classes.
+    n_points : ndarray of int, shape (C,)
+        Number of points of each.
+    error, error_se : ndarray, shape (C,)
+        Share of the points of a class that are nearer to another prototype than to their own, and its
+        standard error over episodes; NaN for a class that was never drawn.
+    mean_error, mean_error_se : float
+        Mean over the classes of an episode, and its standard error over episodes.
+    predicted, predicted_se : ndarray, shape (C,)
+        What theory says, and the error of its integral.
+    mean_predicted, mean_predicted_se : float
+        The same, averaged over classes.
+    confusion : ndarray, shape (C, C)
+        Share of the points of a that are nearest to the prototype of b, among episodes that have a; ties
+        count for the first class.
+    n_shots, n_ways, n_episodes : int
+        Examples of each class, classes in an episode, and episodes.
+    n_features : int
+        Number of features.
+    disjoint : bool
+        Whether test points are others than the examples.
+    """
+
+    _headline: ClassVar[tuple[str, ...]] = ("n_ways", "n_shots", "mean_error", "mean_predicted")
+    columns: ClassVar[tuple[Column, ...]] = (
+        *columns_of_kind("count", "n_features", "n_episodes"),
+        *columns_of_kind("setting", "n_ways", "n_shots"),
+        *columns_with_errors("mean_error", "mean_predicted"),
+        *columns_of_kind("count", "n_points", of_items=True),
+        *columns_with_errors("error", "predicted", of_items=True),
+    )
+
+    names: NDArray[Any]
+    n_points: NDArray[np.intp]
+    error: FloatArray
+    error_se: FloatArray
+    mean_error: float
+    mean_error_se: float
+    predicted: FloatArray
+    predicted_se: FloatArray
+    mean_predicted: float
+    mean_predicted_se: float
+    confusion: FloatArray
+    n_shots: int
+    n_ways: int
+    n_episodes: int
+    n_features: int
+    disjoint: bool
+
+
+@_validate.explain_keywords
+def kway_error(
+    manifolds: ManifoldsLike,
+    n_shots: int,
+    *,
+    n_ways: int | None = None,
+    n_episodes: int = 200,
+    disjoint: bool = True,
+    rng: RandomSource = None,
+    n_threads: int | None = None,
+    progress: Progress = False,
+) -> KwayError:
+    r"""Error of telling several classes apart by prototypes of a few examples, measured and by theory.
+
+    Parameters
+    ----------
+    manifolds : Manifolds, sequence or mapping of array_like (n_points, n_features), or array_like (P, M, N)
+        The classes, points first; numbers of points may differ. At least two.
+    n_shots : int
+        Number m of examples of each class.
+    n_ways : int, optional
+        Number of classes in an episode, drawn at random; by default all.
+    n_episodes : int
+        Number of episodes. With one seed, more episodes keep the first ones.
+    disjoint : bool, default True
+        Test the points that are not examples. Otherwise examples are drawn with replacement, and all points
+        tested.
+    rng : None, int, SeedSequence or Generator
+        Source of randomness. The examples of a class are those of :func:`fewshot_error` with the same seed.
+    n_threads : int, optional
+        Number of threads; by default all cores that the process may use. It does not change the result.
+    progress : bool or callable, default False
+        Show a bar, or call this with (classes done, classes).
+
+    Returns
+    -------
+    KwayError
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the data are not finite real matrices with the same features, there are fewer than two classes or
+        fewer than `n_ways`, a class has too few points, or all points are the same.
+
+    Notes
+    -----
+    A point of class a is right if it is nearer to its own prototype than to all others: if all scores
+    :math:`h_{ab}` of :func:`fewshot_geometry` are positive. In theory they are jointly Gaussian with the mean
+    and variance of its level "gaussian", and
+
+    .. math:: \operatorname{Cov}(h_{ab}, h_{ac}) = \Delta_{ab}'\Sigma_a\Delta_{ac}
+              + \Big(\tfrac1m + \tfrac1{2m^2}\Big) \operatorname{tr}\Sigma_a^2 ,
+
+    which is what the test point and its own prototype bring into all of them. Given these, scores are
+    independent, so that the probability is a mean of products over samples of the common part.
+
+    References
+    ----------
+    Sorscher, Ganguli, Sompolinsky, "Neural representational geometry underlies few-shot concept learning",
+    PNAS 2022.
+
+    Examples
+    --------
+    >>> import neurogeom as ng
+    >>> text = ng.datasets.load_minilm_clinc()
+    >>> found = ng.kway_error(ng.manifolds(text.layers["layer6"], text.labels), 5, rng=0)
+    >>> round(found.mean_error, 2), round(found.mean_predicted, 2)
+    (0.04, 0.03)
+    """
+    clouds = as_classes(manifolds)
+    n_shots = _validate.as_count(n_shots, "n_shots")
+    n_episodes = _validate.as_count(n_episodes, "n_episodes")
+    if not isinstance(disjoint, (bool, np.bool_)):
+        raise TypeError(f"disjoint must be a bool, not {_validate.shown(disjoint)}")
+    n = len(clouds)
+    ways = n if n_ways is None else _validate.as_count(n_ways, "n_ways", minimum=2)
+    if ways > n:
+        raise ValueError(f"n_ways must be at most the number of classes ({n}), not {ways}")
+    if disjoint:
+        require_points_to_test(clouds, n_shots)
+    warn_of_one(n_episodes, "n_episodes")
+    threads, report = resolve_threads(n_threads), as_progress(progress, "k-way error")
+    generator = as_generator(rng)
+    key = draw_key(generator)
+    classes, _ = prepare_classes(clouds, _Way, threads)
+    with single_threaded_blas():
+        wrong, confusion = _measured(classes, key, n_shots, ways, n_episodes, bool(disjoint), threads, report)
+        rows = map_threads(
+            lambda a: _predicted(classes, a, n_shots, ways, np.random.default_rng([key & 0xFFFFFFFF, a])),
+            range(n),
+            threads,
+        )
+    estimates = np.array([mean_and_error(row) for row in wrong])
+    with np.errstate(invalid="ignore"):
+        of_episodes = np.nansum(wrong, axis=0) / (~np.isnan(wrong)).sum(axis=0)
+    mean, mean_se = mean_and_error(of_episodes)
+    predicted, predicted_se = np.array(rows).T
+    return KwayError(
+        names=clouds.names,
+        n_points=clouds.n_points,
+        error=estimates[:, 0],
+        error_se=estimates[:, 1],
+        mean_error=mean,
+        mean_error_se=mean_se,
+        predicted=predicted,
+        predicted_se=predicted_se,
+        mean_predicted=float(predicted.mean()),
+        mean_predicted_se=math.sqrt(float((predicted_se**2).sum())) / n,
+        confusion=confusion,
+        n_shots=n_shots,
+        n_ways=ways,
+        n_episodes=n_episodes,
+        n_features=clouds.n_features,
+        disjoint=bool(disjoint),
+    )
+
+
+class _Way(NamedTuple):
+    points: CentredClass
+
+
+def _measured(
+    classes: list[_Way],
+    key: int,
+    n_shots: int,
+    ways: int,
+    n_episodes: int,
+    disjoint: bool,
+    threads: int,
+    report: Any,
+) -> tuple[FloatArray, FloatArray]:
+    """Share of wrong points of each class and episode (NaN if it is not in it); the confusion matrix."""
+    n = len(classes)
+    counts = [len(one.points.lengths) for one in classes]
+    shots = [core.draw_shots(key, c, counts[c], n_shots, n_episodes, not disjoint) for c in range(n)]
+    present = np.ones((n, n_episodes), dtype=bool)
+    if ways < n:
+        present[:] = False
+        drawn = core.draw_shots(key, _WAYS, n, ways, n_episodes, False)
+        present[drawn.T, np.arange(n_episodes)] = True
+    chosen = [_shares(shot, count) for shot, count in zip(shots, counts, strict=True)]
+
+    def tested(a: int) -> tuple[FloatArray, FloatArray]:
+        """Errors of the points of one class against all prototypes."""
+        one = classes[a].points
+        best = np.full((n_episodes, counts[a]), np.inf)
+        first = np.full(best.shape, -1)
+        ties, own_is_best = np.zeros(best.shape), np.zeros(best.shape, dtype=bool)
+        for c, other in enumerate(item.points for item in classes):
+            # Half the squared distance of a point to a prototype, less half its own length, with eta what a
+            # prototype has beyond the mean of its class: |b|^2/2 + b.eta + |eta|^2/2 - e.b - e.eta.
+            between, weights = other.mean - one.mean, chosen[c]
+            tile = other.centred @ one.centred.T if c != a else one.gram
+            length = float(between @ between) / 2 + weights @ (other.centred @ between)
+            length += np.einsum("tj,tj->t", weights @ other.gram, weights) / 2
+            score = length[:, None] - weights @ tile - one.centred @ between
+            score[~present[c]] = np.inf
+            nearer, same = score < best, score == best
+            first[nearer] = c
+            ties = np.where(nearer, 1.0, ties + same)
+            own_is_best = np.where(nearer, c == a, own_is_best | (same & (c == a)))
+            best = np.minimum(best, score)
+        wrong = np.where(own_is_best, 1 - 1 / ties, 1.0)
+        is_test = np.ones(best.shape, dtype=bool)
+        if disjoint:
+            np.put_along_axis(is_test, shots[a].astype(np.intp), False, axis=1)
+        is_test &= present[a][:, None]
+        with np.errstate(invalid="ignore"):
+            share = np.where(is_test, wrong, 0).sum(axis=1) / is_test.sum(axis=1)
+            row = np.bincount(first[is_test], minlength=n) / is_test.sum()
+        return share, row
+
+    found: list[tuple[FloatArray, FloatArray]] = []
+    for start in range(0, n, threads):
+        block = range(start, min(start + threads, n))
+        found += map_threads(tested, block, threads)
+        if report is not None:
+            report(block.stop, n)
+    return np.array([share for share, _ in found]), np.array([row for _, row in found])
+
+
+def _shares(shots: NDArray[np.int32], n_points: int) -> FloatArray:
+    """Weights of the points of a class in the prototype of each episode."""
+    weights = np.zeros((len(shots), n_points))
+    np.add.at(weights, (np.arange(len(shots))[:, None], shots), 1 / shots.shape[1])
+    return weights
+
+
+def score_moments(classes: list[_Way], a: int, n_shots: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Mean of the scores of class a against others, their common covariance, and variances of their own."""
+    one, m = classes[a].points, n_shots
+    others = [item.points for b, item in enumerate(classes) if b != a]
+    square = float((one.gram**2).mean())  # tr Sigma_a^2
+    between = np.stack([one.mean - other.mean for other in others])
+    along = between @ one.centred.T  # (C - 1, K)
+    common = along @ along.T.copy() / along.shape[1] + square * (1 / m + 1 / (2 * m**2))
+    mean, own = np.empty(len(others)), np.empty(len(others))
+    for k, (other, delta) in enumerate(zip(others, between, strict=True)):
+        spread = float(other.lengths.mean() - one.lengths.mean())
+        mean[k] = float(delta @ delta) / 2 + spread / (2 * m)
+        own[k] = float(((other.centred @ delta) ** 2).mean()) / m
+        own[k] += float(((one.centred @ other.centred.T) ** 2).mean()) / m
+        own[k] += float((other.gram**2).mean()) / (2 * m**2)
+    return mean, common, own
+
+
+def _predicted(
+    classes: list[_Way], a: int, n_shots: int, ways: int, generator: np.random.Generator
+) -> tuple[float, float]:
+    """Chance that some score is not positive, and the error of its estimate."""
+    mean, common, own = score_moments(classes, a, n_shots)
+    values, vectors = linalg.eigh(common)
+    # The symmetric root does not depend on the vectors that a solver returns.
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    half = generator.standard_normal((_SAMPLES, len(mean))) @ root
+    absent = np.zeros(half.shape, dtype=bool)
+    if ways <= len(mean):
+        places = generator.random(half.shape).argsort(axis=1).argsort(axis=1)
+        absent = places >= ways - 1
+    chances = np.zeros(_SAMPLES)
+    for sign in (1, -1):  # a sample and its mirror image
+        reach = mean + sign * half
+        with np.errstate(divide="ignore", invalid="ignore"):
+            score = np.where(
+                own > 0, reach / np.sqrt(own), np.where(reach == 0, 0.0, np.sign(reach) * np.inf)
+            )
+        chances += np.where(absent, 1.0, ndtr(score)).prod(axis=1) / 2
+    return 1 - float(chances.mean()), float(chances.std(ddof=1)) / math.sqrt(_SAMPLES)
