@@ -1,4 +1,4 @@
-"""Measured few-shot errors against NumPy: 12 classes of 200 points in 1,000 dimensions, 5 shots, 200 episodes."""
+"""Few-shot errors against NumPy: 12 classes of 200 points in 1,000 dimensions, 5 shots, 200 episodes."""
 
 from __future__ import annotations
 
