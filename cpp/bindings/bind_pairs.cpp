@@ -1,5 +1,5 @@
 // Pairs of representations: cores of factors, and orders of dissimilarities; pairs of classes: trials of
-// learning from few examples.
+// learning from few examples; pairs of rows: kernels of networks.
 #include <algorithm>
 #include <limits>
 #include <map>
@@ -15,6 +15,7 @@
 #include "neurogeom/pairs/kendall.hpp"
 #include "neurogeom/pairs/shots.hpp"
 #include "neurogeom/pairs/sorting.hpp"
+#include "neurogeom/pairs/wide_kernels.hpp"
 
 namespace neurogeom {
 
@@ -162,6 +163,46 @@ static py::tuple fewshot_errors_py(const std::vector<Array>& points,
   return py::make_tuple(found, of_episode, errors.mean_point_variance);
 }
 
+// (activation is erf, depth, variance of weights, of biases, is the tangent kernel)
+using NetworkFields = std::tuple<bool, Index, double, double, bool>;
+static WideNetwork network_of(const NetworkFields& fields) {
+  const auto& [is_erf, depth, weights, biases, is_tangent] = fields;
+  require(depth >= 0 && weights > 0 && biases >= 0, "internal: network");
+  return {is_erf ? WideNetwork::Activation::erf : WideNetwork::Activation::relu, depth, weights, biases,
+          is_tangent};
+}
+
+static Array wide_gram_py(const Array& x, const NetworkFields& fields, int n_threads) {
+  const MatrixView rows = as_matrix(x);
+  const WideNetwork network = network_of(fields);
+  Array result = new_matrix(rows.rows(), rows.rows());
+  MatrixOut out = out_matrix(result);
+  run_interruptible(py::none(),
+                    [&](const Monitor& monitor) { wide_gram(rows, network, n_threads, monitor, out); });
+  return result;
+}
+
+static Array wide_cross_py(const Array& x, const Array& z, const NetworkFields& fields, int n_threads) {
+  const MatrixView rows = as_matrix(x), columns = as_matrix(z);
+  require(rows.cols() == columns.cols(), "internal: widths differ");
+  const WideNetwork network = network_of(fields);
+  Array result = new_matrix(rows.rows(), columns.rows());
+  MatrixOut out = out_matrix(result);
+  run_interruptible(py::none(), [&](const Monitor& monitor) {
+    wide_cross(rows, columns, network, n_threads, monitor, out);
+  });
+  return result;
+}
+
+static Array wide_diagonal_py(const Array& x, const NetworkFields& fields) {
+  const MatrixView rows = as_matrix(x);
+  const WideNetwork network = network_of(fields);
+  Array result = new_vector(rows.rows());
+  VectorOut out = out_vector(result);
+  run_interruptible(py::none(), [&](const Monitor& monitor) { wide_diagonal(rows, network, monitor, out); });
+  return result;
+}
+
 void bind_pairs(py::module_& m) {
   m.def("draw_shots", &draw_shots_py, py::arg("key"), py::arg("class_number"), py::arg("n_points"),
         py::arg("n_shots"), py::arg("n_episodes"), py::arg("replace") = false);
@@ -178,6 +219,10 @@ void bind_pairs(py::module_& m) {
         py::arg("column_runs").noconvert(), py::arg("where").noconvert(), py::arg("n_threads"));
   m.def("kendall_taus", &kendall_taus_py, py::arg("balances").noconvert(), py::arg("row_untied"),
         py::arg("column_untied"), py::arg("angular"));
+  m.def("wide_gram", &wide_gram_py, py::arg("x").noconvert(), py::arg("network"), py::arg("n_threads"));
+  m.def("wide_cross", &wide_cross_py, py::arg("x").noconvert(), py::arg("z").noconvert(), py::arg("network"),
+        py::arg("n_threads"));
+  m.def("wide_diagonal", &wide_diagonal_py, py::arg("x").noconvert(), py::arg("network"));
 }
 
 }  // namespace neurogeom

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,18 @@ from ._stimulus_distances import squared_distances, sum_squared_distances
 from .base import Metric, Part, Products, Tile
 from .fitting import angles_of
 
-Kernel: TypeAlias = Literal["linear", "rbf"] | Callable[[FloatArray], Any]
+
+class HasGram(Protocol):
+    """A kernel object, such as those of :mod:`neurogeom.kernels`.
+
+    It may have a `name`, by which results call it. A sweep can store a frozen dataclass.
+    """
+
+    def gram(self, X: FloatArray, *, n_threads: int) -> Any:
+        """Return the symmetric matrix (n_stimuli, n_stimuli) of the rows of a read-only matrix."""
+
+
+Kernel: TypeAlias = Literal["linear", "rbf"] | Callable[[FloatArray], Any] | HasGram
 Estimator: TypeAlias = Literal["biased", "debiased", "lange", "minibatch"]
 
 _KERNELS = ("linear", "rbf")
@@ -103,8 +114,17 @@ class GramPart(Part):
         else:
             protected = data.view()
             protected.flags.writeable = False
-            gram = _as_gram(self.kernel(protected), len(data), f"the kernel's value for {label}")
+            gram = _as_gram(self._own(protected, label), len(data), f"the kernel's value for {label}")
         return packed_gram(gram, estimator, self.center)
+
+    def _own(self, data: FloatArray, label: str) -> Any:
+        """Ask the kernel that the user gave."""
+        if not _is_object(self.kernel):
+            return self.kernel(data)
+        try:
+            return self.kernel.gram(data, n_threads=1)  # items are prepared in threads already
+        except ValueError as error:
+            raise ValueError(f"the kernel of {label}: {error}") from error
 
     def _packed_batches(self, data: FloatArray, size: int, label: str) -> tuple[FloatArray, float]:
         """Chain the U-centred batches; the unbiased HSIC of each is weighted by its number of stimuli."""
@@ -131,6 +151,21 @@ def _chained(found: Sequence[tuple[FloatArray, float]], batches: Sequence[slice]
     return np.concatenate(vectors), math.sqrt(noise)
 
 
+def _is_object(kernel: Any) -> bool:
+    return hasattr(kernel, "gram")
+
+
+def _as_kernel(value: Any) -> Any:
+    """Take the name of a kernel, a function or a kernel object."""
+    if isinstance(value, type):
+        raise TypeError(f"kernel must be an object, not a class: write {value.__name__}(...)")
+    if not _is_object(value) and not callable(value):
+        return _validate.as_choice(value, "kernel", _KERNELS)
+    if not isinstance(value, Hashable):  # equal kernels are computed once
+        raise TypeError(f"kernel must be hashable, as a frozen dataclass is, but {value!r} is not")
+    return value
+
+
 def _as_gram(value: Any, count: int, name: str) -> FloatArray:
     """Take the Gram matrix that a user's kernel returned, as a float64 copy."""
     given = as_array(value, name)
@@ -151,10 +186,12 @@ class CKA(Metric):
 
     Parameters
     ----------
-    kernel : {"linear", "rbf"} or callable, default "linear"
+    kernel : {"linear", "rbf"}, kernel object or callable, default "linear"
         ``K = X X'``; or ``K = exp(-d**2 / (2 s**2))`` with Euclidean distances d between stimuli and
-        ``s = bandwidth * median(d)``, the median over the m (m - 1) / 2 pairs of stimuli; or a function that
-        takes a matrix (n_stimuli, n_units), read-only, and returns its symmetric Gram matrix.
+        ``s = bandwidth * median(d)``, the median over the m (m - 1) / 2 pairs of stimuli; or the kernel of a
+        wide network, such as ``ng.kernels.NTK(depth=3)``; or a function that takes a matrix (n_stimuli,
+        n_units), read-only, and returns its symmetric Gram matrix (or an object whose method
+        ``gram(X, n_threads=...)`` does).
     estimator : {"debiased", "biased", "lange", "minibatch"}, default "debiased"
         Which estimate of HSIC to use. "biased" (Gretton et al. 2005) is the CKA of most published numbers;
         between unrelated responses of n units to m stimuli it is about n / (m + n), so it grows with the
@@ -211,7 +248,7 @@ class CKA(Metric):
         center: bool = True,
         score: Literal["similarity", "angular"] = "similarity",
     ) -> None:
-        self.kernel = kernel if callable(kernel) else _validate.as_choice(kernel, "kernel", _KERNELS)
+        self.kernel = _as_kernel(kernel)
         self.estimator = _validate.as_choice(estimator, "estimator", _ESTIMATORS)
         self.bandwidth = as_number(bandwidth, "bandwidth")
         self.batch_size = (
@@ -243,8 +280,9 @@ class CKA(Metric):
 
     def _name(self) -> str:
         options = [] if self.estimator == "debiased" else [self.estimator]
-        if callable(self.kernel):
-            options = [getattr(self.kernel, "__name__", type(self.kernel).__name__), *options]
+        if self.kernel not in _KERNELS:
+            own = (getattr(self.kernel, key, None) for key in ("name", "__name__"))
+            options = [next(filter(None, own), type(self.kernel).__name__), *options]
         elif self.kernel == "rbf":
             width = "" if self.bandwidth == 1 else f" {self.bandwidth:g}"
             options = [f"rbf{width}", *options]
@@ -316,7 +354,7 @@ def cka(
     ----------
     X, Y : array-like of shape (n_stimuli, n_units)
         Responses to the same stimuli; numbers of units may differ.
-    kernel : {"linear", "rbf"} or callable, default "linear"
+    kernel : {"linear", "rbf"}, kernel object or callable, default "linear"
         See :class:`CKA`, also for the parameters below.
     estimator : {"debiased", "biased", "lange", "minibatch"}, default "debiased"
         Most published numbers are "biased", which is larger the more units there are per stimulus.
