@@ -1,4 +1,4 @@
-"""Few-shot errors in NumPy, on shots that are given: the loop over episodes, and one matrix product a pair."""
+"""Few-shot errors in NumPy, on given shots: a loop over episodes, and one matrix product for a pair."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def loop_over_episodes(points: Array, shots: Shots) -> Array:
 
 
 class Tiles:
-    """One product of the points of two classes serves all episodes, both ways; what a class gives is shared."""
+    """One product of the points of two classes serves all episodes, both ways; the rest is made once."""
 
     def __init__(self, points: Array, shots: Shots) -> None:
         n_points = points.shape[1]

@@ -246,8 +246,10 @@ def test_equal_classes_are_half_wrong():
 def test_limits_of_the_exemplar_rule():
     classes = classes_of((12, 15, 14))
     nearest = ng.fewshot_error(classes, 3, rule="nn", n_episodes=50, rng=0)
-    sharp = ng.fewshot_error(classes, 3, rule="exemplar", beta=1e6, n_episodes=50, rng=0)
-    np.testing.assert_array_equal(sharp.error, nearest.error)
+    for precision in ("float32", "float64"):
+        options = {"rule": "exemplar", "beta": 1e6, "precision": precision}
+        sharp = ng.fewshot_error(classes, 3, n_episodes=50, rng=0, **options)
+        np.testing.assert_array_equal(sharp.error, nearest.error)
     one = {
         rule: ng.fewshot_error(classes, 1, rule=rule, n_episodes=50, rng=0).error
         for rule in ("prototype", "nn")

@@ -250,9 +250,12 @@ class Pair {
   bool decide(Side& side, const Side& other, bool single, Trials& out);
   template <bool kSingle, class Rule>
   bool by_costs(const Rule& rule, const Side& side, const Side& other, Trials& out);
-  bool by_votes(Side& side, const Side& other, Trials& out);
-  std::int64_t settle(const Side& side, const Side& other, Index episode, Trials& out);
-  double margin(const Side& side, const Side& other, Index episode, Index point) const;
+  bool by_votes(Side& side, const Side& other, bool single, Trials& out);
+  std::int64_t settle(const Side& side, const Side& other, bool single, Index episode, Trials& out);
+  double margin(const Side& side, const Side& other, bool single, Index episode, Index point) const;
+  bool too_many_open(const Prepared& own) const {
+    return static_cast<double>(n_open_) > kMostOpen * static_cast<double>(own.size() * options_.n_episodes);
+  }
   std::int64_t wrong(double margin) const { return (margin < -tie_) + (margin <= tie_); }
 
   const FewshotOptions& options_;
@@ -266,7 +269,7 @@ class Pair {
   std::vector<double> reach_;
   Counts decided_, open_;
   Index n_open_ = 0;
-  Costs own_votes_;
+  Costs votes_, own_votes_;
   std::vector<double> least_, own_least_, upper_, lower_, mine_;
 };
 
@@ -341,7 +344,7 @@ bool Pair::decide(Side& side, const Side& other, bool single, Trials& out) {
       return single ? by_costs<true>(LeastOfRows(m), side, other, out)
                     : by_costs<false>(LeastOfRows(m), side, other, out);
     case ShotRule::exemplar:
-      return by_votes(side, other, out);
+      return by_votes(side, other, single, out);
   }
   return true;
 }
@@ -388,9 +391,8 @@ bool Pair::by_costs(const Rule& rule, const Side& side, const Side& other, Trial
         store_counts(not_above & ~below, open_.data() + at);
       }
     }
-    out.of_episode[t] += settle(side, other, t, out);
-    if (static_cast<double>(n_open_) > kMostOpen * static_cast<double>(own.size() * options_.n_episodes))
-      return false;
+    out.of_episode[t] += settle(side, other, true, t, out);
+    if (too_many_open(own)) return false;
   }
   return true;
 }
@@ -409,12 +411,12 @@ static void make_votes(const Costs& costs, double sharpness, std::vector<double>
     }
 }
 
-bool Pair::by_votes(Side& side, const Side& other, Trials& out) {
+bool Pair::by_votes(Side& side, const Side& other, bool single, Trials& out) {
   const Prepared &own = *side.own, &others = *other.own;
   const Index stride = side.costs.stride, n = own.size();
   for (Index s = 0; s < side.costs.rows; ++s)
     std::fill(side.costs.row(s) + n, side.costs.row(s) + stride, 0.0);
-  make_votes(side.costs, sharpness_, least_, side.costs);
+  make_votes(side.costs, sharpness_, least_, votes_);
   make_votes(own.all, sharpness_, own_least_, own_votes_);
   // The other class has the larger sum of votes by more than its margin.
   upper_.assign(static_cast<std::size_t>(stride), kInfinity);
@@ -427,6 +429,7 @@ bool Pair::by_votes(Side& side, const Side& other, Trials& out) {
   }
   MeanOfRows add(options_.n_shots);
   add.share = 1.0;
+  const CountLanes near = CountLanes{} - static_cast<std::int64_t>(single);  // else these are ties
   for (Index t = 0; t < options_.n_episodes; ++t) {
     const std::int32_t* const shots = own.shots.at(t);
     for (Index i = 0; i < stride; i += kRun) {
@@ -441,7 +444,7 @@ bool Pair::by_votes(Side& side, const Side& other, Trials& out) {
     CountLanes total{}, any_open{};
     for (Index i = 0; i < stride; i += kRun) {
       Lanes votes[2];
-      add(side.costs.row(0) + i, stride, others.shots.at(t), votes[0], votes[1]);
+      add(votes_.row(0) + i, stride, others.shots.at(t), votes[0], votes[1]);
       for (int half = 0; half < 2; ++half) {
         const Index at = i + 4 * half;
         const Lanes mine = load_lanes(mine_.data() + at);
@@ -450,7 +453,7 @@ bool Pair::by_votes(Side& side, const Side& other, Trials& out) {
         const CountLanes few = (votes[half] < Lanes{} + kFewVotes) | (mine < Lanes{} + kFewVotes);
         const CountLanes tested = mine < Lanes{} + kInfinity;
         const CountLanes decided = -(below + not_above) & tested;
-        const CountLanes open = ((not_above & ~below) | few) & tested;
+        const CountLanes open = ((near & not_above & ~below) | few) & tested;
         total += decided;
         any_open |= open;
         store_counts(load_counts(out.of_point.data() + at) + decided, out.of_point.data() + at);
@@ -459,33 +462,36 @@ bool Pair::by_votes(Side& side, const Side& other, Trials& out) {
       }
     }
     out.of_episode[t] = sum_counts(total);
-    if (sum_counts(any_open) != 0) out.of_episode[t] += settle(side, other, t, out);
+    if (sum_counts(any_open) == 0) continue;
+    out.of_episode[t] += settle(side, other, single, t, out);
+    if (single && too_many_open(own)) return false;
   }
   return true;
 }
 
 // Makes the open decisions of an episode; returns what that changes in its sum.
-std::int64_t Pair::settle(const Side& side, const Side& other, Index episode, Trials& out) {
+std::int64_t Pair::settle(const Side& side, const Side& other, bool single, Index episode, Trials& out) {
   std::int64_t change = 0;
   for (Index i = 0; i < side.own->size(); ++i) {
     if (open_[i] == 0) continue;
     ++n_open_;
-    const std::int64_t more = wrong(margin(side, other, episode, i)) - decided_[i];
+    const std::int64_t more = wrong(margin(side, other, single, episode, i)) - decided_[i];
     out.of_point[i] += more;
     change += more;
   }
   return change;
 }
 
-// The margin of one decision, from the points themselves.
-double Pair::margin(const Side& side, const Side& other, Index episode, Index point) const {
+// The margin of one decision; from the points themselves where the products are in single precision.
+double Pair::margin(const Side& side, const Side& other, bool single, Index episode, Index point) const {
   const Prepared &own = *side.own, &others = *other.own;
   const Index m = options_.n_shots;
   std::vector<double> costs(static_cast<std::size_t>(m)), mine;
   for (Index s = 0; s < m; ++s) {
     const Index shot = others.shots.at(episode)[s];
-    costs[s] =
-        others.half_squares[shot] + other.along[shot] - dot(own.rows[point], others.rows[shot], own.depth);
+    costs[s] = single ? others.half_squares[shot] + other.along[shot] -
+                            dot(own.rows[point], others.rows[shot], own.depth)
+                      : side.costs.row(shot)[point];
   }
   const double shift = half_square_ + side.along[point] + others.shift[episode] - own.shift[episode];
   if (options_.rule == ShotRule::prototype)

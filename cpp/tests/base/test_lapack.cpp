@@ -51,7 +51,7 @@ void check_products(double rounding) {
   using Matrix = Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   for (const Index n_a : kSizes)
     for (const Index n_b : kSizes)
-      for (const Index depth : kSizes) {
+      for (const Index depth : {Index{1}, Index{37}, 2 * kSinglePiece + 5}) {
         const Matrix a = normals(3, n_a, depth).cast<Real>(), b = normals(4, n_b, depth).cast<Real>();
         Matrix out = Matrix::Constant(n_a, n_b + 2, static_cast<Real>(kUntouched));
         row_by_row_products(a.data(), n_a, b.data(), n_b, depth, out.data(), n_b + 2);
@@ -136,10 +136,12 @@ void fake_gemm(char* operation_a, char* operation_b, int* rows, int* columns, in
                Real* a, int* leading_a, Real* b, int* leading_b, Real* beta, Real* c, int* leading_c) {
   using Matrix = Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic>;
   using Stride = Eigen::OuterStride<>;
-  CHECK(*operation_a == 'T' && *operation_b == 'N' && *alpha == 1 && *beta == 0);
+  CHECK(*operation_a == 'T' && *operation_b == 'N' && *alpha == 1 && (*beta == 0 || *beta == 1));
   const Eigen::Map<Matrix, 0, Stride> first(a, *depth, *rows, Stride(*leading_a));
   const Eigen::Map<Matrix, 0, Stride> second(b, *depth, *columns, Stride(*leading_b));
-  Eigen::Map<Matrix, 0, Stride>(c, *rows, *columns, Stride(*leading_c)) = first.transpose() * second;
+  Eigen::Map<Matrix, 0, Stride> sum(c, *rows, *columns, Stride(*leading_c));
+  if (*beta == 0) sum.setZero();
+  sum += first.transpose() * second;
 }
 
 void fake_sytrd(char* uplo, int* n, double* a, int* lda, double* d, double* e, double* tau, double* work,
