@@ -29,10 +29,22 @@ from .capacity.results import (
 from .capacity.simulated import SimulatedCapacity, simulated_capacity, simulated_ellipsoid_capacity
 from .clouds.alignment import Alignment, NullAlignment, alignment
 from .clouds.building import downsample, exemplar_manifolds, random_projection, translation_manifolds
+from .clouds.collapse import NeuralCollapse, neural_collapse
 from .clouds.dichotomies import sparse_dichotomies, tilted_dichotomies
 from .clouds.dimensionality import Dimensionality, dimensionality
+from .clouds.intrinsic import IntrinsicDimension, intrinsic_dimension
 from .clouds.manifolds import Manifolds, manifolds
+from .generalization.fewshot import FewshotGeometry, fewshot_geometry
+from .generalization.fewshot_error import FewshotError, fewshot_error
 from .generalization.fewshot_prediction import FewshotPrediction, fewshot_prediction
+from .generalization.neurons import (
+    NeuronsNeeded,
+    SubsampledDimension,
+    n_neurons_needed,
+    subsampled_dimension,
+)
+from .generalization.prediction_curve import PredictionCurve, prediction_curve
+from .generalization.spectral import SpectralPrediction, spectral_prediction
 from .inference import Null
 from .io.rsatoolbox import from_rsatoolbox, to_rsatoolbox
 from .metrics import (
@@ -63,6 +75,7 @@ from .metrics import (
 from .pairs.driver import pairwise
 from .pairs.result import Pairwise
 from .pairs.streaming import StreamingCKA
+from .profiles import RepresentationProfile, representation_profile
 from .representations.rdm import RDM
 from .representations.representation import Representation
 
@@ -90,12 +103,17 @@ __all__ = [
     "EffectiveGeometry",
     "EigenspaceOverlap",
     "EllipsoidCapacity",
+    "FewshotError",
+    "FewshotGeometry",
     "FewshotPrediction",
+    "IntrinsicDimension",
     "LinearR2",
     "ManifoldCapacity",
     "Manifolds",
     "MeanCCA",
     "Metric",
+    "NeuralCollapse",
+    "NeuronsNeeded",
     "Null",
     "NullAlignment",
     "NullCapacity",
@@ -103,12 +121,16 @@ __all__ = [
     "Overlap",
     "Pairwise",
     "Permutation",
+    "PredictionCurve",
     "Procrustes",
     "Representation",
+    "RepresentationProfile",
     "Ridge",
     "ShapeMetric",
     "SimulatedCapacity",
+    "SpectralPrediction",
     "StreamingCKA",
+    "SubsampledDimension",
     "SubspaceDistance",
     "alignment",
     "ball_capacity",
@@ -124,27 +146,36 @@ __all__ = [
     "effective_geometry",
     "ellipsoid_capacity",
     "exemplar_manifolds",
+    "fewshot_error",
+    "fewshot_geometry",
     "fewshot_prediction",
     "from_rsatoolbox",
+    "intrinsic_dimension",
     "io",
     "kernels",
     "load",
     "logits",
     "manifold_capacity",
     "manifolds",
+    "n_neurons_needed",
+    "neural_collapse",
     "overlap",
     "pairwise",
     "plot",
     "point_capacity",
+    "prediction_curve",
     "procrustes",
     "project_cone",
     "random_projection",
     "rdm",
     "report",
+    "representation_profile",
     "rsa",
     "simulated_capacity",
     "simulated_ellipsoid_capacity",
     "sparse_dichotomies",
+    "spectral_prediction",
+    "subsampled_dimension",
     "subspace_angles",
     "sweep",
     "tilted_dichotomies",

@@ -45,6 +45,11 @@ class Analysis:
         return inspect.signature(self.function).parameters
 
     @property
+    def count(self):
+        """The option that says how many draws there are."""
+        return next((one for one in ("n_trials", "n_episodes") if one in self.options), "n_samples")
+
+    @property
     def is_random(self):
         """Whether it draws, in threads."""
         return "rng" in self.options and "n_threads" in self.keywords
@@ -65,6 +70,7 @@ class Analysis:
 
 FEW = {"n_samples": 40, "rng": 0}
 ANCHORS = ("anchor_center_norm", "anchor_axis_norm")
+RADII = ("radius", "radius_se", "mean_radius", "mean_radius_se")
 ANALYSES = {
     "capacity": Analysis(ng.manifold_capacity, FEW, lengths=("center_norm",)),
     "capacity with everything": Analysis(
@@ -104,12 +110,25 @@ ANALYSES = {
     "overlap": Analysis(
         ng.overlap, {}, "a pair", lengths=("center_distance", "radii", "margin", "bias"), search=1e-6
     ),
+    "few-shot geometry": Analysis(ng.fewshot_geometry, {"n_shots": 3}, lengths=RADII),
+    "few-shot geometry, corrected": Analysis(
+        ng.fewshot_geometry,
+        {"n_shots": [1, 5], "level": "exact", "correct_dimension": True},
+        points=4,
+        lengths=RADII,
+    ),
     "few-shot prediction": Analysis(ng.fewshot_prediction, {"n_shots": 2}, points=3),
     "few-shot prediction, one shot": Analysis(ng.fewshot_prediction, {"n_shots": [1, 3]}, points=4),
+    "few-shot error": Analysis(ng.fewshot_error, {"n_shots": 1, "n_episodes": 30, "rng": 0}),
     "dimensionality": Analysis(ng.dimensionality, {}, "a matrix", least=1, lengths=("eigenvalues",)),
     "dimensionality, unbiased": Analysis(
         ng.dimensionality, {"form": "unbiased"}, "a matrix", least=1, lengths=("eigenvalues",)
     ),
+    "dimensionality, intrinsic": Analysis(ng.intrinsic_dimension, {}, "a matrix", least=1),
+    "dimensionality, intrinsic by more neighbours": Analysis(
+        ng.intrinsic_dimension, {"method": "mle", "n_neighbors": (2, 3)}, "a matrix", least=1
+    ),
+    "neural collapse": Analysis(ng.neural_collapse, {}, lengths=("center_norm", "radius")),
 }
 
 SIZES = ("n_features", "eigenvalues", "dimensions", "fraction_separable")  # know of features without news
@@ -450,7 +469,7 @@ DRAWS = [
 @pytest.mark.parametrize("name", [name for name, one in ANALYSES.items() if "rng" in one.options])
 def test_bad_options_are_named(name):
     analysis = ANALYSES[name]
-    count = "n_trials" if "n_trials" in analysis.options else "n_samples"
+    count = analysis.count
     n = analysis.options.get(count)
     tables = {count: COUNTS, "n_threads": COUNTS, "rng": SEEDS, "margin": MARGINS, "null": NULLS}
     tables |= {"gaussians": DRAWS, "dichotomies": LABELS}
@@ -475,7 +494,9 @@ def test_dead_data_have_no_answer(name):
     analysis = ANALYSES[name]
     one = np.broadcast_to(clouds_of()[0, 0], (P, M, N))
     for clouds in (np.zeros((P, M, N)), np.full((P, M, N), 0.3), one):
-        if name.startswith(("simulated", "dimensionality", "alignment", "few-shot")):
+        if name == "few-shot error":  # nothing but ties, each half an error
+            assert analysis(clouds).mean_error == 0.5
+        elif name.startswith(("simulated", "dimensionality", "alignment", "few-shot")):
             with pytest.raises(ValueError, match=r"^(manifolds|X) has no (extent|variance)"):
                 analysis(clouds)
         elif name == "overlap":  # clouds of one point have it in common
@@ -491,12 +512,13 @@ def test_dead_data_have_no_answer(name):
 @each_random
 def test_one_draw_has_no_error(name):
     analysis = ANALYSES[name]
-    count = "n_trials" if "n_trials" in analysis.options else "n_samples"
+    count = analysis.count
     with pytest.warns(ng.ConvergenceWarning, match=f"^{count} is 1, which leaves n") as caught:
         result = analysis(clouds_of(), **{count: 1})
     assert {entry.filename for entry in caught} == {__file__}
-    assert np.all(result.capacity > 0)
-    assert np.isnan(result.capacity_se).all()
+    value = "mean_error" if count == "n_episodes" else "capacity"
+    assert np.all(getattr(result, value) >= 0)
+    assert np.isnan(getattr(result, f"{value}_se")).all()
 
 
 # ---- what does not matter
@@ -554,6 +576,7 @@ def permutable(analysis, rng):
         name
         for name, one in ANALYSES.items()
         if one.takes == "manifolds" and "null" not in one.options and "trials" not in str(one.options)
+        if name != "few-shot error"  # it draws points by their number
     ],
 )
 def test_order_of_manifolds_and_points(name):
@@ -602,6 +625,8 @@ def test_same_bits_in_python_threads(name):
 def test_seeds(name):
     """A seed says everything, in each of its forms; without one, or with another, draws differ."""
     analysis, clouds = ANALYSES[name], clouds_of()
+    if name == "few-shot error":  # which needs some
+        clouds = clouds - 0.8 * clouds.mean(axis=1, keepdims=True)
     first = analysis(clouds, rng=3)
     for same in (np.int64(3), np.random.SeedSequence(3), np.random.default_rng(3)):
         assert_same_bits(analysis(clouds, rng=same).to_dict(), first.to_dict())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -172,6 +173,30 @@ def participation_of(squares: FloatArray) -> float:
     return float(squares.sum() ** 2 / (squares @ squares))
 
 
+def participation_error(X: ArrayLike, counts: NDArray[np.intp]) -> float:
+    """Standard error of the participation ratio by the infinitesimal jackknife over the points of each class.
+
+    Rows of X are sorted by class; `counts` are their numbers. A class of one point leaves no error (NaN).
+    """
+    data = _validate.as_float_matrix(X, "X")
+    centred = _centre(data)
+    centred /= float(np.abs(centred).max())
+    n_samples, n_features = centred.shape
+    with _threads.single_threaded_blas():
+        if n_features <= n_samples:
+            along = np.einsum("ij,ij->i", centred @ (centred.T @ centred), centred) / n_samples
+        else:
+            along = np.square(centred @ centred.T).sum(axis=1) / n_samples  # x' S x
+    lengths = np.einsum("ij,ij->i", centred, centred)
+    trace, square_trace = float(lengths.mean()), float(along.mean())
+    influence = 2 * trace / square_trace * (lengths - trace / square_trace * along)
+    variance = 0.0
+    for own in np.split(influence, np.cumsum(counts)[:-1]):
+        n = len(own)
+        variance += n / (n - 1) * float(np.square(own - own.mean()).sum()) if n > 1 else float("nan")
+    return float(math.sqrt(variance) / n_samples)
+
+
 def _count(squares: FloatArray, variance: float) -> int:
     """Return the smallest number of components whose cumulative share reaches `variance`."""
     shares = np.cumsum(squares)
@@ -187,23 +212,24 @@ def count_like_mftma(centred: FloatArray, variance: float) -> int:
 
 def _unbiased_ratio(squares: FloatArray, lengths: FloatArray) -> float:
     """Return the ratio of the two U-statistics: inf over a zero denominator, NaN if both are zero."""
-    numerator, denominator, scale = _unbiased_traces(squares, lengths)
-    if denominator > _ROUNDING * scale:
+    numerator, denominator = unbiased_traces(float(squares.sum()), float(squares @ squares), lengths)
+    if denominator > 0:
         return numerator / denominator
-    return float("inf") if numerator > _ROUNDING * scale else float("nan")
+    return float("inf") if numerator > 0 else float("nan")
 
 
-def _unbiased_traces(squares: FloatArray, lengths: FloatArray) -> tuple[float, float, float]:
-    """Return the unbiased (tr Sigma)^2 and tr Sigma^2, and the size of the terms they come from.
+def unbiased_traces(total: float, square_total: float, lengths: FloatArray) -> tuple[float, float]:
+    """Return the unbiased (tr Sigma)^2 and tr Sigma^2; zero where they are rounding.
 
-    `squares` are the squared singular values of the centred data, `lengths` the squared lengths of its rows;
-    the formulas are in the Notes of `dimensionality`.
+    `total` and `square_total` are sums of the eigenvalues of the Gram matrix of the centred data and of their
+    squares, `lengths` the squared lengths of its rows; the formulas are in the Notes of `dimensionality`.
     """
     n = len(lengths)
-    trace2 = float(squares.sum() / (n - 1)) ** 2
-    square_trace = float(squares @ squares) / (n - 1) ** 2
+    trace2 = (total / (n - 1)) ** 2
+    square_trace = square_total / (n - 1) ** 2
     fourth = n * float(lengths @ lengths) / (n - 1)
     factor = (n - 1) / (n * (n - 2) * (n - 3))
-    numerator = 2 * square_trace + (n * n - 3 * n + 1) * trace2 - fourth
-    denominator = (n - 1) * (n - 2) * square_trace + trace2 - fourth
-    return factor * numerator, factor * denominator, trace2
+    numerator = factor * (2 * square_trace + (n * n - 3 * n + 1) * trace2 - fourth)
+    denominator = factor * ((n - 1) * (n - 2) * square_trace + trace2 - fourth)
+    least = _ROUNDING * trace2
+    return (numerator if numerator > least else 0.0), (denominator if denominator > least else 0.0)

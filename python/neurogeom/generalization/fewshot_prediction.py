@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -19,12 +20,13 @@ from scipy.special import ndtr
 
 from .._base import checks as _validate
 from .._base.checks import FloatArray
-from .._base.coordinates import NO_EXTENT, ZERO_SQUARE, power_of_two_above
+from .._base.coordinates import ZERO_SQUARE
 from .._base.progress import Progress, as_progress
 from .._base.results import Column, Result, columns_of_kind, columns_with_errors
-from .._base.threads import map_threads, resolve_threads, single_threaded_blas
-from ..clouds.manifolds import ManifoldsLike, mean_point
-from .checks import as_classes, require_points_to_test
+from .._base.threads import resolve_threads
+from ..clouds.manifolds import ManifoldsLike
+from .checks import as_classes, as_shots, require_points_to_test
+from .class_pairs import CentredClass, Direction, over_pairs, prepare_classes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -136,59 +138,27 @@ def fewshot_prediction(
     FewshotPrediction(n_classes=20, n_shots=5, mean_error=0.0037...±0.0006...)
     """
     clouds = as_classes(manifolds)
-    several = np.ndim(n_shots) > 0
-    shots = tuple(
-        _validate.as_count(m, "n_shots")
-        for m in (n_shots if several else [n_shots])  # type: ignore[union-attr]
-    )
-    if not shots:
-        raise ValueError("n_shots is empty")
+    shots, several = as_shots(n_shots)
     require_points_to_test(clouds, max(shots))
     threads, report = resolve_threads(n_threads), as_progress(progress, "few-shot prediction")
-    size, _ = mean_point(clouds)
-    unit = power_of_two_above(size)  # divisions by it are exact
-    n = len(clouds)
-    error, error_se = (np.full((len(shots), n, n), np.nan) for _ in range(2))
-    # How much each point of each class moves the mean error.
-    moves = [np.zeros((len(shots), count)) for count in clouds.n_points]
-    with single_threaded_blas():
-        classes = map_threads(lambda cloud: _prepared(cloud, unit), clouds, threads)
-        if all(_is_point(one, classes[0].mean) for one in classes):
-            raise ValueError("manifolds has no extent: all points are the same")
-        for a in range(n):
-            others = range(a + 1, n)
-            found = map_threads(lambda b: _pair(classes[a], classes[b], shots), others, threads)  # noqa: B023
-            for b, (forth, back) in zip(others, found, strict=True):
-                for one, other, direction in ((a, b, forth), (b, a, back)):
-                    error[:, one, other] = direction.error
-                    squares = (direction.own**2).sum(axis=1) + (direction.others**2).sum(axis=1)
-                    error_se[:, one, other] = np.sqrt(squares)
-                    moves[one] += direction.own
-                    moves[other] += direction.others
-            if report is not None:
-                report(a + 1, n)
-    entries = n * (n - 1)
-    mean = np.nansum(error, axis=(1, 2)) / entries
-    mean_se = np.sqrt(sum((move**2).sum(axis=1) for move in moves)) / entries
+    classes, _ = prepare_classes(clouds, _prepared, threads)
+    found = over_pairs(classes, partial(_pair, shots=shots), len(shots), threads, report)
     return FewshotPrediction(
         names=clouds.names,
         n_points=clouds.n_points,
         n_features=clouds.n_features,
         n_shots=shots if several else shots[0],
-        error=error if several else error[0],
-        error_se=error_se if several else error_se[0],
-        mean_error=mean if several else float(mean[0]),
-        mean_error_se=mean_se if several else float(mean_se[0]),
+        error=found.values if several else found.values[0],
+        error_se=found.errors if several else found.errors[0],
+        mean_error=found.means if several else float(found.means[0]),
+        mean_error_se=found.mean_errors if several else float(found.mean_errors[0]),
     )
 
 
 class _Class(NamedTuple):
     """What pairs need of a class of K points; e_i are the points less their mean."""
 
-    mean: FloatArray
-    centred: FloatArray
-    gram: FloatArray
-    lengths: FloatArray  # |e_i|^2
+    points: CentredClass
     square: float  # sum of all squares of the Gram matrix
     # Given test point i, of the other points: |xi - mu|^2, (xi - mu) . (xi_j - mu), sums of the squares of
     # these and of their products with |xi_j - mu|^2; sums of |xi_j - mu|^2, of their squares, and of all
@@ -202,16 +172,9 @@ class _Class(NamedTuple):
     square_without: FloatArray
 
 
-def _prepared(cloud: Any, unit: float) -> _Class:
-    points = np.ascontiguousarray(cloud, dtype=np.float64) / unit
-    mean = points.mean(axis=0)
-    centred = points - mean
-    # A mean is rounded; for points that are all the same that would be all there is.
-    rest = centred.mean(axis=0)
-    mean, centred = mean + rest, centred - rest
-    gram = centred @ centred.T.copy()
-    lengths = gram.diagonal().copy()
-    count = len(points)
+def _prepared(points: CentredClass) -> _Class:
+    gram, lengths = points.gram, points.lengths
+    count = len(lengths)
     square = float((gram**2).sum())
     grown = count / (count - 1)  # xi - mu without xi is e_i times this, and others are e_j + e_i / (K - 1)
     moved = lengths[:, None] / (count - 1)
@@ -220,10 +183,7 @@ def _prepared(cloud: Any, unit: float) -> _Class:
     for matrix in (towards, lengths_without):
         np.fill_diagonal(matrix, 0.0)
     return _Class(
-        mean=mean,
-        centred=centred,
-        gram=gram,
-        lengths=lengths,
+        points=points,
         square=square,
         distance=grown**2 * lengths,
         towards=towards,
@@ -233,11 +193,6 @@ def _prepared(cloud: Any, unit: float) -> _Class:
         fourth_without=(lengths_without**2).sum(axis=1),
         square_without=square - 2 * grown * (gram**2).sum(axis=1) + (grown * lengths) ** 2,
     )
-
-
-def _is_point(one: _Class, mean: FloatArray) -> bool:
-    """Return whether all points of a class are this one, up to rounding (coordinates are at most 1)."""
-    return max(float(np.abs(one.centred).max()), float(np.abs(one.mean - mean).max())) <= NO_EXTENT
 
 
 class _Draws:
@@ -270,32 +225,24 @@ class _Draws:
         return (one - 3 * two + 2 * three) * skew / self.m**3
 
 
-class _Direction(NamedTuple):
-    """Errors of the points of one class against another, and how much each point of both moves them."""
-
-    error: FloatArray  # (n_shots,)
-    own: FloatArray  # (n_shots, K)
-    others: FloatArray  # (n_shots, L)
-
-
-def _pair(a: _Class, b: _Class, shots: Sequence[int]) -> tuple[_Direction, _Direction]:
+def _pair(
+    a: _Class, b: _Class, between: FloatArray, tile: FloatArray, shots: Sequence[int]
+) -> tuple[Direction, Direction]:
     """Both directions, from one product."""
-    between = a.mean - b.mean
-    tile = a.centred @ b.centred.T
     return _direction(a, b, between, tile, shots), _direction(b, a, -between, tile.T, shots)
 
 
 def _direction(
     a: _Class, b: _Class, between: FloatArray, tile: FloatArray, shots: Sequence[int]
-) -> _Direction:
+) -> Direction:
     n_own, n_others = tile.shape
     error, own, others = np.empty(len(shots)), np.empty((len(shots), n_own)), np.empty((len(shots), n_others))
-    distance = float(between @ between) + 2 * (a.centred @ between) + a.lengths  # |xi - mu_b|^2
-    towards = b.centred @ between + tile  # (xi - mu_b) . (x_j - mu_b)
+    distance = float(between @ between) + 2 * (a.points.centred @ between) + a.points.lengths  # |xi - mu_b|^2
+    towards = b.points.centred @ between + tile  # (xi - mu_b) . (x_j - mu_b)
     for k, m in enumerate(shots):
         rule = _of_shots if m > 1 else _of_one_shot
         error[k], own[k], others[k] = rule(a, b, distance, towards, m)
-    return _Direction(error, own, others)
+    return Direction(error, own, others)
 
 
 def _of_shots(
@@ -305,12 +252,13 @@ def _of_shots(
     n_own, n_others = towards.shape
     draws_own, draws_others = _Draws(m, n_own - 1), _Draws(m, n_others)
     per_own, per_others = draws_own.per_trace, draws_others.per_trace
-    along, trace = (towards**2).sum(axis=1), float(b.lengths.sum())
+    along, lengths = (towards**2).sum(axis=1), b.points.lengths
+    trace, fourth = float(lengths.sum()), float(lengths @ lengths)
     mean = (distance - a.distance + per_others * trace - per_own * a.trace_without) / 2
     variance = per_others * along + per_own * a.along
-    variance += draws_others.variance_of_square(trace, float(b.lengths @ b.lengths), b.square) / 4
+    variance += draws_others.variance_of_square(trace, fourth, b.square) / 4
     variance += draws_own.variance_of_square(a.trace_without, a.fourth_without, a.square_without) / 4
-    variance -= draws_others.covariance_with_square(towards @ b.lengths)
+    variance -= draws_others.covariance_with_square(towards @ lengths)
     variance -= draws_own.covariance_with_square(a.skew)
     scale = float(distance.max())
     fixed = variance <= (ZERO_SQUARE * scale) ** 2  # prototypes do not vary
@@ -326,9 +274,9 @@ def _of_shots(
     of_mean, of_variance = -density / sd, density * score / (2 * sd**2)
     own = (wrong - error) / n_own
     own += of_mean @ a.towards / (n_own - 1) + per_own * (of_variance @ a.towards**2)
-    own -= of_mean.sum() * per_own * a.lengths / 2
+    own -= of_mean.sum() * per_own * a.points.lengths / 2
     own -= own.mean()
-    others = of_mean.sum() * per_others * b.lengths / 2 - of_mean @ towards / n_others
+    others = of_mean.sum() * per_others * lengths / 2 - of_mean @ towards / n_others
     others += per_others * (of_variance @ towards**2)
     return error, own, others - others.mean()
 
@@ -339,8 +287,8 @@ def _of_one_shot(
     """Count over all triples; how much each point moves it is the mean over the triples that it is in."""
     del m
     n_own, n_others = towards.shape
-    to_others = distance[:, None] - 2 * towards + b.lengths
-    to_own = a.lengths[:, None] - 2 * a.gram + a.lengths
+    to_others = distance[:, None] - 2 * towards + b.points.lengths
+    to_own = a.points.lengths[:, None] - 2 * a.points.gram + a.points.lengths
     is_other = ~np.eye(n_own, dtype=bool)
     to_own = to_own[is_other].reshape(n_own, n_own - 1)
     slack = max(ZERO_SQUARE * max(float(to_others.max()), float(to_own.max())), np.finfo(np.float64).tiny)

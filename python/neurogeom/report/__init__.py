@@ -5,6 +5,7 @@ from .drawing import check_format
 from .figures import plot_capacity, plot_geometry
 from .heatmaps import draw_pairwise, linkage_of, plot_pairwise
 from .pairs import pairwise_table, write_pairwise_csv
+from .profiles import plot_profile, profile_table, write_profile_csv
 from .text import format_estimate, format_table
 
 __all__ = [
@@ -20,7 +21,10 @@ __all__ = [
     "plot_capacity",
     "plot_geometry",
     "plot_pairwise",
+    "plot_profile",
+    "profile_table",
     "simulated_table",
     "write_csv",
     "write_pairwise_csv",
+    "write_profile_csv",
 ]

@@ -145,16 +145,16 @@ def plot_geometry(
     return finish(figure, "bars: ± 2 standard errors over samples" + _SHUFFLED * with_null, path)
 
 
-def _panels(names: Sequence[str], count: int) -> tuple[Figure, list[Axes]]:
-    """Make a row of empty panels with the names of the data sets below."""
+def _panels(names: Sequence[str], count: int, rows: int = 1) -> tuple[Figure, list[Axes]]:
+    """Make rows of so many empty panels, with the names of the data sets below each."""
     if not names:
         raise ValueError("results is empty")
     shown, step, upright = _tick_names(names)
     # All panels have the same size: long slanted names get extra room below.
     below = 0.0 if upright else 0.05 * max(map(len, shown))
     width = 3.0 * count + 0.05 * count * max(0, min(len(names), 40) - 8)
-    figure = new_figure((width, 3.3 + below), wspace=0.06, w_pad=0.08, h_pad=0.08)
-    panels = list(figure.subplots(1, count))
+    figure = new_figure((width, rows * (3.3 + below)), wspace=0.06, w_pad=0.08, h_pad=0.08)
+    panels = list(figure.subplots(rows, count, squeeze=False).flat)
     for axis in panels:
         _style(axis)
         axis.set_xlim(-0.5, len(names) - 0.5)
@@ -170,6 +170,13 @@ def _draw_line(
 ) -> None:
     """Draw one quantity of all data sets with its standard errors over samples."""
     value, error = ([getattr(result, f"{name}{end}") for result in results] for end in ("", "_se"))
+    _draw_values(axis, value, error, colour, marker, label)
+
+
+def _draw_values(
+    axis: Axes, value: Any, error: Any, colour: str, marker: str = "o", label: str | None = None
+) -> None:
+    """Draw values in their order, with two standard errors."""
     x = np.arange(len(value))
     axis.plot(x, value, color=colour, lw=1.6, zorder=3)
     bars: Any = {"ms": 4.5, "elinewidth": 1.4, "capsize": 2.5, "zorder": 4, "label": label}
