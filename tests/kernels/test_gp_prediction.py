@@ -87,6 +87,15 @@ def test_a_kernel_of_ones_own():
     weights = np.linalg.solve(X.T @ X + 0.5 * np.eye(4), X.T @ Y)
     np.testing.assert_allclose(found.mean, new @ weights, rtol=1e-11)
 
+    class Transposed(Product):
+        def cross(self, X, Z, *, n_threads):
+            return Z @ X.T
+
+    with pytest.raises(
+        ValueError, match=r"kernel.cross\(X, X_new\) must have shape \(15, 6\), not \(6, 15\)"
+    ):
+        ng.kernels.gp_predict(Transposed(), X, Y, new, ridge=0.5)
+
 
 @pytest.mark.parametrize("n", [1, 2])
 def test_few_points(n):

@@ -144,17 +144,20 @@ def gp_predict(
     if noise < 0:
         raise ValueError(f"ridge must not be negative, not {noise}")
     threads = resolve_threads(n_threads)
-    gram = np.array(kernel.gram(X, n_threads=threads), dtype=np.float64)
+    new = len(X_new)
+    gram = _asked(kernel.gram(X, n_threads=threads), "kernel.gram(X)", (len(X), len(X))).copy()
     gram[np.diag_indices(len(gram))] += noise
+    cross = _asked(kernel.cross(X, X_new, n_threads=threads), "kernel.cross(X, X_new)", (len(X), new))
     with single_threaded_blas():
         factor, condition = factor_of(gram, "K + ridge I", "a positive ridge (the variance of the noise)")
         white = scipy.linalg.solve_triangular(factor, targets, lower=True, check_finite=False)
-        cross = scipy.linalg.solve_triangular(
-            factor, kernel.cross(X, X_new, n_threads=threads), lower=True, check_finite=False
-        )
-        mean = cross.T @ white
-        variance = np.maximum(kernel.diagonal(X_new) - np.einsum("ij,ij->j", cross, cross), 0.0)
-        covariance = kernel.gram(X_new, n_threads=threads) - cross.T @ cross if return_covariance else None
+        explained = scipy.linalg.solve_triangular(factor, cross, lower=True, check_finite=False)
+        mean = explained.T @ white
+        variance = np.maximum(kernel.diagonal(X_new) - np.einsum("ij,ij->j", explained, explained), 0.0)
+        covariance = None
+        if return_covariance:
+            prior = _asked(kernel.gram(X_new, n_threads=threads), "kernel.gram(X_new)", (new, new))
+            covariance = prior - explained.T @ explained
     size = targets.shape[1] * (2 * np.log(np.diagonal(factor)).sum() + len(X) * np.log(2 * np.pi))
     return GPPrediction(
         mean=mean[:, 0] if is_vector else mean,
@@ -164,6 +167,14 @@ def gp_predict(
         ridge=noise,
         condition=condition,
         n_train=len(X),
-        n_new=len(X_new),
+        n_new=new,
         n_targets=targets.shape[1],
     )
+
+
+def _asked(value: Any, name: str, shape: tuple[int, int]) -> FloatArray:
+    """Take what a kernel object returned."""
+    matrix = as_float_matrix(value, name)
+    if matrix.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, not {matrix.shape}")
+    return matrix
