@@ -42,6 +42,8 @@ from .generalization.neurons import (
     n_neurons_needed,
     subsampled_dimension,
 )
+from .generalization.prediction_curve import PredictionCurve, prediction_curve
+from .generalization.spectral import SpectralPrediction, spectral_prediction
 from .inference import Null
 from .io.rsatoolbox import from_rsatoolbox, to_rsatoolbox
 from .metrics import (
@@ -117,12 +119,14 @@ __all__ = [
     "Overlap",
     "Pairwise",
     "Permutation",
+    "PredictionCurve",
     "Procrustes",
     "Representation",
     "RepresentationProfile",
     "Ridge",
     "ShapeMetric",
     "SimulatedCapacity",
+    "SpectralPrediction",
     "StreamingCKA",
     "SubsampledDimension",
     "SubspaceDistance",
@@ -155,6 +159,7 @@ __all__ = [
     "pairwise",
     "plot",
     "point_capacity",
+    "prediction_curve",
     "procrustes",
     "project_cone",
     "random_projection",
@@ -165,6 +170,7 @@ __all__ = [
     "simulated_capacity",
     "simulated_ellipsoid_capacity",
     "sparse_dichotomies",
+    "spectral_prediction",
     "subsampled_dimension",
     "subspace_angles",
     "sweep",
