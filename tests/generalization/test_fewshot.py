@@ -9,6 +9,8 @@ import neurogeom as ng
 import numpy as np
 import pytest
 from helpers.clouds import gaussian_clouds
+from neurogeom.generalization import fewshot
+from neurogeom.generalization.class_pairs import centred_class
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "systems_reference.json").read_text())
 VALUES = REFERENCE["A_fewshot"]
@@ -145,6 +147,26 @@ def test_correction_takes_the_bias_out():
     # The dimension is a ratio of unbiased estimates: nearly unbiased itself.
     dimension = np.median([one.dimension[0] for one in found])
     assert abs(dimension / (square**2 / fourth) - 1) < 0.1
+
+
+def test_corrected_moments_are_unbiased_for_any_distribution():
+    # Independent features w (x - 1) of exponential x, whose central moments are w^2, 2 w^3 and 9 w^4.
+    rng, (n_a, n_b), n_sets = np.random.default_rng(6), (4, 6), 3000
+    w_a, w_b, delta = np.array([1.0, 0.7, 0.4]), np.array([0.5, 0.3, 1.1]), np.array([0.6, -0.4, 0.3])
+    truth = [delta @ delta, w_a**2 @ w_b**2, delta**2 @ w_a**2, delta**2 @ w_b**2]
+    truth += [2 * delta @ w_a**3, 2 * delta @ w_b**3, (w_a**2).sum(), (w_b**2).sum()]
+    truth += [(w_a**4).sum(), (w_b**4).sum(), 8 * (w_a**4).sum(), 8 * (w_b**4).sum()]
+    found = np.empty((n_sets, 12))
+    for k in range(n_sets):
+        points = delta + w_a * rng.standard_exponential((n_a, 3)), w_b * rng.standard_exponential((n_b, 3))
+        a, b = (
+            fewshot.prepare_class(centred_class(x - w, 1.0), corrected=True)
+            for x, w in zip(points, (w_a, w_b), strict=True)
+        )
+        tile = a.points.centred @ b.points.centred.T
+        found[k] = fewshot._moments(a, b, a.points.mean - b.points.mean, tile).values
+    error = found.std(axis=0, ddof=1) / np.sqrt(n_sets)
+    assert (np.abs(found.mean(axis=0) - truth) < 4 * error).all()
 
 
 def test_intervals_cover():
