@@ -315,7 +315,7 @@ def test_kinds_of_draws_and_labels(name):
 
 @of_manifolds
 def test_names_are_those_of_the_labels(name):
-    flat, labels = np.vstack(clouds_of(3, 6)), np.array(["dog", "cat", "emu"] * 6)
+    flat, labels = np.vstack(clouds_of(3, 6)), np.repeat(["dog", "cat", "emu"], 6)
     result = ANALYSES[name](ng.manifolds(flat, labels))
     if hasattr(result, "names"):
         assert result.names.tolist() == ["cat", "dog", "emu"]

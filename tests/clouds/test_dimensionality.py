@@ -122,7 +122,7 @@ def test_unbiased_is_the_mean_over_quadruples(shape):
 def u_statistics(X):
     centred = X - X.mean(axis=0)
     squares = np.linalg.svd(centred, compute_uv=False) ** 2
-    return unbiased_traces(squares.sum(), squares @ squares, (centred**2).sum(axis=1))
+    return unbiased_traces(len(X), squares.sum(), squares @ squares, ((centred**2).sum(axis=1) ** 2).sum())
 
 
 @pytest.mark.parametrize("n_samples", [4, 5])

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from helpers.clouds import gaussian_clouds
 from helpers.systems import FEWSHOT, reference_classes
+from neurogeom.generalization import fewshot
+from neurogeom.generalization.class_pairs import centred_class
 
 LEVELS = {
     "main": "SNR_main_text",
@@ -80,27 +82,41 @@ def test_a_pair_has_the_bits_that_it_has_among_others():
         np.testing.assert_array_equal(getattr(every, name)[..., [1, 3], [3, 1]], expected)
 
 
-@pytest.mark.parametrize("level", ["gaussian", "exact"])
-def test_errors_are_those_of_a_jackknife(level):
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("corrected", [False, True])
+def test_errors_are_those_of_a_jackknife(level, corrected):
     rng = np.random.default_rng(5)
-    clouds = [rng.gamma(6.0, size=(100, 8)) * scale for scale in (1, 0.8)]
-    found = ng.fewshot_geometry(clouds, [1, 4], level=level)
+    clouds = [rng.gamma(2.0, size=(n, 5)) + 3 * c for c, n in enumerate((9, 7, 8))]
+
+    def geometry(clouds):
+        return ng.fewshot_geometry(clouds, [1, 4], level=level, correct_dimension=corrected, n_threads=1)
+
+    found = geometry(clouds)
     names = [*OF_PAIRS, "snr", "error", "radius", "dimension"]
     names += [f"mean_{name}" for name in (*OF_PAIRS, "error", "radius", "dimension")]
     variance = dict.fromkeys(names, 0.0)
-    for c in range(2):
+    for c, cloud in enumerate(clouds):
         without = [
-            ng.fewshot_geometry(
-                [np.delete(x, i, axis=0) if k == c else x for k, x in enumerate(clouds)], [1, 4], level=level
-            )
-            for i in range(100)
+            geometry([np.delete(x, i, axis=0) if k == c else x for k, x in enumerate(clouds)])
+            for i in range(len(cloud))
         ]
         for name in names:
-            variance[name] = variance[name] + 99 * np.var([getattr(one, name) for one in without], axis=0)
+            moves = np.var([getattr(one, name) for one in without], axis=0)
+            variance[name] = variance[name] + (len(cloud) - 1) * moves
     for name in names:
         known = ~np.isnan(getattr(found, name))
         error = np.asarray(getattr(found, f"{name}_se"))[known]
-        np.testing.assert_allclose(error, np.sqrt(variance[name])[known], rtol=0.08, err_msg=name)
+        np.testing.assert_allclose(error, np.sqrt(variance[name])[known], rtol=1e-9, err_msg=name)
+
+
+def test_too_few_points_for_an_error():
+    for corrected, fewest in ((False, 3), (True, 5)):
+        for n_points in (fewest - 1, fewest):
+            clouds = gaussian_clouds(2, n_points, 30, spread=0.5)
+            found = ng.fewshot_geometry(clouds, 2, correct_dimension=corrected)
+            assert np.isfinite(found.mean_error)
+            for error in (found.mean_error_se, found.radius_se[0], found.dimension_se[0], found.snr_se[0, 1]):
+                assert np.isfinite(error) == (n_points == fewest)
 
 
 def test_correction_takes_the_bias_out():
@@ -134,6 +150,26 @@ def test_correction_takes_the_bias_out():
     # The dimension is a ratio of unbiased estimates: nearly unbiased itself.
     dimension = np.median([one.dimension[0] for one in found])
     assert abs(dimension / (square**2 / fourth) - 1) < 0.1
+
+
+def test_corrected_moments_are_unbiased_for_any_distribution():
+    # Independent features w (x - 1) of exponential x, whose central moments are w^2, 2 w^3 and 9 w^4.
+    rng, (n_a, n_b), n_sets = np.random.default_rng(6), (4, 6), 1500
+    w_a, w_b, delta = np.array([1.0, 0.7, 0.4]), np.array([0.5, 0.3, 1.1]), np.array([0.6, -0.4, 0.3])
+    truth = [delta @ delta, w_a**2 @ w_b**2, delta**2 @ w_a**2, delta**2 @ w_b**2]
+    truth += [2 * delta @ w_a**3, 2 * delta @ w_b**3, (w_a**2).sum(), (w_b**2).sum()]
+    truth += [(w_a**4).sum(), (w_b**4).sum(), 8 * (w_a**4).sum(), 8 * (w_b**4).sum()]
+    found = np.empty((n_sets, 12))
+    for k in range(n_sets):
+        points = delta + w_a * rng.standard_exponential((n_a, 3)), w_b * rng.standard_exponential((n_b, 3))
+        a, b = (
+            fewshot.prepare_class(centred_class(x - w, 1.0), corrected=True)
+            for x, w in zip(points, (w_a, w_b), strict=True)
+        )
+        tile = a.points.centred @ b.points.centred.T
+        found[k] = fewshot._moments(a, b, a.points.mean - b.points.mean, tile)[:, 0]
+    error = found.std(axis=0, ddof=1) / np.sqrt(n_sets)
+    assert (np.abs(found.mean(axis=0) - truth) < 4 * error).all()
 
 
 def test_intervals_cover():

@@ -212,24 +212,33 @@ def count_like_mftma(centred: FloatArray, variance: float) -> int:
 
 def _unbiased_ratio(squares: FloatArray, lengths: FloatArray) -> float:
     """Return the ratio of the two U-statistics: inf over a zero denominator, NaN if both are zero."""
-    numerator, denominator = unbiased_traces(float(squares.sum()), float(squares @ squares), lengths)
+    numerator, denominator = (
+        float(value)
+        for value in unbiased_traces(
+            len(lengths), float(squares.sum()), float(squares @ squares), float(lengths @ lengths)
+        )
+    )
     if denominator > 0:
         return numerator / denominator
     return float("inf") if numerator > 0 else float("nan")
 
 
-def unbiased_traces(total: float, square_total: float, lengths: FloatArray) -> tuple[float, float]:
-    """Return the unbiased (tr Sigma)^2 and tr Sigma^2; zero where they are rounding.
+def unbiased_traces(
+    n: ArrayLike, total: ArrayLike, square_total: ArrayLike, fourth_total: ArrayLike
+) -> tuple[FloatArray, FloatArray]:
+    """Return the unbiased (tr Sigma)^2 and tr Sigma^2 of n points; zero where they are rounding.
 
-    `total` and `square_total` are sums of the eigenvalues of the Gram matrix of the centred data and of their
-    squares, `lengths` the squared lengths of its rows; the formulas are in the Notes of `dimensionality`.
+    The totals are sums of the eigenvalues of the Gram matrix of the centred data, of their squares, and of
+    the fourth powers of the lengths of its rows; the formulas are in the Notes of `dimensionality`.
     """
-    n = len(lengths)
+    n, total, square_total, fourth_total = (
+        np.asarray(value, dtype=np.float64) for value in (n, total, square_total, fourth_total)
+    )
     trace2 = (total / (n - 1)) ** 2
     square_trace = square_total / (n - 1) ** 2
-    fourth = n * float(lengths @ lengths) / (n - 1)
+    fourth = n * fourth_total / (n - 1)
     factor = (n - 1) / (n * (n - 2) * (n - 3))
     numerator = factor * (2 * square_trace + (n * n - 3 * n + 1) * trace2 - fourth)
     denominator = factor * ((n - 1) * (n - 2) * square_trace + trace2 - fourth)
     least = _ROUNDING * trace2
-    return (numerator if numerator > least else 0.0), (denominator if denominator > least else 0.0)
+    return np.where(numerator > least, numerator, 0.0), np.where(denominator > least, denominator, 0.0)

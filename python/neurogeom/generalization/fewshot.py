@@ -172,10 +172,11 @@ def fewshot_geometry(
         Which terms of the variance are kept: see Notes.
     correct_dimension : bool, default False
         Moments of K points are too small or too large by about their share 1/K: a dimension cannot exceed
-        K - 1, and centres seem further apart than they are. With this they are estimated without bias:
-        radius, dimension (the ratio of two unbiased estimates), signal, and the overlaps up to order 1/K. A
-        class then needs 4 points. Leave it off for the moments of the points themselves, as published code
-        does.
+        K - 1, and centres seem further apart than they are. With this every moment that mean and variance
+        of the score are made of is estimated without bias, for independent points of any distribution;
+        squared radius, signal, overlaps and dimension are these or their ratios. A class then needs 4 points.
+        Errors measured with test points that are not among the examples agree with this form; leave it off
+        for the moments of the points themselves, as published code does.
     n_threads : int, optional
         Number of threads; by default all cores that the process may use. It does not change the result.
     progress : bool or callable, default False
@@ -222,7 +223,8 @@ def fewshot_geometry(
     take the score to be Gaussian, which many dimensions make it, and few do not: expect errors that are some
     ten per cent off where D is about 5, and at small errors, where the tails count.
 
-    Standard errors are infinitesimal jackknives over points.
+    Standard errors are jackknives that leave out one point after the other, of the means over pairs too. They
+    need three points of each class, with the correction five.
 
     References
     ----------
@@ -315,68 +317,103 @@ def _warn_of(names: NDArray[Any], status: NDArray[np.int8], values: FloatArray) 
 
 
 class PreparedClass(NamedTuple):
-    """What pairs need of a class: its points, moments, and their influences."""
+    """What pairs need of a class: its points and moments, with all points and without each of them."""
 
     points: CentredClass
     square_radius: float  # tr Sigma
-    square_trace: float  # tr Sigma^2
     dimension: float
-    length_variance: float  # Var |e|^2
-    of_square_radius: FloatArray
-    of_square_trace: FloatArray
-    of_length_variance: FloatArray
+    variances: FloatArray  # e_i' Sigma e_i
+    towards: FloatArray  # e_i . E[e |e|^2]
+    plain: FloatArray  # mean |e|^2, of all points and then without each
+    moments: FloatArray  # rows of _OF_CLASS, columns as in `plain`
     corrected: bool
+
+
+# Moments of one class.
+(
+    _OWN_SQUARE,  # tr Sigma
+    _OWN_SQUARED,  # (tr Sigma)^2
+    _OWN_TRACE,  # tr Sigma^2
+    _OWN_LENGTHS,  # Var |e|^2
+    _OWN_CUMULANT,  # E|e|^4 - (tr Sigma)^2 - 2 tr Sigma^2: zero for Gaussian points
+    _OWN_ALONG,  # E[x' S x] of the error x of the mean and the covariance S
+) = range(6)
+# What is left of a trace by leaving a point out, below which it is rounding.
+_ROUNDING = 1e-13
 
 
 def prepare_class(points: CentredClass, *, corrected: bool) -> PreparedClass:
     """Compute what pairs need of a class."""
     gram, lengths, count = points.gram, points.lengths, len(points.lengths)
-    plain, variances = lengths.mean(), (gram**2).mean(axis=1)
-    square_radius, square_trace = float(plain), float(variances.mean())
-    squared = square_radius**2
-    if corrected:
-        # The squared singular values of the points enter by their sum and the sum of their squares only.
-        squared, square_trace = unbiased_traces(float(lengths.sum()), square_trace * count**2, lengths)
-        square_radius *= count / (count - 1)
-    fourth = float((lengths**2).mean())
-    towards = gram @ lengths / count  # e_i . E[e |e|^2]
+    plain, variances = float(lengths.mean()), (gram**2).mean(axis=1)
+    fourth, towards = float((lengths**2).mean()), gram @ lengths / count
+    # Without point i the mean moves by -s e_i: |e_j|^2 becomes |e_j|^2 + 2 s e_i . e_j + s^2 |e_i|^2.
+    s = 1 / (count - 1)
+    square, trace = (np.full(count + 1, value) for value in (plain, float(variances.mean())))
+    fourths = np.full(count + 1, fourth)
+    square[1:] = count * s * (plain - s * lengths)
+    trace[1:] = (count * s) ** 2 * (trace[0] - 2 * s * variances + (s * lengths) ** 2)
+    fourths[1:] = s * (
+        count * (fourth + 4 * s * (towards + s * variances) + 2 * s**2 * lengths * plain)
+        - lengths**2 * (1 + s * (4 + s * (6 + 3 * s)))
+    )
+    square[1:][square[1:] <= _ROUNDING * plain] = 0.0
+    trace[1:][trace[1:] <= _ROUNDING * trace[0]] = 0.0
+    if count < (5 if corrected else 3):
+        square[1:] = np.nan  # one point less has no moments
+    moments = _moments_of_class(np.array([count, *[count - 1] * count]), square, trace, fourths, corrected)
+    squared, of_trace = float(moments[_OWN_SQUARED, 0]), float(moments[_OWN_TRACE, 0])
     return PreparedClass(
         points=points,
-        square_radius=square_radius,
-        square_trace=square_trace,
-        dimension=squared / square_trace if square_trace > 0 else math.nan,
-        length_variance=fourth - float(plain) ** 2,
-        of_square_radius=lengths - plain,
-        of_square_trace=_of_square_trace(lengths, variances),
-        of_length_variance=lengths**2 - fourth - 4 * towards - 2 * plain * (lengths - plain),
+        square_radius=float(moments[_OWN_SQUARE, 0]),
+        dimension=squared / of_trace if of_trace > 0 else math.nan,
+        variances=variances,
+        towards=towards,
+        plain=square,
+        moments=moments,
         corrected=corrected,
     )
 
 
-def _of_square_trace(lengths: FloatArray, variances: FloatArray) -> FloatArray:
-    """Influences on tr Sigma^2, by leaving points out since it is quadratic, from |e|^2 and e' Sigma e."""
-    less = len(lengths) - 1
-    change = 2 * variances - lengths**2 / less
-    return np.asarray(change - change.mean())
+def _moments_of_class(
+    n: NDArray[Any], square: FloatArray, trace: FloatArray, fourth: FloatArray, corrected: bool
+) -> FloatArray:
+    """Moments of n points from the plain tr Sigma, tr Sigma^2 and mean |e|^4."""
+    zeros = np.zeros_like(square)
+    if not corrected:
+        return np.stack([square, square**2, trace, fourth - square**2, zeros, zeros])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # The mean over four different points of ((e_i - e_j) . e_k) ((e_i - e_j) . e_l) / 2, less x' S x for
+        # the mean, has this closed form.
+        along = trace * n * (n - 1) + n * square**2 - 2 * n * fourth
+        along /= (n - 1) * (n - 2) * (n - 3)
+        squared, of_trace = unbiased_traces(n, square * n, trace * n**2, fourth * n)
+        # As of h-statistics: E of the plain moment has (2n - 3) ((tr Sigma)^2 + 2 tr Sigma^2) beside E|e|^4.
+        pairs = squared + 2 * of_trace
+        unbiased = (n**3 / (n - 1) * fourth - (2 * n - 3) * pairs) / (n**2 - 3 * n + 3)
+        return np.stack(
+            [square * (n / (n - 1)), squared, of_trace, unbiased - squared, unbiased - pairs, along]
+        )
+
+
+def _jackknife(without: FloatArray) -> FloatArray:
+    """Moves whose sum of squares is the variance of a number, from its values without each point."""
+    n = without.shape[-1]
+    moves: FloatArray = (without.mean(axis=-1, keepdims=True) - without) * math.sqrt((n - 1) / n)
+    return moves
 
 
 def _radius(one: PreparedClass) -> tuple[float, float]:
     """Radius and its standard error."""
-    radius = math.sqrt(one.square_radius)
-    if radius == 0:
-        return 0.0, 0.0
-    return radius, _root_sum_square(one.of_square_radius) / len(one.of_square_radius) / (2 * radius)
+    radius = np.sqrt(one.moments[_OWN_SQUARE])
+    return float(radius[0]), _root_sum_square(_jackknife(radius[1:]))
 
 
 def _dimension(one: PreparedClass) -> tuple[float, float]:
-    """Dimension and its standard error: a jackknife, as it curves where dimensions are few."""
-    if not one.dimension > 0:
-        return math.nan, math.nan
-    count = len(one.of_square_trace)
-    traces = one.square_radius - one.of_square_radius / (count - 1)
-    squares = one.square_trace - one.of_square_trace / (count - 1)
-    without = traces**2 / squares
-    return one.dimension, math.sqrt((count - 1) / count) * _root_sum_square(without - without.mean())
+    """Dimension and its standard error."""
+    squared, trace = one.moments[[_OWN_SQUARED, _OWN_TRACE], 1:]
+    without = squared / np.where(trace > 0, trace, np.nan)
+    return one.dimension, _root_sum_square(_jackknife(without)) + 0 * one.dimension
 
 
 def _root_sum_square(moves: FloatArray) -> float:
@@ -401,50 +438,94 @@ def _root_sum_square(moves: FloatArray) -> float:
 _TURNED = [_DISTANCE, _SHARED, *(k + 1 - 2 * (k % 2) for k in range(_ALONG, _LENGTHS_OTHER + 1))]
 
 
-def _moments(a: PreparedClass, b: PreparedClass, between: FloatArray, tile: FloatArray) -> Direction:
-    """Compute the moments, with how much they move by weight on a point of either class."""
-    (n_a, n_b), lengths_a, lengths_b = tile.shape, a.points.lengths, b.points.lengths
+def _moments(a: PreparedClass, b: PreparedClass, between: FloatArray, tile: FloatArray) -> FloatArray:
+    """Compute the moments: of all points, without each point of a, without each point of b."""
+    n_a, n_b = tile.shape
     x, y = a.points.centred @ between, b.points.centred @ between
     squares = tile**2
     of_a, of_b = squares.mean(axis=1), squares.mean(axis=0)  # e_i' Sigma_b e_i, e_j' Sigma_a e_j
     # (Sigma_a Delta) . e, (Sigma_b Delta) . e, t_a . e and t_b . e for the points of both; t = E[e |e|^2].
-    weights_a, weights_b = np.stack([x, lengths_a]) / n_a, np.stack([y, lengths_b]) / n_b
-    (a_on_a, third_a_on_a), (a_on_b, third_a_on_b) = weights_a @ a.points.gram, weights_a @ tile
-    (b_on_a, third_b_on_a), (b_on_b, third_b_on_b) = weights_b @ tile.T, weights_b @ b.points.gram
-    values, own, others = np.zeros(12), np.zeros((12, n_a)), np.zeros((12, n_b))
-    values[_DISTANCE], own[_DISTANCE], others[_DISTANCE] = between @ between, 2 * x, -2 * y
-    values[_SHARED] = of_a.mean()
-    own[_SHARED], others[_SHARED] = of_a - values[_SHARED], of_b - values[_SHARED]
-    values[_ALONG], values[_ALONG_OTHER] = (x**2).mean(), (y**2).mean()
-    own[_ALONG], others[_ALONG] = x**2 - values[_ALONG] + 2 * a_on_a, -2 * a_on_b
-    own[_ALONG_OTHER], others[_ALONG_OTHER] = 2 * b_on_a, y**2 - values[_ALONG_OTHER] - 2 * b_on_b
-    values[_SKEW], values[_SKEW_OTHER] = (x * lengths_a).mean(), (y * lengths_b).mean()
-    own[_SKEW] = x * (lengths_a - lengths_a.mean()) - values[_SKEW] - 2 * a_on_a + third_a_on_a
-    others[_SKEW], own[_SKEW_OTHER] = -third_a_on_b, third_b_on_a
-    others[_SKEW_OTHER] = y * (lengths_b - lengths_b.mean()) - values[_SKEW_OTHER] - 2 * b_on_b - third_b_on_b
-    for one, moves, side in ((a, own, 0), (b, others, 1)):
-        values[[_SQUARE + side, _TRACE + side]] = one.square_radius, one.square_trace
-        values[_LENGTHS + side] = one.length_variance
-        moves[_SQUARE + side], moves[_TRACE + side] = one.of_square_radius, one.of_square_trace
-        moves[_LENGTHS + side] = one.of_length_variance
+    weights_a, weights_b = np.stack([x, a.points.lengths]) / n_a, np.stack([y, b.points.lengths]) / n_b
+    a_on_a, b_on_b = a.points.gram @ weights_a[0], b.points.gram @ weights_b[0]
+    (a_on_b, third_a_on_b), (b_on_a, third_b_on_a) = weights_a @ tile, weights_b @ tile.T
+    full = np.zeros(12)
+    full[_DISTANCE], full[_SHARED] = between @ between, of_a.mean()
+    full[_ALONG], full[_ALONG_OTHER] = (x**2).mean(), (y**2).mean()
+    full[_SKEW], full[_SKEW_OTHER] = (x * a.points.lengths).mean(), (y * b.points.lengths).mean()
+    values = np.repeat(full[:, None], 1 + n_a + n_b, axis=1)
+    columns_a, columns_b = slice(1, 1 + n_a), slice(1 + n_a, None)
+    _leave_out(values[:, columns_a], a, x, a_on_a, of_a, b_on_a, third_b_on_a, 0)
+    _leave_out(values[:, columns_b], b, y, b_on_b, of_b, a_on_b, third_a_on_b, 1)
+    for one, columns, side in ((a, columns_a, 0), (b, columns_b, 1)):
+        for moment, own in ((_SQUARE, _OWN_SQUARE), (_TRACE, _OWN_TRACE), (_LENGTHS, _OWN_LENGTHS)):
+            values[moment + side] = one.moments[own, 0]
+            values[moment + side, columns] = one.moments[own, 1:]
     if a.corrected:
-        # Out with the bias of order 1/K; influences stay, to that order.
-        more_a, more_b = n_a / (n_a - 1), n_b / (n_b - 1)
-        values[_SHARED] *= more_a * more_b
-        values[_DISTANCE] -= a.square_radius / n_a + b.square_radius / n_b
-        values[_ALONG] *= more_a
-        values[_ALONG] -= (a.square_trace + 2 * values[_SKEW]) / n_a + values[_SHARED] / n_b
-        values[_ALONG_OTHER] *= more_b
-        values[_ALONG_OTHER] -= (b.square_trace - 2 * values[_SKEW_OTHER]) / n_b + values[_SHARED] / n_a
-    return Direction(values, own, others)
+        _correct(values, a, b)
+    return values
 
 
-def _turned(moments: Direction) -> Direction:
+def _leave_out(
+    values: FloatArray,
+    one: PreparedClass,
+    x: FloatArray,
+    own: FloatArray,
+    others: FloatArray,
+    along_others: FloatArray,
+    third: FloatArray,
+    side: int,
+) -> None:
+    """Change the plain moments of all points to those without each point of one class, in place.
+
+    Of each point: x = Delta . e, own = Delta' Sigma e, others = e' Sigma_o e, along_others = Delta' Sigma_o e
+    and third = t_o . e, with o for the other class. Without a point the mean moves by -s e, and the
+    covariance is K s (Sigma - s e e').
+    """
+    count, lengths = len(x), one.points.lengths
+    s, sign = 1 / (count - 1), 1 - 2 * side  # Delta moves with the mean of a, and against that of b
+    more = count * s
+    values[_DISTANCE] += s * (s * lengths - 2 * sign * x)
+    values[_SHARED] = more * (values[_SHARED] - s * others)
+    values[_ALONG + side] += s * (s * one.variances - 2 * sign * own)
+    values[_ALONG + side] = more * (values[_ALONG + side] - s * (x - sign * s * lengths) ** 2)
+    values[_ALONG + 1 - side] += s * (s * others - 2 * sign * along_others)
+
+    def third_moment(of_all: FloatArray, on_e: FloatArray, through: FloatArray) -> FloatArray:
+        """v . t without the point, from v . t, v . e and v' Sigma e."""
+        moved = 2 * s * (count * through - lengths * on_e) - (1 + s**2) * lengths * on_e
+        found: FloatArray = more * of_all + s * (moved + one.plain[1:] * on_e)
+        return found
+
+    values[_SKEW + side] = third_moment(values[_SKEW + side], x, own)
+    values[_SKEW + side] -= sign * s * third_moment(one.towards, lengths, one.variances)
+    values[_SKEW + 1 - side] -= sign * s * third
+
+
+def _correct(values: FloatArray, a: PreparedClass, b: PreparedClass) -> None:
+    """Take the bias out of the moments of a pair, in place."""
+    counts = np.empty((2, values.shape[1]))
+    counts[0], counts[1] = len(a.points.lengths), len(b.points.lengths)
+    columns = slice(1, 1 + len(a.points.lengths)), slice(1 + len(a.points.lengths), None)
+    for n, own in zip(counts, columns, strict=True):
+        n[own] -= 1
+    values[_DISTANCE] -= values[_SQUARE] / counts[0] + values[_SQUARE_OTHER] / counts[1]
+    values[_SHARED] *= (counts / (counts - 1)).prod(axis=0)
+    for side, one in enumerate((a, b)):
+        sign, n = 1 - 2 * side, counts[side]
+        along, cumulant = (np.full_like(n, one.moments[own, 0]) for own in (_OWN_ALONG, _OWN_CUMULANT))
+        along[columns[side]], cumulant[columns[side]] = one.moments[[_OWN_ALONG, _OWN_CUMULANT], 1:]
+        values[_SKEW + side] *= n**2 / ((n - 1) * (n - 2))
+        values[_ALONG + side] *= n / (n - 1)
+        values[_ALONG + side] -= along + sign * 2 * values[_SKEW + side] / n
+        values[_ALONG + side] -= values[_SHARED] / counts[1 - side]
+        values[_SKEW + side] -= sign * cumulant / n
+
+
+def _turned(moments: FloatArray) -> FloatArray:
     """The same moments for the points of b against a."""
-    values, own, others = (array[_TURNED].copy() for array in moments)
-    for array in (values, own, others):
-        array[[_SKEW, _SKEW_OTHER]] *= -1
-    return Direction(values, others, own)
+    turned: FloatArray = moments[_TURNED]
+    turned[[_SKEW, _SKEW_OTHER]] *= -1
+    return turned
 
 
 def score_weights(shots: Sequence[int], level: str) -> tuple[FloatArray, FloatArray]:
@@ -476,29 +557,30 @@ def pair_of_classes(
 ) -> tuple[Direction, Direction]:
     """All numbers of both directions of a pair: those of `OF_PAIRS`, then SNR and error for all shots."""
     moments = _moments(a, b, between, tile)
-    return _numbers(moments, *weights), _numbers(_turned(moments), *weights)
+    forth, back = (_numbers(one, *weights) for one in (moments, _turned(moments)))
+    end = 1 + len(tile)
+    return (
+        Direction(forth[:, 0], _jackknife(forth[:, 1:end]), _jackknife(forth[:, end:])),
+        Direction(back[:, 0], _jackknife(back[:, end:]), _jackknife(back[:, 1:end])),
+    )
 
 
 # What the numbers of OF_PAIRS are made of: a moment, over this power of the squared radius of a.
 _RATIOS = [_DISTANCE, _SQUARE_OTHER, _ALONG, _ALONG_OTHER, _SHARED]
-_POWERS = np.array([1.0, 1.0, 2.0, 2.0, 2.0])
+_POWERS = (1, 1, 2, 2, 2)
 
 
-def _numbers(moments: Direction, mean_weights: FloatArray, variance_weights: FloatArray) -> Direction:
-    values = moments.values
-    square = values[_SQUARE]
+def _numbers(moments: FloatArray, mean_weights: FloatArray, variance_weights: FloatArray) -> FloatArray:
+    """All numbers, one row each, of moments in columns."""
+    square = moments[_SQUARE]
     with np.errstate(divide="ignore", invalid="ignore"):
-        sizes = np.where(square > 0, square, np.nan) ** _POWERS
-        ratios = values[_RATIOS] / sizes
-        mean, variance = ((weights * values).sum(axis=1) for weights in (mean_weights, variance_weights))
-        sd = np.sqrt(np.where(variance > 0, variance, np.nan))
-        snr = mean / sd
-        of_snr = mean_weights / sd[:, None] - variance_weights * (snr / (2 * variance))[:, None]
-    slope = -np.exp(-(np.minimum(np.abs(snr), 38.0) ** 2) / 2) / np.sqrt(2 * np.pi)
-    moved = []
-    for moves in (moments.own, moments.others):
-        of_ratios = moves[_RATIOS] / sizes[:, None] - np.outer(ratios * _POWERS / sizes[0], moves[_SQUARE])
-        of_snrs = (of_snr[:, :, None] * moves).sum(axis=1)  # in an order that other shots do not change
-        moved.append(np.concatenate([of_ratios, of_snrs, slope[:, None] * of_snrs]) / moves.shape[1])
-    ratios[1] -= 1
-    return Direction(np.concatenate([ratios, snr, ndtr(-snr)]), *moved)
+        inverse = 1 / np.where(square > 0, square, np.nan)
+        ratios = [moments[k] * inverse**power for k, power in zip(_RATIOS, _POWERS, strict=True)]
+        ratios[1] -= 1
+        # Summed in an order that other shots and points do not change.
+        mean, variance = (
+            sum(row[:, None] * moment for row, moment in zip(weights.T, moments, strict=True))
+            for weights in (mean_weights, variance_weights)
+        )
+        snr = mean / np.sqrt(np.where(variance > 0, variance, np.nan))
+    return np.concatenate([ratios, snr, ndtr(-snr)])

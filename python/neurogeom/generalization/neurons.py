@@ -110,8 +110,10 @@ def subsampled_dimension(
         Number of examples for the error.
     n_draws : int
         Number of draws. A draw is an order of the neurons, of which each size takes the first.
-    level, correct_dimension
+    level : {"gaussian", "main", "overlap", "exact"}
         As for :func:`fewshot_geometry`.
+    correct_dimension : bool, default False
+        As there.
     rng : None, int, SeedSequence or Generator
         Source of randomness. With one seed, more draws keep the first ones.
     n_threads : int, optional
