@@ -26,7 +26,7 @@ from ..pairs.tiles import Grid, TileKey
 from ..representations import checks as _validate_pairwise
 from ..representations.items import Item, require_comparable
 from .calibration import ITEM_SECONDS, LONGEST_ITEMS, MEMORY_INTERVAL, spread
-from .costs import Limits, Measurements, Work
+from .costs import Limits, Measurements, Work, size_of
 from .items import open_described
 from .journal import PeakMemory, anonymous_bytes
 from .kinds import Arrays, Asked, Kind, Parts, Report, blocks_of_parts, register
@@ -170,7 +170,7 @@ class ItemJobs(Kind):
                     unusable.append(f"{label}: {reason}")
                 del item
                 seconds.append(time.thread_time() - start)
-                sizes.append(int(entry["shape"][1]))
+                sizes.append(size_of(entry))
         if not sizes:
             raise ValueError(unusable[0])
         preparing = memory.peak - baseline

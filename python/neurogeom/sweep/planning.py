@@ -18,7 +18,7 @@ from .._base.codec import Trust, as_trust, modules_in
 from .._base.quantities import as_bytes
 from .._base.rng import RandomSource, as_generator, draw_key
 from .._base.threads import resolve_threads
-from ..representations.items import Item, as_items
+from ..representations.items import as_items
 from .calibration import calibrate
 from .costs import Limits, Measurements, describe
 from .drafts import draft, forget_draft, read_draft
@@ -196,7 +196,7 @@ def plan(
     described = describe_items(rows, "rows", tests, inputs)
     described += describe_items(columns or [], "columns", column_tests, inputs)
     content["arguments"] = hashes_of(arguments)
-    content["stimuli"] = stimuli_of(rows + (columns or []))
+    content |= kind.common(rows + (columns or []))
     # What the caller has passed or named, the caller's own workers may import.
     trusted = (*as_trust(trust), *sorted(modules_in([content, {"class": content["kind"]}])))
     input_bytes = sum(item.nbytes for item in rows + (columns or []))
@@ -272,14 +272,6 @@ def opened(items: Any) -> Any:
         isinstance(item, (str, os.PathLike)) for item in entries
     )
     return io.open_items(items) if isinstance(items, (str, os.PathLike)) or listed else items
-
-
-def stimuli_of(items: Sequence[Item]) -> dict[str, Any]:
-    """Describe the stimuli of the items."""
-    ids = next((item.ids for item in items if item.ids is not None), None)
-    plain = (bool, int, float, str)
-    named = None if ids is None else [k if isinstance(k, plain) else str(k) for k in ids.tolist()]
-    return {"count": items[0].n_stimuli, "ids": named}
 
 
 def _taken_up(found: Store, content: Mapping[str, Any], items: list[Any], edge: int | None) -> SweepPlan:
