@@ -1,4 +1,5 @@
-// Pairs of representations: cores of factors, and orders of dissimilarities.
+// Pairs of representations: cores of factors, and orders of dissimilarities; pairs of classes: trials of learning
+// from few examples.
 #include <algorithm>
 #include <limits>
 #include <tuple>
@@ -8,6 +9,7 @@
 #include "bindings.hpp"
 #include "monitor.hpp"
 #include "neurogeom/pairs/cores.hpp"
+#include "neurogeom/pairs/fewshot.hpp"
 #include "neurogeom/pairs/kendall.hpp"
 #include "neurogeom/pairs/sorting.hpp"
 
@@ -114,7 +116,58 @@ static Integers rising_order_py(const Array& values) {
   return order;
 }
 
+static Integers draw_shots_py(std::uint64_t key, std::uint32_t class_number, Index n_points, Index n_shots,
+                              Index n_episodes, bool replace) {
+  require(n_points >= 1 && n_points <= std::numeric_limits<std::int32_t>::max() && n_shots >= 1 &&
+              n_episodes >= 0 && (replace || n_shots <= n_points),
+          "internal: shots");
+  Integers shots({n_episodes, n_shots});
+  std::int32_t* const out = shots.mutable_data();
+  const py::gil_scoped_release release;
+  draw_shots(key, class_number, n_points, n_shots, n_episodes, replace, out);
+  return shots;
+}
+
+// -> (error, its variance over episodes and over points, each C x C with a NaN diagonal; these of the mean)
+static py::tuple fewshot_errors_py(const std::vector<Array>& points, const std::vector<std::uint32_t>& numbers,
+                                   const std::string& rule, Index n_shots, Index n_episodes, bool disjoint,
+                                   bool correct_radius, bool single, double beta, std::uint64_t key,
+                                   int n_threads, const py::object& progress) {
+  require(points.size() >= 2 && points.size() == numbers.size(), "internal: classes");
+  require(n_shots >= 1 && n_episodes >= 1 && (n_shots >= 2 || !correct_radius), "internal: shots");
+  std::vector<ShotClass> classes;
+  for (std::size_t c = 0; c < points.size(); ++c) {
+    classes.push_back({as_matrix(points[c]), numbers[c]});
+    require(classes[c].points.rows() > (disjoint ? n_shots : 0) &&
+                classes[c].points.cols() == classes[0].points.cols(),
+            "internal: points");
+  }
+  const FewshotOptions options{rule == "prototype" ? ShotRule::prototype
+                               : rule == "nn"      ? ShotRule::nearest
+                                                   : ShotRule::exemplar,
+                               n_shots,
+                               n_episodes,
+                               disjoint,
+                               correct_radius,
+                               single,
+                               beta,
+                               key};
+  const auto n = static_cast<Index>(classes.size());
+  Array found(std::vector<py::ssize_t>{3, n, n});
+  std::fill_n(found.mutable_data(), found.size(), std::numeric_limits<double>::quiet_NaN());
+  FewshotErrors errors{found.mutable_data(0), found.mutable_data(1), found.mutable_data(2), 0, 0, 0};
+  run_interruptible(progress, [&](const Monitor& monitor) {
+    fewshot_errors(classes, options, n_threads, monitor, errors);
+  });
+  return py::make_tuple(found, errors.mean, errors.mean_variance, errors.mean_point_variance);
+}
+
 void bind_pairs(py::module_& m) {
+  m.def("draw_shots", &draw_shots_py, py::arg("key"), py::arg("class_number"), py::arg("n_points"),
+        py::arg("n_shots"), py::arg("n_episodes"), py::arg("replace") = false);
+  m.def("fewshot_errors", &fewshot_errors_py, py::arg("points"), py::arg("numbers"), py::arg("rule"),
+        py::arg("n_shots"), py::arg("n_episodes"), py::arg("disjoint"), py::arg("correct_radius"),
+        py::arg("single"), py::arg("beta"), py::arg("key"), py::arg("n_threads"), py::arg("progress"));
   m.def("core_quantities", &core_quantities_py, py::arg("rows"), py::arg("columns"), py::arg("trapezoidal"),
         py::arg("wanted").noconvert(), py::arg("quantities"), py::arg("n_threads"), py::arg("progress"));
   m.def("rising_order", &rising_order_py, py::arg("values").noconvert());

@@ -32,6 +32,7 @@ from .clouds.building import downsample, exemplar_manifolds, random_projection, 
 from .clouds.dichotomies import sparse_dichotomies, tilted_dichotomies
 from .clouds.dimensionality import Dimensionality, dimensionality
 from .clouds.manifolds import Manifolds, manifolds
+from .generalization.fewshot_error import FewshotError, fewshot_error
 from .inference import Null
 from .io.rsatoolbox import from_rsatoolbox, to_rsatoolbox
 from .metrics import (
@@ -89,6 +90,7 @@ __all__ = [
     "EffectiveGeometry",
     "EigenspaceOverlap",
     "EllipsoidCapacity",
+    "FewshotError",
     "LinearR2",
     "ManifoldCapacity",
     "Manifolds",
@@ -122,6 +124,7 @@ __all__ = [
     "effective_geometry",
     "ellipsoid_capacity",
     "exemplar_manifolds",
+    "fewshot_error",
     "from_rsatoolbox",
     "io",
     "load",

@@ -102,6 +102,23 @@ def separability_thresholds(
     n_threads: int,
     progress: _Progress,
 ) -> tuple[_Array, NDArray[np.bool_]]: ...
+def draw_shots(
+    key: int, class_number: int, n_points: int, n_shots: int, n_episodes: int, replace: bool = False
+) -> NDArray[np.int32]: ...
+def fewshot_errors(
+    points: Sequence[_Array],
+    numbers: Sequence[int],
+    rule: str,
+    n_shots: int,
+    n_episodes: int,
+    disjoint: bool,
+    correct_radius: bool,
+    single: bool,
+    beta: float,
+    key: int,
+    n_threads: int,
+    progress: _Progress,
+) -> tuple[_Array, float, float, float]: ...
 def rising_order(values: _Array) -> NDArray[np.int32]: ...
 def kendall_balances(
     row_ranks: Sequence[NDArray[np.int32]],

@@ -13,11 +13,17 @@ namespace {
 
 // Fortran sees the transpose of a row-major matrix; the comments below speak of row-major ones.
 using Syrk = void (*)(char*, char*, int*, int*, double*, double*, int*, double*, double*, int*);
+using Gemm = void (*)(char*, char*, int*, int*, int*, double*, double*, int*, double*, int*, double*, double*,
+                      int*);
+using SingleGemm = void (*)(char*, char*, int*, int*, int*, float*, float*, int*, float*, int*, float*, float*,
+                            int*);
 using Sytrd = void (*)(char*, int*, double*, int*, double*, double*, double*, double*, int*, int*);
 using Gesdd = void (*)(char*, int*, int*, double*, int*, double*, double*, int*, double*, int*, double*, int*,
                        int*, int*);
 
 Syrk syrk = nullptr;
+Gemm gemm = nullptr;
+SingleGemm single_gemm = nullptr;
 Sytrd sytrd = nullptr;
 Gesdd gesdd = nullptr;
 
@@ -34,6 +40,26 @@ void fortran_gram(const double* m, Index n, Index depth, Index stride, bool tran
   int order = static_cast<int>(n), inner = static_cast<int>(depth), leading = static_cast<int>(stride);
   double one = 1.0, zero = 0.0;
   syrk(&upper, &operation, &order, &inner, &one, const_cast<double*>(m), &leading, &zero, out, &order);
+}
+
+// A B' of row-major matrices is, column-major, B' A of the transposes that Fortran sees.
+template <class Real>
+void fortran_product(void (*multiply)(char*, char*, int*, int*, int*, Real*, Real*, int*, Real*, int*, Real*,
+                                      Real*, int*),
+                     const Real* a, Index n_a, const Real* b, Index n_b, Index depth, Real* out, Index stride) {
+  char transposed = 'T', plain = 'N';
+  int rows = static_cast<int>(n_b), columns = static_cast<int>(n_a), inner = static_cast<int>(depth),
+      leading = static_cast<int>(stride);
+  Real one = 1, zero = 0;
+  multiply(&transposed, &plain, &rows, &columns, &inner, &one, const_cast<Real*>(b), &inner,
+           const_cast<Real*>(a), &inner, &zero, out, &leading);
+}
+
+template <class Real>
+void eigen_product(const Real* a, Index n_a, const Real* b, Index n_b, Index depth, Real* out, Index stride) {
+  using Matrix = Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  Eigen::Map<Matrix, 0, Eigen::OuterStride<>>(out, n_a, n_b, Eigen::OuterStride<>(stride)).noalias() =
+      Eigen::Map<const Matrix>(a, n_a, depth) * Eigen::Map<const Matrix>(b, n_b, depth).transpose();
 }
 
 using Strided = Eigen::Map<const RowMatrix, 0, Eigen::OuterStride<>>;
@@ -141,6 +167,8 @@ RowMatrix wide(const double* a, Index rows, Index columns) {
 const std::vector<LapackRoutine>& lapack_routines() {
   static const std::vector<LapackRoutine> routines{
       {"dsyrk", "char*,char*,int*,int*,double*,double*,int*,double*,double*,int*"},
+      {"dgemm", "char*,char*,int*,int*,int*,double*,double*,int*,double*,int*,double*,double*,int*"},
+      {"sgemm", "char*,char*,int*,int*,int*,float*,float*,int*,float*,int*,float*,float*,int*"},
       {"dsytrd", "char*,int*,double*,int*,double*,double*,double*,double*,int*,int*"},
       {"dgesdd", "char*,int*,int*,double*,int*,double*,double*,int*,double*,int*,double*,int*,int*,int*"},
   };
@@ -150,8 +178,10 @@ const std::vector<LapackRoutine>& lapack_routines() {
 void use_lapack(const std::vector<void*>& routines) {
   if (routines.size() != lapack_routines().size()) throw std::invalid_argument("internal: LAPACK incomplete");
   syrk = reinterpret_cast<Syrk>(routines[0]);
-  sytrd = reinterpret_cast<Sytrd>(routines[1]);
-  gesdd = reinterpret_cast<Gesdd>(routines[2]);
+  gemm = reinterpret_cast<Gemm>(routines[1]);
+  single_gemm = reinterpret_cast<SingleGemm>(routines[2]);
+  sytrd = reinterpret_cast<Sytrd>(routines[3]);
+  gesdd = reinterpret_cast<Gesdd>(routines[4]);
 }
 
 const char* dense_backend() {
@@ -174,6 +204,18 @@ void gram_of_columns(const double* a, Index rows, Index columns, Index stride, d
   const Strided matrix(a, rows, columns, Eigen::OuterStride<>(stride));
   MatrixOut(out, columns, columns).setZero();
   MatrixOut(out, columns, columns).selfadjointView<Eigen::Lower>().rankUpdate(matrix.transpose());
+}
+
+void row_by_row_products(const double* a, Index n_a, const double* b, Index n_b, Index depth, double* out,
+                         Index stride) {
+  if (gemm != nullptr) return fortran_product(gemm, a, n_a, b, n_b, depth, out, stride);
+  eigen_product(a, n_a, b, n_b, depth, out, stride);
+}
+
+void row_by_row_products(const float* a, Index n_a, const float* b, Index n_b, Index depth, float* out,
+                         Index stride) {
+  if (single_gemm != nullptr) return fortran_product(single_gemm, a, n_a, b, n_b, depth, out, stride);
+  eigen_product(a, n_a, b, n_b, depth, out, stride);
 }
 
 void tridiagonalize(double* a, Index n, double* diagonal, double* off_diagonal) {

@@ -38,11 +38,13 @@ else:
             return _baseline, "baseline"
 
     def _signature(capsule):
-        """C types of a capsule's function; SciPy calls double by a private name that ends in _d."""
+        """C types of a capsule's function; SciPy calls double and float by private names that end in _d, _s."""
         name = ctypes.pythonapi.PyCapsule_GetName
         name.restype, name.argtypes = ctypes.c_char_p, [ctypes.py_object]
         found = name(capsule).decode()
-        return re.sub(r"__pyx_t_\w+_d\b", "double", found).replace(" ", "")
+        for ending, real in ("d", "double"), ("s", "float"):
+            found = re.sub(rf"__pyx_t_\w+_{ending}\b", real, found)
+        return found.replace(" ", "")
 
     def _give_lapack(module):
         capsules = {**cython_blas.__pyx_capi__, **cython_lapack.__pyx_capi__}

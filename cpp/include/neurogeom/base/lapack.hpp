@@ -31,6 +31,12 @@ const char* simd_in_use();
 void gram_of_rows(const double* a, Index rows, Index columns, Index stride, double* out);
 void gram_of_columns(const double* a, Index rows, Index columns, Index stride, double* out);
 
+// out(i, j) = row i of A . row j of B for rows of `depth` entries; rows of `out` are `stride` apart.
+void row_by_row_products(const double* a, Index n_a, const double* b, Index n_b, Index depth, double* out,
+                         Index stride);
+void row_by_row_products(const float* a, Index n_a, const float* b, Index n_b, Index depth, float* out,
+                         Index stride);
+
 // Diagonal (n) and off-diagonal (n - 1) of a tridiagonal matrix with the eigenvalues of a symmetric one,
 // whose lower triangle is given and destroyed.
 void tridiagonalize(double* a, Index n, double* diagonal, double* off_diagonal);

@@ -1,0 +1,693 @@
+#include "neurogeom/pairs/fewshot.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <numeric>
+
+#include "neurogeom/base/lanes.hpp"
+#include "neurogeom/base/lapack.hpp"
+#include "neurogeom/base/random.hpp"
+#include "neurogeom/base/tolerances.hpp"
+
+namespace neurogeom {
+namespace {
+
+// Words of the counters of one class and episode, in their order.
+class Words {
+ public:
+  Words(std::uint64_t key, std::uint32_t stream, std::uint64_t index)
+      : key_(key),
+        counter_{{0, stream, static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32)}} {}
+
+  // A whole number below n, each as likely.
+  std::uint32_t below(std::uint32_t n) {
+    std::uint64_t product = std::uint64_t{next()} * n;
+    if (static_cast<std::uint32_t>(product) < n) {
+      const std::uint32_t least = (0U - n) % n;
+      while (static_cast<std::uint32_t>(product) < least) product = std::uint64_t{next()} * n;
+    }
+    return static_cast<std::uint32_t>(product >> 32);
+  }
+
+ private:
+  std::uint32_t next() {
+    if (used_ == 4) {
+      block_ = philox4x32(counter_, key_);
+      ++counter_.word[0];
+      used_ = 0;
+    }
+    return block_.word[used_++];
+  }
+
+  std::uint64_t key_;
+  PhiloxCounter counter_, block_{};
+  int used_ = 4;
+};
+
+using Counts = std::vector<std::int64_t>;
+using CountLanes = std::int64_t __attribute__((vector_size(32)));
+
+CountLanes load_counts(const std::int64_t* x) {
+  CountLanes lanes;
+  std::memcpy(&lanes, x, sizeof lanes);
+  return lanes;
+}
+void store_counts(CountLanes lanes, std::int64_t* x) {
+  std::memcpy(x, &lanes, sizeof lanes);
+}
+std::int64_t sum_counts(CountLanes a) {
+  return (a[0] + a[1]) + (a[2] + a[3]);
+}
+
+Lanes min(Lanes a, Lanes b) {
+  return a < b ? a : b;
+}
+
+// exp(x) for x <= 0, within some ulp; what is below e^-700 becomes that. In steps of a power of two; the
+// polynomial is Taylor's.
+Lanes exp_lanes(Lanes x) {
+  constexpr double kLog2e = 1.4426950408889634, kHigh = 0.693147180369123816490, kLow = 1.90821492927058770002e-10;
+  constexpr double kRound = 6755399441055744.0;  // 1.5 * 2^52: adding it rounds to a whole number
+  x = max(x, Lanes{} - 700.0);
+  const Lanes shifted = x * kLog2e + kRound, whole = shifted - kRound;
+  const Lanes r = (x - whole * kHigh) - whole * kLow;
+  constexpr double kTerms[] = {1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320,
+                               1.0 / 5040,      1.0 / 720,      1.0 / 120,     1.0 / 24,     1.0 / 6,
+                               0.5,             1.0,            1.0};
+  Lanes sum = Lanes{} + kTerms[0];
+  for (int k = 1; k < 13; ++k) sum = sum * r + kTerms[k];
+  CountLanes bits, power;
+  std::memcpy(&bits, &sum, sizeof bits);
+  std::memcpy(&power, &shifted, sizeof power);
+  bits += power << 52;  // the low bits of `shifted` are the power of two
+  std::memcpy(&sum, &bits, sizeof sum);
+  return sum;
+}
+
+constexpr double kUnit = 1.0 / static_cast<double>(std::int64_t{1} << 40);
+
+// Sums of votes below this are not trusted to have kept their digits.
+constexpr double kFewVotes = 1e-280;
+// Rounding of the logarithm of a sum of votes.
+constexpr double kVoteRounding = 1e-13;
+// Unit of rounding in single precision, and what underflow may take from a product of entries up to 1.
+constexpr double kSingleUnit = 1.01 / (1 << 24), kSingleUnderflow = 0x1p-125;
+// Beyond these, single precision is of no use: dimensions, and the share of decisions that are left open.
+constexpr Index kSingleDepth = 1 << 20;
+constexpr double kMostOpen = 0.02;
+
+// A "cost" is half a squared distance, without the terms that all costs of a decision share. Row s of a table are
+// the costs of all points (columns) to point s; columns are padded to whole runs.
+struct Costs {
+  void resize(Index n_rows, Index n_columns) {
+    rows = n_rows;
+    stride = whole_runs(n_columns);
+    entries.resize(static_cast<std::size_t>(rows * stride));
+  }
+  double* row(Index i) { return entries.data() + i * stride; }
+  const double* row(Index i) const { return entries.data() + i * stride; }
+  std::vector<double> entries;
+  Index rows = 0, stride = 0;
+};
+
+// A class, and all of a trial that is known without another one.
+struct Prepared {
+  Index size() const { return points.rows(); }
+  const std::int32_t* shots_at(Index episode) const { return shots.row(episode).data(); }
+
+  RowMatrix points;  // less their mean
+  Vector mean;
+  std::vector<const double*> rows;
+  std::vector<float> single;  // points / 2^exponent
+  int exponent = 0;
+  std::vector<double> half_squares, lengths;  // of the points
+  double square_radius = 0, longest = 0, offset = 0;
+  Eigen::Matrix<std::int32_t, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> shots;
+  Costs all;                  // to each point; kept for votes, whose unit belongs to the pair
+  Costs own;                  // to the shots of each episode; minus infinity for what is not tested
+  std::vector<double> shift;  // of the cost of each episode's shots
+  Counts drawn, tested;       // how often each point is a shot, and is tested
+};
+
+void center(const MatrixView& from, Prepared& to) {
+  const Index n = from.rows(), depth = from.cols();
+  to.points.resize(n, depth);
+  to.mean.setZero(depth);
+  // From the first point on, so that a large common offset leaves no rounding behind.
+  for (Index i = 0; i < n; ++i) {
+    double* const row = to.points.row(i).data();
+    for (Index k = 0; k < depth; ++k) row[k] = from(i, k) - from(0, k);
+    axpy(1.0 / static_cast<double>(n), row, to.mean.data(), depth);
+    to.rows.push_back(row);
+  }
+  for (Index i = 0; i < n; ++i) {
+    double* const row = to.points.row(i).data();
+    axpy(-1.0, to.mean.data(), row, depth);
+    const double square = squared_norm(row, depth);
+    to.half_squares.push_back(square / 2);
+    to.lengths.push_back(std::sqrt(square));
+    to.square_radius += square / static_cast<double>(n);
+    to.longest = std::max(to.longest, to.lengths.back());
+  }
+  axpy(1.0, from.row(0).data(), to.mean.data(), depth);
+  to.offset = std::sqrt(squared_norm(to.mean.data(), depth));
+}
+
+void make_single(Prepared& one) {
+  double most = 0.0;
+  for (Index i = 0; i < one.points.size(); ++i) most = std::max(most, std::abs(one.points.data()[i]));
+  std::frexp(most, &one.exponent);
+  const double unit = std::ldexp(1.0, -one.exponent);
+  one.single.resize(static_cast<std::size_t>(one.points.size()));
+  for (Index i = 0; i < one.points.size(); ++i)
+    one.single[i] = static_cast<float>(unit * one.points.data()[i]);
+}
+
+// The mean or the least of some rows of costs, a run of columns at a time.
+struct MeanOfRows {
+  explicit MeanOfRows(Index n_shots) : count(n_shots), share(1.0 / static_cast<double>(n_shots)) {}
+  void operator()(const double* costs, Index stride, const std::int32_t* shots, Lanes& low, Lanes& high) const {
+    low = high = Lanes{};
+    for (Index s = 0; s < count; ++s) {
+      low += load_lanes(costs + shots[s] * stride);
+      high += load_lanes(costs + shots[s] * stride + 4);
+    }
+    low *= share;
+    high *= share;
+  }
+  double operator()(const double* costs) const { return share * sum(costs, count); }
+  Index count;
+  double share;
+};
+
+struct LeastOfRows {
+  explicit LeastOfRows(Index n_shots) : count(n_shots) {}
+  void operator()(const double* costs, Index stride, const std::int32_t* shots, Lanes& low, Lanes& high) const {
+    low = load_lanes(costs + shots[0] * stride);
+    high = load_lanes(costs + shots[0] * stride + 4);
+    for (Index s = 1; s < count; ++s) {
+      low = min(low, load_lanes(costs + shots[s] * stride));
+      high = min(high, load_lanes(costs + shots[s] * stride + 4));
+    }
+  }
+  double operator()(const double* costs) const { return *std::min_element(costs, costs + count); }
+  Index count;
+};
+
+template <class Rule>
+void own_costs(const Rule& rule, Prepared& one, Index n_episodes) {
+  one.own.resize(n_episodes, one.size());
+  for (Index t = 0; t < n_episodes; ++t)
+    for (Index i = 0; i < one.own.stride; i += kRun) {
+      Lanes low, high;
+      rule(one.all.row(0) + i, one.all.stride, one.shots_at(t), low, high);
+      store_lanes(low, one.own.row(t) + i);
+      store_lanes(high, one.own.row(t) + i + 4);
+    }
+}
+
+void prepare(const ShotClass& from, const FewshotOptions& options, Prepared& to) {
+  const Index n = from.points.rows(), m = options.n_shots, n_episodes = options.n_episodes;
+  center(from.points, to);
+  to.shots.resize(n_episodes, m);
+  draw_shots(options.key, from.number, n, m, n_episodes, !options.disjoint, to.shots.data());
+  to.drawn.assign(static_cast<std::size_t>(n), 0);
+  for (Index s = 0; s < to.shots.size(); ++s) ++to.drawn[to.shots.data()[s]];
+  to.tested.assign(static_cast<std::size_t>(n), n_episodes);
+  if (options.disjoint)
+    for (Index i = 0; i < n; ++i) to.tested[i] -= to.drawn[i];
+
+  RowMatrix gram(n, n);
+  gram_of_rows(to.points.data(), n, to.points.cols(), to.points.cols(), gram.data());
+  to.all.resize(n, n);
+  for (Index s = 0; s < n; ++s)
+    for (Index i = 0; i < n; ++i)
+      to.all.row(s)[i] = to.half_squares[s] - (i < s ? gram(s, i) : gram(i, s));
+
+  // Halves of the squared length of the mean shot, which is what a prototype costs, less the mean of theirs.
+  to.shift.assign(static_cast<std::size_t>(n_episodes), 0.0);
+  if (options.rule == ShotRule::prototype) {
+    const double count = static_cast<double>(m);
+    for (Index t = 0; t < n_episodes; ++t) {
+      const std::int32_t* const shots = to.shots_at(t);
+      double inner = 0.0, squares = 0.0;
+      for (Index s = 0; s < m; ++s) {
+        squares += 2 * to.half_squares[shots[s]];
+        for (Index r = 0; r < m; ++r) inner += gram(std::max(shots[s], shots[r]), std::min(shots[s], shots[r]));
+      }
+      const double square = inner / (count * count);
+      to.shift[t] = (square - squares / count) / 2;
+      if (options.correct_radius) to.shift[t] -= (squares - count * square) / (count - 1) / (2 * count);
+    }
+  }
+  if (options.rule == ShotRule::prototype) own_costs(MeanOfRows(m), to, n_episodes);
+  if (options.rule == ShotRule::nearest) own_costs(LeastOfRows(m), to, n_episodes);
+  if (options.rule != ShotRule::exemplar) {
+    to.all = {};
+    if (options.disjoint)
+      for (Index t = 0; t < n_episodes; ++t)
+        for (Index s = 0; s < m; ++s) to.own.row(t)[to.shots(t, s)] = -kInfinity;
+    for (Index t = 0; t < n_episodes; ++t) std::fill(to.own.row(t) + n, to.own.row(t) + to.own.stride, -kInfinity);
+  }
+  if (options.single) make_single(to);
+}
+
+// What the trials of one ordered pair gave: twice the numbers of wrong decisions, a tie being half of one.
+struct Trials {
+  Counts of_episode, of_point;
+};
+
+// One of the two directions of a pair: a class whose points are tested against shots of its own and of the other.
+struct Side {
+  const Prepared* own;
+  std::vector<double> along;  // points . (own mean - other mean)
+  Costs costs;                // of its points to each point of the other class
+};
+
+// The trials of one pair, both ways; scratch of one worker.
+class Pair {
+ public:
+  explicit Pair(const FewshotOptions& options) : options_(options) {}
+
+  void run(const Prepared& a, const Prepared& b, Trials& of_a, Trials& of_b);
+
+ private:
+  void project(double sign, Side& side) const;
+  bool try_in(bool single, Trials& of_a, Trials& of_b);
+  template <class Real>
+  void fill_costs(const std::vector<Real>& tile, double unit);
+  bool decide(Side& side, const Side& other, bool single, Trials& out);
+  template <bool kSingle, class Rule>
+  bool by_costs(const Rule& rule, const Side& side, const Side& other, Trials& out);
+  bool by_votes(Side& side, const Side& other, Trials& out);
+  std::int64_t settle(const Side& side, const Side& other, Index episode, Trials& out);
+  double margin(const Side& side, const Side& other, Index episode, Index point) const;
+  std::int64_t wrong(double margin) const { return (margin < -tie_) + (margin <= tie_); }
+
+  const FewshotOptions& options_;
+  Side a_, b_;
+  std::vector<double> tile_;
+  std::vector<float> single_tile_;
+  Vector difference_;
+  double half_square_ = 0;
+  double tie_ = 0;  // margins below are rounding
+  double sharpness_ = 0;
+  // Of each point: the margin below which a decision is left open, and while they are made the decisions, which
+  // are open, and scratch.
+  std::vector<double> reach_;
+  Counts decided_, open_;
+  Index n_open_ = 0;
+  Costs own_votes_;
+  std::vector<double> least_, own_least_, upper_, lower_, mine_;
+};
+
+void Pair::run(const Prepared& a, const Prepared& b, Trials& of_a, Trials& of_b) {
+  const double depth = static_cast<double>(a.points.cols());
+  a_.own = &a;
+  b_.own = &b;
+  difference_ = a.mean - b.mean;
+  half_square_ = squared_norm(difference_.data(), difference_.size()) / 2;
+  project(1.0, a_);
+  project(-1.0, b_);
+  // Where all points of either class are the same, any sharpness will do.
+  const double square_radius = (a.square_radius + b.square_radius) / 2;
+  sharpness_ = square_radius > 0 ? std::min(2 * options_.beta / square_radius, 1e300) : 1.0;
+  const double extent = std::sqrt(2 * half_square_) + a.longest + b.longest;
+  tie_ = 8 * kEpsilon * extent * (a.offset + b.offset + std::sqrt(depth) * extent);
+  if (options_.rule == ShotRule::exemplar) tie_ += kVoteRounding / sharpness_;
+  if (options_.single && a.points.cols() <= kSingleDepth && try_in(true, of_a, of_b)) return;
+  try_in(false, of_a, of_b);
+}
+
+void Pair::project(double sign, Side& side) const {
+  const Prepared& own = *side.own;
+  side.along.assign(static_cast<std::size_t>(whole_runs(own.size())), 0.0);
+  for (Index i = 0; i < own.size(); ++i)
+    side.along[i] = sign * dot(own.rows[i], difference_.data(), difference_.size());
+}
+
+// False if single precision left too much open.
+bool Pair::try_in(bool single, Trials& of_a, Trials& of_b) {
+  const Prepared &a = *a_.own, &b = *b_.own;
+  const Index depth = a.points.cols(), stride = whole_runs(b.size());
+  const auto size = static_cast<std::size_t>(a.size() * stride);
+  if (single) {
+    single_tile_.resize(size);
+    row_by_row_products(a.single.data(), a.size(), b.single.data(), b.size(), depth, single_tile_.data(), stride);
+    fill_costs(single_tile_, std::ldexp(1.0, a.exponent + b.exponent));
+  } else {
+    tile_.resize(size);
+    row_by_row_products(a.points.data(), a.size(), b.points.data(), b.size(), depth, tile_.data(), stride);
+    fill_costs(tile_, 1.0);
+  }
+  return decide(a_, b_, single, of_a) && decide(b_, a_, single, of_b);
+}
+
+template <class Real>
+void Pair::fill_costs(const std::vector<Real>& tile, double unit) {
+  const Index n_a = a_.own->size(), n_b = b_.own->size(), stride = whole_runs(n_b);
+  a_.costs.resize(n_b, n_a);
+  b_.costs.resize(n_a, n_b);
+  for (Index s = 0; s < n_a; ++s) {
+    const double fixed = a_.own->half_squares[s] + a_.along[s];
+    const Real* __restrict from = tile.data() + s * stride;
+    double* __restrict to = b_.costs.row(s);
+    for (Index i = 0; i < n_b; ++i) to[i] = fixed - unit * static_cast<double>(from[i]);
+  }
+  for (Index s = 0; s < n_b; s += kRun)
+    for (Index i = 0; i < n_a; ++i)
+      for (Index r = s; r < std::min(s + kRun, n_b); ++r)
+        a_.costs.row(r)[i] = b_.own->half_squares[r] + b_.along[r] - unit * static_cast<double>(tile[i * stride + r]);
+}
+
+bool Pair::decide(Side& side, const Side& other, bool single, Trials& out) {
+  const auto width = static_cast<std::size_t>(side.costs.stride);
+  const Prepared &own = *side.own, &others = *other.own;
+  out.of_episode.assign(static_cast<std::size_t>(options_.n_episodes), 0);
+  out.of_point.assign(width, 0);
+  reach_.assign(width, tie_);
+  if (single) {
+    const double depth = static_cast<double>(own.points.cols());
+    const double underflow = depth * std::ldexp(kSingleUnderflow, own.exponent + others.exponent);
+    for (Index i = 0; i < own.size(); ++i)
+      reach_[i] += (depth + 4) * kSingleUnit * own.lengths[i] * others.longest + underflow;
+  }
+  decided_.resize(width);
+  open_.resize(width);
+  n_open_ = 0;
+  const Index m = options_.n_shots;
+  switch (options_.rule) {
+    case ShotRule::prototype:
+      return single ? by_costs<true>(MeanOfRows(m), side, other, out)
+                    : by_costs<false>(MeanOfRows(m), side, other, out);
+    case ShotRule::nearest:
+      return single ? by_costs<true>(LeastOfRows(m), side, other, out)
+                    : by_costs<false>(LeastOfRows(m), side, other, out);
+    case ShotRule::exemplar: return by_votes(side, other, out);
+  }
+  return true;
+}
+
+template <bool kSingle, class Rule>
+bool Pair::by_costs(const Rule& rule, const Side& side, const Side& other, Trials& out) {
+  const Prepared &own = *side.own, &others = *other.own;
+  const Index stride = side.costs.stride;
+  const double* const along = side.along.data();
+  const double* const reach = reach_.data();
+  for (Index t = 0; t < options_.n_episodes; ++t) {
+    const std::int32_t* const shots = others.shots_at(t);
+    const double* const mine = own.own.row(t);
+    const double shift = half_square_ + others.shift[t] - own.shift[t];
+    CountLanes total{}, any_open{};
+    for (Index i = 0; i < stride; i += kRun) {
+      Lanes cost[2];
+      rule(side.costs.row(0) + i, stride, shots, cost[0], cost[1]);
+      for (int half = 0; half < 2; ++half) {
+        const Index at = i + 4 * half;
+        const Lanes margins = cost[half] + (load_lanes(along + at) + shift) - load_lanes(mine + at);
+        const Lanes near = load_lanes(reach + at);
+        const CountLanes below = margins < -near, not_above = margins <= near;  // -1 where it is so
+        const CountLanes decided = -(below + not_above);
+        total += decided;
+        store_counts(load_counts(out.of_point.data() + at) + decided, out.of_point.data() + at);
+        if (kSingle) {
+          const CountLanes open = not_above & ~below;
+          any_open |= open;
+          store_counts(decided, decided_.data() + at);
+          store_counts(open, open_.data() + at);
+        }
+      }
+    }
+    out.of_episode[t] = sum_counts(total);
+    if (kSingle && sum_counts(any_open) != 0) out.of_episode[t] += settle(side, other, t, out);
+    if (kSingle && static_cast<double>(n_open_) > kMostOpen * static_cast<double>(own.size() * options_.n_episodes))
+      return false;
+  }
+  return true;
+}
+
+// A vote is exp(-sharpness (cost - least cost of the point)): its exponentials are those of the table, not of the
+// episodes. Sums of votes too small to keep their digits are left open.
+static void make_votes(const Costs& costs, double sharpness, std::vector<double>& least, Costs& votes) {
+  least.assign(costs.row(0), costs.row(0) + costs.stride);
+  for (Index s = 1; s < costs.rows; ++s)
+    for (Index i = 0; i < costs.stride; ++i) least[i] = std::min(least[i], costs.row(s)[i]);
+  votes.resize(costs.rows, costs.stride);
+  for (Index s = 0; s < costs.rows; ++s)
+    for (Index i = 0; i < costs.stride; i += 4) {
+      const Lanes above = load_lanes(costs.row(s) + i) - load_lanes(least.data() + i);
+      store_lanes(exp_lanes(-sharpness * above), votes.row(s) + i);
+    }
+}
+
+bool Pair::by_votes(Side& side, const Side& other, Trials& out) {
+  const Prepared &own = *side.own, &others = *other.own;
+  const Index stride = side.costs.stride, n = own.size();
+  for (Index s = 0; s < side.costs.rows; ++s) std::fill(side.costs.row(s) + n, side.costs.row(s) + stride, 0.0);
+  make_votes(side.costs, sharpness_, least_, side.costs);
+  make_votes(own.all, sharpness_, own_least_, own_votes_);
+  // The other class has the larger sum of votes by more than its margin.
+  upper_.assign(static_cast<std::size_t>(stride), kInfinity);
+  lower_.assign(static_cast<std::size_t>(stride), kInfinity);
+  mine_.resize(static_cast<std::size_t>(stride));
+  for (Index i = 0; i < n; ++i) {
+    const double behind = half_square_ + side.along[i] + least_[i] - own_least_[i];
+    upper_[i] = std::exp(sharpness_ * (behind + reach_[i]));
+    lower_[i] = std::exp(sharpness_ * (behind - reach_[i]));
+  }
+  MeanOfRows add(options_.n_shots);
+  add.share = 1.0;
+  for (Index t = 0; t < options_.n_episodes; ++t) {
+    const std::int32_t* const shots = own.shots_at(t);
+    for (Index i = 0; i < stride; i += kRun) {
+      Lanes low, high;
+      add(own_votes_.row(0) + i, stride, shots, low, high);
+      store_lanes(low, mine_.data() + i);
+      store_lanes(high, mine_.data() + i + 4);
+    }
+    if (options_.disjoint)
+      for (Index s = 0; s < options_.n_shots; ++s) mine_[shots[s]] = kInfinity;
+    std::fill(mine_.begin() + n, mine_.end(), kInfinity);
+    CountLanes total{}, any_open{};
+    for (Index i = 0; i < stride; i += kRun) {
+      Lanes votes[2];
+      add(side.costs.row(0) + i, stride, others.shots_at(t), votes[0], votes[1]);
+      for (int half = 0; half < 2; ++half) {
+        const Index at = i + 4 * half;
+        const Lanes mine = load_lanes(mine_.data() + at);
+        const CountLanes below = votes[half] > mine * load_lanes(upper_.data() + at);
+        const CountLanes not_above = votes[half] >= mine * load_lanes(lower_.data() + at);
+        const CountLanes few = (votes[half] < Lanes{} + kFewVotes) | (mine < Lanes{} + kFewVotes);
+        const CountLanes tested = mine < Lanes{} + kInfinity;
+        const CountLanes decided = -(below + not_above) & tested;
+        const CountLanes open = ((not_above & ~below) | few) & tested;
+        total += decided;
+        any_open |= open;
+        store_counts(load_counts(out.of_point.data() + at) + decided, out.of_point.data() + at);
+        store_counts(decided, decided_.data() + at);
+        store_counts(open, open_.data() + at);
+      }
+    }
+    out.of_episode[t] = sum_counts(total);
+    if (sum_counts(any_open) != 0) out.of_episode[t] += settle(side, other, t, out);
+  }
+  return true;
+}
+
+// Makes the open decisions of an episode; returns what that changes in its sum.
+std::int64_t Pair::settle(const Side& side, const Side& other, Index episode, Trials& out) {
+  std::int64_t change = 0;
+  for (Index i = 0; i < side.own->size(); ++i) {
+    if (open_[i] == 0) continue;
+    ++n_open_;
+    const std::int64_t more = wrong(margin(side, other, episode, i)) - decided_[i];
+    out.of_point[i] += more;
+    change += more;
+  }
+  return change;
+}
+
+// The margin of one decision, from the points themselves.
+double Pair::margin(const Side& side, const Side& other, Index episode, Index point) const {
+  const Prepared &own = *side.own, &others = *other.own;
+  const Index m = options_.n_shots;
+  std::vector<double> costs(static_cast<std::size_t>(m)), mine;
+  for (Index s = 0; s < m; ++s) {
+    const Index shot = others.shots(episode, s);
+    costs[s] = others.half_squares[shot] + other.along[shot] -
+               dot(own.rows[point], others.rows[shot], own.points.cols());
+  }
+  const double shift = half_square_ + side.along[point] + others.shift[episode] - own.shift[episode];
+  if (options_.rule == ShotRule::prototype)
+    return MeanOfRows(m)(costs.data()) + shift - own.own.row(episode)[point];
+  const double least = LeastOfRows(m)(costs.data());
+  if (options_.rule == ShotRule::nearest) return least + shift - own.own.row(episode)[point];
+  for (Index s = 0; s < m; ++s) mine.push_back(own.all.row(own.shots(episode, s))[point]);
+  const double own_least = LeastOfRows(m)(mine.data());
+  double votes = 0.0, own_votes = 0.0;
+  for (Index s = 0; s < m; ++s) {
+    votes += std::exp(-sharpness_ * (costs[s] - least));
+    own_votes += std::exp(-sharpness_ * (mine[s] - own_least));
+  }
+  return least + shift - own_least - std::log(votes / own_votes) / sharpness_;
+}
+
+// What the trials of all pairs of a class sum to; in whole numbers, so that their order does not matter.
+struct Totals {
+  Counts of_episode, of_point;  // as in Trials, its own points against the shots of all others
+  Counts of_shots;              // errors of all tests that its shots have a part in, per episode, in units of kUnit
+};
+
+// Mean over episodes, and the variance of one.
+struct Spread {
+  Spread(const std::vector<double>& values) {
+    const double n = static_cast<double>(values.size());
+    mean = sum(values.data(), static_cast<Index>(values.size())) / n;
+    for (const double value : values) variance += (value - mean) * (value - mean);
+    variance = values.size() > 1 ? variance / (n - 1) : kNaN;
+  }
+  double mean = 0.0, variance = 0.0;
+};
+
+class Summary {
+ public:
+  Summary(const FewshotOptions& options, const std::vector<Prepared>& classes)
+      : options_(options), classes_(classes), totals_(classes.size()) {
+    const auto n_episodes = static_cast<std::size_t>(options.n_episodes);
+    for (std::size_t c = 0; c < classes.size(); ++c)
+      totals_[c] = {Counts(n_episodes), Counts(classes[c].tested.size()), Counts(n_episodes)};
+  }
+
+  void add(Index own, Index other, const Trials& trials, FewshotErrors& out);
+  void finish(FewshotErrors& out) const;
+
+ private:
+  double tests(Index c) const {
+    return static_cast<double>(classes_[c].size() - (options_.disjoint ? options_.n_shots : 0));
+  }
+  double over_points(const Prepared& one, const Counts* of_point, double point_mean,
+                     const std::vector<double>& errors) const;
+
+  const FewshotOptions& options_;
+  const std::vector<Prepared>& classes_;
+  std::vector<Totals> totals_;
+  std::mutex mutex_;
+};
+
+// Variance over points of a class of an error that depends on each as a test point (if `of_point`) and as a shot:
+// that of its first-order part (Hoeffding, Ann. Math. Stat. 19, 293, 1948), less what the episodes add to it. The
+// part of a point as a shot is n_shots times the mean error of the episodes that drew it, less the mean.
+double Summary::over_points(const Prepared& one, const Counts* of_point, double point_mean,
+                            const std::vector<double>& errors) const {
+  const Spread spread(errors);
+  const double m = static_cast<double>(options_.n_shots);
+  std::vector<double> sums(static_cast<std::size_t>(one.size()));
+  for (Index t = 0; t < options_.n_episodes; ++t)
+    for (Index s = 0; s < options_.n_shots; ++s) sums[one.shots(t, s)] += errors[t] - spread.mean;
+  double total = 0.0;
+  Index known = 0;
+  for (Index i = 0; i < one.size(); ++i) {
+    if (one.drawn[i] == 0 || (of_point != nullptr && one.tested[i] == 0)) continue;
+    const double drawn = static_cast<double>(one.drawn[i]);
+    double part = m * sums[i] / drawn;
+    if (of_point != nullptr)
+      part += static_cast<double>((*of_point)[i]) / (2 * static_cast<double>(one.tested[i])) - point_mean;
+    total += part * part - m * m * spread.variance / drawn;
+    ++known;
+  }
+  return known > 0 && one.size() > 1 ? total / static_cast<double>(known * (one.size() - 1)) : kNaN;
+}
+
+void Summary::add(Index own, Index other, const Trials& trials, FewshotErrors& out) {
+  const double per_test = 1 / (2 * tests(own));
+  std::vector<double> errors;
+  for (const std::int64_t wrong : trials.of_episode) errors.push_back(per_test * static_cast<double>(wrong));
+  const Spread spread(errors);
+  const Index at = own * static_cast<Index>(classes_.size()) + other;
+  out.error[at] = spread.mean;
+  out.variance[at] = spread.variance / static_cast<double>(options_.n_episodes);
+  out.point_variance[at] = over_points(classes_[own], &trials.of_point, spread.mean, errors) +
+                           over_points(classes_[other], nullptr, 0.0, errors);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (std::size_t i = 0; i < totals_[own].of_point.size(); ++i) totals_[own].of_point[i] += trials.of_point[i];
+  for (std::size_t t = 0; t < errors.size(); ++t) {
+    const std::int64_t units = std::llround(errors[t] / kUnit);
+    totals_[own].of_episode[t] += trials.of_episode[t];
+    totals_[own].of_shots[t] += units;
+    totals_[other].of_shots[t] += units;
+  }
+}
+
+void Summary::finish(FewshotErrors& out) const {
+  const auto n_classes = static_cast<double>(classes_.size());
+  const double share = 1 / (n_classes * (n_classes - 1));
+  std::vector<double> means(static_cast<std::size_t>(options_.n_episodes));
+  out.mean_point_variance = 0.0;
+  for (std::size_t c = 0; c < classes_.size(); ++c) {
+    const double per_test = 1 / (2 * tests(static_cast<Index>(c)));
+    std::vector<double> tested, used;
+    for (std::size_t t = 0; t < means.size(); ++t) {
+      tested.push_back(per_test * static_cast<double>(totals_[c].of_episode[t]));
+      used.push_back(kUnit * static_cast<double>(totals_[c].of_shots[t]));
+      means[t] += share * tested[t];
+    }
+    out.mean_point_variance +=
+        share * share * over_points(classes_[c], &totals_[c].of_point, Spread(tested).mean, used);
+  }
+  const Spread spread(means);
+  out.mean = spread.mean;
+  out.mean_variance = spread.variance / static_cast<double>(options_.n_episodes);
+}
+
+}  // namespace
+
+void draw_shots(std::uint64_t key, std::uint32_t class_number, Index n_points, Index n_shots,
+                Index n_episodes, bool replace, std::int32_t* out) {
+  std::vector<std::int32_t> order(static_cast<std::size_t>(replace ? 0 : n_points));
+  std::iota(order.begin(), order.end(), 0);
+  std::vector<std::uint32_t> taken(static_cast<std::size_t>(n_shots));
+  for (Index t = 0; t < n_episodes; ++t, out += n_shots) {
+    Words words(key, class_number, static_cast<std::uint64_t>(t));
+    for (Index s = 0; s < n_shots; ++s) {
+      const auto first = static_cast<std::uint32_t>(replace ? 0 : s);
+      taken[s] = first + words.below(static_cast<std::uint32_t>(n_points) - first);
+      if (!replace) std::swap(order[s], order[taken[s]]);
+      out[s] = replace ? static_cast<std::int32_t>(taken[s]) : order[s];
+    }
+    if (!replace)  // undone for the next
+      for (Index s = n_shots; s-- > 0;) std::swap(order[s], order[taken[s]]);
+  }
+}
+
+void fewshot_errors(const std::vector<ShotClass>& classes, const FewshotOptions& options, int n_threads,
+                    const Monitor& monitor, FewshotErrors& out) {
+  const auto n_classes = static_cast<Index>(classes.size());
+  std::vector<std::pair<Index, Index>> pairs;
+  for (Index a = 0; a < n_classes; ++a)
+    for (Index b = a + 1; b < n_classes; ++b) pairs.emplace_back(a, b);
+  const auto n_pairs = static_cast<Index>(pairs.size());
+  Monitor before;  // of the pairs
+  if (monitor) before = [&](Index, Index) { return monitor(0, n_pairs); };
+  std::vector<Prepared> prepared(classes.size());
+  parallel_for(n_classes, n_threads, before, [&](Index c) { prepare(classes[c], options, prepared[c]); });
+  Summary summary(options, prepared);
+  parallel_ranges(n_pairs, 1, n_threads, monitor, [&](const Checkpoint&) -> RangeBody {
+    return [&, pair = std::make_shared<Pair>(options), trials = std::make_shared<std::array<Trials, 2>>()](
+               Index begin, Index end) {
+      auto& [of_a, of_b] = *trials;
+      for (Index p = begin; p < end; ++p) {
+        const auto [a, b] = pairs[p];
+        pair->run(prepared[a], prepared[b], of_a, of_b);
+        summary.add(a, b, of_a, out);
+        summary.add(b, a, of_b, out);
+      }
+    };
+  });
+  summary.finish(out);
+}
+
+}  // namespace neurogeom
