@@ -130,10 +130,12 @@ static Integers draw_shots_py(std::uint64_t key, std::uint32_t class_number, Ind
 
 // -> (error, its variance over episodes and over points, each C x C with a NaN diagonal; these of the mean)
 static py::tuple fewshot_errors_py(const std::vector<Array>& points, const std::vector<std::uint32_t>& numbers,
-                                   const std::string& rule, Index n_shots, Index n_episodes, bool disjoint,
+                                   Index n_rows,                                   const std::string& rule, Index n_shots, Index n_episodes, bool disjoint,
                                    bool correct_radius, bool single, double beta, std::uint64_t key,
                                    int n_threads, const py::object& progress) {
-  require(points.size() >= 2 && points.size() == numbers.size(), "internal: classes");
+  require(points.size() >= 2 && points.size() == numbers.size() && n_rows >= 1 &&
+              n_rows <= static_cast<Index>(points.size()),
+          "internal: classes");
   require(n_shots >= 1 && n_episodes >= 1 && (n_shots >= 2 || !correct_radius), "internal: shots");
   std::vector<ShotClass> classes;
   for (std::size_t c = 0; c < points.size(); ++c) {
@@ -157,7 +159,7 @@ static py::tuple fewshot_errors_py(const std::vector<Array>& points, const std::
   std::fill_n(found.mutable_data(), found.size(), std::numeric_limits<double>::quiet_NaN());
   FewshotErrors errors{found.mutable_data(0), found.mutable_data(1), found.mutable_data(2), 0, 0, 0};
   run_interruptible(progress, [&](const Monitor& monitor) {
-    fewshot_errors(classes, options, n_threads, monitor, errors);
+    fewshot_errors(classes, n_rows, options, n_threads, monitor, errors);
   });
   return py::make_tuple(found, errors.mean, errors.mean_variance, errors.mean_point_variance);
 }
@@ -165,7 +167,7 @@ static py::tuple fewshot_errors_py(const std::vector<Array>& points, const std::
 void bind_pairs(py::module_& m) {
   m.def("draw_shots", &draw_shots_py, py::arg("key"), py::arg("class_number"), py::arg("n_points"),
         py::arg("n_shots"), py::arg("n_episodes"), py::arg("replace") = false);
-  m.def("fewshot_errors", &fewshot_errors_py, py::arg("points"), py::arg("numbers"), py::arg("rule"),
+  m.def("fewshot_errors", &fewshot_errors_py, py::arg("points"), py::arg("numbers"), py::arg("n_rows"), py::arg("rule"),
         py::arg("n_shots"), py::arg("n_episodes"), py::arg("disjoint"), py::arg("correct_radius"),
         py::arg("single"), py::arg("beta"), py::arg("key"), py::arg("n_threads"), py::arg("progress"));
   m.def("core_quantities", &core_quantities_py, py::arg("rows"), py::arg("columns"), py::arg("trapezoidal"),

@@ -108,6 +108,7 @@ def draw_shots(
 def fewshot_errors(
     points: Sequence[_Array],
     numbers: Sequence[int],
+    n_rows: int,
     rule: str,
     n_shots: int,
     n_episodes: int,

@@ -663,12 +663,12 @@ void draw_shots(std::uint64_t key, std::uint32_t class_number, Index n_points, I
   }
 }
 
-void fewshot_errors(const std::vector<ShotClass>& classes, const FewshotOptions& options, int n_threads,
-                    const Monitor& monitor, FewshotErrors& out) {
+void fewshot_errors(const std::vector<ShotClass>& classes, Index n_rows, const FewshotOptions& options,
+                    int n_threads, const Monitor& monitor, FewshotErrors& out) {
   const auto n_classes = static_cast<Index>(classes.size());
   std::vector<std::pair<Index, Index>> pairs;
-  for (Index a = 0; a < n_classes; ++a)
-    for (Index b = a + 1; b < n_classes; ++b) pairs.emplace_back(a, b);
+  for (Index a = 0; a < n_rows; ++a)
+    for (Index b = n_rows < n_classes ? n_rows : a + 1; b < n_classes; ++b) pairs.emplace_back(a, b);
   const auto n_pairs = static_cast<Index>(pairs.size());
   Monitor before;  // of the pairs
   if (monitor) before = [&](Index, Index) { return monitor(0, n_pairs); };

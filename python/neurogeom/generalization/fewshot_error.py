@@ -88,6 +88,7 @@ def fewshot_error(
     found, mean, variance, point_variance = core.fewshot_errors(
         [np.ascontiguousarray(cloud, dtype=np.float64) for cloud in clouds],
         list(range(len(clouds))),
+        len(clouds),
         rule,
         n_shots,
         n_episodes,

@@ -46,9 +46,10 @@ struct FewshotErrors {
   double mean, mean_variance, mean_point_variance;
 };
 
-// There are two classes at least, and all points are finite. Bits of a pair do not depend on other classes, nor
-// on the number of threads.
-void fewshot_errors(const std::vector<ShotClass>& classes, const FewshotOptions& options, int n_threads,
-                    const Monitor& monitor, FewshotErrors& out);
+// All pairs of classes, or (n_rows < n) of the first n_rows with the others, in which case there is no mean. There
+// are two classes at least, and all points are finite. Bits of a pair do not depend on other classes, nor on the
+// number of threads.
+void fewshot_errors(const std::vector<ShotClass>& classes, Index n_rows, const FewshotOptions& options,
+                    int n_threads, const Monitor& monitor, FewshotErrors& out);
 
 }  // namespace neurogeom
