@@ -1,7 +1,9 @@
-// Pairs of representations: cores of factors, and orders of dissimilarities; pairs of classes: trials of learning
-// from few examples.
+// Pairs of representations: cores of factors, and orders of dissimilarities; pairs of classes: trials of
+// learning from few examples.
 #include <algorithm>
 #include <limits>
+#include <map>
+#include <string>
 #include <tuple>
 #include <utility>
 
@@ -128,14 +130,15 @@ static Integers draw_shots_py(std::uint64_t key, std::uint32_t class_number, Ind
   return shots;
 }
 
-// -> (error, its variance over episodes and over points, each C x C with a NaN diagonal; these of the mean)
-static py::tuple fewshot_errors_py(const std::vector<Array>& points, const std::vector<std::uint32_t>& numbers,
-                                   Index n_rows,                                   const std::string& rule, Index n_shots, Index n_episodes, bool disjoint,
+// -> (error, its variance over episodes and over points (3, C, C), NaN where there is no pair; mean over
+// pairs of each episode; its variance over points).
+static py::tuple fewshot_errors_py(const std::vector<Array>& points,
+                                   const std::vector<std::uint32_t>& numbers, Index n_rows,
+                                   const std::string& rule, Index n_shots, Index n_episodes, bool disjoint,
                                    bool correct_radius, bool single, double beta, std::uint64_t key,
                                    int n_threads, const py::object& progress) {
-  require(points.size() >= 2 && points.size() == numbers.size() && n_rows >= 1 &&
-              n_rows <= static_cast<Index>(points.size()),
-          "internal: classes");
+  const auto n = static_cast<Index>(points.size());
+  require(n >= 2 && points.size() == numbers.size() && n_rows >= 1 && n_rows <= n, "internal: classes");
   require(n_shots >= 1 && n_episodes >= 1 && (n_shots >= 2 || !correct_radius), "internal: shots");
   std::vector<ShotClass> classes;
   for (std::size_t c = 0; c < points.size(); ++c) {
@@ -144,32 +147,27 @@ static py::tuple fewshot_errors_py(const std::vector<Array>& points, const std::
                 classes[c].points.cols() == classes[0].points.cols(),
             "internal: points");
   }
-  const FewshotOptions options{rule == "prototype" ? ShotRule::prototype
-                               : rule == "nn"      ? ShotRule::nearest
-                                                   : ShotRule::exemplar,
-                               n_shots,
-                               n_episodes,
-                               disjoint,
-                               correct_radius,
-                               single,
-                               beta,
-                               key};
-  const auto n = static_cast<Index>(classes.size());
-  Array found(std::vector<py::ssize_t>{3, n, n});
+  const std::map<std::string, ShotRule> rules{
+      {"prototype", ShotRule::prototype}, {"nn", ShotRule::nearest}, {"exemplar", ShotRule::exemplar}};
+  const FewshotOptions options{rules.at(rule), n_shots, n_episodes, disjoint,
+                               correct_radius, single,  beta,       key};
+  Array found(std::vector<py::ssize_t>{3, n, n}), of_episode = new_vector(n_episodes);
   std::fill_n(found.mutable_data(), found.size(), std::numeric_limits<double>::quiet_NaN());
-  FewshotErrors errors{found.mutable_data(0), found.mutable_data(1), found.mutable_data(2), 0, 0, 0};
+  FewshotErrors errors{found.mutable_data(0), found.mutable_data(1), found.mutable_data(2),
+                       of_episode.mutable_data(), 0.0};
   run_interruptible(progress, [&](const Monitor& monitor) {
     fewshot_errors(classes, n_rows, options, n_threads, monitor, errors);
   });
-  return py::make_tuple(found, errors.mean, errors.mean_variance, errors.mean_point_variance);
+  return py::make_tuple(found, of_episode, errors.mean_point_variance);
 }
 
 void bind_pairs(py::module_& m) {
   m.def("draw_shots", &draw_shots_py, py::arg("key"), py::arg("class_number"), py::arg("n_points"),
         py::arg("n_shots"), py::arg("n_episodes"), py::arg("replace") = false);
-  m.def("fewshot_errors", &fewshot_errors_py, py::arg("points"), py::arg("numbers"), py::arg("n_rows"), py::arg("rule"),
-        py::arg("n_shots"), py::arg("n_episodes"), py::arg("disjoint"), py::arg("correct_radius"),
-        py::arg("single"), py::arg("beta"), py::arg("key"), py::arg("n_threads"), py::arg("progress"));
+  m.def("fewshot_errors", &fewshot_errors_py, py::arg("points").noconvert(), py::arg("numbers"),
+        py::arg("n_rows"), py::arg("rule"), py::arg("n_shots"), py::arg("n_episodes"), py::arg("disjoint"),
+        py::arg("correct_radius"), py::arg("single"), py::arg("beta"), py::arg("key"), py::arg("n_threads"),
+        py::arg("progress"));
   m.def("core_quantities", &core_quantities_py, py::arg("rows"), py::arg("columns"), py::arg("trapezoidal"),
         py::arg("wanted").noconvert(), py::arg("quantities"), py::arg("n_threads"), py::arg("progress"));
   m.def("rising_order", &rising_order_py, py::arg("values").noconvert());

@@ -15,8 +15,8 @@ namespace {
 using Syrk = void (*)(char*, char*, int*, int*, double*, double*, int*, double*, double*, int*);
 using Gemm = void (*)(char*, char*, int*, int*, int*, double*, double*, int*, double*, int*, double*, double*,
                       int*);
-using SingleGemm = void (*)(char*, char*, int*, int*, int*, float*, float*, int*, float*, int*, float*, float*,
-                            int*);
+using SingleGemm = void (*)(char*, char*, int*, int*, int*, float*, float*, int*, float*, int*, float*,
+                            float*, int*);
 using Sytrd = void (*)(char*, int*, double*, int*, double*, double*, double*, double*, int*, int*);
 using Gesdd = void (*)(char*, int*, int*, double*, int*, double*, double*, int*, double*, int*, double*, int*,
                        int*, int*);
@@ -46,7 +46,8 @@ void fortran_gram(const double* m, Index n, Index depth, Index stride, bool tran
 template <class Real>
 void fortran_product(void (*multiply)(char*, char*, int*, int*, int*, Real*, Real*, int*, Real*, int*, Real*,
                                       Real*, int*),
-                     const Real* a, Index n_a, const Real* b, Index n_b, Index depth, Real* out, Index stride) {
+                     const Real* a, Index n_a, const Real* b, Index n_b, Index depth, Real* out,
+                     Index stride) {
   char transposed = 'T', plain = 'N';
   int rows = static_cast<int>(n_b), columns = static_cast<int>(n_a), inner = static_cast<int>(depth),
       leading = static_cast<int>(stride);

@@ -1,1 +1,1 @@
-"""What can be learned from a representation: new concepts from few examples, other responses, and how well."""
+"""What can be learned from a representation: new concepts from few examples, and other responses."""
