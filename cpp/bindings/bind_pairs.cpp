@@ -13,6 +13,7 @@
 #include "neurogeom/pairs/cores.hpp"
 #include "neurogeom/pairs/fewshot.hpp"
 #include "neurogeom/pairs/kendall.hpp"
+#include "neurogeom/pairs/shots.hpp"
 #include "neurogeom/pairs/sorting.hpp"
 
 namespace neurogeom {

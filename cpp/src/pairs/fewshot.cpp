@@ -5,51 +5,15 @@
 #include <cmath>
 #include <cstring>
 #include <memory>
-#include <mutex>
-#include <numeric>
 
 #include "neurogeom/base/lanes.hpp"
 #include "neurogeom/base/lapack.hpp"
-#include "neurogeom/base/random.hpp"
 #include "neurogeom/base/tolerances.hpp"
 #include "neurogeom/dense/products.hpp"
 
 namespace neurogeom {
 namespace {
 
-// Words of the counters of one class and episode, in their order.
-class Words {
- public:
-  Words(std::uint64_t key, std::uint32_t stream, std::uint64_t index)
-      : key_(key),
-        counter_{{0, stream, static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32)}} {}
-
-  // A whole number below n, each as likely.
-  std::uint32_t below(std::uint32_t n) {
-    std::uint64_t product = std::uint64_t{next()} * n;
-    if (static_cast<std::uint32_t>(product) < n) {
-      const std::uint32_t least = (0U - n) % n;
-      while (static_cast<std::uint32_t>(product) < least) product = std::uint64_t{next()} * n;
-    }
-    return static_cast<std::uint32_t>(product >> 32);
-  }
-
- private:
-  std::uint32_t next() {
-    if (used_ == 4) {
-      block_ = philox4x32(counter_, key_);
-      ++counter_.word[0];
-      used_ = 0;
-    }
-    return block_.word[used_++];
-  }
-
-  std::uint64_t key_;
-  PhiloxCounter counter_, block_{};
-  int used_ = 4;
-};
-
-using Counts = std::vector<std::int64_t>;
 using CountLanes = std::int64_t __attribute__((vector_size(32)));
 
 CountLanes load_counts(const std::int64_t* x) {
@@ -90,8 +54,6 @@ Lanes exp_lanes(Lanes x) {
   return sum;
 }
 
-constexpr double kUnit = 1.0 / static_cast<double>(std::int64_t{1} << 40);
-
 // Sums of votes below this are not trusted to have kept their digits.
 constexpr double kFewVotes = 1e-280;
 // Rounding of the logarithm of a sum of votes.
@@ -119,7 +81,6 @@ struct Costs {
 // A class, and all of a trial that is known without another one.
 struct Prepared {
   Index size() const { return static_cast<Index>(rows.size()); }
-  const std::int32_t* shots_at(Index episode) const { return shots.row(episode).data(); }
 
   RowMatrix points;  // less their mean
   std::vector<const double*> rows;
@@ -129,11 +90,10 @@ struct Prepared {
   int exponent = 0;
   std::vector<double> half_squares, lengths;  // of the points
   double square_radius = 0, longest = 0, offset = 0;
-  Eigen::Matrix<std::int32_t, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> shots;
+  Shots shots;
   Costs all;                  // to each point; kept for votes, whose unit belongs to the pair
   Costs own;                  // to the shots of each episode; minus infinity for what is not tested
   std::vector<double> shift;  // of the cost of each episode's shots
-  Counts drawn, tested;       // how often each point is a shot, and is tested
 };
 
 void center(const MatrixView& points, Prepared& to) {
@@ -212,7 +172,7 @@ void own_costs(const Rule& rule, Prepared& one, Index n_episodes) {
   for (Index t = 0; t < n_episodes; ++t)
     for (Index i = 0; i < one.own.stride; i += kRun) {
       Lanes low, high;
-      rule(one.all.row(0) + i, one.all.stride, one.shots_at(t), low, high);
+      rule(one.all.row(0) + i, one.all.stride, one.shots.at(t), low, high);
       store_lanes(low, one.own.row(t) + i);
       store_lanes(high, one.own.row(t) + i + 4);
     }
@@ -221,13 +181,7 @@ void own_costs(const Rule& rule, Prepared& one, Index n_episodes) {
 void prepare(const ShotClass& from, const FewshotOptions& options, Prepared& to) {
   const Index n = from.points.rows(), m = options.n_shots, n_episodes = options.n_episodes;
   center(from.points, to);
-  to.shots.resize(n_episodes, m);
-  draw_shots(options.key, from.number, n, m, n_episodes, !options.disjoint, to.shots.data());
-  to.drawn.assign(static_cast<std::size_t>(n), 0);
-  for (Index s = 0; s < to.shots.size(); ++s) ++to.drawn[to.shots.data()[s]];
-  to.tested.assign(static_cast<std::size_t>(n), n_episodes);
-  if (options.disjoint)
-    for (Index i = 0; i < n; ++i) to.tested[i] -= to.drawn[i];
+  to.shots = Shots(options.key, from.number, n, m, n_episodes, options.disjoint);
 
   RowMatrix gram(n, n);
   gram_of_rows(to.rows[0], n, to.depth, to.depth, gram.data());
@@ -243,7 +197,7 @@ void prepare(const ShotClass& from, const FewshotOptions& options, Prepared& to)
   if (options.rule == ShotRule::prototype) {
     const double count = static_cast<double>(m);
     for (Index t = 0; t < n_episodes; ++t) {
-      const std::int32_t* const shots = to.shots_at(t);
+      const std::int32_t* const shots = to.shots.at(t);
       double inner = 0.0, squares = 0.0;
       for (Index s = 0; s < m; ++s) {
         squares += 2 * to.half_squares[shots[s]];
@@ -261,17 +215,12 @@ void prepare(const ShotClass& from, const FewshotOptions& options, Prepared& to)
     to.all = {};
     if (options.disjoint)
       for (Index t = 0; t < n_episodes; ++t)
-        for (Index s = 0; s < m; ++s) to.own.row(t)[to.shots(t, s)] = -kInfinity;
+        for (Index s = 0; s < m; ++s) to.own.row(t)[to.shots.at(t)[s]] = -kInfinity;
     for (Index t = 0; t < n_episodes; ++t)
       std::fill(to.own.row(t) + n, to.own.row(t) + to.own.stride, -kInfinity);
   }
   if (to.single != nullptr) make_single(to);
 }
-
-// What the trials of one ordered pair gave: twice the numbers of wrong decisions, a tie being half of one.
-struct Trials {
-  Counts of_episode, of_point;
-};
 
 // One of the two directions of a pair: a class whose points are tested against shots of its own and of the
 // other.
@@ -402,7 +351,7 @@ bool Pair::by_costs(const Rule& rule, const Side& side, const Side& other, Trial
   const double* const along = side.along.data();
   const double* const reach = reach_.data();
   for (Index t = 0; t < options_.n_episodes; ++t) {
-    const std::int32_t* const shots = others.shots_at(t);
+    const std::int32_t* const shots = others.shots.at(t);
     const double* const mine = own.own.row(t);
     const double shift = half_square_ + others.shift[t] - own.shift[t];
     // Those of four points: whether their margins are below what decides, and not above it; -1 is true.
@@ -477,7 +426,7 @@ bool Pair::by_votes(Side& side, const Side& other, Trials& out) {
   MeanOfRows add(options_.n_shots);
   add.share = 1.0;
   for (Index t = 0; t < options_.n_episodes; ++t) {
-    const std::int32_t* const shots = own.shots_at(t);
+    const std::int32_t* const shots = own.shots.at(t);
     for (Index i = 0; i < stride; i += kRun) {
       Lanes low, high;
       add(own_votes_.row(0) + i, stride, shots, low, high);
@@ -490,7 +439,7 @@ bool Pair::by_votes(Side& side, const Side& other, Trials& out) {
     CountLanes total{}, any_open{};
     for (Index i = 0; i < stride; i += kRun) {
       Lanes votes[2];
-      add(side.costs.row(0) + i, stride, others.shots_at(t), votes[0], votes[1]);
+      add(side.costs.row(0) + i, stride, others.shots.at(t), votes[0], votes[1]);
       for (int half = 0; half < 2; ++half) {
         const Index at = i + 4 * half;
         const Lanes mine = load_lanes(mine_.data() + at);
@@ -532,7 +481,7 @@ double Pair::margin(const Side& side, const Side& other, Index episode, Index po
   const Index m = options_.n_shots;
   std::vector<double> costs(static_cast<std::size_t>(m)), mine;
   for (Index s = 0; s < m; ++s) {
-    const Index shot = others.shots(episode, s);
+    const Index shot = others.shots.at(episode)[s];
     costs[s] =
         others.half_squares[shot] + other.along[shot] - dot(own.rows[point], others.rows[shot], own.depth);
   }
@@ -541,7 +490,7 @@ double Pair::margin(const Side& side, const Side& other, Index episode, Index po
     return MeanOfRows(m)(costs.data()) + shift - own.own.row(episode)[point];
   const double least = LeastOfRows(m)(costs.data());
   if (options_.rule == ShotRule::nearest) return least + shift - own.own.row(episode)[point];
-  for (Index s = 0; s < m; ++s) mine.push_back(own.all.row(own.shots(episode, s))[point]);
+  for (Index s = 0; s < m; ++s) mine.push_back(own.all.row(own.shots.at(episode)[s])[point]);
   const double own_least = LeastOfRows(m)(mine.data());
   double votes = 0.0, own_votes = 0.0;
   for (Index s = 0; s < m; ++s) {
@@ -646,130 +595,7 @@ class BlockWorker {
   Trials trials_[2];
 };
 
-// What the trials of all pairs of a class sum to; in whole numbers, so that their order does not matter.
-struct Totals {
-  Counts of_episode, of_point;  // as in Trials, its own points against the shots of all others
-  Counts of_shots;  // errors of all tests that its shots have a part in, per episode, in units of kUnit
-};
-
-// Mean over episodes, and the variance of one.
-struct Spread {
-  Spread(const std::vector<double>& values) {
-    const double n = static_cast<double>(values.size());
-    mean = sum(values.data(), static_cast<Index>(values.size())) / n;
-    for (const double value : values) variance += (value - mean) * (value - mean);
-    variance = values.size() > 1 ? variance / (n - 1) : kNaN;
-  }
-  double mean = 0.0, variance = 0.0;
-};
-
-class Summary {
- public:
-  Summary(const FewshotOptions& options, const std::vector<Prepared>& classes)
-      : options_(options), classes_(classes), totals_(classes.size()) {
-    const auto n_episodes = static_cast<std::size_t>(options.n_episodes);
-    for (std::size_t c = 0; c < classes.size(); ++c)
-      totals_[c] = {Counts(n_episodes), Counts(classes[c].tested.size()), Counts(n_episodes)};
-  }
-
-  void add(Index own, Index other, const Trials& trials, FewshotErrors& out);
-  // The share of a direction of a pair is its part of the mean.
-  void finish(double share, FewshotErrors& out) const;
-
- private:
-  double tests(Index c) const {
-    return static_cast<double>(classes_[c].size() - (options_.disjoint ? options_.n_shots : 0));
-  }
-  double over_points(const Prepared& one, const Counts* of_point, double point_mean,
-                     const std::vector<double>& errors) const;
-
-  const FewshotOptions& options_;
-  const std::vector<Prepared>& classes_;
-  std::vector<Totals> totals_;
-  std::mutex mutex_;
-};
-
-// Variance over points of a class of an error that depends on each as a test point (if `of_point`) and as a
-// shot: that of its first-order part (Hoeffding, Ann. Math. Stat. 19, 293, 1948), less what the episodes add
-// to it. The part of a point as a shot is n_shots times the mean error of the episodes that drew it, less the
-// mean.
-double Summary::over_points(const Prepared& one, const Counts* of_point, double point_mean,
-                            const std::vector<double>& errors) const {
-  const Spread spread(errors);
-  const double m = static_cast<double>(options_.n_shots);
-  std::vector<double> sums(static_cast<std::size_t>(one.size()));
-  for (Index t = 0; t < options_.n_episodes; ++t)
-    for (Index s = 0; s < options_.n_shots; ++s) sums[one.shots(t, s)] += errors[t] - spread.mean;
-  double total = 0.0;
-  Index known = 0;
-  for (Index i = 0; i < one.size(); ++i) {
-    if (one.drawn[i] == 0 || (of_point != nullptr && one.tested[i] == 0)) continue;
-    const double drawn = static_cast<double>(one.drawn[i]);
-    double part = m * sums[i] / drawn;
-    if (of_point != nullptr)
-      part += static_cast<double>((*of_point)[i]) / (2 * static_cast<double>(one.tested[i])) - point_mean;
-    total += part * part - m * m * spread.variance / drawn;
-    ++known;
-  }
-  return known > 0 && one.size() > 1 ? total / static_cast<double>(known * (one.size() - 1)) : kNaN;
-}
-
-void Summary::add(Index own, Index other, const Trials& trials, FewshotErrors& out) {
-  const double per_test = 1 / (2 * tests(own));
-  std::vector<double> errors;
-  for (const std::int64_t wrong : trials.of_episode) errors.push_back(per_test * static_cast<double>(wrong));
-  const Spread spread(errors);
-  const Index at = own * static_cast<Index>(classes_.size()) + other;
-  out.error[at] = spread.mean;
-  out.variance[at] = spread.variance / static_cast<double>(options_.n_episodes);
-  out.point_variance[at] = over_points(classes_[own], &trials.of_point, spread.mean, errors) +
-                           over_points(classes_[other], nullptr, 0.0, errors);
-  const std::lock_guard<std::mutex> lock(mutex_);
-  for (std::size_t i = 0; i < totals_[own].of_point.size(); ++i)
-    totals_[own].of_point[i] += trials.of_point[i];
-  for (std::size_t t = 0; t < errors.size(); ++t) {
-    const std::int64_t units = std::llround(errors[t] / kUnit);
-    totals_[own].of_episode[t] += trials.of_episode[t];
-    totals_[own].of_shots[t] += units;
-    totals_[other].of_shots[t] += units;
-  }
-}
-
-void Summary::finish(double share, FewshotErrors& out) const {
-  std::fill_n(out.of_episode, options_.n_episodes, 0.0);
-  out.mean_point_variance = 0.0;
-  for (std::size_t c = 0; c < classes_.size(); ++c) {
-    const double per_test = 1 / (2 * tests(static_cast<Index>(c)));
-    std::vector<double> tested, used;
-    for (Index t = 0; t < options_.n_episodes; ++t) {
-      tested.push_back(per_test * static_cast<double>(totals_[c].of_episode[t]));
-      used.push_back(kUnit * static_cast<double>(totals_[c].of_shots[t]));
-      out.of_episode[t] += share * tested.back();
-    }
-    out.mean_point_variance +=
-        share * share * over_points(classes_[c], &totals_[c].of_point, Spread(tested).mean, used);
-  }
-}
-
 }  // namespace
-
-void draw_shots(std::uint64_t key, std::uint32_t class_number, Index n_points, Index n_shots,
-                Index n_episodes, bool replace, std::int32_t* out) {
-  std::vector<std::int32_t> order(static_cast<std::size_t>(replace ? 0 : n_points));
-  std::iota(order.begin(), order.end(), 0);
-  std::vector<std::uint32_t> taken(static_cast<std::size_t>(n_shots));
-  for (Index t = 0; t < n_episodes; ++t, out += n_shots) {
-    Words words(key, class_number, static_cast<std::uint64_t>(t));
-    for (Index s = 0; s < n_shots; ++s) {
-      const auto first = static_cast<std::uint32_t>(replace ? 0 : s);
-      taken[s] = first + words.below(static_cast<std::uint32_t>(n_points) - first);
-      if (!replace) std::swap(order[s], order[taken[s]]);
-      out[s] = replace ? static_cast<std::int32_t>(taken[s]) : order[s];
-    }
-    if (!replace)  // undone for the next
-      for (Index s = n_shots; s-- > 0;) std::swap(order[s], order[taken[s]]);
-  }
-}
 
 void fewshot_errors(const std::vector<ShotClass>& classes, Index n_rows, const FewshotOptions& options,
                     int n_threads, const Monitor& monitor, FewshotErrors& out) {
@@ -793,21 +619,23 @@ void fewshot_errors(const std::vector<ShotClass>& classes, Index n_rows, const F
   }
   parallel_for(n_classes, n_threads, of_pairs, [&](Index c) { prepare(classes[c], options, prepared[c]); });
 
-  Summary summary(options, prepared);
+  std::vector<const Shots*> shots;
+  for (const Prepared& one : prepared) shots.push_back(&one.shots);
+  FewshotEstimates estimates(shots, out);
   parallel_ranges(static_cast<Index>(blocks.size()), 1, n_threads, of_pairs,
                   [&](const Checkpoint& checkpoint) -> RangeBody {
                     const auto worker = std::make_shared<BlockWorker>(options, prepared);
                     return [&, worker, checkpoint](Index begin, Index end) {
                       for (Index k = begin; k < end; ++k)
                         worker->run(blocks[k], [&](Index a, Index b, const Trials& of_a, const Trials& of_b) {
-                          summary.add(a, b, of_a, out);
-                          summary.add(b, a, of_b, out);
+                          estimates.add(a, b, of_a);
+                          estimates.add(b, a, of_b);
                           done.fetch_add(1);
                           checkpoint();
                         });
                     };
                   });
-  summary.finish(1 / (2 * static_cast<double>(n_pairs)), out);
+  estimates.finish(1 / (2 * static_cast<double>(n_pairs)));
 }
 
 }  // namespace neurogeom

@@ -46,6 +46,22 @@ void check_grams() {
     }
 }
 
+template <class Real>
+void check_products(double rounding) {
+  using Matrix = Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  for (const Index n_a : kSizes)
+    for (const Index n_b : kSizes)
+      for (const Index depth : kSizes) {
+        const Matrix a = normals(3, n_a, depth).cast<Real>(), b = normals(4, n_b, depth).cast<Real>();
+        Matrix out = Matrix::Constant(n_a, n_b + 2, static_cast<Real>(kUntouched));
+        row_by_row_products(a.data(), n_a, b.data(), n_b, depth, out.data(), n_b + 2);
+        const RowMatrix expected = a.template cast<double>() * b.template cast<double>().transpose();
+        const RowMatrix found = out.leftCols(n_b).template cast<double>();
+        CHECK((found - expected).cwiseAbs().maxCoeff() <= rounding * static_cast<double>(depth + 10));
+        CHECK((out.rightCols(2).array() == static_cast<Real>(kUntouched)).all());
+      }
+}
+
 void check_tridiagonal() {
   for (const Index n : kSizes) {
     const RowMatrix half = normals(2, n, n), symmetric = half + half.transpose();
@@ -115,6 +131,17 @@ void fake_syrk(char* uplo, char* trans, int* n, int* k, double* alpha, double* a
       }
 }
 
+template <class Real>
+void fake_gemm(char* operation_a, char* operation_b, int* rows, int* columns, int* depth, Real* alpha,
+               Real* a, int* leading_a, Real* b, int* leading_b, Real* beta, Real* c, int* leading_c) {
+  using Matrix = Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic>;
+  using Stride = Eigen::OuterStride<>;
+  CHECK(*operation_a == 'T' && *operation_b == 'N' && *alpha == 1 && *beta == 0);
+  const Eigen::Map<Matrix, 0, Stride> first(a, *depth, *rows, Stride(*leading_a));
+  const Eigen::Map<Matrix, 0, Stride> second(b, *depth, *columns, Stride(*leading_b));
+  Eigen::Map<Matrix, 0, Stride>(c, *rows, *columns, Stride(*leading_c)) = first.transpose() * second;
+}
+
 void fake_sytrd(char* uplo, int* n, double* a, int* lda, double* d, double* e, double* tau, double* work,
                 int* lwork, int* info) {
   *info = info_of_fakes;
@@ -166,6 +193,11 @@ TEST(grams_by_eigen) {
   check_grams();
 }
 
+TEST(products_by_eigen) {
+  check_products<double>(1e-14);
+  check_products<float>(1e-5);
+}
+
 TEST(tridiagonal_by_eigen) {
   check_tridiagonal();
 }
@@ -178,14 +210,17 @@ TEST(pointers_must_be_complete) {
   CHECK_THROWS(use_lapack({}), std::invalid_argument);
   CHECK_THROWS(use_lapack({pointer(fake_syrk), pointer(fake_sytrd)}), std::invalid_argument);
   CHECK(std::string(dense_backend()) == "Eigen");
-  CHECK(lapack_routines().size() == 3);
+  CHECK(lapack_routines().size() == 5);
 }
 
 // The following stays for the rest of the program.
 TEST(pointers_are_called_as_fortran_expects) {
-  use_lapack({pointer(fake_syrk), pointer(fake_sytrd), pointer(fake_gesdd)});
+  use_lapack({pointer(fake_syrk), pointer(fake_gemm<double>), pointer(fake_gemm<float>), pointer(fake_sytrd),
+              pointer(fake_gesdd)});
   CHECK(std::string(dense_backend()) == "LAPACK");
   check_grams();
+  check_products<double>(1e-14);
+  check_products<float>(1e-5);
   check_tridiagonal();
   check_svds();
 }

@@ -38,7 +38,7 @@ else:
             return _baseline, "baseline"
 
     def _signature(capsule):
-        """C types of a capsule's function; SciPy has private names for double and float that end in _d, _s."""
+        """C types of a capsule's function; SciPy's own names for double and float end in _d and _s."""
         name = ctypes.pythonapi.PyCapsule_GetName
         name.restype, name.argtypes = ctypes.c_char_p, [ctypes.py_object]
         found = name(capsule).decode()

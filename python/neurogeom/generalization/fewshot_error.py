@@ -43,7 +43,8 @@ class FewshotError(Result):
         these points allow.
     error_se_points : ndarray, shape (C, C)
         Standard error over draws of points and of episodes: how far `error` may be from that of the
-        distributions that the points were drawn from. NaN where a class has one point.
+        distributions that the points were drawn from. NaN where a class has one point, or none that was a
+        shot twice.
     mean_error : float
         Mean over all ordered pairs.
     mean_error_se, mean_error_se_points : float
@@ -162,17 +163,17 @@ def fewshot_error(
     -----
     A tie, a difference of squared distances that is zero up to rounding, is half an error.
 
-    Shots belong to the class, by its place among the manifolds, and to the episode. All pairs of a class share
-    them, so that errors of different pairs are correlated, and with one seed all rules do. The first episodes
-    are the same for any `n_episodes`, and in each, the first shots for any `n_shots`.
+    Shots belong to the class, by its place among the manifolds, and to the episode. All pairs of a class
+    share them, so that errors of different pairs are correlated, and with one seed all rules do. The first
+    episodes are the same for any `n_episodes`, and in each, the first shots for any `n_shots`.
 
     All distances follow from the inner products of the points of a class with those of another one, less the
     means of their classes: one matrix product for a pair of classes, whatever the number of episodes.
 
     ``error_se_points`` adds to the variance over episodes that of the first-order terms of Hoeffding's
-    decomposition (Ann. Math. Stat. 19, 293, 1948): an error depends on each point as a test point and, through
-    the episodes that draw it, as a shot. Points are taken to be independent draws of their class, each of them
-    drawn in several episodes.
+    decomposition (Ann. Math. Stat. 19, 293, 1948): an error depends on each point as a test point and,
+    through the episodes that draw it, as a shot. Points are taken to be independent draws of their class,
+    each of them drawn in several episodes.
 
     The prototype rule and its theory, :func:`fewshot_geometry`: Sorscher, Ganguli and Sompolinsky, PNAS 119,
     e2200800119 (2022).
@@ -205,7 +206,7 @@ def fewshot_error(
     key = draw_key(as_generator(rng))
     if disjoint:
         require_points_to_test(clouds, n_shots)
-    points = [as_points(clouds, c) for c in range(len(clouds))]
+    points = as_points(clouds)
     warn_of_one(n_episodes, "n_episodes")
     with single_threaded_blas():
         (error, variance, point_variance), means, mean_point_variance = core.fewshot_errors(
@@ -244,11 +245,11 @@ def fewshot_error(
     )
 
 
-def as_points(clouds: Manifolds, c: int) -> FloatArray:
-    """Take the points of one class, finite and of a size that can be squared."""
-    clouds.require_finite(c)
-    points = np.ascontiguousarray(clouds[c], dtype=np.float64)
-    _validate.require_magnitude(max(float(points.max()), -float(points.min())), f"manifolds[{c}]")
+def as_points(clouds: Manifolds) -> list[FloatArray]:
+    """Take the points of classes as contiguous float64, finite and of a size that can be squared."""
+    clouds.require_finite()
+    points = [np.ascontiguousarray(cloud, dtype=np.float64) for cloud in clouds]
+    _validate.require_magnitude(max(max(float(x.max()), -float(x.min())) for x in points), "manifolds")
     return points
 
 

@@ -6,16 +6,9 @@
 
 #include "neurogeom/base/parallel.hpp"
 #include "neurogeom/base/types.hpp"
+#include "neurogeom/pairs/fewshot_estimates.hpp"
 
 namespace neurogeom {
-
-// Row t of `out` (n_episodes x n_shots): the shots of a class in episode t, as numbers of its points. They
-// belong to (key, class number, episode), and the first shots of an episode do not depend on how many there
-// are: the words of counters (block, class, episode), in their order, are whole numbers below n_points, each
-// by multiplication and without bias (Lemire, ACM Trans. Model. Comput. Simul. 29, 3, 2019). Without
-// replacement they are the steps of a Fisher-Yates shuffle, and there are at most n_points of them.
-void draw_shots(std::uint64_t key, std::uint32_t class_number, Index n_points, Index n_shots,
-                Index n_episodes, bool replace, std::int32_t* out);
 
 enum class ShotRule {
   prototype,  // nearest mean of the shots
@@ -36,15 +29,6 @@ struct FewshotOptions {
 struct ShotClass {
   MatrixView points;
   std::uint32_t number;  // of its draws
-};
-
-// Errors of points of class a (row) as to class b (column); where there is no such pair they are left alone.
-struct FewshotErrors {
-  double* error;           // C x C
-  double* variance;        // C x C, over draws of episodes for these points
-  double* point_variance;  // C x C, over draws of points, an estimate that may be negative
-  double* of_episode;      // the mean over all pairs in each episode
-  double mean_point_variance;
 };
 
 // All pairs of classes, or (n_rows < C) those of the first n_rows with the others. There are two classes at
