@@ -263,8 +263,9 @@ def errors_of_pairs(
 ) -> tuple[FloatArray, FloatArray, float]:
     """Measure all pairs of classes or, with fewer rows than classes, of the first `n_rows` with the others.
 
-    The shots of a class belong to its number. Returns errors and their variances over episodes and over points
-    (3, C, C), NaN where there is no pair; means of each episode; and the variance of the mean over points.
+    The shots of a class belong to its number. Returns errors and their variances over episodes and over
+    points (3, C, C), NaN where there is no pair; means of each episode; and the variance of their mean over
+    points.
     """
     with single_threaded_blas():
         return core.fewshot_errors(
