@@ -3,7 +3,7 @@
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from . import datasets, io
+from . import datasets, io, logits
 from ._base.isa import build_info
 from ._base.lazy import lazily as _lazily
 from ._base.results import ConvergenceWarning, load
@@ -32,7 +32,15 @@ from .clouds.building import downsample, exemplar_manifolds, random_projection, 
 from .clouds.dichotomies import sparse_dichotomies, tilted_dichotomies
 from .clouds.dimensionality import Dimensionality, dimensionality
 from .clouds.manifolds import Manifolds, manifolds
+from .generalization.fewshot import FewshotGeometry, fewshot_geometry
 from .generalization.fewshot_error import FewshotError, fewshot_error
+from .generalization.fewshot_prediction import FewshotPrediction, fewshot_prediction
+from .generalization.neurons import (
+    NeuronsNeeded,
+    SubsampledDimension,
+    n_neurons_needed,
+    subsampled_dimension,
+)
 from .inference import Null
 from .io.rsatoolbox import from_rsatoolbox, to_rsatoolbox
 from .metrics import (
@@ -91,11 +99,14 @@ __all__ = [
     "EigenspaceOverlap",
     "EllipsoidCapacity",
     "FewshotError",
+    "FewshotGeometry",
+    "FewshotPrediction",
     "LinearR2",
     "ManifoldCapacity",
     "Manifolds",
     "MeanCCA",
     "Metric",
+    "NeuronsNeeded",
     "Null",
     "NullAlignment",
     "NullCapacity",
@@ -109,6 +120,7 @@ __all__ = [
     "ShapeMetric",
     "SimulatedCapacity",
     "StreamingCKA",
+    "SubsampledDimension",
     "SubspaceDistance",
     "alignment",
     "ball_capacity",
@@ -125,11 +137,15 @@ __all__ = [
     "ellipsoid_capacity",
     "exemplar_manifolds",
     "fewshot_error",
+    "fewshot_geometry",
+    "fewshot_prediction",
     "from_rsatoolbox",
     "io",
     "load",
+    "logits",
     "manifold_capacity",
     "manifolds",
+    "n_neurons_needed",
     "overlap",
     "pairwise",
     "plot",
@@ -143,6 +159,7 @@ __all__ = [
     "simulated_capacity",
     "simulated_ellipsoid_capacity",
     "sparse_dichotomies",
+    "subsampled_dimension",
     "subspace_angles",
     "sweep",
     "tilted_dichotomies",

@@ -32,6 +32,7 @@ class Analysis:
     options: dict[str, Any]
     takes: str = "manifolds"  # or "a pair" of clouds, or "a matrix"
     least: int = 2  # manifolds
+    points: int = 2  # of a manifold, at least
     centred: bool = True  # a translation of everything changes nothing
     lengths: tuple[str, ...] = ()  # fields that are in the units of the data
     scaled: tuple[str, ...] = ()  # options that are, too
@@ -69,6 +70,7 @@ class Analysis:
 
 FEW = {"n_samples": 40, "rng": 0}
 ANCHORS = ("anchor_center_norm", "anchor_axis_norm")
+RADII = ("radius", "radius_se", "mean_radius", "mean_radius_se")
 ANALYSES = {
     "capacity": Analysis(ng.manifold_capacity, FEW, lengths=("center_norm",)),
     "capacity with everything": Analysis(
@@ -109,6 +111,15 @@ ANALYSES = {
         ng.overlap, {}, "a pair", lengths=("center_distance", "radii", "margin", "bias"), search=1e-6
     ),
     "few-shot error": Analysis(ng.fewshot_error, {"n_shots": 1, "n_episodes": 30, "rng": 0}),
+    "few-shot geometry": Analysis(ng.fewshot_geometry, {"n_shots": 3}, lengths=RADII),
+    "few-shot geometry, corrected": Analysis(
+        ng.fewshot_geometry,
+        {"n_shots": [1, 5], "level": "exact", "correct_dimension": True},
+        points=4,
+        lengths=RADII,
+    ),
+    "few-shot prediction": Analysis(ng.fewshot_prediction, {"n_shots": 2}, points=3),
+    "few-shot prediction, one shot": Analysis(ng.fewshot_prediction, {"n_shots": [1, 3]}, points=4),
     "dimensionality": Analysis(ng.dimensionality, {}, "a matrix", least=1, lengths=("eigenvalues",)),
     "dimensionality, unbiased": Analysis(
         ng.dimensionality, {"form": "unbiased"}, "a matrix", least=1, lengths=("eigenvalues",)
@@ -307,11 +318,11 @@ def test_names_are_those_of_the_labels(name):
 
 @of_manifolds
 def test_manifolds_of_unequal_size(name):
-    clouds = [cloud[: m + 2] for m, cloud in enumerate(clouds_of())]
-    result = ANALYSES[name](clouds)
+    counts = [max(m + 2, ANALYSES[name].points) for m in range(P)]
+    result = ANALYSES[name]([cloud[:count] for cloud, count in zip(clouds_of(), counts, strict=True)])
     assert result.n_features == N
     if hasattr(result, "n_points"):
-        assert result.n_points.tolist() == [2, 3, 4, 5, 6]
+        assert result.n_points.tolist() == counts
     assert np.isfinite(claimed(result)).all()
 
 
@@ -478,11 +489,11 @@ def test_dead_data_have_no_answer(name):
     analysis = ANALYSES[name]
     one = np.broadcast_to(clouds_of()[0, 0], (P, M, N))
     for clouds in (np.zeros((P, M, N)), np.full((P, M, N), 0.3), one):
-        if name.startswith(("simulated", "dimensionality", "alignment")):
+        if name == "few-shot error":  # nothing but ties, each half an error
+            assert analysis(clouds).mean_error == 0.5
+        elif name.startswith(("simulated", "dimensionality", "alignment", "few-shot")):
             with pytest.raises(ValueError, match=r"^(manifolds|X) has no (extent|variance)"):
                 analysis(clouds)
-        elif name == "few-shot error":  # nothing but ties, each half an error
-            assert analysis(clouds).mean_error == 0.5
         elif name == "overlap":  # clouds of one point have it in common
             assert analysis(clouds).separable is False
         else:

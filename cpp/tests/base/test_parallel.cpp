@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <numeric>
 #include <string>
 #include <thread>
@@ -180,7 +181,9 @@ TEST(forked_children_work) {
   CHECK(all_once(visits(100, 1, 3)));
 }
 
+// CMakeLists.txt says which one this program is linked with, where it could be either.
 TEST(backend_has_a_name) {
   const std::string backend = parallel_backend();
   CHECK(backend == "OpenMP" || backend == "std::thread");
+  if (const char* const expected = std::getenv("NEUROGEOM_BACKEND")) CHECK(backend == expected);
 }

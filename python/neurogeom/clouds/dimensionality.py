@@ -187,23 +187,24 @@ def count_like_mftma(centred: FloatArray, variance: float) -> int:
 
 def _unbiased_ratio(squares: FloatArray, lengths: FloatArray) -> float:
     """Return the ratio of the two U-statistics: inf over a zero denominator, NaN if both are zero."""
-    numerator, denominator, scale = _unbiased_traces(squares, lengths)
-    if denominator > _ROUNDING * scale:
+    numerator, denominator = unbiased_traces(float(squares.sum()), float(squares @ squares), lengths)
+    if denominator > 0:
         return numerator / denominator
-    return float("inf") if numerator > _ROUNDING * scale else float("nan")
+    return float("inf") if numerator > 0 else float("nan")
 
 
-def _unbiased_traces(squares: FloatArray, lengths: FloatArray) -> tuple[float, float, float]:
-    """Return the unbiased (tr Sigma)^2 and tr Sigma^2, and the size of the terms they come from.
+def unbiased_traces(total: float, square_total: float, lengths: FloatArray) -> tuple[float, float]:
+    """Return the unbiased (tr Sigma)^2 and tr Sigma^2; zero where they are rounding.
 
-    `squares` are the squared singular values of the centred data, `lengths` the squared lengths of its rows;
-    the formulas are in the Notes of `dimensionality`.
+    `total` and `square_total` are sums of the eigenvalues of the Gram matrix of the centred data and of their
+    squares, `lengths` the squared lengths of its rows; the formulas are in the Notes of `dimensionality`.
     """
     n = len(lengths)
-    trace2 = float(squares.sum() / (n - 1)) ** 2
-    square_trace = float(squares @ squares) / (n - 1) ** 2
+    trace2 = (total / (n - 1)) ** 2
+    square_trace = square_total / (n - 1) ** 2
     fourth = n * float(lengths @ lengths) / (n - 1)
     factor = (n - 1) / (n * (n - 2) * (n - 3))
-    numerator = 2 * square_trace + (n * n - 3 * n + 1) * trace2 - fourth
-    denominator = (n - 1) * (n - 2) * square_trace + trace2 - fourth
-    return factor * numerator, factor * denominator, trace2
+    numerator = factor * (2 * square_trace + (n * n - 3 * n + 1) * trace2 - fourth)
+    denominator = factor * ((n - 1) * (n - 2) * square_trace + trace2 - fourth)
+    least = _ROUNDING * trace2
+    return (numerator if numerator > least else 0.0), (denominator if denominator > least else 0.0)

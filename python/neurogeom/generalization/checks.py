@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
+from .._base import checks as _validate
 from ..clouds.manifolds import Manifolds, ManifoldsLike, as_manifolds
 
 
@@ -21,3 +26,13 @@ def require_points_to_test(clouds: Manifolds, n_shots: int) -> None:
             "n_shots must be below the number of points of each class, to leave one to test; it is "
             f"{n_shots} and manifolds[{k}] ({clouds.names[k]!s}) has {clouds.n_points[k]}"
         )
+
+
+def as_shots(n_shots: int | Sequence[int]) -> tuple[tuple[int, ...], bool]:
+    """Take one or several numbers of shots; return them, and whether they came as a sequence."""
+    several = np.ndim(n_shots) > 0
+    given = n_shots if several else [n_shots]
+    shots = tuple(_validate.as_count(m, "n_shots") for m in given)  # type: ignore[union-attr]
+    if not shots:
+        raise ValueError("n_shots is empty")
+    return shots, several

@@ -1,0 +1,202 @@
+"""Few-shot geometry: the reference, enumeration of all triples, jackknife, bias and coverage."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import neurogeom as ng
+import numpy as np
+import pytest
+from helpers.clouds import gaussian_clouds
+
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "systems_reference.json").read_text())
+VALUES = REFERENCE["A_fewshot"]
+LEVELS = {
+    "main": "SNR_main_text",
+    "overlap": "SNR_with_subspace",
+    "gaussian": "SNR_gaussian",
+    "exact": "SNR_exact_moments_with_replacement",
+}
+OF_PAIRS = {
+    "signal": "signal",
+    "bias": "bias",
+    "signal_noise_overlap": "sna_dSad_over_tr2",
+    "signal_noise_overlap_other": "snb_dSbd_over_tr2",
+    "noise_noise_overlap": "nn_trSaSb_over_tr2",
+}
+
+
+def reference_classes():
+    rng = np.random.default_rng(0)
+    mu = 0.5 * rng.standard_normal((4, 12))
+    scale, spectrum = np.linspace(0.8, 1.2, 4), np.arange(1, 13) ** -0.5
+    Z = rng.standard_normal((4, 30, 12))
+    perm = np.stack([rng.permutation(12) for _ in range(4)])
+    return np.stack([mu[c] + scale[c] * Z[c] * spectrum[perm[c]] for c in range(4)])
+
+
+def off_diagonal(matrix):
+    return np.asarray(matrix)[..., ~np.eye(4, dtype=bool)]
+
+
+def test_geometry_of_the_reference():
+    X = reference_classes()
+    assert X.sum() == pytest.approx(VALUES["X_sum"], abs=1e-8)
+    found = ng.fewshot_geometry(X, 1)
+    np.testing.assert_allclose(found.radius**2, VALUES["trace"], atol=1e-8)
+    np.testing.assert_allclose(found.dimension, VALUES["D_participation"], atol=1e-8)
+    for name, known in OF_PAIRS.items():
+        np.testing.assert_allclose(off_diagonal(getattr(found, name)), off_diagonal(VALUES[known]), atol=1e-8)
+        assert np.isnan(np.diagonal(getattr(found, name))).all()
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_snr_of_the_reference(level):
+    found = ng.fewshot_geometry(reference_classes(), [1, 5], level=level)
+    for k, m in enumerate((1, 5)):
+        expected = off_diagonal(VALUES[f"m{m}"][LEVELS[level]])
+        np.testing.assert_allclose(off_diagonal(found.snr[k]), expected, atol=1e-8)
+
+
+@pytest.mark.parametrize("sizes", [(7, 7), (5, 9)])
+def test_exact_moments_are_those_of_all_triples(sizes):
+    rng = np.random.default_rng(1)
+    a, b = rng.gamma(1.0, size=(sizes[0], 5)), rng.standard_normal((sizes[1], 5)) + 1
+    snr = ng.fewshot_geometry([a, b], 1, level="exact").snr
+    for (x, y), found in (((a, b), snr[0, 1]), ((b, a), snr[1, 0])):
+        to_own = ((x[:, None] - x) ** 2).sum(axis=2)
+        to_others = ((x[:, None] - y) ** 2).sum(axis=2)
+        h = (to_others[:, None, :] - to_own[:, :, None]) / 2  # test point, own example, other example
+        assert found == pytest.approx(h.mean() / h.std(), rel=1e-12)
+
+
+def test_several_shots_are_those_of_each_alone():
+    clouds = gaussian_clouds(4, 9, 12, spread=0.9)
+    several = ng.fewshot_geometry(clouds, [1, 5])
+    for k, m in enumerate((1, 5)):
+        alone = ng.fewshot_geometry(clouds, m)
+        np.testing.assert_array_equal(several.error[k], alone.error)
+        np.testing.assert_array_equal(several.snr_se[k], alone.snr_se)
+        assert several.mean_error[k] == alone.mean_error == pytest.approx(np.nanmean(alone.error), rel=1e-12)
+
+
+def test_a_pair_has_the_bits_that_it_has_among_others():
+    clouds = list(gaussian_clouds(5, 9, 12, spread=0.9))
+    clouds[1] = clouds[1][:7]
+    every = ng.fewshot_geometry(clouds, [1, 3], level="exact")
+    one = ng.fewshot_geometry([clouds[1], clouds[3]], [1, 3], level="exact", n_threads=1)
+    for name in ("signal", "bias_se", "snr", "error", "error_se"):
+        expected = getattr(one, name)[..., [0, 1], [1, 0]]
+        np.testing.assert_array_equal(getattr(every, name)[..., [1, 3], [3, 1]], expected)
+
+
+@pytest.mark.parametrize("level", ["gaussian", "exact"])
+def test_errors_are_those_of_a_jackknife(level):
+    rng = np.random.default_rng(5)
+    clouds = [rng.gamma(6.0, size=(100, 8)) * scale for scale in (1, 0.8)]
+    found = ng.fewshot_geometry(clouds, [1, 4], level=level)
+    names = [*OF_PAIRS, "snr", "error", "radius", "dimension"]
+    names += [f"mean_{name}" for name in (*OF_PAIRS, "error", "radius", "dimension")]
+    variance = dict.fromkeys(names, 0.0)
+    for c in range(2):
+        without = [
+            ng.fewshot_geometry(
+                [np.delete(x, i, axis=0) if k == c else x for k, x in enumerate(clouds)], [1, 4], level=level
+            )
+            for i in range(100)
+        ]
+        for name in names:
+            variance[name] = variance[name] + 99 * np.var([getattr(one, name) for one in without], axis=0)
+    for name in names:
+        known = ~np.isnan(getattr(found, name))
+        error = np.asarray(getattr(found, f"{name}_se"))[known]
+        np.testing.assert_allclose(error, np.sqrt(variance[name])[known], rtol=0.08, err_msg=name)
+
+
+def test_correction_takes_the_bias_out():
+    # Gaussian classes of 12 points; truth by the population's moments.
+    rng, n = np.random.default_rng(2), 10
+    scale = np.linspace(0.5, 1.5, n) ** 2
+    delta = 0.4 * np.ones(n)
+    square, fourth = scale.sum(), (scale**2).sum()
+    truth = {
+        "radius": np.sqrt(square),
+        "signal": delta @ delta / square,
+        "signal_noise_overlap": delta**2 @ scale / square**2,
+        "noise_noise_overlap": fourth / square**2,
+    }
+    found = [
+        ng.fewshot_geometry(
+            rng.standard_normal((2, 12, n)) * np.sqrt(scale) + np.stack([delta, 0 * delta])[:, None],
+            1,
+            correct_dimension=True,
+            n_threads=1,
+        )
+        for _ in range(400)
+    ]
+    # Ratios of unbiased estimates are not unbiased; their numerators and denominators are.
+    squares = np.array([one.radius[0] ** 2 for one in found])
+    for name, power in (("signal", 1), ("signal_noise_overlap", 2), ("noise_noise_overlap", 2)):
+        numerator = np.array([getattr(one, name)[0, 1] for one in found]) * squares**power
+        error = numerator.std(ddof=1) / 20
+        assert abs(numerator.mean() - truth[name] * square**power) < 4 * error, name
+    assert abs(squares.mean() - square) < 4 * squares.std(ddof=1) / 20
+    # The dimension is a ratio of unbiased estimates: nearly unbiased itself.
+    dimension = np.median([one.dimension[0] for one in found])
+    assert abs(dimension / (square**2 / fourth) - 1) < 0.1
+
+
+def test_intervals_cover():
+    # Errors of 4 Gaussian classes of 60 points with random spectra, with the correction on.
+    rng, n, m = np.random.default_rng(3), 20, 5
+    mu = 0.45 * rng.standard_normal((4, n))
+    scale = rng.uniform(0.3, 1.5, (4, n)) ** 2
+    truth = np.full((4, 4), np.nan)
+    for a in range(4):
+        for b in range(4):
+            d = mu[a] - mu[b]
+            h = d @ d / 2 + (scale[b].sum() - scale[a].sum()) / (2 * m)
+            variance = d**2 @ scale[a] + d**2 @ scale[b] / m + (scale[a] @ scale[a] + scale[a] @ scale[b]) / m
+            variance += (scale[a] @ scale[a] + scale[b] @ scale[b]) / (2 * m**2)
+            truth[a, b] = h / np.sqrt(variance) if a != b else np.nan
+    hits = []
+    for _ in range(60):
+        X = mu[:, None] + rng.standard_normal((4, 60, n)) * np.sqrt(scale)[:, None]
+        found = ng.fewshot_geometry(X, m, correct_dimension=True, n_threads=1)
+        hits.append(np.abs(found.snr - truth) <= 1.96 * found.snr_se)
+    hits = np.array(hits)[:, ~np.eye(4, dtype=bool)]
+    # The 12 entries of a data set are not independent: the error is over data sets.
+    share, error = hits.mean(), hits.mean(axis=1).std(ddof=1) / np.sqrt(60)
+    assert abs(share - 0.95) < 4 * error + 0.01
+
+
+def test_classes_that_do_not_vary():
+    varied, still = gaussian_clouds(2, 6, 5, spread=0.5)
+    still = np.broadcast_to(still[0], (6, 5))
+    with pytest.warns(ng.ConvergenceWarning, match=r"1 classes do not vary \(1\)") as caught:
+        found = ng.fewshot_geometry([varied, still], 3)
+    assert caught[0].filename == __file__
+    assert found.status.tolist() == [0, 1]
+    assert np.isnan(found.signal[1, 0])
+    assert np.isfinite(found.error[0, 1])
+    with (
+        pytest.warns(ng.ConvergenceWarning, match="2 classes do not vary"),
+        pytest.warns(ng.ConvergenceWarning, match="2 pairs have no signal-to-noise ratio"),
+    ):
+        both = ng.fewshot_geometry([still, still + 1], 3)
+    assert np.isnan(both.mean_error)
+
+
+def test_what_is_refused():
+    a, b = gaussian_clouds(2, 6, 5)
+    with pytest.raises(ValueError, match=r"manifolds\[1\] \(1\) has 1 points; a covariance needs at least 2"):
+        ng.fewshot_geometry([a, b[:1]], 1)
+    with pytest.raises(
+        ValueError, match=r"manifolds\[0\] \(0\) has 3 points; the correction needs at least 4"
+    ):
+        ng.fewshot_geometry([a[:3], b], 1, correct_dimension=True)
+    with pytest.raises(ValueError, match="level must be"):
+        ng.fewshot_geometry([a, b], 1, level="best")
+    with pytest.raises(ValueError, match="holds one manifold"):
+        ng.fewshot_geometry([a], 1)
