@@ -41,6 +41,8 @@ from .generalization.neurons import (
     n_neurons_needed,
     subsampled_dimension,
 )
+from .generalization.prediction_curve import PredictionCurve, prediction_curve
+from .generalization.spectral import SpectralPrediction, spectral_prediction
 from .inference import Null
 from .io.rsatoolbox import from_rsatoolbox, to_rsatoolbox
 from .metrics import (
@@ -114,11 +116,13 @@ __all__ = [
     "Overlap",
     "Pairwise",
     "Permutation",
+    "PredictionCurve",
     "Procrustes",
     "Representation",
     "Ridge",
     "ShapeMetric",
     "SimulatedCapacity",
+    "SpectralPrediction",
     "StreamingCKA",
     "SubsampledDimension",
     "SubspaceDistance",
@@ -150,6 +154,7 @@ __all__ = [
     "pairwise",
     "plot",
     "point_capacity",
+    "prediction_curve",
     "procrustes",
     "project_cone",
     "random_projection",
@@ -159,6 +164,7 @@ __all__ = [
     "simulated_capacity",
     "simulated_ellipsoid_capacity",
     "sparse_dichotomies",
+    "spectral_prediction",
     "subsampled_dimension",
     "subspace_angles",
     "sweep",

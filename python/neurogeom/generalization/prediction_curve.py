@@ -1,0 +1,278 @@
+"""Learning curves: how well responses are predicted from a representation, measured over random splits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import linalg
+
+from .._base import checks as _validate
+from .._base.checks import FloatArray
+from .._base.progress import Progress, as_progress
+from .._base.results import Column, Result, columns_of_kind, columns_with_errors, warn_of_one
+from .._base.rng import RandomSource, as_generator, draw_key
+from .._base.threads import map_threads, resolve_threads, single_threaded_blas
+from .regression import MODES, Regression, as_penalties, as_regression, as_training_sizes
+
+_CENTERS = ("train", "all")
+_MEASURES = ("error", "error_heldout", "training_error")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class PredictionCurve(Result):
+    """Measured errors of prediction; see :func:`prediction_curve`.
+
+    Arrays have an axis for the numbers of training stimuli and one for the ridges, each only if it was given
+    as a sequence. Errors are shares of the responses' power over all stimuli.
+
+    Attributes
+    ----------
+    error, error_heldout, training_error : float or ndarray
+        Mean squared error over all stimuli, those that were not learned from (NaN if all were), and those
+        that were, averaged over splits.
+    error_se, error_heldout_se, training_error_se : float or ndarray
+        Standard errors over splits; NaN for a single one.
+    error_per_target, error_heldout_per_target : ndarray, shape (..., C)
+        For each response, as a share of its own power; NaN for responses that do not vary.
+    n_train, ridge : int and float, or ndarray
+        What was asked for.
+    ridge_mode, center : str
+        How the ridge is meant, and which means were removed ("no" for none).
+    n_splits, n_stimuli, n_targets : int
+        Number of splits and sizes of the data.
+    """
+
+    _headline: ClassVar[tuple[str, ...]] = ("n_train", "error", "error_heldout", "n_splits")
+    columns: ClassVar[tuple[Column, ...]] = (
+        *columns_of_kind("count", "n_stimuli", "n_targets", "n_splits"),
+        *columns_of_kind("setting", "n_train", "ridge"),
+        *columns_with_errors(*_MEASURES),
+    )
+
+    error: Any
+    error_se: Any
+    error_heldout: Any
+    error_heldout_se: Any
+    training_error: Any
+    training_error_se: Any
+    error_per_target: FloatArray
+    error_heldout_per_target: FloatArray
+    n_train: Any
+    ridge: Any
+    ridge_mode: str
+    center: str
+    n_splits: int
+    n_stimuli: int
+    n_targets: int
+
+
+@_validate.explain_keywords
+def prediction_curve(
+    X: ArrayLike,
+    Y: ArrayLike,
+    n_train: int | Sequence[int],
+    *,
+    n_splits: int = 20,
+    ridge: float | Sequence[float] = 0.0,
+    ridge_mode: str = "per_sample",
+    center: Literal["train", "all"] | bool = "train",
+    kernel: Any = None,
+    rng: RandomSource = None,
+    n_threads: int | None = None,
+    progress: Progress = False,
+) -> PredictionCurve:
+    """Measure how well responses are predicted from a representation, for numbers of training stimuli.
+
+    In each split some stimuli are drawn, ridge regression is fitted to them, and all responses to all stimuli
+    are predicted.
+
+    Parameters
+    ----------
+    X : array_like, shape (n_stimuli, n_features)
+        The representation that predicts.
+    Y : array_like, shape (n_stimuli, n_targets) or (n_stimuli,)
+        Responses to the same stimuli; of repeats (n_repeats, n_stimuli, n_targets) the mean is taken.
+    n_train : int or sequence of int
+        Numbers of stimuli to learn from. A split is an order of the stimuli, of which each number takes the
+        first.
+    n_splits : int
+        Number of splits.
+    ridge : float or sequence of float
+        Penalty; 0 takes the fit of least norm.
+    ridge_mode : {"per_sample", "total"}
+        Whether `ridge` times the number of training stimuli or `ridge` is added to the diagonal of their Gram
+        matrix.
+    center : {"train", "all", False}
+        Remove means over the training stimuli, so that nothing leaks (the default); over all stimuli, as the
+        theory of :func:`spectral_prediction` has it; or none.
+    kernel : object, optional
+        Something with a method ``gram(X)``, such as those of :mod:`neurogeom.kernels`.
+    rng : None, int, SeedSequence or Generator
+        Source of randomness. With one seed, more splits keep the first ones.
+    n_threads : int, optional
+        Number of threads; by default all cores that the process may use. It does not change the result.
+    progress : bool or callable, default False
+        Show a bar, or call this with (splits done, splits).
+
+    Returns
+    -------
+    PredictionCurve
+        Standard errors are over splits, which share stimuli: they say how well the mean over all splits of
+        these stimuli is known, not how it would vary with other stimuli.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`spectral_prediction`, or if another argument is out of its range.
+
+    Examples
+    --------
+    >>> import neurogeom as ng
+    >>> layers = ng.datasets.load_minilm_clinc().layers
+    >>> found = ng.prediction_curve(layers["layer4"], layers["layer6"], [50, 200], ridge=0.01, rng=0)
+    >>> found.error_heldout.round(2), found.error_heldout_se.round(3)
+    (array([0.72, 0.44]), array([0.006, 0.002]))
+    """
+    if isinstance(center, str):
+        rule = _validate.as_choice(center, "center", _CENTERS)
+    elif isinstance(center, (bool, np.bool_)):
+        rule = "all" if center else "no"
+    else:
+        raise TypeError(f'center must be "train", "all" or False, not {_validate.shown(center)}')
+    # Power is that around the mean over all stimuli, whichever means the fit removes.
+    data = as_regression(X, Y, center=rule != "no", kernel=kernel)
+    P = data.n_stimuli
+    sizes, several_sizes = as_training_sizes(n_train, P)
+    ridges, several_ridges = as_penalties(ridge)
+    mode = _validate.as_choice(ridge_mode, "ridge_mode", MODES)
+    n_splits = _validate.as_count(n_splits, "n_splits")
+    warn_of_one(n_splits, "n_splits")
+    threads, report = resolve_threads(n_threads), as_progress(progress, "prediction curve")
+    key = draw_key(as_generator(rng))
+    penalties = ridges / data.unit**2 * (sizes[:, None] if mode == "per_sample" else np.ones((len(sizes), 1)))
+    with single_threaded_blas():
+        wide = data.X is None or data.X.shape[1] > P
+        gram = data.gram() if wide else None
+        found = []
+        for start in range(0, n_splits, threads):
+            block = range(start, min(start + threads, n_splits))
+            found += map_threads(
+                lambda split: _split(data, gram, _order(key, split, P), sizes, penalties, rule == "train"),
+                block,
+                threads,
+            )
+            if report is not None:
+                report(block.stop, n_splits)
+    squares = np.stack(found)  # (split, measure, size, ridge, target), sums over stimuli
+    totals = (data.Y**2).sum(axis=0)
+    counts = np.stack([np.full(len(sizes), P), P - sizes, sizes])[:, :, None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        errors = squares.sum(axis=-1) / counts * (P / totals.sum())
+        own = squares.mean(axis=0) / counts[..., None] * (P / np.where(totals > 0, totals, np.nan))
+        spread = errors.std(axis=0, ddof=1) / np.sqrt(n_splits) if n_splits > 1 else np.nan * errors[0]
+
+    def shaped(array: NDArray[Any]) -> Any:
+        array = array if several_ridges else array[:, 0]
+        array = array if several_sizes else array[0]
+        return array.item() if array.ndim == 0 else array
+
+    fields = {name: shaped(errors[:, k].mean(axis=0)) for k, name in enumerate(_MEASURES)}
+    fields |= {f"{name}_se": shaped(spread[k]) for k, name in enumerate(_MEASURES)}
+    return PredictionCurve(
+        **fields,
+        error_per_target=shaped(own[0]),
+        error_heldout_per_target=shaped(own[1]),
+        n_train=sizes if several_sizes else int(sizes[0]),
+        ridge=ridges if several_ridges else float(ridges[0]),
+        ridge_mode=mode,
+        center=rule,
+        n_splits=n_splits,
+        n_stimuli=P,
+        n_targets=data.Y.shape[1],
+    )
+
+
+def _order(key: int, split: int, n_stimuli: int) -> NDArray[np.intp]:
+    """Order of the stimuli in a split, a function of the key and its number."""
+    return np.random.default_rng([key & 0xFFFFFFFF, key >> 32, split]).permutation(n_stimuli)
+
+
+def _split(
+    data: Regression,
+    gram: FloatArray | None,
+    order: NDArray[np.intp],
+    sizes: NDArray[np.intp],
+    penalties: FloatArray,
+    center: bool,
+) -> FloatArray:
+    """Sums of squared errors (all, held-out, training) for all numbers, ridges and targets."""
+    Y = data.Y
+    found = np.empty((3, len(sizes), penalties.shape[1], Y.shape[1]))
+    for k, size in enumerate(sizes):
+        # Sorted, so that matrices are read in order; nothing depends on the order of training stimuli.
+        train = np.sort(order[:size])
+        mean = Y[train].mean(axis=0) if center else np.zeros(Y.shape[1])
+        targets = Y[train] - mean
+        if gram is not None:
+            fit = _dual(gram, train, targets, penalties[k], center)
+        else:
+            assert data.X is not None
+            fit = _primal(data.X, train, targets, penalties[k], center)
+        for j, predicted in enumerate(fit):
+            squares = (Y - mean - predicted) ** 2
+            learned = squares[train].sum(axis=0)
+            everything = squares.sum(axis=0)
+            rest = np.ones(len(Y), dtype=bool)
+            rest[train] = False
+            found[:, k, j] = everything, squares[rest].sum(axis=0), learned
+    return found
+
+
+def _dual(
+    gram: FloatArray, train: NDArray[np.intp], targets: FloatArray, penalties: FloatArray, center: bool
+) -> list[FloatArray]:
+    """Predictions for all stimuli from the Gram matrix of those learned from."""
+    across = gram[:, train]
+    if center:
+        # Inner products of features without their training mean.
+        means = across.mean(axis=1)
+        across = across - means[:, None] - (means[train] - means[train].mean())
+    return [across @ weights for weights in _solved(across[train], targets, penalties)]
+
+
+def _primal(
+    X: FloatArray, train: NDArray[np.intp], targets: FloatArray, penalties: FloatArray, center: bool
+) -> list[FloatArray]:
+    """Predictions for all stimuli from the covariance of features, of which there are fewer."""
+    if center:
+        X = X - X[train].mean(axis=0)
+    learned = X[train]
+    if len(train) <= X.shape[1]:
+        across = X @ learned.T
+        return [across @ weights for weights in _solved(learned @ learned.T.copy(), targets, penalties)]
+    covariance = learned.T @ learned.copy()
+    return [X @ weights for weights in _solved(covariance, learned.T @ targets, penalties)]
+
+
+def _solved(matrix: FloatArray, right: FloatArray, penalties: FloatArray) -> list[FloatArray]:
+    """Solve (matrix + penalty) x = right for each penalty; the solution of least norm for none."""
+    solutions = []
+    for penalty in penalties:
+        if penalty > 0:
+            shifted = (matrix + matrix.T) / 2
+            shifted.flat[:: len(matrix) + 1] += penalty
+            try:
+                factor = linalg.cho_factor(shifted, lower=True, overwrite_a=True, check_finite=False)
+                solutions.append(linalg.cho_solve(factor, right, check_finite=False))
+                continue
+            except linalg.LinAlgError:  # a penalty below rounding
+                pass
+        values, vectors = linalg.eigh((matrix + matrix.T) / 2, check_finite=False)
+        kept = values > len(matrix) * np.finfo(np.float64).eps * max(values[-1], 0.0)
+        basis = vectors[:, kept]
+        solutions.append(basis @ ((basis.T @ right) / (values[kept] + penalty)[:, None]))
+    return solutions
