@@ -47,7 +47,8 @@ def measured(kind):
 
 def quick_plan(items, metric="procrustes", **options):
     """Plan without measuring, as if the items were those of :func:`measured`."""
-    kind = "capacity" if isinstance(metric, ng.sweep.CapacityJobs) else "pairs"
+    jobs = (ng.sweep.CapacityJobs, ng.sweep.PredictionJobs)
+    kind = "capacity" if isinstance(metric, jobs) else "pairs"
     known = measured(kind)
     with mock.patch.object(_plan, "calibrate", return_value=known):
         return ng.sweep.plan(items, metric, **options)

@@ -18,6 +18,7 @@ from .._base.codec import Trust, as_trust, modules_in
 from .._base.quantities import as_bytes
 from .._base.rng import RandomSource, as_generator, draw_key
 from .._base.threads import resolve_threads
+from ..clouds.manifolds import Manifolds
 from ..representations.items import as_items
 from .calibration import calibrate
 from .costs import Limits, Measurements, describe
@@ -102,9 +103,10 @@ def plan(
         and must not change: the plan records their size and modification time, and each run refuses files
         that differ. The plan does not read their content; what a run reads first counts, and other content is
         refused from then on. Arrays in memory are written to the store.
-    metric : str, metric, "package.module:Class", CapacityJobs, or list of metrics
-        What to compute, or what your own kind of sweep accepts. Workers recreate metrics from the
-        arguments of their constructors, so lambdas and classes defined in a script or notebook are refused.
+    metric : str, metric, "package.module:Class", or list of metrics
+        What to compute: metrics of pairs; or CapacityJobs, PredictionJobs or FewshotPairs of this module, or
+        what your own kind of sweep accepts. Workers recreate metrics from the arguments of their
+        constructors, so lambdas and classes defined in a script or notebook are refused.
     store : path-like, optional
         A directory to create; without one the plan is only printed. A store of the same plan is reused; a
         store of another plan is refused.
@@ -266,7 +268,9 @@ def _warn_of(measured: Measurements) -> None:
 
 
 def opened(items: Any) -> Any:
-    """Open files where paths are given."""
+    """Open files where paths are given; manifolds are items by their names."""
+    if isinstance(items, Manifolds):
+        return dict(zip(items.names.tolist(), items, strict=True))
     entries = items.values() if isinstance(items, Mapping) else items
     listed = isinstance(items, (list, tuple, Mapping)) and any(
         isinstance(item, (str, os.PathLike)) for item in entries
