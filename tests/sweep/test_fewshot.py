@@ -126,9 +126,8 @@ def test_killed_and_resumed(tmp_path):
         wait_until(lambda: len(chunks(store)) >= 3)
         child.send(signal.SIGKILL)
         child.wait()
-    before = chunks(store)
-    status = ng.sweep.status(store)
-    assert 3 <= status.done == len(before) < 36
+    before = {name: file for name, file in chunks(store).items() if name[-1].isdigit()}  # none half written
+    assert 2 <= ng.sweep.status(store).done == len(before) < 36
     assert ng.sweep.run(store).is_complete
     assert before.items() <= chunks(store).items()
     trials = ng.fewshot_error(classes, 5, n_episodes=5000, rng=5)
@@ -203,8 +202,8 @@ def test_plans_that_are_refused(case, tmp_path):
     ("options", "error", "text"),
     [
         ({"n_shots": 0}, ValueError, "n_shots must be at least 1"),
-        ({"n_shots": []}, ValueError, "n_shots must be one or more distinct integers"),
-        ({"n_shots": [1, 1]}, ValueError, r"n_shots must be one or more distinct integers, not \[1, 1\]"),
+        ({"n_shots": []}, ValueError, "n_shots is empty"),
+        ({"n_shots": [1, 1]}, ValueError, r"n_shots must be distinct, not \[1, 1\]"),
         ({"n_shots": 2.5}, TypeError, "n_shots must be an integer"),
         ({"level": "best"}, ValueError, "level must be"),
         ({"n_episodes": 0}, ValueError, "n_episodes must be at least 1"),

@@ -18,6 +18,7 @@ from .._base.codec import Trust, decode, encode
 from .._base.results import Result
 from .._base.rng import as_generator, draw_key
 from .._base.threads import map_threads, single_threaded_blas
+from ..generalization.checks import as_shots
 from ..generalization.class_pairs import centred_class, numbers_of
 from ..generalization.fewshot import (
     LEVELS,
@@ -87,11 +88,9 @@ class FewshotPairs:
         rule: str = "prototype",
         seed: int = 0,
     ) -> None:
-        self.is_single = not isinstance(n_shots, (Sequence, np.ndarray))
-        given = [n_shots] if self.is_single else list(n_shots)  # type: ignore[arg-type]
-        self.n_shots = tuple(_validate.as_count(m, "n_shots") for m in given)
-        if not self.n_shots or len(set(self.n_shots)) < len(self.n_shots):
-            raise ValueError(f"n_shots must be one or more distinct integers, not {list(self.n_shots)}")
+        self.n_shots, self.is_several = as_shots(n_shots)
+        if len(set(self.n_shots)) < len(self.n_shots):
+            raise ValueError(f"n_shots must be distinct, not {list(self.n_shots)}")
         self.level = _validate.as_choice(level, "level", LEVELS)
         self.correct_dimension = _validate_pairwise.as_flag(correct_dimension, "correct_dimension")
         self.n_episodes = None if n_episodes is None else _validate.as_count(n_episodes, "n_episodes")
@@ -99,10 +98,7 @@ class FewshotPairs:
         self.seed = _validate.as_count(seed, "seed", minimum=0)
 
     def __repr__(self) -> str:
-        shown = [
-            f"n_shots={self.n_shots[0] if self.is_single else list(self.n_shots)}",
-            f"level={self.level!r}",
-        ]
+        shown = [f"n_shots={self.arguments()['n_shots']}", f"level={self.level!r}"]
         if self.correct_dimension:
             shown.append("correct_dimension=True")
         if self.n_episodes is not None:
@@ -112,13 +108,13 @@ class FewshotPairs:
     def arguments(self) -> dict[str, Any]:
         """What it was made from."""
         names = ("level", "correct_dimension", "n_episodes", "rule", "seed")
-        shots = self.n_shots[0] if self.is_single else list(self.n_shots)
+        shots = list(self.n_shots) if self.is_several else self.n_shots[0]
         return {"n_shots": shots, **{name: getattr(self, name) for name in names}}
 
     def fields_of(self, m: int) -> list[str]:
         """Names of the numbers of a pair that depend on the number of shots."""
         names = (*_OF_SHOTS, *(_OF_TRIALS if self.n_episodes is not None else ()))
-        return list(names) if self.is_single else [f"{name}_{m}" for name in names]
+        return [f"{name}_{m}" for name in names] if self.is_several else list(names)
 
     def available_fields(self) -> list[str]:
         """Names of the numbers of an ordered pair, which can be fields."""
