@@ -164,8 +164,7 @@ def spectral_prediction(
     Warns
     -----
     ConvergenceWarning
-        If the error diverges (no ridge, and as many training stimuli as dimensions: it is inf), or a response
-        does not vary.
+        If the error diverges (no ridge, and as many training stimuli as dimensions): it is inf.
 
     See Also
     --------
