@@ -1,7 +1,18 @@
 """Pictures of results, as in :mod:`neurogeom.report` (need Matplotlib: ``pip install 'neurogeom[plot]'``)."""
 
 from .report.drawing import check_format
+from .report.fewshot import plot_fewshot
 from .report.figures import plot_capacity, plot_geometry
 from .report.heatmaps import draw_pairwise, linkage_of, plot_pairwise
+from .report.prediction import plot_prediction
 
-__all__ = ["check_format", "draw_pairwise", "linkage_of", "plot_capacity", "plot_geometry", "plot_pairwise"]
+__all__ = [
+    "check_format",
+    "draw_pairwise",
+    "linkage_of",
+    "plot_capacity",
+    "plot_fewshot",
+    "plot_geometry",
+    "plot_pairwise",
+    "plot_prediction",
+]

@@ -111,6 +111,7 @@ ANALYSES = {
         ng.overlap, {}, "a pair", lengths=("center_distance", "radii", "margin", "bias"), search=1e-6
     ),
     "few-shot, k ways": Analysis(ng.kway_error, {"n_shots": 1, "n_episodes": 30, "rng": 0}),
+    "few-shot error": Analysis(ng.fewshot_error, {"n_shots": 1, "n_episodes": 30, "rng": 0}),
     "few-shot geometry": Analysis(ng.fewshot_geometry, {"n_shots": 3}, lengths=RADII),
     "few-shot geometry, corrected": Analysis(
         ng.fewshot_geometry,
@@ -120,7 +121,6 @@ ANALYSES = {
     ),
     "few-shot prediction": Analysis(ng.fewshot_prediction, {"n_shots": 2}, points=3),
     "few-shot prediction, one shot": Analysis(ng.fewshot_prediction, {"n_shots": [1, 3]}, points=4),
-    "few-shot error": Analysis(ng.fewshot_error, {"n_shots": 1, "n_episodes": 30, "rng": 0}),
     "dimensionality": Analysis(ng.dimensionality, {}, "a matrix", least=1, lengths=("eigenvalues",)),
     "dimensionality, unbiased": Analysis(
         ng.dimensionality, {"form": "unbiased"}, "a matrix", least=1, lengths=("eigenvalues",)

@@ -11,8 +11,8 @@ from unittest import mock
 import neurogeom as ng
 import numpy as np
 from neurogeom.sweep import calibration as _calibrate
-from neurogeom.sweep import pairs as _pairs
 from neurogeom.sweep import planning as _plan
+from neurogeom.sweep import prepared as _prepared
 
 # The package of the metrics of tests, which stores name.
 TRUST = ("helpers",)
@@ -27,7 +27,7 @@ def stack(count, n_stimuli=12, n_units=3, seed=0):
 def short_measurements():
     """Have plans measure in this process and shortly: the seam by which tests do not wait for costs."""
     with (
-        mock.patch.object(_pairs, "_PAIRING", 0.01),
+        mock.patch.object(_prepared, "_PAIRING", 0.01),
         mock.patch.object(_plan, "calibrate", _calibrate.measure),
     ):
         yield
@@ -47,7 +47,8 @@ def measured(kind):
 
 def quick_plan(items, metric="procrustes", **options):
     """Plan without measuring, as if the items were those of :func:`measured`."""
-    kind = "capacity" if isinstance(metric, ng.sweep.CapacityJobs) else "pairs"
+    jobs = (ng.sweep.CapacityJobs, ng.sweep.PredictionJobs)
+    kind = "capacity" if isinstance(metric, jobs) else "pairs"
     known = measured(kind)
     with mock.patch.object(_plan, "calibrate", return_value=known):
         return ng.sweep.plan(items, metric, **options)

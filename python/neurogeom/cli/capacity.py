@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._base.checks import AnyArray, as_labels
 from .._base.progress import ProgressFunction, as_progress
 from .._base.results import ConvergenceWarning
 from ..capacity import joint, simulated
@@ -21,13 +20,10 @@ from ..capacity.results import EffectiveGeometry, ManifoldCapacity
 from ..capacity.simulated import SimulatedCapacity
 from ..clouds.dichotomies import RULES
 from ..clouds.manifolds import manifolds
-from ..io.checks import MAX_BAD, cut
-from ..io.items import StoredItem
-from ..io.sources import contents_of, headers_of
 from ..report import capacities as report
 from ..report import figures as plot
-from .endings import TABLES, InputError, announced, check_output, check_plot, deliver, plain_errors, say
-from .inputs import FORMATS, add_flatten, open_inputs, read_labels, rows_of, say_flattened, stem_of
+from .endings import TABLES, InputError, announced, check_output, check_plot, deliver
+from .inputs import add_labelled, open_labelled, read_in_turn
 from .options import add_common, count, margin, one_of
 
 # ---- one data set
@@ -169,22 +165,7 @@ DEFAULTS: dict[str, Any] = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the subcommand."""
-    parser.add_argument("file", metavar="FILE", help=f"{FORMATS}: named arrays, or one")
-    parser.add_argument(
-        "--data",
-        nargs="+",
-        metavar="KEY",
-        help="arrays of FILE to analyse; rows are samples; by default every matrix that has a row "
-        "for each label",
-    )
-    parser.add_argument(
-        "--labels",
-        required=True,
-        metavar="KEY",
-        help="which manifold a row belongs to, integers or strings: an array of FILE, a file that holds one "
-        "array, or OTHERFILE:KEY",
-    )
-    add_flatten(parser, "--data")
+    add_labelled(parser)
     parser.add_argument(
         "--method",
         type=one_of(_METHODS),
@@ -251,15 +232,9 @@ def run(args: argparse.Namespace) -> None:
     check_plot(args.plot, [args.file])
     if args.per_manifold and args.out is None:
         raise InputError("--per-manifold applies to the file written by --out, which is missing")
-    labels = read_labels(args.labels, "--labels", args.file)
-    items = _choose(labels, args)
-    if len(items) > 1:  # a bad value in the last array should not be found after hours
-        for item in items.values():
-            rows_of(item)
+    labels, items = open_labelled(args)
     results: dict[str, Any] = {}
-    for name, item in items.items():
-        X = rows_of(item)
-        say_flattened({name: item})
+    for name, X in read_in_turn(items):
         results[name] = method.analyse(name, X, labels, args)
     files: dict[str, Callable[[Any], object]] = {}
     if args.out is not None:
@@ -269,42 +244,6 @@ def run(args: argparse.Namespace) -> None:
         files[args.plot] = lambda out: draw(results, out)
     errors = f"± one standard error over {method.errors.format(**vars(args))}"
     deliver(f"{method.table(results)}\n\n{errors}", files)
-
-
-def _choose(labels: AnyArray, args: argparse.Namespace) -> dict[str, StoredItem]:
-    """Open the data sets: those named, or else every matrix with a row for each label."""
-    file = args.file
-    found = open_inputs(
-        [file], args.data or (lambda key: key != args.labels.strip("/")), "--data", flatten=args.flatten
-    )
-    items = {item.location["key"] or stem_of(file): item for item in found.items}
-    if not args.data and all(item.location["key"] for item in found.items):  # else FILE is one array
-        items = _with_rows(len(labels), items, found.left_out, file)
-    for name, item in items.items():
-        with plain_errors():
-            as_labels(labels, len(item), f"{args.labels} (for {name})")
-    return items
-
-
-def _with_rows(
-    count: int, items: Mapping[str, StoredItem], left_out: list[str], file: str
-) -> dict[str, StoredItem]:
-    """Keep the matrices of an archive that have `count` rows, and report what is left out."""
-    kept = {name: item for name, item in items.items() if len(item) == count}
-    if not kept:
-        held = contents_of(headers_of(next(iter(items.values())).location["kind"], file))
-        raise InputError(
-            f"{file}: no numeric matrix has {count} rows, one for each label; it holds {held} (--data or "
-            "--flatten also accepts arrays with more axes)"
-        )
-    left_out += [
-        f"{file}: {name}: has {len(item)} rows for {count} labels"
-        for name, item in items.items()
-        if name not in kept
-    ]
-    if left_out:
-        say("note", f"left out: {cut(left_out, MAX_BAD)}")
-    return kept
 
 
 def _settle(args: argparse.Namespace) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from .._base.checks import AnyArray, require_finite
+from .._base.checks import AnyArray, as_labels, require_finite
 from ..io.checks import MAX_BAD, cut
 from ..io.formats import ENDINGS, kind_of
 from ..io.items import StoredItem
@@ -123,3 +123,79 @@ def read_labels(given: str, option: str, file: str | None = None) -> AnyArray:
             raise InputError(f"{option} must name an array as FILE.npz:KEY, not {given!r}: it holds {held}")
         require_key(key, headers, path, option)
         return read_vector(kind, path, key, "labels")
+
+
+# ---- matrices with labels
+
+
+def add_labelled(parser: argparse.ArgumentParser) -> None:
+    """Add the options of commands that read matrices, and which manifold each row belongs to."""
+    parser.add_argument("file", metavar="FILE", help=f"{FORMATS}: named arrays, or one")
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        metavar="KEY",
+        help="arrays of FILE to analyse; rows are samples; by default every matrix that has a row "
+        "for each label",
+    )
+    parser.add_argument(
+        "--labels",
+        required=True,
+        metavar="KEY",
+        help="which manifold a row belongs to, integers or strings: an array of FILE, a file that holds one "
+        "array, or OTHERFILE:KEY",
+    )
+    add_flatten(parser, "--data")
+
+
+def open_labelled(args: argparse.Namespace) -> tuple[AnyArray, dict[str, StoredItem]]:
+    """Open the data sets: those named, or else every matrix with a row for each label."""
+    file = args.file
+    labels = read_labels(args.labels, "--labels", file)
+    found = open_inputs(
+        [file], args.data or (lambda key: key != args.labels.strip("/")), "--data", flatten=args.flatten
+    )
+    items = named_by_key(found.items, file)
+    if not args.data and all(item.location["key"] for item in found.items):  # else FILE is one array
+        items = with_rows(len(labels), items, found.left_out, file, "one for each label", "labels")
+    for name, item in items.items():
+        with plain_errors():
+            as_labels(labels, len(item), f"{args.labels} (for {name})")
+    return labels, items
+
+
+def named_by_key(items: Sequence[StoredItem], file: str) -> dict[str, StoredItem]:
+    """Call the matrices of one file by their keys, or the only one by its file."""
+    return {item.location["key"] or stem_of(file): item for item in items}
+
+
+def with_rows(
+    count: int, items: Mapping[str, StoredItem], left_out: list[str], file: str, which: str, noun: str
+) -> dict[str, StoredItem]:
+    """Keep the matrices of an archive that have `count` rows, and report what is left out."""
+    kept = {name: item for name, item in items.items() if len(item) == count}
+    if not kept:
+        held = contents_of(headers_of(next(iter(items.values())).location["kind"], file))
+        raise InputError(
+            f"{file}: no numeric matrix has {count} rows, {which}; it holds {held} (--data or "
+            "--flatten also accepts arrays with more axes)"
+        )
+    left_out += [
+        f"{file}: {name}: has {len(item)} rows for {count} {noun}"
+        for name, item in items.items()
+        if name not in kept
+    ]
+    if left_out:
+        say("note", f"left out: {cut(left_out, MAX_BAD)}")
+    return kept
+
+
+def read_in_turn(items: Mapping[str, StoredItem]) -> Iterator[tuple[str, AnyArray]]:
+    """Read matrices one after the other, once all have been checked."""
+    if len(items) > 1:  # a bad value in the last array should not be found after hours
+        for item in items.values():
+            rows_of(item)
+    for name, item in items.items():
+        X = rows_of(item)
+        say_flattened({name: item})
+        yield name, X

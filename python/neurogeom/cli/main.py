@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, NoReturn
 
 from .. import __version__
-from . import capacity, compare, demo, info, sweep
+from . import capacity, compare, demo, fewshot, info, predict, sweep
 from .endings import FAILURE, Ending, InputError, say
 
 _USER_ERROR = 2
@@ -135,6 +135,16 @@ _COMMANDS = {
         "distances and similarities between representations, all pairs",
         compare.add_arguments,
         compare.run,
+    ),
+    "fewshot": _Command(
+        "how well the classes of your data are learned from a few examples",
+        fewshot.add_arguments,
+        fewshot.run,
+    ),
+    "predict": _Command(
+        "how well your representations predict other responses to the same stimuli",
+        predict.add_arguments,
+        predict.run,
     ),
     "sweep": _Command(
         "all pairs of many representations, or their capacity: planned, resumable, on many machines",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable
 
-from .._base.checks import as_count, as_margin
+from .._base.checks import as_count, as_margin, as_number
 from .._base.quantities import as_duration
 from ..metrics import METRICS
 from ..representations.checks import did_you_mean
@@ -80,6 +80,21 @@ def metric_name(text: str) -> str:
         hint = did_you_mean(text, METRICS)
         raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {known}){hint}")
     return text
+
+
+def number(minimum: float) -> Callable[[str], float]:
+    """Return the argparse type of finite numbers >= `minimum`."""
+
+    def convert(text: str) -> float:
+        try:
+            value = as_number(float(text), "the value")
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"the value must be a finite number, not {text!r}") from None
+        if value < minimum:
+            raise argparse.ArgumentTypeError(f"the value must be at least {minimum:g}, not {value:g}")
+        return value
+
+    return convert
 
 
 def margin(text: str) -> float:

@@ -8,17 +8,19 @@ pairs are sums of those on its terms, so that the error of the mean counts that 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
 from .._base.checks import FloatArray
+from .._base.codec import registered
 from .._base.coordinates import NO_EXTENT, power_of_two_above
 from .._base.progress import ProgressFunction
 from .._base.threads import map_threads, single_threaded_blas
 from ..clouds.manifolds import Manifolds, mean_point
 
 
+@registered
 class CentredClass(NamedTuple):
     """A class of K points: their mean, e_i = the points less their mean, and inner products of these."""
 
@@ -48,6 +50,11 @@ class Direction(NamedTuple):
     values: FloatArray  # (n_numbers,); NaN where a number is not defined
     own: FloatArray  # (n_numbers, K)
     others: FloatArray  # (n_numbers, L)
+
+    def errors(self) -> FloatArray:
+        """Return the standard errors over points."""
+        squares: FloatArray = (self.own**2).sum(axis=1) + (self.others**2).sum(axis=1)
+        return np.sqrt(squares)
 
 
 class PairNumbers(NamedTuple):
@@ -83,34 +90,35 @@ def prepare_classes(
     return classes, unit
 
 
+# Takes two classes, the difference of their means, and the product of their centred points.
+PairRule: TypeAlias = Callable[[_C, _C, FloatArray, FloatArray], tuple[Direction, Direction]]
+
+
+def numbers_of(a: _C, b: _C, pair: PairRule[_C]) -> tuple[Direction, Direction]:
+    """Compute the numbers of one pair, both ways; their bits depend on nothing else."""
+    return pair(a, b, a.points.mean - b.points.mean, a.points.centred @ b.points.centred.T)
+
+
 def over_pairs(
     classes: Sequence[_C],
-    pair: Callable[[_C, _C, FloatArray, FloatArray], tuple[Direction, Direction]],
+    pair: PairRule[_C],
     n_numbers: int,
     n_threads: int,
     report: ProgressFunction | None,
 ) -> PairNumbers:
-    """Compute numbers of all pairs, each from the product of the two classes' centred points.
-
-    `pair` gets two classes, the difference of their means, and that product; the bits of a pair depend on
-    nothing else.
-    """
+    """Compute numbers of all pairs, each from the product of the two classes' centred points."""
     n = len(classes)
     values, errors = (np.full((n_numbers, n, n), np.nan) for _ in range(2))
     moves = [np.zeros((n_numbers, len(one.points.lengths))) for one in classes]
 
-    def both(a: _C, b: _C) -> tuple[Direction, Direction]:
-        return pair(a, b, a.points.mean - b.points.mean, a.points.centred @ b.points.centred.T)
-
     with single_threaded_blas():
         for a in range(n):
             others = range(a + 1, n)
-            found = map_threads(lambda b: both(classes[a], classes[b]), others, n_threads)  # noqa: B023
+            found = map_threads(lambda b: numbers_of(classes[a], classes[b], pair), others, n_threads)  # noqa: B023
             for b, directions in zip(others, found, strict=True):
                 for (one, other), direction in zip(((a, b), (b, a)), directions, strict=True):
                     values[:, one, other] = direction.values
-                    squares = (direction.own**2).sum(axis=1) + (direction.others**2).sum(axis=1)
-                    errors[:, one, other] = np.sqrt(squares)
+                    errors[:, one, other] = direction.errors()
                     known = ~np.isnan(direction.values)
                     moves[one][known] += direction.own[known]
                     moves[other][known] += direction.others[known]

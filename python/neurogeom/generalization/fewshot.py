@@ -15,6 +15,7 @@ from scipy.special import ndtr
 
 from .._base import checks as _validate
 from .._base.checks import FloatArray
+from .._base.codec import registered
 from .._base.progress import Progress, as_progress
 from .._base.results import Column, ConvergenceWarning, Result, columns_of_kind, columns_with_errors
 from .._base.threads import resolve_threads
@@ -316,6 +317,7 @@ def _warn_of(names: NDArray[Any], status: NDArray[np.int8], values: FloatArray) 
         warnings.warn(text, ConvergenceWarning, stacklevel=_validate.user_level())
 
 
+@registered
 class PreparedClass(NamedTuple):
     """What pairs need of a class: its points and moments, with all points and without each of them."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -12,14 +13,14 @@ from .._base import checks as _validate
 from .._base.checks import AnyArray, FloatArray, explain_keywords
 from .._base.estimates import mean_and_error
 from .._base.isa import core
-from .._base.progress import Progress, as_progress
+from .._base.progress import Progress, ProgressFunction, as_progress
 from .._base.results import Column, Result, columns_of_kind, columns_with_errors, warn_of_one
 from .._base.rng import RandomSource, as_generator, draw_key
 from .._base.threads import resolve_threads, single_threaded_blas
 from ..clouds.manifolds import Manifolds, ManifoldsLike
 from .checks import as_classes, require_points_to_test
 
-_RULES = ("prototype", "nn", "exemplar")
+RULES = ("prototype", "nn", "exemplar")
 _PRECISIONS = ("float32", "float64")
 # Votes that hardly differ are sums that hardly differ.
 _LEAST_BETA = 1e-6
@@ -191,7 +192,7 @@ def fewshot_error(
     """
     clouds = as_classes(manifolds)
     n_shots = _validate.as_count(n_shots, "n_shots")
-    rule = _validate.as_choice(rule, "rule", _RULES)
+    rule = _validate.as_choice(rule, "rule", RULES)
     n_episodes = _validate.as_count(n_episodes, "n_episodes")
     beta = _validate.as_number(beta, "beta")
     if beta < _LEAST_BETA:
@@ -208,22 +209,21 @@ def fewshot_error(
         require_points_to_test(clouds, n_shots)
     points = as_points(clouds)
     warn_of_one(n_episodes, "n_episodes")
-    with single_threaded_blas():
-        (error, variance, point_variance), means, mean_point_variance = core.fewshot_errors(
-            points,
-            range(len(points)),
-            len(points),
-            rule,
-            n_shots,
-            n_episodes,
-            bool(disjoint),
-            bool(correct_radius),
-            precision == "float32",
-            beta,
-            key,
-            n_threads,
-            report,
-        )
+    (error, variance, point_variance), means, mean_point_variance = errors_of_pairs(
+        points,
+        range(len(points)),
+        len(points),
+        key,
+        rule=rule,
+        n_shots=n_shots,
+        n_episodes=n_episodes,
+        disjoint=bool(disjoint),
+        correct_radius=bool(correct_radius),
+        single=precision == "float32",
+        beta=beta,
+        n_threads=n_threads,
+        report=report,
+    )
     if report is not None:
         n_pairs = len(points) * (len(points) - 1) // 2
         report(n_pairs, n_pairs)
@@ -243,6 +243,46 @@ def fewshot_error(
         disjoint=bool(disjoint),
         n_features=clouds.n_features,
     )
+
+
+def errors_of_pairs(
+    points: Sequence[FloatArray],
+    numbers: Sequence[int],
+    n_rows: int,
+    key: int,
+    *,
+    n_shots: int,
+    n_episodes: int,
+    rule: str = "prototype",
+    disjoint: bool = True,
+    correct_radius: bool = False,
+    single: bool = False,
+    beta: float = 1.0,
+    n_threads: int = 1,
+    report: ProgressFunction | None = None,
+) -> tuple[FloatArray, FloatArray, float]:
+    """Measure all pairs of classes or, with fewer rows than classes, of the first `n_rows` with the others.
+
+    The shots of a class belong to its number. Returns errors and their variances over episodes and over
+    points (3, C, C), NaN where there is no pair; means of each episode; and the variance of their mean over
+    points.
+    """
+    with single_threaded_blas():
+        return core.fewshot_errors(
+            points,
+            numbers,
+            n_rows,
+            rule,
+            n_shots,
+            n_episodes,
+            disjoint,
+            correct_radius,
+            single,
+            beta,
+            key,
+            n_threads,
+            report,
+        )
 
 
 def as_points(clouds: Manifolds) -> list[FloatArray]:

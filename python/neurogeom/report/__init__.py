@@ -2,9 +2,11 @@
 
 from .capacities import alignment_table, capacity_table, geometry_table, simulated_table, write_csv
 from .drawing import check_format
+from .fewshot import fewshot_table, plot_fewshot, write_fewshot_csv
 from .figures import plot_capacity, plot_geometry
 from .heatmaps import draw_pairwise, linkage_of, plot_pairwise
 from .pairs import pairwise_table, write_pairwise_csv
+from .prediction import plot_prediction, prediction_table, write_prediction_csv
 from .profiles import plot_profile, profile_table, write_profile_csv
 from .text import format_estimate, format_table
 
@@ -13,18 +15,24 @@ __all__ = [
     "capacity_table",
     "check_format",
     "draw_pairwise",
+    "fewshot_table",
     "format_estimate",
     "format_table",
     "geometry_table",
     "linkage_of",
     "pairwise_table",
     "plot_capacity",
+    "plot_fewshot",
     "plot_geometry",
     "plot_pairwise",
+    "plot_prediction",
     "plot_profile",
+    "prediction_table",
     "profile_table",
     "simulated_table",
     "write_csv",
+    "write_fewshot_csv",
     "write_pairwise_csv",
+    "write_prediction_csv",
     "write_profile_csv",
 ]

@@ -16,7 +16,7 @@ import numpy as np
 
 from .._base.codec import Trust
 from .._base.threads import single_threaded_blas
-from .costs import Measurements
+from .costs import Measurements, size_of
 from .drafts import read_draft
 from .errors import SweepError
 from .store import require_zarr
@@ -62,7 +62,7 @@ def main() -> None:
 
 def spread(items: Sequence[Mapping[str, Any]]) -> list[int]:
     """Order the numbers of items: the largest first, then so that any first few cover all sizes."""
-    order = sorted(range(len(items)), key=lambda k: (int(items[k]["shape"][1]), k))
+    order = sorted(range(len(items)), key=lambda k: (size_of(items[k]), k))
     count = min(len(order), _MOST_ITEMS)
     ranks = np.linspace(len(order) - 1, 0, count).round().astype(int)
     # A fixed shuffle, so that a draft is always measured on the same items.

@@ -48,7 +48,7 @@ class Measurements:
     pairing : int
         Memory beyond the prepared items while pairs are computed.
     sizes, seconds, records, reads, permuted : list
-        Of the items that were prepared: numbers of units, processor seconds that each took (for jobs: that a
+        Of the items that were prepared: numbers of values, processor seconds that each took (for jobs: that a
         job took), bytes that are kept, processor seconds to read them back, and processor seconds to prepare
         the item with its stimuli permuted (0 without permutations).
     pair_seconds, pair_error : float
@@ -70,14 +70,20 @@ class Measurements:
     unusable: list[str] = dataclasses.field(default_factory=list)
 
     def of_items(self, items: Sequence[Mapping[str, Any]], values: Sequence[float]) -> FloatArray:
-        """Interpolate the measurements to items with other numbers of units."""
+        """Interpolate the measurements to items of other sizes."""
         known = sorted(set(self.sizes))
         means = [
             float(np.median([v for n, v in zip(self.sizes, values, strict=True) if n == k])) for k in known
         ]
-        sizes = np.array([item["shape"][1] for item in items], dtype=float)
+        sizes = np.array([size_of(item) for item in items], dtype=float)
         found: FloatArray = np.interp(sizes, known, means)
         return found
+
+
+def size_of(entry: Mapping[str, Any]) -> int:
+    """Return how many values an item of a store has: rows times columns."""
+    rows, columns = entry["shape"]
+    return int(rows) * int(columns)
 
 
 @dataclasses.dataclass(frozen=True)

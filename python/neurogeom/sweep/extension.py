@@ -8,12 +8,12 @@ from typing import Any
 
 from .._base.checks import AnyArray
 from ..representations.checks import require_items
-from ..representations.items import as_items, own_name, require_comparable
+from ..representations.items import as_items, own_name
 from .completeness import SweepStatus, status_of
 from .files import names_in, one_at_a_time
-from .items import describe_items, require_stimuli_of_sweep
+from .items import describe_items
 from .kinds import load_sweep, require_same_numbers, sweep_of
-from .planning import opened, stimuli_of
+from .planning import opened
 from .store import Store
 
 
@@ -89,9 +89,7 @@ def _append(found: Store, items: Any, names: Sequence[str] | None, test: Any) ->
     for item in new:
         if item.name in there:
             raise ValueError(f"the sweep already has an item {item.name!r}: give other names")
-    require_comparable(new)
-    stimuli, expected = stimuli_of(new), found.plan["stimuli"]
-    require_stimuli_of_sweep(new[0], expected["count"], expected["ids"], stimuli["ids"])
+    sweep.require_common(new)
     tests = sweep.check_new(new, test)
     inputs: dict[int, AnyArray] = {}
     numbers = (name.removesuffix(".npy") for name in names_in(found.path / "inputs"))

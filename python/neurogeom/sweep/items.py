@@ -122,6 +122,11 @@ def require_stimuli_of_sweep(item: Item, count: int, expected: Any, ids: Any = N
         raise ValueError(f"{item.label} has other stimulus ids than the sweep, or another order")
 
 
+def plain_list(names: AnyArray) -> list[Any]:
+    """Return ids or names as JSON keeps them; what is neither number nor text becomes text."""
+    return [k if isinstance(k, (bool, int, float, str)) else str(k) for k in names.tolist()]
+
+
 def _stamp(location: Mapping[str, Any]) -> dict[str, int] | None:
     try:
         return stamp_of(location)

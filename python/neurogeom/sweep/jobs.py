@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,12 +26,13 @@ from ..pairs.tiles import Grid, TileKey
 from ..representations import checks as _validate_pairwise
 from ..representations.items import Item, require_comparable
 from .calibration import ITEM_SECONDS, LONGEST_ITEMS, MEMORY_INTERVAL, spread
-from .costs import Limits, Measurements, Work
+from .costs import Limits, Measurements, Work, size_of
 from .items import open_described
 from .journal import PeakMemory, anonymous_bytes
 from .kinds import Arrays, Asked, Kind, Parts, Report, blocks_of_parts, register
 from .store import Store
 
+_T = TypeVar("_T")
 _MEASURED = 4  # jobs, at least if there are enough items
 
 
@@ -170,7 +171,7 @@ class ItemJobs(Kind):
                     unusable.append(f"{label}: {reason}")
                 del item
                 seconds.append(time.thread_time() - start)
-                sizes.append(int(entry["shape"][1]))
+                sizes.append(size_of(entry))
         if not sizes:
             raise ValueError(unusable[0])
         preparing = memory.peak - baseline
@@ -195,6 +196,74 @@ class ItemJobs(Kind):
             peak=found.baseline + found.preparing,
             bytes_read=input_bytes * self.per_item,
         )
+
+
+def with_warnings(compute: Callable[[], _T]) -> tuple[_T, str]:
+    """Compute; return what it warned of as one text."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = compute()
+    return result, "; ".join(dict.fromkeys(str(warning.message) for warning in caught))
+
+
+def as_fields(value: Sequence[str] | None, known: Sequence[str]) -> list[str]:
+    """Take names of fields; None means all."""
+    if value is None:
+        return list(known)
+    if isinstance(value, (str, bytes)):
+        raise TypeError(f"fields must be a list of names, not {value!r}")
+    names = [_validate.as_choice(name, "fields", known) for name in value]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"fields must be one or more distinct names, not {names}")
+    return names
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class JobTable(Result):
+    """Numbers of jobs, one entry per job; what tables of all kinds of jobs have.
+
+    Attributes
+    ----------
+    names : ndarray of str
+        The item of each job.
+    fields : tuple of str
+        The numbers known of each job.
+    values : ndarray of shape (n_fields, n_jobs)
+        The numbers; NaN where a job is not done yet or its data do not allow it.
+    method : str
+        The function that computed them.
+    """
+
+    _headline: ClassVar[tuple[str, ...]] = ("method", "n_jobs")
+
+    names: AnyArray
+    fields: tuple[str, ...]
+    values: FloatArray
+    method: str
+
+    def _keys(self) -> dict[str, AnyArray]:
+        """What tells jobs apart, by the header of its column."""
+        return {"name": self.names}
+
+    @property
+    def n_jobs(self) -> int:
+        """Number of jobs."""
+        return len(self.names)
+
+    def __getitem__(self, field: str) -> FloatArray:
+        """One field of all jobs."""
+        if field not in self.fields:
+            raise KeyError(f"no field {field!r}; the fields are {', '.join(self.fields)}")
+        return np.asarray(self.values[self.fields.index(field)])
+
+    def _table(self) -> dict[str, Any]:
+        return {**self._keys(), **dict(zip(self.fields, self.values, strict=True))}
+
+    def to_xarray(self) -> Any:
+        """Return an xarray Dataset with the dimension "job"."""
+        xarray = require_extra("xarray", "xarray", "to_xarray")
+        variables = {name: ("job", row) for name, row in zip(self.fields, self.values, strict=True)}
+        return xarray.Dataset(variables, {name: ("job", key) for name, key in self._keys().items()})
 
 
 # ---- capacity
@@ -306,11 +375,11 @@ class CapacityJobs:
     ) -> tuple[FloatArray, str, str]:
         """Do one job; return its fields, why it has no result (if so), and any other warnings."""
         self.require_rows(item)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            clouds = manifolds(np.asarray(item.source), self.labels)
-            result = self._function(clouds, rng=seed, n_threads=n_threads, **self.options)
-        text = "; ".join(dict.fromkeys(str(warning.message) for warning in caught))
+        result, text = with_warnings(
+            lambda: self._function(
+                manifolds(np.asarray(item.source), self.labels), rng=seed, n_threads=n_threads, **self.options
+            )
+        )
         lead = _KINDS[self.kind][2]
         value = float(getattr(result, lead))
         values = np.array([float(getattr(result, field)) for field in fields])
@@ -327,7 +396,7 @@ def _as_seeds(value: Any) -> tuple[int, ...]:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class CapacityTable(Result):
+class CapacityTable(JobTable):
     """Results of capacity jobs, one entry per job; made by :func:`open`.
 
     Attributes
@@ -344,33 +413,10 @@ class CapacityTable(Result):
         The function that computed them.
     """
 
-    _headline: ClassVar[tuple[str, ...]] = ("method", "n_jobs")
-
-    names: AnyArray
     seeds: NDArray[np.int64]
-    fields: tuple[str, ...]
-    values: FloatArray
-    method: str
 
-    @property
-    def n_jobs(self) -> int:
-        """Number of jobs."""
-        return len(self.names)
-
-    def __getitem__(self, field: str) -> FloatArray:
-        """One field of all jobs."""
-        if field not in self.fields:
-            raise KeyError(f"no field {field!r}; the fields are {', '.join(self.fields)}")
-        return np.asarray(self.values[self.fields.index(field)])
-
-    def _table(self) -> dict[str, Any]:
-        return {"name": self.names, "seed": self.seeds, **dict(zip(self.fields, self.values, strict=True))}
-
-    def to_xarray(self) -> Any:
-        """Return an xarray Dataset with the dimension "job"."""
-        xarray = require_extra("xarray", "xarray", "to_xarray")
-        variables = {name: ("job", row) for name, row in zip(self.fields, self.values, strict=True)}
-        return xarray.Dataset(variables, {"name": ("job", self.names), "seed": ("job", self.seeds)})
+    def _keys(self) -> dict[str, AnyArray]:
+        return {"name": self.names, "seed": self.seeds}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -390,8 +436,7 @@ class CapacitySweep(ItemJobs):
     def describe(cls, asked: Asked, arguments: dict[str, AnyArray]) -> dict[str, Any]:
         """Check the items and fields, and describe the jobs."""
         jobs: CapacityJobs = asked.metric
-        known = jobs.available_fields()
-        chosen = known if asked.fields is None else _as_fields(asked.fields, known)
+        chosen = as_fields(asked.fields, jobs.available_fields())
         _validate_pairwise.require_items(len(asked.rows), "items")
         require_comparable(asked.rows)
         for item in asked.rows:
@@ -452,15 +497,6 @@ class CapacitySweep(ItemJobs):
     def arrays(self, found: CapacityTable) -> dict[str, Any]:
         """Return the columns of the table."""
         return found._table()
-
-
-def _as_fields(value: Any, known: Sequence[str]) -> list[str]:
-    if isinstance(value, (str, bytes)):
-        raise TypeError(f"fields must be a list of names, not {value!r}")
-    names = [_validate.as_choice(name, "fields", known) for name in value]
-    if not names or len(set(names)) < len(names):
-        raise ValueError(f"fields must be one or more distinct names, not {names}")
-    return names
 
 
 register(CapacitySweep, "capacity")

@@ -44,6 +44,7 @@ Everything that a kind can define, in the order in which it is used:
 `takes`                         whether what `plan` was given as `metric` is of this kind
 `options`                       which of `others`, `test`, `null` and `fields` of `plan` it accepts
 `describe`                      what the plan records of it, and checks of the request
+`common`, `require_common`      what all items share (the stimuli), and the check of new items
 `tests_of`                      held-out data of items, checked; by default there must be none
 `check_new`                     checks of the items of an extension
 `made_from`                     the sweep, from the plan, the lists of items, and arrays
@@ -75,9 +76,10 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 from .._base.checks import AnyArray, FloatArray
 from .._base.codec import Trust, found_as, name_of
 from ..pairs.tiles import Grid, TileKey, blocks_of
-from ..representations.items import Item
+from ..representations.items import Item, require_comparable
 from .costs import Limits, Measurements, Work
 from .errors import SweepError
+from .items import plain_list, require_stimuli_of_sweep
 from .store import VERSION, Store
 
 Arrays: TypeAlias = Mapping[str, AnyArray]
@@ -135,6 +137,12 @@ class Kind(ABC):
         """Check the request, and return what the plan records of it; arrays go to `arguments`."""
 
     @classmethod
+    def common(cls, items: Sequence[Item]) -> dict[str, Any]:
+        """Describe what all items share, for the plan: the stimuli."""
+        ids = next((item.ids for item in items if item.ids is not None), None)
+        return {"stimuli": {"count": items[0].n_stimuli, "ids": None if ids is None else plain_list(ids)}}
+
+    @classmethod
     def tests_of(cls, asked: Asked) -> ItemTests:
         """Return the held-out data of rows and columns, if there are any."""
         del asked
@@ -165,6 +173,12 @@ class Kind(ABC):
     def sides(self) -> tuple[tuple[tuple[int, int], ...], ...]:
         """Blocks along each side of the values."""
         return (self.grid.rows, self.grid.columns) if self.grid.columns else (self.grid.rows,)
+
+    def require_common(self, new: list[Item]) -> None:
+        """Refuse new items that do not share the stimuli of the sweep."""
+        require_comparable(new)
+        known, found = self.plan["stimuli"], self.common(new)["stimuli"]
+        require_stimuli_of_sweep(new[0], known["count"], known["ids"], found["ids"])
 
     def check_new(self, new: list[Item], test: Any) -> list[Item] | None:
         """Refuse items that cannot be added; return their held-out data, if the sweep uses them."""

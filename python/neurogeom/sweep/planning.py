@@ -18,7 +18,8 @@ from .._base.codec import Trust, as_trust, modules_in
 from .._base.quantities import as_bytes
 from .._base.rng import RandomSource, as_generator, draw_key
 from .._base.threads import resolve_threads
-from ..representations.items import Item, as_items
+from ..clouds.manifolds import Manifolds
+from ..representations.items import as_items
 from .calibration import calibrate
 from .costs import Limits, Measurements, describe
 from .drafts import draft, forget_draft, read_draft
@@ -102,9 +103,10 @@ def plan(
         and must not change: the plan records their size and modification time, and each run refuses files
         that differ. The plan does not read their content; what a run reads first counts, and other content is
         refused from then on. Arrays in memory are written to the store.
-    metric : str, metric, "package.module:Class", CapacityJobs, or list of metrics
-        What to compute, or what your own kind of sweep accepts. Workers recreate metrics from the
-        arguments of their constructors, so lambdas and classes defined in a script or notebook are refused.
+    metric : str, metric, "package.module:Class", or list of metrics
+        What to compute: metrics of pairs; or CapacityJobs, PredictionJobs or FewshotPairs of this module, or
+        what your own kind of sweep accepts. Workers recreate metrics from the arguments of their
+        constructors, so lambdas and classes defined in a script or notebook are refused.
     store : path-like, optional
         A directory to create; without one the plan is only printed. A store of the same plan is reused; a
         store of another plan is refused.
@@ -196,7 +198,7 @@ def plan(
     described = describe_items(rows, "rows", tests, inputs)
     described += describe_items(columns or [], "columns", column_tests, inputs)
     content["arguments"] = hashes_of(arguments)
-    content["stimuli"] = stimuli_of(rows + (columns or []))
+    content |= kind.common(rows + (columns or []))
     # What the caller has passed or named, the caller's own workers may import.
     trusted = (*as_trust(trust), *sorted(modules_in([content, {"class": content["kind"]}])))
     input_bytes = sum(item.nbytes for item in rows + (columns or []))
@@ -266,20 +268,14 @@ def _warn_of(measured: Measurements) -> None:
 
 
 def opened(items: Any) -> Any:
-    """Open files where paths are given."""
+    """Open files where paths are given; manifolds are items by their names."""
+    if isinstance(items, Manifolds):
+        return dict(zip(items.names.tolist(), items, strict=True))
     entries = items.values() if isinstance(items, Mapping) else items
     listed = isinstance(items, (list, tuple, Mapping)) and any(
         isinstance(item, (str, os.PathLike)) for item in entries
     )
     return io.open_items(items) if isinstance(items, (str, os.PathLike)) or listed else items
-
-
-def stimuli_of(items: Sequence[Item]) -> dict[str, Any]:
-    """Describe the stimuli of the items."""
-    ids = next((item.ids for item in items if item.ids is not None), None)
-    plain = (bool, int, float, str)
-    named = None if ids is None else [k if isinstance(k, plain) else str(k) for k in ids.tolist()]
-    return {"count": items[0].n_stimuli, "ids": named}
 
 
 def _taken_up(found: Store, content: Mapping[str, Any], items: list[Any], edge: int | None) -> SweepPlan:

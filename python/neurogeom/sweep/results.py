@@ -33,7 +33,7 @@ def open_sweep(store: str | os.PathLike[str], *, trust: Sequence[str] = ()) -> A
 
     Returns
     -------
-    Pairwise, dict of str to Pairwise, or CapacityTable
+    Pairwise, dict of str to Pairwise, CapacityTable, PredictionTable, or FewshotMatrices
         As from :func:`neurogeom.pairwise`, with the same bits; a dict if a list of metrics was planned.
         NaN where a tile is not finished. Your own kinds of sweeps return what they define.
 
