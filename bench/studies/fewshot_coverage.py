@@ -3,8 +3,8 @@
     python bench/studies/fewshot_coverage.py [--points 30 60 200] [--sets 400]
 
 Four classes of 20 features with random spectra and centres, five shots. A cell is the share of intervals
-(estimate +- 1.96 standard errors) that hold the population's value, and the mean of (estimate - truth) / error
-in brackets.
+(estimate +- 1.96 standard errors) that hold the population's value, and in brackets the mean of (estimate -
+truth) / error.
 """
 
 from __future__ import annotations

@@ -227,8 +227,8 @@ def fewshot_geometry(
     Standard errors are jackknives that leave out one point after the other, of the means over pairs too. They
     need three points of each class (that of a dimension four), with the correction five, and are NaN where
     one point less leaves a number undefined. In simulations of Gaussian classes, with the correction,
-    intervals of 1.96 standard errors hold the truth in 93 to 97 % of cases from 60 points a class on (those of
-    dimension in up to 98 %); without it they miss the dimension, and at few points the signal.
+    intervals of 1.96 standard errors hold the truth in 93 to 97 % of cases from 60 points a class on (those
+    of dimension in up to 98 %); without it they miss the dimension, and at few points the signal.
 
     References
     ----------
