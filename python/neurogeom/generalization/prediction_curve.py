@@ -218,7 +218,7 @@ def _split(
         mean = Y[train].mean(axis=0) if center else np.zeros(Y.shape[1])
         targets = Y[train] - mean
         if gram is not None:
-            fit = _dual(gram, train, targets, penalties[k], center)
+            fit = _dual(gram, train, targets, penalties[k], center, data.removed)
         else:
             assert data.X is not None
             fit = _primal(data.X, train, targets, penalties[k], center)
@@ -233,7 +233,12 @@ def _split(
 
 
 def _dual(
-    gram: FloatArray, train: NDArray[np.intp], targets: FloatArray, penalties: FloatArray, center: bool
+    gram: FloatArray,
+    train: NDArray[np.intp],
+    targets: FloatArray,
+    penalties: FloatArray,
+    center: bool,
+    removed: float,
 ) -> list[FloatArray]:
     """Predictions for all stimuli from the Gram matrix of those learned from."""
     across = gram[:, train]
@@ -241,7 +246,7 @@ def _dual(
         # Inner products of features without their training mean.
         means = across.mean(axis=1)
         across = across - means[:, None] - (means[train] - means[train].mean())
-    return [across @ weights for weights in _solved(across[train], targets, penalties)]
+    return [across @ weights for weights in _solved(across[train], targets, penalties, removed)]
 
 
 def _primal(
@@ -258,21 +263,28 @@ def _primal(
     return [X @ weights for weights in _solved(covariance, learned.T @ targets, penalties)]
 
 
-def _solved(matrix: FloatArray, right: FloatArray, penalties: FloatArray) -> list[FloatArray]:
+def _solved(
+    matrix: FloatArray, right: FloatArray, penalties: FloatArray, removed: float = 0.0
+) -> list[FloatArray]:
     """Solve (matrix + penalty) x = right for each penalty; the solution of least norm for none."""
+    matrix = (matrix + matrix.T) / 2
+    # Below this, directions that the matrix does not have, such as those of repeated stimuli, come back
+    # from a factorisation as rounding over the penalty.
+    least = np.sqrt(np.finfo(np.float64).eps) * np.trace(matrix)
+    basis = None
     solutions = []
     for penalty in penalties:
-        if penalty > 0:
-            shifted = (matrix + matrix.T) / 2
+        if penalty > least:
+            shifted = matrix.copy()
             shifted.flat[:: len(matrix) + 1] += penalty
-            try:
-                factor = linalg.cho_factor(shifted, lower=True, overwrite_a=True, check_finite=False)
-                solutions.append(linalg.cho_solve(factor, right, check_finite=False))
-                continue
-            except linalg.LinAlgError:  # a penalty below rounding
-                pass
-        values, vectors = linalg.eigh((matrix + matrix.T) / 2, check_finite=False)
-        kept = values > len(matrix) * np.finfo(np.float64).eps * max(values[-1], 0.0)
-        basis = vectors[:, kept]
-        solutions.append(basis @ ((basis.T @ right) / (values[kept] + penalty)[:, None]))
+            factor = linalg.cho_factor(shifted, lower=True, overwrite_a=True, check_finite=False)
+            solutions.append(linalg.cho_solve(factor, right, check_finite=False))
+            continue
+        if basis is None:
+            values, vectors = linalg.eigh(matrix, check_finite=False)
+            size = max(values[-1], len(matrix) * removed)
+            kept = values > len(matrix) * np.finfo(np.float64).eps * size
+            values, basis = values[kept], vectors[:, kept]
+            along = basis.T @ right
+        solutions.append(basis @ (along / (values + penalty)[:, None]))
     return solutions
