@@ -158,7 +158,7 @@ def prediction_curve(
         # Made once, it serves all splits that learn from fewer stimuli than there are units. Of many more
         # stimuli than units it is larger than what it saves.
         units = P if data.X is None else data.X.shape[1]
-        gram = data.gram() if sizes.min() <= units and P <= 2 * units else None
+        gram = data.gram() if sizes.min() <= units and 2 * units >= P else None
         found = []
         for start in range(0, n_splits, threads):
             block = range(start, min(start + threads, n_splits))

@@ -183,11 +183,12 @@ def spectral_prediction(
     :math:`(\rho/\kappa)^2 E` (published code has it too small by a factor of p squared), and the held-out
     error follows from both. The root lies in :math:`(\rho, \rho + \sum\lambda]` and is found there. Without
     ridge and with p above the rank r, :math:`\kappa = 0` and :math:`E = w_\perp/(1 - r/p)`. The theory is for
-    many stimuli drawn independently; here p are drawn from P without replacement, and with a weak ridge the
-    measured error is below it where p comes near P. For layers of networks and 600 images, the theory's error
-    over all stimuli was within some percent of the measured one up to p = 0.2 P, a sixth above it at 0.6 P
-    and a quarter or more at 0.8 P; the held-out error was a quarter above it at 0.6 P, and twice as large at
-    0.8 P. Measure with :func:`prediction_curve` where that matters.
+    many stimuli drawn independently; here p are drawn from P without replacement, and with a ridge the
+    measured error is below it where p comes near P. For layers of networks, units of another one and 600
+    images, errors over all stimuli and held-out errors were within 5 % of the measured ones up to p = 0.2 P.
+    Without ridge they stayed within 9 % up to 0.8 P. With 0.001 times the variance of X as ridge, the held-out
+    error was a quarter above the measured one at 0.6 P, and twice as large at 0.8 P. Measure with
+    :func:`prediction_curve` where that matters.
 
     With :math:`W_i = w_iE_i`, the radius is :math:`\sqrt{\sum W_i^2}` and the dimension
     :math:`(\sum W_i)^2/\sum W_i^2`. Modes with equal eigenvalues, above all those outside the span of X, are
