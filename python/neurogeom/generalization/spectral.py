@@ -186,8 +186,8 @@ def spectral_prediction(
     many stimuli drawn independently; here p are drawn from P without replacement, and with a ridge the
     measured error is below it where p comes near P. For layers of networks, units of another one and 600
     images, errors over all stimuli and held-out errors were within 5 % of the measured ones up to p = 0.2 P.
-    Without ridge they stayed within 9 % up to 0.8 P. With 0.001 times the variance of X as ridge, the held-out
-    error was a quarter above the measured one at 0.6 P, and twice as large at 0.8 P. Measure with
+    Without ridge they stayed within 9 % up to 0.8 P. With a ridge of 0.001 times the variance of X, held-out
+    errors were a quarter above the measured ones at 0.6 P, and twice as large at 0.8 P. Measure with
     :func:`prediction_curve` where that matters.
 
     With :math:`W_i = w_iE_i`, the radius is :math:`\sqrt{\sum W_i^2}` and the dimension
