@@ -8,8 +8,17 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from .curves import COLOURS, colour_of, draw_by_name, draw_curves, new_panels, place_names, room_for
-from .drawing import GREY, INK, finish, new_figure, plain, write_title
+from .curves import (
+    COLOURS,
+    colour_of,
+    draw_by_name,
+    draw_curves,
+    name_beside,
+    new_panels,
+    place_names,
+    room_for,
+)
+from .drawing import GREY, INK, finish, new_figure, write_title
 from .tables import write_rows
 from .text import format_estimate, format_table
 
@@ -183,6 +192,8 @@ def plot_fewshot(
         place_names(panels[3], names)
         firsts = None if found is None else [found[name][0] for name in names]
         draw_by_name(panels[3], [line[0] for line in predicted.values()], firsts, COLOURS[3])
+    if len(shots) > 1 or measured is not None:
+        name_beside(panels[-1], names)
     caption = "bars: ± 2 standard errors"
     if measured is not None:
         _draw_pairs(panels[4], results, shots, measured)
@@ -211,15 +222,12 @@ def _draw_pairs(
             alpha=0.45,
             lw=0,
             zorder=3,
-            label=plain(name),
             rasterized=True,
         )
     limit = 1.05 * limit or 1.0
     axis.plot([0, limit], [0, limit], color=GREY, lw=1, zorder=2)
     axis.set(xlim=(-0.02 * limit, limit), ylim=(-0.02 * limit, limit), aspect="equal")
     axis.locator_params(nbins=5)
-    if len(shots) == 1 and 1 < len(results) <= len(COLOURS):  # else the curves have the same colours
-        axis.legend(fontsize=8, frameon=False, labelcolor=INK, handletextpad=0.1, loc="lower right")
     axis.set_xlabel("measured", fontsize=9, color=INK)
     axis.set_ylabel("predicted", fontsize=9, color=INK)
     write_title(axis, "error of each pair", pad=8)
