@@ -83,6 +83,18 @@ def test_fewshot_numbers_are_those_of_the_api(run, arrays, level):
     assert max(map(len, table.split("\n"))) < 110
 
 
+def test_fewshot_from_points(run, arrays):
+    code, table, errors = run(*FEWSHOT, "--data", "late", "--from-points", "--out", "out.csv")
+    assert (code, errors) == (0, "")
+    known = ng.fewshot_prediction(ng.manifolds(arrays["late"], arrays["labels"]), [1, 5])
+    rows = _read("out.csv")
+    assert [float(row["mean_error"]) for row in rows] == known.mean_error.tolist()
+    assert [row["level"] for row in rows] == ["points"] * 2
+    assert all(
+        format_estimate(*pair) in table for pair in zip(known.mean_error, known.mean_error_se, strict=True)
+    )
+
+
 def test_fewshot_without_trials(run):
     code, table, errors = run(*FEWSHOT)
     assert (code, errors) == (0, "")
@@ -160,6 +172,7 @@ def test_predict_several_targets(run, arrays, V4, tmp_path):
         ([*FEWSHOT[:-2], "0"], "argument --shots: the value must be at least 1, not 0"),
         ([*FEWSHOT, "--episodes", "5"], "--episodes applies to --measure, which is missing"),
         ([*FEWSHOT, "--rng", "5"], "--rng applies to --measure, which is missing"),
+        ([*FEWSHOT, "--level", "main", "--from-points"], "not to --from-points"),
         ([*FEWSHOT, "--level", "best"], "invalid choice: 'best'"),
         ([*FEWSHOT, "--measure", "--shots", "8"], "early: n_shots must be below the number of points"),
         ([*FEWSHOT, "--out", "good.npz"], "good.npz: would overwrite the data"),

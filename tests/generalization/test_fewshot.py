@@ -115,8 +115,27 @@ def test_too_few_points_for_an_error():
             clouds = gaussian_clouds(2, n_points, 30, spread=0.5)
             found = ng.fewshot_geometry(clouds, 2, correct_dimension=corrected)
             assert np.isfinite(found.mean_error)
-            for error in (found.mean_error_se, found.radius_se[0], found.dimension_se[0], found.snr_se[0, 1]):
+            for error in (found.mean_error_se, found.radius_se[0], found.snr_se[0, 1]):
                 assert np.isfinite(error) == (n_points == fewest)
+            assert np.isfinite(found.dimension_se[0]) == (n_points == 5)
+
+
+def test_duplicates_change_errors_only():
+    clouds = gaussian_clouds(3, 8, 6, spread=0.7)
+    once, twice = (ng.fewshot_geometry(x, 2, level="exact") for x in (clouds, np.repeat(clouds, 2, axis=1)))
+    for name in ("radius", "dimension", "signal", "snr", "error"):
+        np.testing.assert_allclose(getattr(twice, name), getattr(once, name), rtol=1e-12)
+    assert twice.mean_error_se < once.mean_error_se
+
+
+def test_a_corrected_dimension_that_is_not_positive_is_flagged():
+    cloud, other = gaussian_clouds(2, 8, 6, spread=0.5)
+    cloud[1:] = cloud[0] + 1
+    with pytest.warns(ng.ConvergenceWarning, match=r"1 classes have no corrected dimension \(0\)"):
+        found = ng.fewshot_geometry([cloud, other], 1, correct_dimension=True)
+    assert found.status.tolist() == [2, 0]
+    assert np.isnan(found.dimension[0])
+    assert found.mean_dimension == found.dimension[1]
 
 
 def test_correction_takes_the_bias_out():

@@ -75,6 +75,11 @@ def named_backwards(array):
     return pd.DataFrame(array, index=[f"s{len(array) - 1 - i}" for i in range(len(array))])
 
 
+class Indefinite:
+    def gram(self, X):
+        return X @ X.T - 3 * np.outer(X[:, 0], X[:, 0])
+
+
 X, Y = data()
 BAD = {
     "nan in X": ((with_nan(X), Y), {}, ValueError, r"X\[2, 1\] is nan"),
@@ -97,6 +102,7 @@ BAD = {
     "a mode": ((X, Y), {"ridge_mode": "p"}, ValueError, "ridge_mode must be"),
     "a centre": ((X, Y), {"center": 1}, TypeError, "center must be"),
     "a kernel": ((X, Y), {"kernel": "rbf"}, TypeError, r"method gram\(X\)"),
+    "a kernel that is none": ((X, Y), {"kernel": Indefinite()}, ValueError, "no negative eigenvalues"),
     "other order": (
         (
             pd.DataFrame(X, index=[f"s{i}" for i in range(24)]),

@@ -103,3 +103,15 @@ def test_all_stimuli_learned_leave_none():
     found = ng.prediction_curve(X, Y, 30, n_splits=3, rng=0)
     assert np.isnan(found.error_heldout)
     assert found.error == pytest.approx(found.training_error)
+
+
+@pytest.mark.parametrize("N", [80, 12])
+def test_a_ridge_below_rounding_is_its_limit(N):
+    # Repeated stimuli with other responses: what their differences ask for must not come back as noise.
+    rng = np.random.default_rng(0)
+    X = np.repeat(rng.standard_normal((25, N)), 2, axis=0)
+    Y = rng.standard_normal((50, 2))
+    found = ng.prediction_curve(X, Y, 40, ridge=[0.0, 1e-16, 1e-15, 1e-14, 1e-12], n_splits=5, rng=0)
+    for name in ("error", "error_heldout", "training_error"):
+        values = getattr(found, name)
+        np.testing.assert_allclose(values, values[0], rtol=1e-9)

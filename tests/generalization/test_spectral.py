@@ -216,3 +216,51 @@ def test_trials_agree_with_the_theory(ridge):
         # Stimuli are drawn without replacement: an effect of order p/P, which the theory does not have.
         allowed = allowed + 0.25 * np.array(sizes) / P * getattr(theory, name)
         assert (np.abs(difference) < allowed).all(), (name, difference, allowed)
+
+
+def test_what_diverges_does_so_for_each_target_and_not_below_zero():
+    X, Y = deficient_data()
+    with pytest.warns(ng.ConvergenceWarning, match="diverges"):
+        found = ng.spectral_prediction(X, Y, n_train=10, center=False)
+    assert np.isinf(found.error_heldout)
+    assert np.isinf(found.error_per_target).all()
+    assert np.isinf(found.error_heldout_per_target).all()
+    rng = np.random.default_rng(1)
+    # All power outside the span is noise, so that its estimate falls on both sides of zero.
+    repeats = X @ np.ones((10, 3)) + rng.standard_normal((4, 40, 3))
+    with pytest.warns(ng.ConvergenceWarning, match="diverges"):
+        assert np.isnan(ng.spectral_prediction(X, repeats, n_train=10).error_signal)
+
+
+def test_targets_in_the_span_of_a_steep_spectrum_have_no_power_outside():
+    # Eigenvalues over 12 decades: eigenvectors of X X' turn by more than rounding.
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((100, 20)) * 10.0 ** -np.linspace(0, 6, 20)
+    mixing, read = rng.standard_normal((20, 200)), rng.standard_normal((200, 4))
+    for x, y in ((X @ mixing, X @ mixing @ read), (X, X @ mixing @ read)):
+        found = ng.spectral_prediction(x, y, n_train=20, center=False)
+        assert (found.null_power, found.error, found.status) == (0.0, 0.0, 0)
+        noisy = ng.spectral_prediction(x, y + rng.standard_normal((100, 4)), n_train=30, center=False)
+        assert noisy.null_power > 1e-6
+
+
+def test_a_mean_does_not_change_a_centred_kernel():
+    X, Y = deficient_data()
+
+    class Linear:
+        def gram(self, X):
+            return X @ X.T
+
+    for function in (
+        lambda x, k: ng.spectral_prediction(x, Y, n_train=20, kernel=k),
+        lambda x, k: ng.prediction_curve(x, Y, 20, n_splits=3, rng=0, kernel=k),
+    ):
+        expected = function(X, None).error
+        assert function(X + 1e3, Linear()).error == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_ridge_without_bound_learns_nothing():
+    X, Y = reference_data()
+    found = ng.spectral_prediction(1e-100 * X, Y, n_train=20, ridge=1e300)
+    assert (found.error, found.training_error) == (pytest.approx(1), pytest.approx(1))
+    assert found.kappa == pytest.approx(2e301)

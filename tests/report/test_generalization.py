@@ -65,9 +65,9 @@ def curves(data):
     }
 
 
-def _rows(write, *given):
+def _rows(write, *given, **options):
     out = io.StringIO()
-    write(out, *given)
+    write(out, *given, **options)
     return list(csv.DictReader(io.StringIO(out.getvalue())))
 
 
@@ -85,6 +85,17 @@ def test_fewshot_table(fewshot, trials):
             assert format_estimate(result.mean_error[k], result.mean_error_se[k]) in table
             assert format_estimate(trials[name][k].mean_error, trials[name][k].mean_error_se) in table
     assert "measured" not in fewshot_table(fewshot)
+
+
+def test_fewshot_errors_predicted_from_points(clouds, fewshot, trials):
+    better = {name: ng.fewshot_prediction(points, SHOTS) for name, points in clouds.items()}
+    table = fewshot_table(fewshot, trials, predictions=better)
+    for row in _rows(write_fewshot_csv, fewshot, trials, predictions=better):
+        result, k = better[row["data"]], SHOTS.index(int(row["n_shots"]))
+        assert float(row["mean_error"]) == result.mean_error[k]
+        assert format_estimate(result.mean_error[k], result.mean_error_se[k]) in table
+    figure = plot_fewshot(fewshot, measured=trials, predictions=better)
+    np.testing.assert_array_equal(figure.axes[3].get_lines()[0].get_ydata(), better["V1"].mean_error)
 
 
 def test_fewshot_rows(fewshot, trials, tmp_path):

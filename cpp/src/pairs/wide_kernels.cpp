@@ -282,41 +282,68 @@ inline void through_relu(State& state, const double* one, const Inputs& others, 
     for (int p = 0; p < kParts; ++p) state.tangent[p] += cosine_of(state, p);
 }
 
+// Inputs this close to parallel, and of lengths this alike, take the way that is free of cancellation.
+constexpr double kClose = 1.0 / 20, kAlike = 1.0 / 16;
+
 // The expected product of the error functions of two Gaussian numbers is 2 / pi arcsin(r), that of their
 // derivatives 4 / pi / sqrt((1 + 2 q) (1 + 2 q')) / sqrt(1 - r^2).
 template <bool Biased, bool Tangent>
 inline void through_erf(State& state, const double* one, const Inputs& others, Index layer, Index j) {
   const auto field = [&](int f, int p) { return load_lanes(others.of_field(layer, f, j) + 4 * p); };
-  Wide cosine, is_small, at, square, tangent, argument;
+  Wide r_gap, is_close, inverse, square_apart, after{};
+  Lanes n_close{};
   for (int p = 0; p < kParts; ++p) {
-    const Lanes other = field(kSaturation, p), before = state.gap[p];
-    const Lanes both = one[kSaturation] * other, apart = one[kSaturation] - other;
-    const Lanes gap = both * before + 0.5 * (apart * apart + (one[kUnsaturated] + field(kUnsaturated, p)));
-    const Lanes r = both * (1.0 - before);
-    cosine[p] = square_root(gap * (2.0 - gap));
-    is_small[p] = r <= 0.5 ? Lanes{} + 1.0 : Lanes{};
-    square[p] = r <= 0.5 ? r * r : 0.5 * gap;
-    at[p] = r <= 0.5 ? r : square_root(0.5 * gap);
-    // The tangent of (a + a') / 2 - arcsin(r), free of cancellation where a and a' differ little.
-    const Lanes own = one[kCosine] + Lanes{}, its = field(kCosine, p);
-    const Lanes x = both * before;
-    const Lanes mine = x + apart * one[kSaturation], yours = x - apart * other;
-    const Lanes numerator = 0.5 * ((2.0 * x + apart * apart) * ((own + its) + 2.0 * cosine[p]) -
-                                   (apart * (one[kSaturation] + other)) * (own - its));
-    tangent[p] = numerator / ((own + cosine[p]) * (its + cosine[p]) - mine * yours);
-    argument[p] = tangent[p] * tangent[p];
+    const Lanes other = field(kSaturation, p), apart = one[kSaturation] - other;
+    r_gap[p] = (one[kSaturation] * other) * state.gap[p] +
+               0.5 * (apart * apart + (one[kUnsaturated] + field(kUnsaturated, p)));
+    inverse[p] = one[kInverseRoot] * field(kInverseRoot, p);
+    const Lanes roots_apart = one[kRoot] - field(kRoot, p);
+    square_apart[p] = roots_apart * roots_apart;
+    const Lanes is_alike = square_apart[p] * inverse[p] < kAlike ? Lanes{} + 1.0 : Lanes{};
+    is_close[p] = state.gap[p] < kClose ? is_alike : Lanes{};
+    n_close += is_close[p];
   }
-  const Wide arcsine = polynomial(kArcsine, square), arctangent = polynomial(kArctangent, argument);
+  // Each pair goes one way, whatever its neighbours do.
+  const double count = sum_lanes(n_close);
+  if (count < kWide) {
+    Wide is_small, at, square;
+    for (int p = 0; p < kParts; ++p) {
+      const Lanes r = (one[kSaturation] * field(kSaturation, p)) * (1.0 - state.gap[p]);
+      const Lanes half = 0.5 * r_gap[p], root = square_root(half);
+      is_small[p] = r <= 0.5 ? Lanes{} + 1.0 : Lanes{};
+      square[p] = r <= 0.5 ? r * r : half;
+      at[p] = r <= 0.5 ? r : root;
+    }
+    const Wide arcsine = polynomial(kArcsine, square);
+    for (int p = 0; p < kParts; ++p) {
+      const Lanes y = at[p] * arcsine[p];
+      after[p] = 1.0 - (is_small[p] > 0.0 ? y : kPi / 2 - 2.0 * y) * inverse[p];
+    }
+  }
+  Wide cosine{};
+  if (Tangent || count > 0)
+    for (int p = 0; p < kParts; ++p) cosine[p] = square_root(r_gap[p] * (2.0 - r_gap[p]));
+  if (count > 0) {
+    // The angle (a + a') / 2 - arcsin(r) by its tangent, less what it is for parallel inputs.
+    Wide tangent, argument;
+    for (int p = 0; p < kParts; ++p) {
+      const Lanes other = field(kSaturation, p), apart = one[kSaturation] - other;
+      const Lanes own = one[kCosine] + Lanes{}, its = field(kCosine, p);
+      const Lanes x = (one[kSaturation] * other) * state.gap[p];
+      const Lanes mine = x + apart * one[kSaturation], yours = x - apart * other;
+      const Lanes numerator = 0.5 * ((2.0 * x + apart * apart) * ((own + its) + 2.0 * cosine[p]) -
+                                     (apart * (one[kSaturation] + other)) * (own - its));
+      tangent[p] = numerator / ((own + cosine[p]) * (its + cosine[p]) - mine * yours);
+      argument[p] = tangent[p] * tangent[p];
+    }
+    const Wide arctangent = polynomial(kArctangent, argument);
+    for (int p = 0; p < kParts; ++p) {
+      const Lanes fine = (tangent[p] * arctangent[p] - 0.5 * square_apart[p]) * inverse[p];
+      after[p] = is_close[p] > 0.0 ? fine : after[p];
+    }
+  }
   for (int p = 0; p < kParts; ++p) {
-    const Lanes y = at[p] * arcsine[p];
-    const Lanes angle = is_small[p] > 0.0 ? y : kPi / 2 - 2.0 * y;
-    const Lanes inverse = one[kInverseRoot] * field(kInverseRoot, p);
-    const Lanes plain = 1.0 - angle * inverse;
-    const Lanes apart = one[kRoot] - field(kRoot, p), square_apart = apart * apart;
-    const Lanes fine = (tangent[p] * arctangent[p] - 0.5 * square_apart) * inverse;
-    Lanes gap = plain < 0.125 ? fine : plain;
-    gap = 4.0 * square_apart * inverse < 1.0 ? gap : plain;
-    state.gap[p] = gap > 0.0 ? gap : Lanes{};
+    state.gap[p] = after[p] > 0.0 ? after[p] : Lanes{};
     if (Tangent) state.tangent[p] *= one[kSlope] * field(kSlope, p) / cosine[p];
   }
   if (Biased) add_biases(state, one, others, layer, j);

@@ -12,6 +12,7 @@ from .._base.checks import AnyArray
 from ..clouds.manifolds import manifolds
 from ..generalization.fewshot import LEVELS, FewshotGeometry, fewshot_geometry
 from ..generalization.fewshot_error import FewshotError, fewshot_error
+from ..generalization.fewshot_prediction import FewshotPrediction, fewshot_prediction
 from ..report import fewshot as report
 from .endings import TABLES, InputError, announced, check_output, check_plot, deliver
 from .inputs import add_labelled, open_labelled, read_in_turn
@@ -35,8 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--level",
         type=one_of(LEVELS),
         choices=LEVELS,
-        default="gaussian",
         help="which terms of the theory to keep (default: gaussian)",
+    )
+    parser.add_argument(
+        "--from-points",
+        action="store_true",
+        help="predict the errors from all points at once, closer to what is measured, instead of from the "
+        "geometry",
     )
     parser.add_argument("--measure", action="store_true", help="also measure the errors by trial")
     parser.add_argument(
@@ -60,23 +66,30 @@ def run(args: argparse.Namespace) -> None:
     for option in ("episodes", "rng"):
         if getattr(args, option) is not None and not args.measure:
             raise InputError(f"--{option} applies to --measure, which is missing")
+    if args.level is not None and args.from_points:
+        raise InputError("--level applies to errors predicted from the geometry, not to --from-points")
     shots = sorted(set(args.shots))
     labels, items = open_labelled(args)
     results: dict[str, FewshotGeometry] = {}
+    predictions: dict[str, FewshotPrediction] = {}
     measured: dict[str, list[FewshotError]] = {}
     for name, X in read_in_turn(items):
         results[name] = _predicted(name, X, labels, shots, args)
+        if args.from_points:
+            predictions[name] = _from_points(name, X, labels, shots, args)
         if args.measure:
             measured[name] = [_measured(name, X, labels, m, args) for m in shots]
     found = measured if args.measure else None
+    better = predictions if args.from_points else None
     files: dict[str, Callable[[Any], object]] = {}
     if args.out is not None and args.out.lower().endswith(".npz"):
-        files |= _archives(args.out, results, measured)
+        files |= _archives(args.out, results, predictions, measured)
     elif args.out is not None:
-        files[args.out] = lambda out: report.write_fewshot_csv(out, results, found)
+        files[args.out] = lambda out: report.write_fewshot_csv(out, results, found, predictions=better)
     if args.plot is not None:
-        files[args.plot] = lambda out: report.plot_fewshot(results, out, measured=found)
-    deliver(f"{report.fewshot_table(results, found, label='data')}\n\n{_errors(args)}", files)
+        files[args.plot] = lambda out: report.plot_fewshot(results, out, measured=found, predictions=better)
+    table = report.fewshot_table(results, found, predictions=better, label="data")
+    deliver(f"{table}\n\n{_errors(args)}", files)
 
 
 def _predicted(
@@ -87,9 +100,20 @@ def _predicted(
         lambda: fewshot_geometry(
             manifolds(X, labels),
             shots,
-            level=args.level,
+            level=args.level or "gaussian",
             n_threads=args.threads,
             progress=sys.stderr.isatty(),
+        ),
+    )
+
+
+def _from_points(
+    name: str, X: AnyArray, labels: AnyArray, shots: list[int], args: argparse.Namespace
+) -> FewshotPrediction:
+    return announced(
+        name,
+        lambda: fewshot_prediction(
+            manifolds(X, labels), shots, n_threads=args.threads, progress=sys.stderr.isatty()
         ),
     )
 
@@ -111,7 +135,10 @@ def _measured(
 
 
 def _archives(
-    path: str, results: Mapping[str, FewshotGeometry], measured: Mapping[str, Sequence[FewshotError]]
+    path: str,
+    results: Mapping[str, FewshotGeometry],
+    predictions: Mapping[str, FewshotPrediction],
+    measured: Mapping[str, Sequence[FewshotError]],
 ) -> dict[str, Callable[[Any], object]]:
     """Name the file of each result, whose ``save`` writes it."""
     stem, ending = os.path.splitext(path)
@@ -119,6 +146,8 @@ def _archives(
     for name, result in results.items():
         own = stem if len(results) == 1 else f"{stem}.{name.replace('/', '-')}"
         files[f"{own}{ending}"] = result.save
+        if name in predictions:
+            files[f"{own}.predicted{ending}"] = predictions[name].save
         files |= {f"{own}.measured-{e.n_shots}{ending}": e.save for e in measured.get(name, ())}
     return files
 

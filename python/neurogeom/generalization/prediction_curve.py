@@ -155,8 +155,10 @@ def prediction_curve(
     key = draw_key(as_generator(rng))
     penalties = ridges / data.unit**2 * (sizes[:, None] if mode == "per_sample" else np.ones((len(sizes), 1)))
     with single_threaded_blas():
-        wide = data.X is None or data.X.shape[1] > P
-        gram = data.gram() if wide else None
+        # Made once, it serves all splits that learn from fewer stimuli than there are units. Of many more
+        # stimuli than units it is larger than what it saves.
+        units = P if data.X is None else data.X.shape[1]
+        gram = data.gram() if sizes.min() <= units and 2 * units >= P else None
         found = []
         for start in range(0, n_splits, threads):
             block = range(start, min(start + threads, n_splits))
@@ -217,13 +219,15 @@ def _split(
         train = np.sort(order[:size])
         mean = Y[train].mean(axis=0) if center else np.zeros(Y.shape[1])
         targets = Y[train] - mean
-        if gram is not None:
-            fit = _dual(gram, train, targets, penalties[k], center)
+        if gram is not None and (data.X is None or size <= data.X.shape[1]):
+            fit = _dual(gram, train, targets, penalties[k], center, data.removed)
         else:
             assert data.X is not None
             fit = _primal(data.X, train, targets, penalties[k], center)
         for j, predicted in enumerate(fit):
-            squares = (Y - mean - predicted) ** 2
+            predicted -= Y
+            predicted += mean
+            squares = np.square(predicted, out=predicted)
             learned = squares[train].sum(axis=0)
             everything = squares.sum(axis=0)
             rest = np.ones(len(Y), dtype=bool)
@@ -233,46 +237,56 @@ def _split(
 
 
 def _dual(
-    gram: FloatArray, train: NDArray[np.intp], targets: FloatArray, penalties: FloatArray, center: bool
+    gram: FloatArray,
+    train: NDArray[np.intp],
+    targets: FloatArray,
+    penalties: FloatArray,
+    center: bool,
+    removed: float,
 ) -> list[FloatArray]:
     """Predictions for all stimuli from the Gram matrix of those learned from."""
-    across = gram[:, train]
+    across = np.take(gram, train, axis=1)
     if center:
         # Inner products of features without their training mean.
         means = across.mean(axis=1)
-        across = across - means[:, None] - (means[train] - means[train].mean())
-    return [across @ weights for weights in _solved(across[train], targets, penalties)]
+        across -= means[:, None]
+        across -= means[train] - means[train].mean()
+    return [across @ weights for weights in _solved(across[train], targets, penalties, removed)]
 
 
 def _primal(
     X: FloatArray, train: NDArray[np.intp], targets: FloatArray, penalties: FloatArray, center: bool
 ) -> list[FloatArray]:
     """Predictions for all stimuli from the covariance of features, of which there are fewer."""
-    if center:
-        X = X - X[train].mean(axis=0)
     learned = X[train]
-    if len(train) <= X.shape[1]:
-        across = X @ learned.T
-        return [across @ weights for weights in _solved(learned @ learned.T.copy(), targets, penalties)]
-    covariance = learned.T @ learned.copy()
-    return [X @ weights for weights in _solved(covariance, learned.T @ targets, penalties)]
+    mean = learned.mean(axis=0) if center else np.zeros(X.shape[1])
+    learned -= mean
+    solved = _solved(learned.T @ learned, learned.T @ targets, penalties)
+    return [X @ weights - mean @ weights for weights in solved]
 
 
-def _solved(matrix: FloatArray, right: FloatArray, penalties: FloatArray) -> list[FloatArray]:
+def _solved(
+    matrix: FloatArray, right: FloatArray, penalties: FloatArray, removed: float = 0.0
+) -> list[FloatArray]:
     """Solve (matrix + penalty) x = right for each penalty; the solution of least norm for none."""
+    matrix = (matrix + matrix.T) / 2
+    # Below this, directions that the matrix does not have, such as those of repeated stimuli, come back
+    # from a factorisation as rounding over the penalty.
+    least = np.sqrt(np.finfo(np.float64).eps) * np.trace(matrix)
+    basis = None
     solutions = []
     for penalty in penalties:
-        if penalty > 0:
-            shifted = (matrix + matrix.T) / 2
+        if penalty > least:
+            shifted = matrix.copy()
             shifted.flat[:: len(matrix) + 1] += penalty
-            try:
-                factor = linalg.cho_factor(shifted, lower=True, overwrite_a=True, check_finite=False)
-                solutions.append(linalg.cho_solve(factor, right, check_finite=False))
-                continue
-            except linalg.LinAlgError:  # a penalty below rounding
-                pass
-        values, vectors = linalg.eigh((matrix + matrix.T) / 2, check_finite=False)
-        kept = values > len(matrix) * np.finfo(np.float64).eps * max(values[-1], 0.0)
-        basis = vectors[:, kept]
-        solutions.append(basis @ ((basis.T @ right) / (values[kept] + penalty)[:, None]))
+            factor = linalg.cho_factor(shifted, lower=True, overwrite_a=True, check_finite=False)
+            solutions.append(linalg.cho_solve(factor, right, check_finite=False))
+            continue
+        if basis is None:
+            values, vectors = linalg.eigh(matrix, check_finite=False)
+            size = max(values[-1], len(matrix) * removed)
+            kept = values > len(matrix) * np.finfo(np.float64).eps * size
+            values, basis = values[kept], vectors[:, kept]
+            along = basis.T @ right
+        solutions.append(basis @ (along / (values + penalty)[:, None]))
     return solutions

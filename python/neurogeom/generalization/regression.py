@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import linalg
 
 from .._base import checks as _validate
 from .._base.checks import FloatArray
@@ -25,6 +26,7 @@ class Regression(NamedTuple):
     repeats: FloatArray | None  # (R, P, C)
     unit: float  # of X; its square is that of Gram matrices
     is_centred: bool
+    removed: float = 0.0  # eigenvalue that centring took from a kernel: its rounding stays, over P eps
 
     @property
     def n_stimuli(self) -> int:
@@ -66,11 +68,13 @@ def as_regression(X: Any, Y: Any, *, center: bool, kernel: Any) -> Regression:
         unit = float(np.sqrt(np.abs(gram).max())) or 1.0
         unit = power_of_two_above(unit)
         gram = gram / unit**2
+        _require_nonnegative_eigenvalues(gram)
+        removed = abs(float(gram.mean())) if center else 0.0
         if center:
             gram = _centred(_centred(gram).T)
-        if np.abs(gram).max() <= NO_EXTENT:
+        if np.abs(gram).max() <= max(NO_EXTENT, P * np.finfo(np.float64).eps * removed):
             raise ValueError("the kernel of X does not vary over stimuli: it predicts nothing")
-        return Regression(None, gram, mean, repeats, unit, bool(center))
+        return Regression(None, gram, mean, repeats, unit, bool(center), removed)
     if center:
         scaled = _centred(scaled)
     if np.abs(scaled).max() <= NO_EXTENT:
@@ -118,6 +122,16 @@ def _kernel_gram(kernel: Any, X: FloatArray) -> FloatArray:
         raise ValueError(f"kernel.gram(X) must be of shape {(len(X), len(X))}, not {gram.shape}")
     _validate.require_symmetric_values(gram, gram.dtype, "kernel.gram(X)")
     return (gram + gram.T) / 2
+
+
+def _require_nonnegative_eigenvalues(gram: FloatArray) -> None:
+    values = linalg.eigvalsh(gram, check_finite=False)
+    # Kernels are often computed in single precision.
+    if values[0] < -1e-6 * np.abs(values).max():
+        raise ValueError(
+            "kernel.gram(X) must have no negative eigenvalues, but its least and largest are "
+            f"{values[0]:.3g} and {values[-1]:.3g} times a power of two"
+        )
 
 
 def as_training_sizes(n_train: int | Sequence[int], n_stimuli: int) -> tuple[NDArray[np.intp], bool]:

@@ -183,8 +183,12 @@ def spectral_prediction(
     :math:`(\rho/\kappa)^2 E` (published code has it too small by a factor of p squared), and the held-out
     error follows from both. The root lies in :math:`(\rho, \rho + \sum\lambda]` and is found there. Without
     ridge and with p above the rank r, :math:`\kappa = 0` and :math:`E = w_\perp/(1 - r/p)`. The theory is for
-    many stimuli drawn independently; here p are drawn from P without replacement, and where p comes near P
-    the measured error is below it.
+    many stimuli drawn independently; here p are drawn from P without replacement, and with a ridge the
+    measured error is below it where p comes near P. For layers of networks, units of another one and 600
+    images, errors over all stimuli and held-out errors were within 5 % of the measured ones up to p = 0.2 P.
+    Without ridge they stayed within 9 % up to 0.8 P. With a ridge of 0.001 times the variance of X, held-out
+    errors were a quarter above the measured ones at 0.6 P, and twice as large at 0.8 P. Measure with
+    :func:`prediction_curve` where that matters.
 
     With :math:`W_i = w_iE_i`, the radius is :math:`\sqrt{\sum W_i^2}` and the dimension
     :math:`(\sum W_i)^2/\sum W_i^2`. Modes with equal eigenvalues, above all those outside the span of X, are
@@ -223,9 +227,12 @@ def spectral_prediction(
     largest = modes.values[0]
     for i, p in enumerate(sizes):
         for j, one in enumerate(ridges):
-            rho = one * (p if mode == "per_sample" else 1) / data.unit**2 / largest
+            total = one * (p if mode == "per_sample" else 1)
+            with np.errstate(over="ignore"):
+                rho = float(total / data.unit**2 / largest)
             found = _learned(modes.values / largest, rho, int(p))
-            kappa[i, j], gamma[i, j] = found.kappa * largest * data.unit**2, found.gamma
+            kappa[i, j] = total if math.isinf(rho) else found.kappa * largest * data.unit**2
+            gamma[i, j] = found.gamma
             error_modes[i, j], null_error[i, j] = found.errors, found.null_error
             training_share[i, j] = found.training_share
     with np.errstate(invalid="ignore"):
@@ -252,16 +259,16 @@ def spectral_prediction(
         dimension[status == DIVERGES] = modes.null_dimension  # of what diverges
         left = P - sizes[:, None]
         heldout = (P * error - sizes[:, None] * training) / np.where(left > 0, left, np.nan)
-        training_target = np.where(training_share > 0, training_share, 0.0)[..., None] * per_target
+        training_target = training_share[..., None] * np.where(np.isinf(per_target), 0.0, per_target)
         heldout_target = (P * per_target - sizes[:, None, None] * training_target) / np.where(
             left > 0, left, np.nan
         )[..., None]
     signal = np.full(shape, np.nan)
     if power.signal is not None:
         with np.errstate(invalid="ignore"):
-            signal = error_modes @ power.signal + (
-                power.null_signal * null_error if power.null_signal else 0.0
-            )
+            signal = error_modes @ power.signal
+            if power.null_signal:  # of an estimate that may be negative, what diverges has no number
+                signal += np.where(np.isinf(null_error), np.nan, power.null_signal * null_error)
 
     def shaped(array: NDArray[Any]) -> Any:
         array = array if several_ridges else array[:, 0]
@@ -304,18 +311,28 @@ class _Modes(NamedTuple):
     values: FloatArray
     vectors: FloatArray
     null_dimension: int
+    leaks: FloatArray  # how much of the power in a mode may come to lie outside the span by rounding
 
 
 def _modes(data: Regression) -> _Modes:
     P = data.n_stimuli
+    power = 2  # eigenvalues, or their roots, are what is decomposed
     if data.X is not None and data.X.shape[1] < P:
+        power = 1
         vectors, roots, _ = linalg.svd(data.X, full_matrices=False, check_finite=False)
         values = roots**2 / P
     else:
         values, vectors = linalg.eigh(data.gram() / P, check_finite=False)
         values, vectors = values[::-1], vectors[:, ::-1]
-    kept = int((values > P * np.finfo(np.float64).eps * values[0]).sum())
-    return _Modes(values[:kept].copy(), vectors[:, :kept], P - kept - data.is_centred)
+    rounding = P * np.finfo(np.float64).eps
+    size = max(values[0], data.removed)
+    kept = int((values > rounding * size).sum())
+    if kept == 0:
+        raise ValueError("the kernel of X varies over stimuli by no more than rounding: it predicts nothing")
+    values = values[:kept].copy()
+    # A mode and the null space turn into each other by rounding over the gap of singular or eigenvalues.
+    leaks = rounding**2 * (size / values) ** power
+    return _Modes(values, vectors[:, :kept], P - kept - data.is_centred, leaks)
 
 
 class _Powers(NamedTuple):
@@ -339,8 +356,7 @@ def _powers(modes: _Modes, data: Regression) -> _Powers:
     total = float(totals.sum())
     null_per_target = (outside**2).sum(axis=0)
     null = float(null_per_target.sum())
-    # A projection leaves rounding.
-    if modes.null_dimension == 0 or null <= (len(Y) * np.finfo(np.float64).eps) ** 2 * total:
+    if modes.null_dimension == 0 or null <= float(modes.leaks @ (along**2).sum(axis=1)):
         null, null_per_target = 0.0, np.zeros_like(null_per_target)
     groups = _equal(modes.values)
     per_target = _spread(along**2, groups)
@@ -399,6 +415,8 @@ def _learned(values: FloatArray, rho: float, p: int) -> _Learned:
     if rho == 0 and p >= rank:
         left = 1 - rank / p
         return _Learned(0.0, rank / p, np.zeros(rank), 1 / left if left > 0 else math.inf, left**2)
+    if math.isinf(rho):
+        return _Learned(rho, 0.0, np.ones(rank), 1.0, 1.0)
 
     def excess(log_kappa: float) -> float:
         kappa = math.exp(log_kappa)

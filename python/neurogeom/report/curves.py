@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 COLOURS = ("#1f5fa8", "#b4472e", "#2e7d4f", "#6b4fa0", "#c08a1e", "#3d8f9b", "#9c3f6e", "#5b5b5b")
 MARKERS = "osD^v"
+_MAX_TICKS = 6
 # Values with their standard errors, of one data set or of several.
 Estimates: TypeAlias = Sequence[tuple[float, float]]
 
@@ -76,7 +77,7 @@ def draw_curves(
     """
     for k, (name, line) in enumerate(predicted.items()):
         colour, marker = colour_of(k), MARKERS[k % len(MARKERS)]
-        axis.plot(x, [value for value, _ in line], color=colour, lw=1.6, zorder=3, label=plain(name))
+        axis.plot(x, [value for value, _ in line], color=colour, lw=1.6, zorder=3)
         draw_bars(axis, x, line if measured is None else measured[name], colour, marker)
     axis.set_xscale("log")
     axis.set_xticks(list(x), [str(m) for m in x])
@@ -86,13 +87,33 @@ def draw_curves(
     values = np.array([value for line in lines for value, _ in line])
     if is_log and (values[np.isfinite(values)] > 0).all():
         axis.set_yscale("log", nonpositive="clip")
-        low, high = np.nanmin(values), np.nanmax(values)
-        axis.set_ylim(low / 1.6, high * 1.6)
+        low, high = 0.8 * float(np.nanmin(values)), 1.25 * float(np.nanmax(values))
+        ticks = [k * 10.0**power for power in range(-9, 3) for k in (1, 2, 3, 5)]
+        shown = [tick for tick in ticks if low <= tick <= high]
+        if len(shown) > _MAX_TICKS:
+            shown = [tick for tick in shown if f"{tick:.0e}".startswith("1")]
+        axis.set_yticks(shown, [f"{tick:g}" for tick in shown])
+        axis.minorticks_off()
+        axis.set_ylim(low, high)
     else:
         bottom, top = axis.get_ylim()
         axis.set_ylim(max(0.0, bottom), top)
-    if len(predicted) <= len(COLOURS):
-        axis.legend(fontsize=8, frameon=False, labelcolor=INK, handlelength=1.2)
+
+
+def name_beside(axis: Axes, names: Sequence[str]) -> None:
+    """Name the data sets beside a panel, where that hides nothing, by colour and marker; not too many."""
+    from matplotlib.lines import Line2D
+
+    if not 1 < len(names) <= len(COLOURS):
+        return
+    handles = [
+        Line2D(
+            [], [], color=colour_of(k), marker=MARKERS[k % len(MARKERS)], ms=4.5, lw=1.6, label=plain(name)
+        )
+        for k, name in enumerate(names)
+    ]
+    place: Any = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+    axis.legend(handles=handles, fontsize=8, frameon=False, labelcolor=INK, handlelength=1.4, **place)
 
 
 def new_panels(figure: Any, count: int) -> list[Axes]:

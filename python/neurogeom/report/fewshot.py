@@ -8,8 +8,17 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from .curves import COLOURS, colour_of, draw_by_name, draw_curves, new_panels, place_names, room_for
-from .drawing import GREY, INK, finish, new_figure, plain, write_title
+from .curves import (
+    COLOURS,
+    colour_of,
+    draw_by_name,
+    draw_curves,
+    name_beside,
+    new_panels,
+    place_names,
+    room_for,
+)
+from .drawing import GREY, INK, finish, new_figure, write_title
 from .tables import write_rows
 from .text import format_estimate, format_table
 
@@ -19,14 +28,21 @@ if TYPE_CHECKING:
 
     from ..generalization.fewshot import FewshotGeometry
     from ..generalization.fewshot_error import FewshotError
+    from ..generalization.fewshot_prediction import FewshotPrediction
 
 Measured = Mapping[str, Sequence["FewshotError"]]
+Predictions = Mapping[str, "FewshotPrediction"]
+Predicted = Mapping[str, "FewshotGeometry | FewshotPrediction"]
 _MOST_POINTS = 20_000  # more pairs of classes than this are thinned out in pictures
 _MEANS = ("mean_signal", "mean_radius", "mean_dimension")
 
 
 def fewshot_table(
-    results: Mapping[str, FewshotGeometry], measured: Measured | None = None, *, label: str = "layer"
+    results: Mapping[str, FewshotGeometry],
+    measured: Measured | None = None,
+    *,
+    predictions: Predictions | None = None,
+    label: str = "layer",
 ) -> str:
     """Tabulate few-shot geometry and errors, one line per data set and number of shots.
 
@@ -36,6 +52,8 @@ def fewshot_table(
         Results by name of the data set (a layer, an area, an epoch), for one or several numbers of shots.
     measured : mapping of str to sequence of FewshotError, optional
         Measured errors by name, one for each number of shots.
+    predictions : mapping of str to FewshotPrediction, optional
+        Errors predicted from all points, for the same numbers of shots; by default those of the geometry.
     label : str
         Header of the column of names.
 
@@ -58,10 +76,15 @@ def fewshot_table(
     columns = [label, "signal", "radius", "dimension", "shots", "error" if measured is None else "predicted"]
     columns += ["measured"] * (measured is not None)
     rows = []
+    errors: Predicted = results if predictions is None else predictions
     for name, result in results.items():
         lead = [name, *(format_estimate(*_estimate(result, field)) for field in _MEANS)]
         for k, m in enumerate(_shots_of(results)):
-            row = [*(lead if k == 0 else [""] * len(lead)), str(m), format_estimate(*_predicted(result, k))]
+            row = [
+                *(lead if k == 0 else [""] * len(lead)),
+                str(m),
+                format_estimate(*_predicted(errors[name], k)),
+            ]
             if measured is not None:
                 found = measured[name][k]
                 row.append(format_estimate(found.mean_error, found.mean_error_se))
@@ -73,6 +96,8 @@ def write_fewshot_csv(
     path: str | os.PathLike[str] | IO[str],
     results: Mapping[str, FewshotGeometry],
     measured: Measured | None = None,
+    *,
+    predictions: Predictions | None = None,
 ) -> None:
     """Write few-shot geometry and errors to a CSV file, one row per data set and number of shots.
 
@@ -85,6 +110,8 @@ def write_fewshot_csv(
         Results by name of the data set.
     measured : mapping of str to sequence of FewshotError, optional
         Measured errors by name, one for each number of shots.
+    predictions : mapping of str to FewshotPrediction, optional
+        Errors predicted from all points, for the same numbers of shots; by default those of the geometry.
 
     Examples
     --------
@@ -106,12 +133,14 @@ def write_fewshot_csv(
     if measured is not None:
         header += ["n_episodes", "measured_error", "measured_error_se"]
     rows: list[list[object]] = [[*header]]
+    errors: Predicted = results if predictions is None else predictions
     for name, result in results.items():
-        sizes = [len(result.n_points), int(result.n_points.sum()), int(result.n_features), result.level]
+        sizes: list[object] = [len(result.n_points), int(result.n_points.sum()), int(result.n_features)]
+        sizes.append(result.level if predictions is None else "points")
         means = [float(value) for field in _MEANS for value in _estimate(result, field)]
         for k, m in enumerate(shots):
             trials = [] if measured is None else [_number(getattr(measured[name][k], f)) for f in of_trials]
-            rows.append([name, *sizes, *means, m, *_predicted(result, k), *trials])
+            rows.append([name, *sizes, *means, m, *_predicted(errors[name], k), *trials])
     write_rows(path, rows)
 
 
@@ -120,6 +149,7 @@ def plot_fewshot(
     path: str | os.PathLike[str] | None = None,
     *,
     measured: Measured | None = None,
+    predictions: Predictions | None = None,
 ) -> Figure:
     """Draw what sets the few-shot error of data sets, and the error itself.
 
@@ -136,6 +166,8 @@ def plot_fewshot(
         Save the figure there too; the ending gives the format (png, pdf, svg).
     measured : mapping of str to sequence of FewshotError, optional
         Measured errors by name, one for each number of shots.
+    predictions : mapping of str to FewshotPrediction, optional
+        Errors predicted from all points, for the same numbers of shots; by default those of the geometry.
 
     Returns
     -------
@@ -172,7 +204,8 @@ def plot_fewshot(
         place_names(axis, names)
         draw_by_name(axis, [_estimate(result, field) for result in results.values()], None, colour)
         write_title(axis, field.removeprefix("mean_"), pad=8)
-    predicted = {name: [_predicted(result, k) for k in range(len(shots))] for name, result in results.items()}
+    errors: Predicted = results if predictions is None else predictions
+    predicted = {name: [_predicted(errors[name], k) for k in range(len(shots))] for name in names}
     found = None
     if measured is not None:
         found = {name: [(e.mean_error, e.mean_error_se) for e in measured[name]] for name in names}
@@ -183,15 +216,20 @@ def plot_fewshot(
         place_names(panels[3], names)
         firsts = None if found is None else [found[name][0] for name in names]
         draw_by_name(panels[3], [line[0] for line in predicted.values()], firsts, COLOURS[3])
+    if len(shots) > 1 or measured is not None:
+        name_beside(panels[-1], names)
     caption = "bars: ± 2 standard errors"
     if measured is not None:
-        _draw_pairs(panels[4], results, shots, measured)
+        _draw_pairs(panels[4], errors, shots, measured)
         caption += "    lines: predicted    " + ("points" if len(shots) > 1 else "crosses") + ": measured"
     return finish(figure, caption, path)
 
 
 def _draw_pairs(
-    axis: Axes, results: Mapping[str, FewshotGeometry], shots: Sequence[int], measured: Measured
+    axis: Axes,
+    results: Predicted,
+    shots: Sequence[int],
+    measured: Measured,
 ) -> None:
     """Draw the predicted error of each ordered pair of classes against the measured one."""
     limit = 0.0
@@ -211,15 +249,12 @@ def _draw_pairs(
             alpha=0.45,
             lw=0,
             zorder=3,
-            label=plain(name),
             rasterized=True,
         )
     limit = 1.05 * limit or 1.0
     axis.plot([0, limit], [0, limit], color=GREY, lw=1, zorder=2)
     axis.set(xlim=(-0.02 * limit, limit), ylim=(-0.02 * limit, limit), aspect="equal")
     axis.locator_params(nbins=5)
-    if len(shots) == 1 and 1 < len(results) <= len(COLOURS):  # else the curves have the same colours
-        axis.legend(fontsize=8, frameon=False, labelcolor=INK, handletextpad=0.1, loc="lower right")
     axis.set_xlabel("measured", fontsize=9, color=INK)
     axis.set_ylabel("predicted", fontsize=9, color=INK)
     write_title(axis, "error of each pair", pad=8)
@@ -240,7 +275,7 @@ def _estimate(result: FewshotGeometry, field: str) -> tuple[float, float]:
     return float(getattr(result, field)), float(getattr(result, f"{field}_se"))
 
 
-def _predicted(result: FewshotGeometry, k: int) -> tuple[float, float]:
+def _predicted(result: FewshotGeometry | FewshotPrediction, k: int) -> tuple[float, float]:
     """Return the mean predicted error for the k-th number of shots, and its standard error."""
     value, error = (np.atleast_1d(x)[k] for x in (result.mean_error, result.mean_error_se))
     return float(value), float(error)

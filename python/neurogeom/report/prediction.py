@@ -8,8 +8,18 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from .curves import COLOURS, MARKERS, colour_of, draw_by_name, draw_curves, new_panels, place_names, room_for
-from .drawing import GREY, INK, finish, new_figure, plain, write_title
+from .curves import (
+    COLOURS,
+    MARKERS,
+    colour_of,
+    draw_by_name,
+    draw_curves,
+    name_beside,
+    new_panels,
+    place_names,
+    room_for,
+)
+from .drawing import GREY, INK, finish, new_figure, write_title
 from .tables import write_rows
 from .text import format_estimate, format_table
 
@@ -179,7 +189,7 @@ def plot_prediction(
     if any(_counts(result) != counts for result in results.values()):
         raise ValueError("results must be for the same n_train")
     below = room_for(names) if len(counts) == 1 else 0.0
-    figure = new_figure((8.0, 3.6 + below), wspace=0.08, w_pad=0.08, h_pad=0.08)
+    figure = new_figure((8.6, 3.6 + below), wspace=0.08, w_pad=0.08, h_pad=0.08)
     left, right = new_panels(figure, 2)
     _draw_geometry(left, results)
     predicted = {
@@ -196,6 +206,7 @@ def plot_prediction(
         place_names(right, names)
         firsts = None if found is None else [found[name][0] for name in names]
         draw_by_name(right, [line[0] for line in predicted.values()], firsts, COLOURS[0])
+    name_beside(right, names)
     caption = "grey: equal error over all stimuli"
     if measured is not None:
         kind = "points" if len(counts) > 1 else "crosses"
@@ -223,17 +234,15 @@ def _draw_geometry(axis: Axes, results: Mapping[str, SpectralPrediction]) -> Non
             axis.annotate(
                 f"{error:.3g}", ends, (2, 2), textcoords="offset points", fontsize=7, color=GREY, va="bottom"
             )
-    for k, (name, (across, up)) in enumerate(points.items()):
+    for k, (across, up) in enumerate(points.values()):
         colour, marker = colour_of(k), MARKERS[k % len(MARKERS)]
         axis.plot(across, up, color=colour, lw=1.0, alpha=0.6, zorder=3)
         sizes = np.linspace(16, 52, len(across)) if len(across) > 1 else 40
-        axis.scatter(across, up, s=sizes, color=colour, marker=marker, lw=0, zorder=4, label=plain(name))
+        axis.scatter(across, up, s=sizes, color=colour, marker=marker, lw=0, zorder=4)
     axis.set(xlim=(0, right), ylim=(0, top))
     axis.grid(False)
     axis.set_xlabel("√ error dimension", fontsize=9, color=INK)
     write_title(axis, "error radius", pad=14)
-    if len(results) <= len(COLOURS):
-        axis.legend(fontsize=8, frameon=False, labelcolor=INK, handletextpad=0.2)
 
 
 def _contours(largest: float) -> list[float]:
