@@ -12,8 +12,11 @@ responses of one run told apart by the means of the other (share of volumes near
 categories, over all pairs)?
 
 `sessions.png`: the further apart two runs are in time, the more these differ, if the representation drifts.
-Each dot is a pair of runs, lines are means; an hour is too short for more than a slow change, and most of
-what differs between two runs is noise, which two neighbours show as well.
+Each dot is a pair of runs; lines are means, with bars of 2 standard errors by the jackknife over runs, since
+pairs that share a run are not independent (there is none for the one pair that is farthest apart). Printed
+with the correlation of a measure with the time between runs: how often it would be as large if runs came in
+random order. Neither measure changes with time beyond what such orders do: an hour is short, and most of what
+differs between two runs is noise, which two neighbours show as well.
 """
 
 from __future__ import annotations
@@ -34,6 +37,29 @@ def transfer(train: list[np.ndarray], test: list[np.ndarray]) -> float:
     middle = means.mean(axis=0)
     found = ng.zero_shot_error([cloud - middle for cloud in test], means - middle, align="none")
     return found.mean_error
+
+
+def means_by_lag(matrix: np.ndarray, apart: np.ndarray, lags: np.ndarray) -> np.ndarray:
+    """Mean over pairs of runs so far apart; NaN where there are none."""
+    return np.array([matrix[apart == k].mean() if (apart == k).any() else np.nan for k in lags])
+
+
+def errors_by_lag(matrix: np.ndarray, apart: np.ndarray, lags: np.ndarray) -> np.ndarray:
+    """Standard errors of these means, by leaving out each run."""
+    n = len(matrix)
+    kept = [np.ix_(rest, rest) for rest in (np.delete(np.arange(n), k) for k in range(n))]
+    without = np.array([means_by_lag(matrix[rows], apart[rows], lags) for rows in kept])
+    return np.sqrt((n - 1) * without.var(axis=0))
+
+
+def trend(matrix: np.ndarray, apart: np.ndarray, n_orders: int = 999) -> tuple[float, float]:
+    """Correlation with the time between runs, and the share of random orders of runs that reach it."""
+    one_way = np.triu_indices(len(matrix), 1)
+    both = (matrix + matrix.T) / 2
+    rng = np.random.default_rng(0)
+    orders = [np.arange(len(matrix)), *(rng.permutation(len(matrix)) for _ in range(n_orders))]
+    found = [np.corrcoef(apart[one_way], both[np.ix_(order, order)][one_way])[0, 1] for order in orders]
+    return found[0], float(np.mean(np.array(found) >= found[0] - 1e-12))
 
 
 def main() -> None:
@@ -62,21 +88,22 @@ def main() -> None:
     for axis, (title, unit, matrix, colour) in zip(figure.subplots(1, 2), panels, strict=True):
         rng = np.random.default_rng(0)
         lags = np.arange(1, len(runs))
-        means = [matrix[apart == lag].mean() for lag in lags]
+        means, errors = (f(matrix, apart, lags) for f in (means_by_lag, errors_by_lag))
         for lag in lags:
             # A distance is the same both ways, a transfer is not.
             values = np.diagonal(matrix, lag) if matrix is distance else matrix[apart == lag]
             places = lag + rng.uniform(-0.15, 0.15, len(values))
             axis.scatter(places, values, s=10, color=colour, alpha=0.5, lw=0)
-        axis.plot(lags, means, color=colour, lw=1.6)
+        axis.errorbar(lags, means, 2 * errors, color=colour, lw=1.6, elinewidth=1.2, capsize=2.5)
         axis.set_title(title, loc="left", fontsize=10, color=INK)
         axis.set(xlabel="runs apart", ylabel=unit, xticks=lags)
         axis.spines[["top", "right"]].set_visible(False)
-        one_way = np.triu_indices(len(runs), 1)
-        rises = np.corrcoef(apart[one_way], matrix[one_way])[0, 1]
+        rises, chance = trend(matrix, apart)
         print(
-            f"{title}: {means[0]:.3f} next to each other, {means[3]:.3f} four apart (correlation {rises:.2f})"
+            f"{title}: {means[0]:.3f} ± {errors[0]:.3f} next to each other, "
+            f"{means[3]:.3f} ± {errors[3]:.3f} four apart (correlation {rises:.2f}, p = {chance:.3f})"
         )
+    figure.axes[1].set_ylim(top=0.54)
     figure.axes[1].axhline(0.5, color=INK, lw=0.8, ls=":")
     figure.axes[1].annotate("chance", (1, 0.5), (0, 3), textcoords="offset points", fontsize=8, color=INK)
     path = options.out / "sessions.png"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import neurogeom as ng
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from neurogeom._base.rng import as_generator, draw_key
 from neurogeom.clouds.manifolds import as_manifolds
 from neurogeom.generalization.class_pairs import prepare_classes
 from neurogeom.generalization.kway import _Way, score_moments
+from scipy.special import ndtr
 
 
 def test_theory_is_that_of_the_reference():
@@ -65,6 +68,39 @@ def test_two_ways_are_pairs():
     theory = ng.fewshot_geometry(X, 3)
     expected = np.array([theory.error[0, 1], theory.error[1, 0]])
     assert (np.abs(found.predicted - expected) < 4 * found.predicted_se).all()
+
+
+def test_fewer_ways_are_means_over_subsets():
+    X = reference_classes()
+    found = ng.kway_error(X, 5, n_ways=3, n_episodes=2, rng=0)
+    of_subsets = [[] for _ in X]
+    for chosen in combinations(range(4), 3):
+        part = ng.kway_error(X[list(chosen)], 5, n_episodes=2, rng=1)
+        for a, value, error in zip(chosen, part.predicted, part.predicted_se, strict=True):
+            of_subsets[a].append((value, error))
+    for a, several in enumerate(of_subsets):
+        values, errors = np.array(several).T
+        error = np.hypot(found.predicted_se[a], np.sqrt((errors**2).sum()) / len(errors))
+        assert abs(found.predicted[a] - values.mean()) < 4 * error
+
+
+def test_many_ways_against_the_integral_of_independent_scores():
+    # Of points that do not vary the scores share nothing, and the chance is a product.
+    rng = np.random.default_rng(3)
+    X = [np.full((6, 5), 0.0), *(0.9 * rng.standard_normal((30, 6, 5)) + 0.9)]
+    found = ng.kway_error(X, 4, n_episodes=2, rng=0)
+    mean = [np.sum(x.mean(axis=0) ** 2) / 2 + x.var(axis=0).sum() / 8 for x in X[1:]]
+    own = [(x @ x.mean(axis=0)).var() / 4 + (np.cov(x.T, bias=True) ** 2).sum() / 32 for x in X[1:]]
+    expected = 1 - ndtr(np.array(mean) / np.sqrt(own)).prod()
+    assert found.predicted[0] == pytest.approx(expected, rel=1e-9)
+
+
+def test_equal_distances_are_shared():
+    # Coordinates that are not exact in binary: equal distances are computed differently.
+    X = [np.random.default_rng(1).integers(0, 2, (12, 3)) * 0.1 for _ in range(2)]
+    found = ng.kway_error(X, 1, n_episodes=400, rng=1)
+    pairs = ng.fewshot_error(X, 1, n_episodes=400, rng=1)
+    np.testing.assert_allclose(found.error, [pairs.error[0, 1], pairs.error[1, 0]], rtol=1e-12)
 
 
 def test_fewer_ways_are_easier_and_more_episodes_keep_the_first():

@@ -162,7 +162,10 @@ def zero_shot_error(
         for a, cloud in enumerate(points):
             distances = (placed**2).sum(axis=1) / 2 - cloud @ placed.T
             score = distances - distances[:, [a]]  # (K, C)
-            wrong = (score < 0) + 0.5 * (score == 0)
+            # Rounding of the products and, for data far from zero, of what is left of their coordinates.
+            extent = float(np.sqrt(max((cloud**2).sum(axis=1).max(), (placed**2).sum(axis=1).max())))
+            tie = 8 * np.finfo(np.float64).eps * extent * math.sqrt(cloud.shape[1]) * (1 + extent)
+            wrong = (score < -tie) + 0.5 * (np.abs(score) <= tie)
             towards = (cloud - means[a]) @ (placed - placed[a]).T
             with np.errstate(divide="ignore", invalid="ignore"):
                 ratio = score.mean(axis=0) / np.sqrt((towards**2).mean(axis=0))
