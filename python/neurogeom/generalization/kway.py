@@ -143,6 +143,10 @@ def kway_error(
     lattices, whose spread is ``predicted_se``. With fewer ways than classes the products are averaged over
     all choices of rivals. Scores that differ by rounding are ties: the nearest classes share them.
 
+    Covariances divide by the number of points, and are not corrected for it: of few points in many dimensions
+    :math:`\operatorname{tr}\Sigma_a^2` is too large, and so is `predicted`, by far where errors are small
+    (:func:`fewshot_geometry` has `correct_dimension`).
+
     References
     ----------
     Sorscher, Ganguli, Sompolinsky, "Neural representational geometry underlies few-shot concept learning",
