@@ -37,7 +37,7 @@ def by_brute_force(X, Y, p, ridge, center, n_splits, seed):
 
 
 @pytest.mark.parametrize("center", ["train", "all", "no"])
-@pytest.mark.parametrize(("N", "p"), [(12, 20), (12, 8), (45, 20)])
+@pytest.mark.parametrize(("N", "p"), [(12, 20), (12, 8), (18, 20), (18, 8), (45, 20)])
 @pytest.mark.parametrize("ridge", [0.0, 0.3])
 def test_errors_are_those_of_least_squares(center, N, p, ridge):
     X, Y = data(N=N)
@@ -51,8 +51,9 @@ def test_errors_are_those_of_least_squares(center, N, p, ridge):
         assert getattr(found, f"{name}_se") == pytest.approx(error, rel=1e-6, abs=1e-12)
 
 
-def test_axes_are_those_of_single_calls():
-    X, Y = data()
+@pytest.mark.parametrize("N", [12, 18])
+def test_axes_are_those_of_single_calls(N):
+    X, Y = data(N=N)
     found = ng.prediction_curve(X, Y, [5, 20], ridge=[0.0, 0.1, 1.0], n_splits=4, rng=1)
     assert found.error.shape == (2, 3)
     assert found.error_per_target.shape == (2, 3, 3)
@@ -64,11 +65,12 @@ def test_axes_are_those_of_single_calls():
 
 
 def test_same_bits_for_threads_and_more_splits_keep_the_first():
-    X, Y = data(N=50)
-    one = ng.prediction_curve(X, Y, [5, 20], n_splits=7, rng=1, n_threads=1)
-    other = ng.prediction_curve(X, Y, [5, 20], n_splits=7, rng=1, n_threads=3)
-    np.testing.assert_array_equal(one.error, other.error)
-    np.testing.assert_array_equal(one.error_se, other.error_se)
+    for N in (12, 50):
+        X, Y = data(N=N)
+        one = ng.prediction_curve(X, Y, [5, 20], n_splits=7, rng=1, n_threads=1)
+        other = ng.prediction_curve(X, Y, [5, 20], n_splits=7, rng=1, n_threads=3)
+        np.testing.assert_array_equal(one.error, other.error)
+        np.testing.assert_array_equal(one.error_se, other.error_se)
     key = draw_key(as_generator(1))
     assert not np.array_equal(_order(key, 0, 30), _order(key, 1, 30))
     with pytest.warns(ng.ConvergenceWarning, match="n_splits is 1"):
