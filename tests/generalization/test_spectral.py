@@ -200,6 +200,29 @@ def test_noise_is_told_from_signal():
     assert np.isnan(clean.noise_power)
 
 
+def test_no_signal_is_flagged():
+    rng = np.random.default_rng(6)
+    X = rng.standard_normal((60, 10))
+    with pytest.warns(ng.ConvergenceWarning, match="no signal in common") as caught:
+        found = ng.spectral_prediction(X, rng.standard_normal((3, 60, 4)), n_train=[20, 30], ridge=0.1)
+    assert caught[0].filename == __file__
+    assert found.status.tolist() == [2, 2]
+    assert np.isnan(found.error_signal).all()
+    assert np.isfinite(found.error).all()
+    assert abs(found.noise_power - 1) < 4 * found.noise_power_se
+
+
+def test_the_error_of_the_noise_covers():
+    rng, truth, hits = np.random.default_rng(9), 0.5, []
+    X = rng.standard_normal((100, 5))
+    for _ in range(200):
+        signal = rng.standard_normal((100, 8))
+        noisy = signal + np.sqrt(2) * rng.standard_normal((2, 100, 8))  # the mean of two has power 1 of noise
+        found = ng.spectral_prediction(X, noisy, n_train=50, ridge=0.1)
+        hits.append(abs(found.noise_power - truth) <= 1.96 * found.noise_power_se)
+    assert abs(np.mean(hits) - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 200)
+
+
 @pytest.mark.parametrize("ridge", [0.0, 0.05])
 def test_trials_agree_with_the_theory(ridge):
     # Many stimuli: fresh ones each time, so that the theory's errors are those of the population.

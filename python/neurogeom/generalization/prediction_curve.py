@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -216,71 +216,88 @@ def _split(
     found = np.empty((3, len(sizes), penalties.shape[1], Y.shape[1]))
     for k, size in enumerate(sizes):
         # Sorted, so that matrices are read in order; nothing depends on the order of training stimuli.
-        train = np.sort(order[:size])
+        train, rest = np.sort(order[:size]), np.sort(order[size:])
         mean = Y[train].mean(axis=0) if center else np.zeros(Y.shape[1])
         targets = Y[train] - mean
         if gram is not None and (data.X is None or size <= data.X.shape[1]):
-            fit = _dual(gram, train, targets, penalties[k], center, data.removed)
+            fits = _dual(gram, train, rest, targets, penalties[k], center, data.removed)
         else:
             assert data.X is not None
-            fit = _primal(data.X, train, targets, penalties[k], center)
-        for j, predicted in enumerate(fit):
-            predicted -= Y
-            predicted += mean
-            squares = np.square(predicted, out=predicted)
-            learned = squares[train].sum(axis=0)
-            everything = squares.sum(axis=0)
-            rest = np.ones(len(Y), dtype=bool)
-            rest[train] = False
-            found[:, k, j] = everything, squares[rest].sum(axis=0), learned
+            fits = _primal(data.X, train, rest, targets, penalties[k], center)
+        wanted = Y[rest] - mean
+        for j, (predicted, residuals) in enumerate(fits):
+            predicted -= wanted
+            heldout = np.einsum("ij,ij->j", predicted, predicted)
+            learned = np.einsum("ij,ij->j", residuals, residuals)
+            found[:, k, j] = heldout + learned, heldout, learned
     return found
+
+
+# For a penalty: predictions for stimuli that were not learned from, and residuals of those that were.
+_Fit: TypeAlias = tuple[FloatArray, FloatArray]
 
 
 def _dual(
     gram: FloatArray,
     train: NDArray[np.intp],
+    rest: NDArray[np.intp],
     targets: FloatArray,
     penalties: FloatArray,
     center: bool,
     removed: float,
-) -> list[FloatArray]:
-    """Predictions for all stimuli from the Gram matrix of those learned from."""
+) -> list[_Fit]:
+    """Fit on the Gram matrix of the training stimuli."""
     across = np.take(gram, train, axis=1)
     if center:
         # Inner products of features without their training mean.
         means = across.mean(axis=1)
         across -= means[:, None]
         across -= means[train] - means[train].mean()
-    return [across @ weights for weights in _solved(across[train], targets, penalties, removed)]
+    among, across = across[train], across[rest]
+    fits = []
+    for weights, penalty in _solved(among, targets, penalties, removed):
+        # Of a solved system what is left is the penalty times its solution.
+        residuals = penalty * weights if penalty else targets - among @ weights
+        fits.append((across @ weights, residuals))
+    return fits
 
 
 def _primal(
-    X: FloatArray, train: NDArray[np.intp], targets: FloatArray, penalties: FloatArray, center: bool
-) -> list[FloatArray]:
-    """Predictions for all stimuli from the covariance of features, of which there are fewer."""
+    X: FloatArray,
+    train: NDArray[np.intp],
+    rest: NDArray[np.intp],
+    targets: FloatArray,
+    penalties: FloatArray,
+    center: bool,
+) -> list[_Fit]:
+    """Fit on the covariance of features, of which there are fewer."""
     learned = X[train]
     mean = learned.mean(axis=0) if center else np.zeros(X.shape[1])
     learned -= mean
+    others = X[rest] - mean
     solved = _solved(learned.T @ learned, learned.T @ targets, penalties)
-    return [X @ weights - mean @ weights for weights in solved]
+    return [(others @ weights, targets - learned @ weights) for weights, _ in solved]
 
 
 def _solved(
     matrix: FloatArray, right: FloatArray, penalties: FloatArray, removed: float = 0.0
-) -> list[FloatArray]:
-    """Solve (matrix + penalty) x = right for each penalty; the solution of least norm for none."""
+) -> list[tuple[FloatArray, float]]:
+    """Solve (matrix + penalty) x = right for each penalty, and of least norm where that is rounding.
+
+    Each solution comes with the penalty of the system that it solves, 0 where it does so in a subspace.
+    """
     matrix = (matrix + matrix.T) / 2
     # Below this, directions that the matrix does not have, such as those of repeated stimuli, come back
     # from a factorisation as rounding over the penalty.
     least = np.sqrt(np.finfo(np.float64).eps) * np.trace(matrix)
     basis = None
-    solutions = []
-    for penalty in penalties:
+    solutions: list[tuple[FloatArray, float]] = []
+    for penalty in penalties.tolist():
         if penalty > least:
             shifted = matrix.copy()
             shifted.flat[:: len(matrix) + 1] += penalty
             factor = linalg.cho_factor(shifted, lower=True, overwrite_a=True, check_finite=False)
-            solutions.append(linalg.cho_solve(factor, right, check_finite=False))
+            solutions.append((linalg.cho_solve(factor, right, check_finite=False), penalty))
             continue
         if basis is None:
             values, vectors = linalg.eigh(matrix, check_finite=False)
@@ -288,5 +305,5 @@ def _solved(
             kept = values > len(matrix) * np.finfo(np.float64).eps * size
             values, basis = values[kept], vectors[:, kept]
             along = basis.T @ right
-        solutions.append(basis @ (along / (values + penalty)[:, None]))
+        solutions.append((basis @ (along / (values + penalty)[:, None]), 0.0))
     return solutions

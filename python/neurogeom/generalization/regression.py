@@ -38,7 +38,10 @@ class Regression(NamedTuple):
         if self.kernel_gram is not None:
             return self.kernel_gram
         assert self.X is not None
-        return np.asarray(self.X @ self.X.T.copy())
+        half = linalg.blas.dsyrk(1.0, self.X.T, trans=1)  # the upper triangle
+        gram: FloatArray = half + half.T
+        gram.flat[:: len(gram) + 1] /= 2
+        return gram
 
 
 def as_regression(X: Any, Y: Any, *, center: bool, kernel: Any) -> Regression:

@@ -24,6 +24,8 @@ from .._base.threads import single_threaded_blas
 from .regression import MODES, Regression, as_penalties, as_regression, as_training_sizes
 
 DIVERGES = 1  # status: as many training stimuli as dimensions, and no ridge
+NO_SIGNAL = 2  # status: what repeats have in common is no more than noise would leave
+_LEAST_SIGNAL = 2.0  # standard errors
 _SHARE = 0.6  # of the stimuli that are learned from by default
 
 
@@ -58,9 +60,10 @@ class SpectralPrediction(Result):
         Of the error geometry: error = radius * sqrt(dimension).
     effective_dimension, task_dimension : float
         Participation ratio of the eigenvalues, and of the shares of power.
-    error_signal, noise_power : float or ndarray, float
-        With repeats: the error if responses had no noise, and the share of noise in the power of their mean;
-        else NaN.
+    error_signal : float or ndarray
+        With repeats: the error if responses had no noise; NaN without, and where they have no signal.
+    noise_power, noise_power_se : float
+        With repeats: the share of noise in the power of their mean, and its standard error over stimuli.
     n_train, ridge : int and float, or ndarray
         What was asked for.
     ridge_mode : str
@@ -68,7 +71,7 @@ class SpectralPrediction(Result):
     n_stimuli, n_targets : int
         Sizes of the data.
     status : int or ndarray of int8
-        0 fine, 1 the error diverges.
+        0 fine, 1 the error diverges, 2 repeats have no signal in common.
     """
 
     # Single numbers for one number of training stimuli and one ridge.
@@ -112,6 +115,7 @@ class SpectralPrediction(Result):
     task_dimension: float
     error_signal: Any
     noise_power: float
+    noise_power_se: float
     n_train: Any
     ridge: Any
     ridge_mode: str
@@ -164,7 +168,8 @@ def spectral_prediction(
     Warns
     -----
     ConvergenceWarning
-        If the error diverges (no ridge, and as many training stimuli as dimensions): it is inf.
+        If the error diverges (no ridge, and as many training stimuli as dimensions): it is inf. If repeats of
+        responses have no signal in common that exceeds two standard errors: `error_signal` is NaN.
 
     See Also
     --------
@@ -197,7 +202,9 @@ def spectral_prediction(
     responses; this is also how `alignment` and the task dimension count. `null_power` says how much depends
     on that.
 
-    Eigenvalues below :math:`P\epsilon` times the largest count as zero.
+    Eigenvalues below :math:`P\epsilon` times the largest count as zero. The theory centres over all stimuli;
+    trials that centre on training stimuli (the default of :func:`prediction_curve`) have one dimension less
+    to learn with, and their peak at one stimulus more.
 
     References
     ----------
@@ -264,6 +271,14 @@ def spectral_prediction(
             left > 0, left, np.nan
         )[..., None]
     signal = np.full(shape, np.nan)
+    if power.signal is None and data.repeats is not None:
+        status[status == 0] = NO_SIGNAL
+        warnings.warn(
+            f"the repeats of Y have no signal in common beyond {_LEAST_SIGNAL:g} standard errors: "
+            "error_signal is NaN",
+            ConvergenceWarning,
+            stacklevel=_validate.user_level(),
+        )
     if power.signal is not None:
         with np.errstate(invalid="ignore"):
             signal = error_modes @ power.signal
@@ -296,6 +311,7 @@ def spectral_prediction(
         / float((power.shares**2).sum() + power.null_share**2 / max(modes.null_dimension, 1)),
         error_signal=shaped(signal),
         noise_power=power.noise,
+        noise_power_se=power.noise_error,
         n_train=sizes if several_sizes else int(sizes[0]),
         ridge=ridges if several_ridges else float(ridges[0]),
         ridge_mode=mode,
@@ -346,6 +362,7 @@ class _Powers(NamedTuple):
     signal: FloatArray | None  # shares of the power of the signal
     null_signal: float
     noise: float
+    noise_error: float
 
 
 def _powers(modes: _Modes, data: Regression) -> _Powers:
@@ -360,7 +377,7 @@ def _powers(modes: _Modes, data: Regression) -> _Powers:
         null, null_per_target = 0.0, np.zeros_like(null_per_target)
     groups = _equal(modes.values)
     per_target = _spread(along**2, groups)
-    signal, null_signal, noise = None, math.nan, math.nan
+    signal, null_signal, noise, noise_error = None, math.nan, math.nan, math.nan
     if data.repeats is not None:
         count = len(data.repeats)
         each = np.stack([modes.vectors.T @ one for one in data.repeats])
@@ -371,7 +388,11 @@ def _powers(modes: _Modes, data: Regression) -> _Powers:
         apart = apart / (count * (count - 1)) if null > 0 else 0.0
         whole = float(signals.sum()) + apart
         noise = 1 - whole / total
-        if whole > 0:
+        # Its parts by stimulus, whose scatter is the error of their sum.
+        of_stimuli = (data.repeats.sum(axis=0) ** 2 - (data.repeats**2).sum(axis=0)).sum(axis=1)
+        error = math.sqrt(len(Y)) * float(of_stimuli.std(ddof=1)) / (count * (count - 1))
+        noise_error = error / total
+        if whole > _LEAST_SIGNAL * error:
             signal, null_signal = _spread(signals[:, None], groups)[:, 0] / whole, apart / whole
     return _Powers(
         shares=per_target.sum(axis=1) / total,
@@ -382,6 +403,7 @@ def _powers(modes: _Modes, data: Regression) -> _Powers:
         signal=signal,
         null_signal=null_signal,
         noise=noise,
+        noise_error=noise_error,
     )
 
 
