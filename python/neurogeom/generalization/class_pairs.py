@@ -1,8 +1,8 @@
 """All ordered pairs of classes: numbers of each, how much each point moves them, and their means.
 
-A number of a pair comes with its influences: how much each point of either class moves it. Their sum of
-squares is the squared standard error over points (the infinitesimal jackknife). Influences on a mean over
-pairs are sums of those on its terms, so that the error of the mean counts that pairs share points.
+A number of a pair comes with its moves: how much each point of either class moves it, by a jackknife. Their sum
+of squares is the squared standard error over points. Moves of a mean over pairs are sums of those of its
+terms, so that the error of the mean counts that pairs share points.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def centred_class(cloud: Any, unit: float) -> CentredClass:
 
 
 class Direction(NamedTuple):
-    """Numbers of the points of one class against another, and the influences of the points of both."""
+    """Numbers of the points of one class against another, and how much each point of both moves them."""
 
     values: FloatArray  # (n_numbers,); NaN where a number is not defined
     own: FloatArray  # (n_numbers, K)
