@@ -1,7 +1,7 @@
 """All ordered pairs of classes: numbers of each, how much each point moves them, and their means.
 
-A number of a pair comes with its moves: how much each point of either class moves it, by a jackknife. Their sum
-of squares is the squared standard error over points. Moves of a mean over pairs are sums of those of its
+A number of a pair comes with its moves: how much each point of either class moves it, by a jackknife. Their
+sum of squares is the squared standard error over points. Moves of a mean over pairs are sums of those of its
 terms, so that the error of the mean counts that pairs share points.
 """
 
