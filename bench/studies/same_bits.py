@@ -463,6 +463,52 @@ def study_clouds(bits: Bits) -> None:
     )
 
 
+def study_generalization(bits: Bits, threads: int) -> None:
+    text = ng.datasets.load_minilm_clinc()
+    sets = {
+        "sentences": ng.manifolds(text.layers["layer6"], text.labels),
+        "unequal": clouds_of([8, 15, 11, 20], 12),
+    }
+    for name, clouds in sets.items():
+        for level in ("main", "overlap", "gaussian", "exact"):
+            for corrected in (False, True):
+                key = f"generalization.fewshot_geometry[{name},{level},{corrected}]"
+                options = {"level": level, "correct_dimension": corrected, "n_threads": threads}
+                bits.run(key, ng.fewshot_geometry, clouds, [1, 5], **options)
+        for rule in ("prototype", "nn", "exemplar"):
+            key = f"generalization.fewshot_error[{name},{rule}]"
+            bits.run(key, ng.fewshot_error, clouds, 3, rule=rule, n_episodes=40, rng=0, n_threads=threads)
+        few = f"generalization.fewshot_prediction[{name}]"
+        bits.run(few, ng.fewshot_prediction, clouds, [1, 5], n_threads=threads)
+        bits.run(f"generalization.kway_error[{name}]", ng.kway_error, clouds, 3, n_episodes=40, rng=0)
+        means = np.stack([cloud.mean(axis=0) for cloud in clouds])[:, ::2]
+        bits.run(f"generalization.zero_shot_error[{name}]", ng.zero_shot_error, clouds, means)
+        bits.run(f"clouds.neural_collapse[{name}]", ng.neural_collapse, clouds)
+    small = sets["unequal"]
+    bits.run("generalization.subsampled_dimension", ng.subsampled_dimension, small, [4, 8], n_draws=3, rng=0)
+    bits.run("generalization.n_neurons_needed", ng.n_neurons_needed, ng.fewshot_geometry(small, 2), 0.2)
+    X, Y = text.layers["layer4"][:200], text.layers["layer6"][:200, :40]
+    for center, ridge in itertools.product((True, False), (0.0, 0.1)):
+        key = f"generalization.spectral_prediction[{center},{ridge}]"
+        bits.run(key, ng.spectral_prediction, X, Y, n_train=[30, 90], ridge=ridge, center=center)
+    for wide, ridge in itertools.product((True, False), (0.0, 0.1)):
+        key = f"generalization.prediction_curve[{wide},{ridge}]"
+        given = X if wide else X[:, :50]
+        options = {"ridge": ridge, "n_splits": 4, "rng": 0, "n_threads": threads}
+        bits.run(key, ng.prediction_curve, given, Y, [30, 90], **options)
+    for method in ("twonn", "mle"):
+        bits.run(f"clouds.intrinsic_dimension[{method}]", ng.intrinsic_dimension, X, method=method)
+    layers = {name: layer[:200] for name, layer in text.layers.items()}
+    profile = {"n_samples": 40, "rng": 0, "n_threads": threads}
+    bits.run(
+        "profiles.representation_profile", ng.representation_profile, layers, text.labels[:200], **profile
+    )
+    for activation, depth in itertools.product(("relu", "erf"), (1, 4)):
+        for kernel in (ng.kernels.NNGP(depth, activation), ng.kernels.NTK(depth, activation)):
+            bits.keep(f"kernels.{kernel.name}", kernel.gram(X[:60]))
+    bits.keep("logits.order_agreement", ng.logits.order_agreement(X[:, :10], X[:, 10:20]).tau)
+
+
 def study_pairs(bits: Bits, threads: int, folder: Path) -> None:
     items, others = representations(), representations(50)
     halves = {name: X[: M // 2] for name, X in items.items() if name in ("w7", "w11", "w18", "w40")}
@@ -1197,6 +1243,7 @@ def main() -> None:
         for study, options in (
             (study_capacity, (threads,)),
             (study_clouds, ()),
+            (study_generalization, (threads,)),
             (study_pairs, (threads, folder)),
             (study_results, (folder,)),
             (study_io, (folder,)),
