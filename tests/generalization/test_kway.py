@@ -113,6 +113,27 @@ def test_fewer_ways_are_easier_and_more_episodes_keep_the_first():
     np.testing.assert_array_equal(one.predicted, other.predicted)
 
 
+def test_correction_takes_out_what_few_points_bring():
+    # 8 Gaussian classes of 25 points in 200 dimensions; truth by the moments of 1,500 points of each.
+    rng, n = np.random.default_rng(5), 200
+    centres, scale = 0.16 * rng.standard_normal((8, 1, n)), np.linspace(0.5, 1.5, n)
+    many = centres + rng.standard_normal((8, 1500, n)) * scale
+    truth = ng.kway_error(many, 2, n_episodes=2, rng=0, disjoint=False).mean_predicted
+    found = {False: [], True: []}
+    for k in range(12):
+        X = centres + rng.standard_normal((8, 25, n)) * scale
+        for corrected, values in found.items():
+            few = ng.kway_error(X, 2, n_episodes=2, correct_dimension=corrected, rng=k)
+            values.append(few.mean_predicted)
+    error = np.std(found[True], ddof=1) / np.sqrt(12)
+    assert abs(np.mean(found[True]) - truth) < 4 * error + 0.1 * truth  # ratios and tails curve
+    assert abs(np.mean(found[False]) - truth) > 2 * abs(np.mean(found[True]) - truth)
+    with pytest.raises(
+        ValueError, match=r"manifolds\[0\] \(0\) has 3 points; the correction needs at least 4"
+    ):
+        ng.kway_error(X[:, :3], 1, correct_dimension=True)
+
+
 def test_what_is_refused():
     X = gaussian_clouds(3, 5, 4)
     with pytest.raises(ValueError, match=r"at most the number of classes \(3\), not 4"):

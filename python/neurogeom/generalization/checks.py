@@ -28,6 +28,16 @@ def require_points_to_test(clouds: Manifolds, n_shots: int) -> None:
         )
 
 
+def require_moments(clouds: Manifolds, corrected: bool) -> None:
+    """Refuse a class with too few points for its moments."""
+    k, fewest = int(clouds.n_points.argmin()), 4 if corrected else 2
+    if clouds.n_points[k] < fewest:
+        raise ValueError(
+            f"manifolds[{k}] ({clouds.names[k]!s}) has {clouds.n_points[k]} points; "
+            f"{'the correction' if corrected else 'a covariance'} needs at least {fewest}"
+        )
+
+
 def as_shots(n_shots: int | Sequence[int]) -> tuple[tuple[int, ...], bool]:
     """Take one or several numbers of shots; return them, and whether they came as a sequence."""
     several = np.ndim(n_shots) > 0

@@ -21,7 +21,7 @@ from .._base.results import Column, ConvergenceWarning, Result, columns_of_kind,
 from .._base.threads import resolve_threads
 from ..clouds.dimensionality import unbiased_traces
 from ..clouds.manifolds import ManifoldsLike
-from .checks import as_classes, as_shots
+from .checks import as_classes, as_shots, require_moments
 from .class_pairs import CentredClass, Direction, over_pairs, prepare_classes
 
 LEVELS = ("main", "overlap", "gaussian", "exact")
@@ -249,12 +249,7 @@ def fewshot_geometry(
     clouds = as_classes(manifolds)
     shots, several = as_shots(n_shots)
     level = _validate.as_choice(level, "level", LEVELS)
-    fewest = 4 if correct_dimension else 2
-    for k in np.flatnonzero(clouds.n_points < fewest)[:1]:
-        raise ValueError(
-            f"manifolds[{k}] ({clouds.names[k]!s}) has {clouds.n_points[k]} points; "
-            f"{'the correction' if correct_dimension else 'a covariance'} needs at least {fewest}"
-        )
+    require_moments(clouds, correct_dimension)
     threads, report = resolve_threads(n_threads), as_progress(progress, "few-shot geometry")
     classes, unit = prepare_classes(clouds, partial(prepare_class, corrected=correct_dimension), threads)
     rule = partial(pair_of_classes, weights=score_weights(shots, level))

@@ -19,8 +19,9 @@ from .._base.progress import Progress, as_progress
 from .._base.results import Column, Result, columns_of_kind, columns_with_errors, warn_of_one
 from .._base.rng import RandomSource, as_generator, draw_key
 from .._base.threads import map_threads, resolve_threads, single_threaded_blas
+from ..clouds.dimensionality import unbiased_traces
 from ..clouds.manifolds import ManifoldsLike
-from .checks import as_classes, require_points_to_test
+from .checks import as_classes, require_moments, require_points_to_test
 from .class_pairs import CentredClass, prepare_classes
 
 _LATTICES = 16  # independent shifts of a lattice, whose spread is the error of the integral
@@ -93,6 +94,7 @@ def kway_error(
     n_ways: int | None = None,
     n_episodes: int = 200,
     disjoint: bool = True,
+    correct_dimension: bool = False,
     rng: RandomSource = None,
     n_threads: int | None = None,
     progress: Progress = False,
@@ -112,6 +114,9 @@ def kway_error(
     disjoint : bool, default True
         Test the points that are not examples. Otherwise examples are drawn with replacement, and all points
         tested.
+    correct_dimension : bool, default False
+        Take out of the theory what few points bring into it, up to the skewness of classes. A class then
+        needs 4 points.
     rng : None, int, SeedSequence or Generator
         Source of randomness. The examples of a class are those of :func:`fewshot_error` with the same seed.
     n_threads : int, optional
@@ -143,9 +148,9 @@ def kway_error(
     lattices, whose spread is ``predicted_se``. With fewer ways than classes the products are averaged over
     all choices of rivals. Scores that differ by rounding are ties: the nearest classes share them.
 
-    Covariances divide by the number of points, and are not corrected for it: of few points in many dimensions
-    :math:`\operatorname{tr}\Sigma_a^2` is too large, and so is `predicted`, by far where errors are small
-    (:func:`fewshot_geometry` has `correct_dimension`).
+    Without `correct_dimension` covariances divide by the number of points: of few points in many dimensions
+    :math:`\operatorname{tr}\Sigma_a^2` is then too large, and so is `predicted`, by far where errors are
+    small.
 
     References
     ----------
@@ -171,6 +176,9 @@ def kway_error(
         raise ValueError(f"n_ways must be at most the number of classes ({n}), not {ways}")
     if disjoint:
         require_points_to_test(clouds, n_shots)
+    corrected = bool(correct_dimension)
+    if corrected:
+        require_moments(clouds, corrected)
     warn_of_one(n_episodes, "n_episodes")
     threads, report = resolve_threads(n_threads), as_progress(progress, "k-way error")
     generator = as_generator(rng)
@@ -179,7 +187,9 @@ def kway_error(
     with single_threaded_blas():
         wrong, confusion = _measured(classes, key, n_shots, ways, n_episodes, bool(disjoint), threads, report)
         rows = map_threads(
-            lambda a: _predicted(classes, a, n_shots, ways, np.random.default_rng([key & 0xFFFFFFFF, a])),
+            lambda a: _predicted(
+                classes, a, n_shots, corrected, ways, np.random.default_rng([key & 0xFFFFFFFF, a])
+            ),
             range(n),
             threads,
         )
@@ -292,29 +302,46 @@ def _shares(shots: NDArray[np.int32], n_points: int) -> FloatArray:
     return weights
 
 
-def score_moments(classes: list[_Way], a: int, n_shots: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+def score_moments(
+    classes: list[_Way], a: int, n_shots: int, corrected: bool = False
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Mean of the scores of class a against others, their common covariance, and variances of their own."""
     one, m = classes[a].points, n_shots
     others = [item.points for b, item in enumerate(classes) if b != a]
-    square = float((one.gram**2).mean())  # tr Sigma_a^2
+    n, less = len(one.lengths), int(corrected)
+    radius, square = _traces(one, corrected)
     between = np.stack([one.mean - other.mean for other in others])
     along = between @ one.centred.T  # (C - 1, K)
-    common = along @ along.T.copy() / along.shape[1] + square * (1 / m + 1 / (2 * m**2))
+    # With the correction, without what the errors of the means bring into each term.
+    common = along @ along.T.copy() / (n - less) - less * square / n + square * (1 / m + 1 / (2 * m**2))
     mean, own = np.empty(len(others)), np.empty(len(others))
     for k, (other, delta) in enumerate(zip(others, between, strict=True)):
-        spread = float(other.lengths.mean() - one.lengths.mean())
-        mean[k] = float(delta @ delta) / 2 + spread / (2 * m)
-        own[k] = float(((other.centred @ delta) ** 2).mean()) / m
-        own[k] += float(((one.centred @ other.centred.T) ** 2).mean()) / m
-        own[k] += float((other.gram**2).mean()) / (2 * m**2)
+        n_other = len(other.lengths)
+        other_radius, other_square = _traces(other, corrected)
+        shared = float(((one.centred @ other.centred.T) ** 2).sum()) / ((n - less) * (n_other - less))
+        distance = float(delta @ delta) - less * (radius / n + other_radius / n_other)
+        mean[k] = distance / 2 + (other_radius - radius) / (2 * m)
+        variance = float(((other.centred @ delta) ** 2).sum()) / (n_other - less)
+        variance -= less * (other_square / n_other + shared / n)
+        own[k] = (max(variance, 0.0) + shared) / m + other_square / (2 * m**2)
+        common[k, k] -= less * shared / n_other
     return mean, common, own
 
 
+def _traces(points: CentredClass, corrected: bool) -> tuple[float, float]:
+    """tr Sigma and tr Sigma^2."""
+    lengths, square = points.lengths, float((points.gram**2).sum())
+    n, total = len(lengths), float(lengths.sum())
+    if not corrected:
+        return total / n, square / n**2
+    return total / (n - 1), float(unbiased_traces(n, total, square, float(lengths @ lengths))[1])
+
+
 def _predicted(
-    classes: list[_Way], a: int, n_shots: int, ways: int, generator: np.random.Generator
+    classes: list[_Way], a: int, n_shots: int, corrected: bool, ways: int, generator: np.random.Generator
 ) -> tuple[float, float]:
     """Chance that some score is not positive, and the error of its estimate."""
-    mean, common, own = score_moments(classes, a, n_shots)
+    mean, common, own = score_moments(classes, a, n_shots, corrected)
     values, vectors = linalg.eigh(common)
     # The symmetric root does not depend on the vectors that a solver returns.
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
