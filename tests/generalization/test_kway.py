@@ -114,14 +114,14 @@ def test_fewer_ways_are_easier_and_more_episodes_keep_the_first():
 
 
 def test_correction_takes_out_what_few_points_bring():
-    # 8 Gaussian classes of 25 points in 200 dimensions; truth by the moments of 1,500 points of each.
-    rng, n = np.random.default_rng(5), 200
-    centres, scale = 0.16 * rng.standard_normal((8, 1, n)), np.linspace(0.5, 1.5, n)
-    many = centres + rng.standard_normal((8, 1500, n)) * scale
-    truth = ng.kway_error(many, 2, n_episodes=2, rng=0, disjoint=False).mean_predicted
+    # 4 Gaussian classes of 15 points in 100 dimensions; truth by the moments of 700 points of each.
+    rng, n = np.random.default_rng(5), 100
+    centres, scale = 0.2 * rng.standard_normal((4, 1, n)), np.linspace(0.5, 1.5, n)
+    many = centres + rng.standard_normal((4, 700, n)) * scale
+    truth = ng.kway_error(many, 2, n_episodes=2, correct_dimension=True, rng=0).mean_predicted
     found = {False: [], True: []}
     for k in range(12):
-        X = centres + rng.standard_normal((8, 25, n)) * scale
+        X = centres + rng.standard_normal((4, 15, n)) * scale
         for corrected, values in found.items():
             few = ng.kway_error(X, 2, n_episodes=2, correct_dimension=corrected, rng=k)
             values.append(few.mean_predicted)
