@@ -7,6 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+# Some machines set these, which halves NumPy.
+HANDICAPS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -18,8 +20,13 @@ def spent(call: Callable[[], object], clock: Callable[[], float] = time.process_
 
 
 def hold_to_one_thread() -> None:
-    """Start this program again with one thread for all libraries, which read that when they are loaded."""
-    if any(os.environ.get(name) != "1" for name in THREADS):
+    """Start this program again with one thread for all libraries and the BLAS kernel that fits this machine.
+
+    Libraries read that when they are loaded.
+    """
+    if any(os.environ.get(name) != "1" for name in THREADS) or any(name in os.environ for name in HANDICAPS):
+        for name in HANDICAPS:
+            os.environ.pop(name, None)
         os.environ.update(dict.fromkeys(THREADS, "1"))
         os.execv(sys.executable, sys.orig_argv)
 
