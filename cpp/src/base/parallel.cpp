@@ -76,6 +76,7 @@ void parallel_ranges(Index n_items, Index grain, int n_threads, const Monitor& m
       const bool is_caller = worker == 0;
       const Checkpoint checkpoint = [&region, is_caller] { region.check(is_caller); };
       const RangeBody body = make_worker(checkpoint);
+      bool has_looked = false;
       while (!region.stopped()) {
         const Index piece = next_piece.fetch_add(1);
         if (piece >= n_pieces) break;
@@ -84,9 +85,12 @@ void parallel_ranges(Index n_items, Index grain, int n_threads, const Monitor& m
         body(begin, end);
         region.finish(end - begin);
         region.check(is_caller);
+        has_looked = true;
       }
-      // The caller goes on looking for Ctrl-C while others finish their last pieces.
+      // The caller goes on looking for Ctrl-C while others finish their last pieces; at least once, also if
+      // they have left it none.
       if (is_caller && monitor) {
+        if (!has_looked) region.check(true);
         auto pause = std::chrono::microseconds(20);
         while (!region.stopped() && !region.finished()) {
           region.check(true);

@@ -6,8 +6,8 @@
 // done by the caller, in order, afterwards.
 //
 // The first exception of any worker stops the hand-out and is rethrown on the calling thread. The
-// calling thread is worker 0 and the only one that calls the monitor, which can stop the work
-// (Ctrl-C) and which is where progress is reported.
+// calling thread is worker 0 and the only one that calls the monitor, at least once, which can stop the
+// work (Ctrl-C) and which is where progress is reported.
 #pragma once
 
 #include <atomic>
