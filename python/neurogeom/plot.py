@@ -5,6 +5,7 @@ from .report.fewshot import plot_fewshot
 from .report.figures import plot_capacity, plot_geometry
 from .report.heatmaps import draw_pairwise, linkage_of, plot_pairwise
 from .report.prediction import plot_prediction
+from .report.profiles import plot_profile
 
 __all__ = [
     "check_format",
@@ -15,4 +16,5 @@ __all__ = [
     "plot_geometry",
     "plot_pairwise",
     "plot_prediction",
+    "plot_profile",
 ]

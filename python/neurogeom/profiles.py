@@ -181,6 +181,7 @@ def representation_profile(
     n_samples: int = 300,
     inactive: str = "drop",
     logits: str | Sequence[str] = (),
+    correct_dimension: bool = False,
     rng: RandomSource = None,
     n_threads: int | None = None,
     progress: Progress = False,
@@ -206,6 +207,9 @@ def representation_profile(
         Names of layers whose features are the logits of a classifier: they get the measures of
         :func:`neurogeom.logits.summary` too. Those that need the true class are given if there is a column
         for each class, and the classes are called 0, 1, ....
+    correct_dimension : bool, default False
+        Take the bias of few points out of the few-shot columns, as :func:`fewshot_geometry` does: with 60
+        points a class, dimensions of wide layers are otherwise too small by a multiple.
     rng : None, int, SeedSequence or Generator
         Source of randomness. All layers, and both capacities, begin with the same state of it: differences
         between layers are then known better than each of their values.
@@ -262,7 +266,15 @@ def representation_profile(
     rows: list[dict[str, Any]] = []
     for k, (name, clouds) in enumerate(sets.items()):
         measure = functools.partial(
-            _row, clouds, shots, n_samples, inactive, name in of_logits, generator, n_threads
+            _row,
+            clouds,
+            shots,
+            n_samples,
+            inactive,
+            name in of_logits,
+            correct_dimension,
+            generator,
+            n_threads,
         )
         rows.append(_for_layer(name if named else None, measure))
         if report is not None:
@@ -322,6 +334,7 @@ def _row(
     n_samples: int,
     inactive: str,
     of_logits: bool,
+    correct_dimension: bool,
     generator: np.random.Generator,
     n_threads: int | None,
 ) -> dict[str, Any]:
@@ -336,7 +349,7 @@ def _row(
     add("capacity", alone.mean_capacity, alone.mean_capacity_se)
     add("anchor_radius", alone.mean_radius, alone.mean_radius_se)
     add("anchor_dimension", alone.mean_dimension, alone.mean_dimension_se)
-    few = fewshot_geometry(clouds, shots, n_threads=n_threads)
+    few = fewshot_geometry(clouds, shots, correct_dimension=correct_dimension, n_threads=n_threads)
     add("fewshot_radius", few.mean_radius, few.mean_radius_se)
     add("fewshot_dimension", few.mean_dimension, few.mean_dimension_se)
     add("signal", few.mean_signal, few.mean_signal_se)

@@ -138,7 +138,7 @@ def test_predict_numbers_are_those_of_the_api(run, arrays, V4):
     for row in rows:
         X = arrays[row["data"]]
         known = ng.spectral_prediction(X, V4, n_train=row["n_train"], ridge=0.1)
-        curve = ng.prediction_curve(X, V4, row["n_train"], ridge=0.1, n_splits=6, rng=3)
+        curve = ng.prediction_curve(X, V4, row["n_train"], ridge=0.1, n_splits=6, center="all", rng=3)
         for name in ("error", "error_heldout", "radius", "dimension", "effective_dimension"):
             assert row[name] == getattr(known, name)
         assert row["measured_error_heldout"] == curve.error_heldout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import neurogeom as ng
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.clouds import gaussian_clouds
 from helpers.systems import FEWSHOT, reference_classes
@@ -81,6 +82,15 @@ def test_prototypes_by_name():
     )
     with pytest.raises(ValueError, match=r"\['c'\] are missing; \['d'\] are no classes"):
         ng.zero_shot_error(X, {"a": Y["a"], "b": Y["b"], "d": Y["c"]})
+
+
+def test_rows_of_a_dataframe_go_by_their_names():
+    X = dict(zip("abc", gaussian_clouds(3, 8, 4), strict=True))
+    Y = pd.DataFrame(np.stack([cloud.mean(axis=0) for cloud in X.values()]), index=list(X))
+    expected = ng.zero_shot_error(X, Y.to_numpy(), align="none")
+    np.testing.assert_array_equal(ng.zero_shot_error(X, Y.iloc[::-1], align="none").snr, expected.snr)
+    with pytest.raises(ValueError, match="must have the names of the classes"):
+        ng.zero_shot_error(X, Y.set_axis(["a", "b", "d"]), align="none")
 
 
 def test_what_is_refused():

@@ -6,6 +6,7 @@ import dataclasses
 
 import neurogeom as ng
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -138,3 +139,10 @@ def test_results_are_kept(tmp_path):
     assert read.covariance is None
     assert repr(read) == repr(found)
     assert repr(found).startswith("GPPrediction(n_train=15, n_new=6, log_likelihood=")
+
+
+def test_rows_in_another_order_are_refused():
+    X = pd.DataFrame(np.random.default_rng(0).standard_normal((5, 3)), index=list("abcde"))
+    y = pd.Series(np.arange(5.0), index=X.index)
+    with pytest.raises(ValueError, match="order"):
+        ng.kernels.gp_predict(ng.kernels.NNGP(), X, y.iloc[::-1], X, ridge=0.1)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from neurogeom import logits
 from scipy import special, stats
@@ -304,7 +305,7 @@ def test_any_layout_gives_the_same(name):
         (np.full(40, 6), ValueError, r"labels\[0\] is 6; the columns of logits are 0 to 5"),
         (np.full(40, -1), ValueError, r"labels\[0\] is -1"),
         (np.full(40, 1.0), TypeError, "must be integers"),
-        (["cat"] * 40, TypeError, "real numbers"),
+        (["cat"] * 40, TypeError, "labels must be integers, the columns of logits"),
     ],
 )
 def test_bad_labels_are_refused(labels, error, text):
@@ -330,3 +331,19 @@ def test_other_bad_arguments():
         logits.auroc([0.1, 0.2], [True, True])
     with pytest.raises(TypeError, match="correct must be bools"):
         logits.auroc([0.1, 0.2], [1, 0])
+
+
+def test_rows_in_another_order_are_refused():
+    Z = pd.DataFrame(random_logits(), index=[f"s{i}" for i in range(40)])
+    y = pd.Series(np.zeros(40, int), index=Z.index)
+    mixed = Z.iloc[::-1]
+    logits.summary(Z, y)
+    for call in (
+        lambda: logits.summary(Z, y.iloc[::-1]),
+        lambda: logits.true_margin(Z, y.iloc[::-1]),
+        lambda: logits.atc(Z, Z, y.iloc[::-1]),
+        lambda: logits.order_agreement(Z, mixed),
+        lambda: logits.confidence_agreement(Z, mixed),
+    ):
+        with pytest.raises(ValueError, match="order"):
+            call()

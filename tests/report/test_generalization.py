@@ -208,3 +208,23 @@ def test_results_for_other_numbers_are_refused(fewshot, predicted):
 
 def _other(result, name, value):
     return dataclasses.replace(result, **{name: value})
+
+
+def test_what_is_not_of_the_same_is_not_put_side_by_side():
+    rng = np.random.default_rng(0)
+    clouds = list(rng.standard_normal((3, 8, 5)) + 2 * rng.standard_normal((3, 1, 5)))
+    geometry = {"a": ng.fewshot_geometry(clouds, [1, 2])}
+    trials = [ng.fewshot_error(clouds, m, n_episodes=5, rng=0) for m in (1, 2)]
+    for bad, text in (({"a": trials[:1]}, "for \\[1\\] shots"), ({"b": trials}, "has no 'a'")):
+        with pytest.raises(ValueError, match=text):
+            ng.report.fewshot_table(geometry, bad)
+        with pytest.raises(ValueError, match=text):
+            ng.report.write_fewshot_csv(io.StringIO(), geometry, bad)
+    X, Y = rng.standard_normal((20, 6)), rng.standard_normal((20, 2))
+    theory = {"a": ng.spectral_prediction(X, Y, n_train=[5, 10], ridge=0.1)}
+    for n_train, ridge in (([5, 12], 0.1), ([5, 10], 0.2)):
+        curve = {"a": ng.prediction_curve(X, Y, n_train, ridge=ridge, n_splits=3, rng=0)}
+        with pytest.raises(ValueError, match=r"is for n_train .* not for \[5, 10\] and \[0.1\]"):
+            ng.report.prediction_table(theory, curve)
+    with pytest.raises(ValueError, match="must be for one ridge, not 2"):
+        ng.report.prediction_table({"a": ng.spectral_prediction(X, Y, n_train=5, ridge=[0.1, 1])})

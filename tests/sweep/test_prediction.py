@@ -30,7 +30,9 @@ def assert_same(table, items=ITEMS, targets=TARGETS, n_splits=None):
     for job, (name, target) in enumerate(zip(table.names, table.targets, strict=True)):
         X, Y = np.asarray(items[name], dtype=float), targets[target]
         known = ng.spectral_prediction(X, Y, n_train=12, **OPTIONS)
-        curve = n_splits and ng.prediction_curve(X, Y, 12, n_splits=n_splits, rng=4, **OPTIONS)
+        curve = n_splits and ng.prediction_curve(
+            X, Y, 12, n_splits=n_splits, rng=4, **{"center": True, **OPTIONS}
+        )
         for field in table.fields:
             source = curve if field.startswith("measured_") else known
             expected = float(getattr(source, field.removeprefix("measured_")))

@@ -39,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="which terms of the theory to keep (default: gaussian)",
     )
     parser.add_argument(
+        "--correct",
+        action="store_true",
+        help="take the bias of few points out of radius, dimension, signal and the errors that follow",
+    )
+    parser.add_argument(
         "--from-points",
         action="store_true",
         help="predict the errors from all points at once, closer to what is measured, instead of from the "
@@ -101,6 +106,7 @@ def _predicted(
             manifolds(X, labels),
             shots,
             level=args.level or "gaussian",
+            correct_dimension=args.correct,
             n_threads=args.threads,
             progress=sys.stderr.isatty(),
         ),

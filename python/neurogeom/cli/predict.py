@@ -148,6 +148,7 @@ def _trials(
             ridge=args.ridge,
             ridge_mode=args.ridge_mode,
             n_splits=args.splits or _SPLITS,
+            center="all",  # as the theory has it
             rng=args.rng or 0,
             n_threads=args.threads,
             progress=sys.stderr.isatty(),

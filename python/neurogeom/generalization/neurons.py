@@ -247,7 +247,8 @@ def n_neurons_needed(geometry: FewshotGeometry, target_error: float) -> NeuronsN
     Parameters
     ----------
     geometry : FewshotGeometry
-        Measured by :func:`fewshot_geometry` with one number of shots.
+        Measured by :func:`fewshot_geometry` with one number of shots; with few points a class with
+        ``correct_dimension=True``, or errors seem out of reach that were measured.
     target_error : float
         Mean error to reach, between 0 and 0.5.
 

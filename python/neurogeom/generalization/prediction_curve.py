@@ -102,7 +102,7 @@ def prediction_curve(
     n_splits : int
         Number of splits.
     ridge : float or sequence of float
-        Penalty; 0 takes the fit of least norm.
+        Penalty, in the squared units of X, as for :func:`spectral_prediction`; 0 takes the fit of least norm.
     ridge_mode : {"per_sample", "total"}
         Whether `ridge` times the number of training stimuli or `ridge` is added to the diagonal of their Gram
         matrix.

@@ -145,7 +145,9 @@ def spectral_prediction(
     n_train : int or sequence of int, optional
         Number of stimuli that are learned from; by default 0.6 of all, as in the paper.
     ridge : float or sequence of float
-        Penalty; 0 is the limit of a vanishing one.
+        Penalty, in the squared units of X: to regularise layers of different sizes alike, multiply by their
+        mean eigenvalue, the total variance of X over the number of stimuli. 0 is the limit of a vanishing
+        one.
     ridge_mode : {"per_sample", "total"}
         Whether the penalty that is added to the diagonal of the training Gram matrix is `ridge` times
         `n_train`, or `ridge`.

@@ -93,7 +93,8 @@ def zero_shot_error(
     manifolds : Manifolds, sequence or mapping of array_like (n_points, n_features), or array_like (P, M, N)
         The classes, points first. At least two, with ``align="procrustes"`` at least three.
     prototypes : array_like of shape (C, n_dimensions), or mapping of name to vector
-        A prototype of each class, in the order of the classes or by their names.
+        A prototype of each class, in the order of the classes or by their names; a DataFrame whose index
+        names its rows counts as a mapping.
     align : {"procrustes", "none"}
         Map prototypes, each by a fit that leaves it out, or take them as they are.
     scale : {"norm", "least_squares"}
@@ -197,6 +198,9 @@ def zero_shot_error(
 
 def _as_prototypes(prototypes: Any, clouds: Manifolds) -> FloatArray:
     """Take one prototype for each class, in their order."""
+    index = None if isinstance(prototypes, Mapping) else _validate.row_index(prototypes, "prototypes")
+    if index is not None and not index.counts:  # rows that have names
+        prototypes = dict(zip(index.ids.tolist(), np.asarray(prototypes), strict=True))
     if isinstance(prototypes, Mapping):
         names = [str(name) for name in clouds.names]
         by_name = {str(name): value for name, value in prototypes.items()}
@@ -230,7 +234,10 @@ def _mapped(given: FloatArray, means: FloatArray, scale: str) -> FloatArray:
         if norm == 0 or not target.any():
             which = "prototypes" if norm == 0 else "class means"
             raise ValueError(f"the {which} of all classes but {k} are the same: there is nothing to align")
-        left, values, right = linalg.svd(source.T @ target, full_matrices=False)
+        # Of the product source' target, through the few dimensions that its factors span.
+        (basis, own), (other_basis, other) = (linalg.qr(x.T, mode="economic") for x in (source, target))
+        left, values, right = linalg.svd(own @ other.T, full_matrices=False)
+        left, right = basis @ left, right @ other_basis.T
         kept = values > len(source) * np.finfo(np.float64).eps * values[0]
         factor = math.sqrt(float((target**2).sum())) / norm
         if scale == "least_squares":

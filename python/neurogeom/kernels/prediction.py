@@ -8,9 +8,10 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import scipy.linalg
 
-from .._base.checks import FloatArray, as_float_matrix, as_number, explain_keywords
+from .._base.checks import FloatArray, as_float_matrix, as_number, explain_keywords, row_index
 from .._base.results import Column, Result, columns_of_kind
 from .._base.threads import resolve_threads, single_threaded_blas
+from ..representations.checks import require_same_indices
 from .checks import as_targets, factor_of
 
 
@@ -136,6 +137,7 @@ def gp_predict(
                 f"kernel must be an object with gram, cross and diagonal, such as ng.kernels.NNGP(depth=2), "
                 f"not {kernel!r}"
             )
+    require_same_indices([("X", row_index(X, "X")), ("Y", row_index(Y, "Y"))])
     X, X_new = as_float_matrix(X, "X"), as_float_matrix(X_new, "X_new")
     if X.shape[1] != X_new.shape[1]:
         raise ValueError(f"X has {X.shape[1]} units and X_new has {X_new.shape[1]}: they must be the same")

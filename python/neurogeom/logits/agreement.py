@@ -16,7 +16,7 @@ from .._base.estimates import mean_and_error
 from .._base.isa import core
 from .._base.results import Result
 from .._base.threads import resolve_threads
-from .checks import Indices, as_logits, require_same_classes, without
+from .checks import Indices, as_logits, require_same_classes, require_same_rows, without
 from .samples import confidence, energy, entropy, logit_gaps, max_logit
 
 _MEASURES: dict[str, Callable[[FloatArray], FloatArray]] = {
@@ -96,6 +96,7 @@ def confidence_agreement(
     """
     one, other = as_logits(first, "first"), as_logits(second, "second")
     _require_same_samples(one, other)
+    require_same_rows({"first": first, "second": second})
     by = _validate.as_choice(by, "by", tuple(_MEASURES))  # type: ignore[assignment]
     count = _validate.as_count(n_top, "n_top", minimum=0)
     n = _validate.as_count(len(one), "the number of samples", minimum=3)
@@ -202,6 +203,7 @@ def order_agreement(first: ArrayLike, second: ArrayLike, *, n_threads: int | Non
     """
     one, other = as_logits(first, "first"), as_logits(second, "second")
     _require_same_samples(one, other)
+    require_same_rows({"first": first, "second": second})
     require_same_classes(one, other, "first", "second")
     n, n_classes = one.shape
     if n_classes < 3:

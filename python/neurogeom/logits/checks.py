@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._base import checks as _validate
 from .._base.checks import FloatArray
+from ..representations.checks import require_same_indices
 
 Indices = NDArray[np.intp]
 
@@ -21,9 +23,15 @@ def as_logits(logits: ArrayLike, name: str = "logits") -> FloatArray:
     return values
 
 
-def as_columns(labels: Any, values: FloatArray, name: str = "labels", of: str = "logits") -> Indices:
-    """Take the true class of each sample as the number of a column."""
-    classes = _validate.as_array(labels, name)
+def as_columns(
+    labels: Any, values: FloatArray, given: Any, name: str = "labels", of: str = "logits"
+) -> Indices:
+    """Take the true class of each sample, a row of what was given as logits, as the number of a column."""
+    require_same_rows({of: given, name: labels})
+    try:
+        classes = _validate.as_array(labels, name)
+    except TypeError as error:
+        raise TypeError(f"{name} must be integers, the columns of {of}: {error}") from None
     if classes.dtype.kind not in "iu":
         raise TypeError(f"{name} must be integers, the columns of {of}, not {classes.dtype}")
     if classes.shape != (len(values),):
@@ -36,6 +44,11 @@ def as_columns(labels: Any, values: FloatArray, name: str = "labels", of: str = 
         (at, *_), place = _validate.first_of(bad, name)
         raise ValueError(f"{place} is {classes[at]}; the columns of {of} are 0 to {values.shape[1] - 1}")
     return classes.astype(np.intp)
+
+
+def require_same_rows(entries: Mapping[str, Any]) -> None:
+    """Refuse pandas or xarray objects whose rows are other samples, or in another order."""
+    require_same_indices((name, _validate.row_index(value, name)) for name, value in entries.items())
 
 
 def require_same_classes(one: FloatArray, other: FloatArray, name: str, other_name: str) -> None:

@@ -108,7 +108,7 @@ def summary(logits: ArrayLike, labels: ArrayLike | None = None) -> LogitSummary:
     }
     area = area_se = math.nan
     if labels is not None:
-        classes = as_columns(labels, values)
+        classes = as_columns(labels, values, logits)
         largest = values == values.max(axis=1, keepdims=True)
         right = largest[np.arange(len(values)), classes] / largest.sum(axis=1)
         per_sample |= {"margin": true_margin(values, classes), "accuracy": right}
@@ -269,7 +269,7 @@ def atc(
     """
     values, source = as_logits(logits), as_logits(source_logits, "source_logits")
     require_same_classes(values, source, "logits", "source_logits")
-    classes = as_columns(source_labels, source, "source_labels", "source_logits")
+    classes = as_columns(source_labels, source, source_logits, "source_labels", "source_logits")
     by = _validate.as_choice(score, "score", ("confidence", "entropy"))
     scores, known = ((confidence(x) if by == "confidence" else -entropy(x)) for x in (values, source))
     right = source.argmax(axis=1) == classes

@@ -92,7 +92,7 @@ def true_margin(logits: ArrayLike, labels: ArrayLike) -> FloatArray:
     array([ 2., -2.])
     """
     values = as_logits(logits)
-    classes = as_columns(labels, values)
+    classes = as_columns(labels, values, logits)
     rows = np.arange(len(values))
     own = values[rows, classes]
     others = values.copy()

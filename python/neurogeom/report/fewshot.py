@@ -77,6 +77,7 @@ def fewshot_table(
     columns += ["measured"] * (measured is not None)
     rows = []
     errors: Predicted = results if predictions is None else predictions
+    _require_shots(_shots_of(results), list(results), predictions, measured)
     for name, result in results.items():
         lead = [name, *(format_estimate(*_estimate(result, field)) for field in _MEANS)]
         for k, m in enumerate(_shots_of(results)):
@@ -126,6 +127,7 @@ def write_fewshot_csv(
     data,n_manifolds,n_points,n_features,level,m
     """
     shots = _shots_of(results)
+    _require_shots(shots, list(results), predictions, measured)
     numbers = [f"{name}{end}" for name in _MEANS for end in ("", "_se")]
     header = ["data", "n_manifolds", "n_points", "n_features", "level", *numbers]
     header += ["n_shots", "mean_error", "mean_error_se"]
@@ -205,6 +207,7 @@ def plot_fewshot(
         draw_by_name(axis, [_estimate(result, field) for result in results.values()], None, colour)
         write_title(axis, field.removeprefix("mean_"), pad=8)
     errors: Predicted = results if predictions is None else predictions
+    _require_shots(shots, names, predictions, measured)
     predicted = {name: [_predicted(errors[name], k) for k in range(len(shots))] for name in names}
     found = None
     if measured is not None:
@@ -269,6 +272,23 @@ def _shots_of(results: Mapping[str, FewshotGeometry]) -> list[int]:
     if any(shots != found[0] for shots in found):
         raise ValueError("results must be for the same numbers of shots")
     return found[0] if found else []
+
+
+def _require_shots(
+    shots: Sequence[int], names: Sequence[str], predictions: Predicted | None, measured: Measured | None
+) -> None:
+    """Refuse predictions and trials that are not of the same data sets and numbers of shots."""
+    found: dict[str, dict[str, list[int]]] = {}
+    if predictions is not None:
+        found["predictions"] = {k: np.atleast_1d(one.n_shots).tolist() for k, one in predictions.items()}
+    if measured is not None:
+        found["measured"] = {k: [each.n_shots for each in trials] for k, trials in measured.items()}
+    for what, by_name in found.items():
+        for name in names:
+            if name not in by_name:
+                raise ValueError(f"{what} has no {name!r}")
+            if by_name[name] != list(shots):
+                raise ValueError(f"{what}[{name!r}] is for {by_name[name]} shots, not for {list(shots)}")
 
 
 def _estimate(result: FewshotGeometry, field: str) -> tuple[float, float]:

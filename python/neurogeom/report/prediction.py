@@ -74,9 +74,10 @@ def prediction_table(
     """
     columns = [label, "effective\ndimension", "training\nstimuli", "held-out\nerror", "error\nradius"]
     columns.append("error\ndimension")
+    _require_alike(results, measured)
     if measured is not None:
-        columns[3] = "predicted\nerror"
-        columns.insert(4, "measured\nerror")
+        columns[3] = "held-out\npredicted"
+        columns.insert(4, "held-out\nmeasured")
     rows = []
     for name, result in results.items():
         fields = {field: np.atleast_1d(getattr(result, field)) for field in _OF_TRAINING}
@@ -119,6 +120,7 @@ def write_prediction_csv(
     >>> print(out.getvalue()[:45])
     data,effective_dimension,task_dimension,n_tra
     """
+    _require_alike(results, measured)
     header = ["data", *_OF_DATA, "n_train", *_OF_TRAINING]
     if measured is not None:
         header += ["n_splits", *(f"measured_{name}" for name in _MEASURED)]
@@ -184,6 +186,7 @@ def plot_prediction(
     """
     if not results:
         raise ValueError("results is empty")
+    _require_alike(results, measured)
     names = list(results)
     counts = _counts(results[names[0]])
     if any(_counts(result) != counts for result in results.values()):
@@ -255,9 +258,31 @@ def _contours(largest: float) -> list[float]:
 # ---- numbers of one data set
 
 
-def _counts(result: SpectralPrediction) -> list[int]:
+def _counts(result: SpectralPrediction | PredictionCurve) -> list[int]:
     """Return the numbers of training stimuli."""
     return [int(count) for count in np.atleast_1d(result.n_train)]
+
+
+def _require_alike(
+    results: Mapping[str, SpectralPrediction], measured: Mapping[str, PredictionCurve] | None
+) -> None:
+    """Refuse several ridges, and trials that are not for the same numbers of stimuli and the same ridge."""
+    for name, result in results.items():
+        if np.size(result.ridge) > 1:
+            raise ValueError(f"results[{name!r}] must be for one ridge, not {np.size(result.ridge)}")
+        if measured is None:
+            continue
+        if name not in measured:
+            raise ValueError(f"measured has no {name!r}")
+        other = measured[name]
+        asked, found = (
+            (_counts(one), np.ravel(one.ridge).tolist(), one.ridge_mode) for one in (result, other)
+        )
+        if asked != found:
+            raise ValueError(
+                f"measured[{name!r}] is for n_train {found[0]} and ridge {found[1]} ({found[2]}), not for "
+                f"{asked[0]} and {asked[1]} ({asked[2]})"
+            )
 
 
 def _at(result: Any, field: str, k: int) -> float:

@@ -139,16 +139,14 @@ class PredictionJobs:
             theory = spectral_prediction(X, Y, n_train=self.n_train, **self.options)
             found = {name: float(getattr(theory, name)) for name in SpectralPrediction.numbers}
             if self.n_splits is not None and any(name.startswith("measured_") for name in fields):
-                own = {name: value for name, value in self.options.items() if name != "center"}
                 curve = prediction_curve(
                     X,
                     Y,
                     self.n_train,
                     n_splits=self.n_splits,
-                    center="train" if self.options["center"] else False,
                     rng=self.seed,
                     n_threads=n_threads,
-                    **own,
+                    **self.options,
                 )
                 found |= {f"measured_{name}": float(getattr(curve, name)) for name in _MEASURED}
             return found
