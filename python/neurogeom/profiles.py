@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import functools
 import math
@@ -17,7 +16,7 @@ from ._base import checks as _validate
 from ._base.checks import FloatArray
 from ._base.progress import Progress, as_progress
 from ._base.results import Column, Result, columns_of_kind, columns_with_errors
-from ._base.rng import RandomSource, as_generator, draw_key
+from ._base.rng import RandomSource, as_generator, draw_key, twin
 from .capacity.joint import effective_geometry
 from .capacity.mean_field import manifold_capacity
 from .clouds.collapse import neural_collapse
@@ -345,7 +344,7 @@ def _row(
         fields[name], fields[f"{name}_se"] = value, error
 
     draws: dict[str, Any] = {"n_samples": n_samples, "n_threads": n_threads}
-    alone = manifold_capacity(clouds, rng=copy.deepcopy(generator), **draws)
+    alone = manifold_capacity(clouds, rng=twin(generator), **draws)
     add("capacity", alone.mean_capacity, alone.mean_capacity_se)
     add("anchor_radius", alone.mean_radius, alone.mean_radius_se)
     add("anchor_dimension", alone.mean_dimension, alone.mean_dimension_se)
@@ -361,7 +360,7 @@ def _row(
     add("intrinsic_dimension", local.dimension, local.dimension_se)
     collapse = neural_collapse(clouds)
     add("nc1", collapse.nc1, collapse.nc1_se)
-    joint = effective_geometry(clouds, inactive=inactive, rng=copy.deepcopy(generator), **draws)
+    joint = effective_geometry(clouds, inactive=inactive, rng=twin(generator), **draws)
     add("effective_dimension", joint.effective_dimension, joint.effective_dimension_se)
     add("utility", joint.utility, joint.utility_se)
     fields["n_used"] = joint.n_used

@@ -53,7 +53,7 @@ def test_definitions(X):
     np.testing.assert_allclose(found.dimension, np.mean(expected), **exact)
     levels = -np.log(1 - np.arange(1, len(X) + 1)[: int(0.8 * len(X))] / len(X))
     kept = np.sort(ratios)[: len(levels)]
-    slope = np.linalg.lstsq(kept[:, None], levels)[0][0]
+    slope = np.linalg.lstsq(kept[:, None], levels, rcond=None)[0][0]
     np.testing.assert_allclose(ng.intrinsic_dimension(X, fit="linear", discard=0.2).dimension, slope, **exact)
 
 

@@ -224,11 +224,11 @@ def test_classes_that_do_not_vary():
     assert found.status.tolist() == [0, 1]
     assert np.isnan(found.signal[1, 0])
     assert np.isfinite(found.error[0, 1])
-    with (
-        pytest.warns(ng.ConvergenceWarning, match="2 classes do not vary"),
-        pytest.warns(ng.ConvergenceWarning, match="2 pairs have no signal-to-noise ratio"),
-    ):
+    with pytest.warns(ng.ConvergenceWarning) as caught:
         both = ng.fewshot_geometry([still, still + 1], 3)
+    said = [str(one.message) for one in caught]
+    for part in ("2 classes do not vary", "2 pairs have no signal-to-noise ratio"):
+        assert any(part in one for one in said), said
     assert np.isnan(both.mean_error)
 
 

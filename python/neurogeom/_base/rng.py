@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+import copy
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -21,6 +22,17 @@ def as_generator(rng: RandomSource) -> np.random.Generator:
     if isinstance(rng, (int, np.integer)) and rng < 0:
         raise ValueError(f"rng must be a non-negative seed, not {rng}")
     return np.random.default_rng(rng)
+
+
+def twin(generator: np.random.Generator) -> np.random.Generator:
+    """Return a generator that will draw and spawn the same as this one, which does not move.
+
+    ``copy.deepcopy`` loses the seed sequence before NumPy 2.0, and then spawns from fresh entropy.
+    """
+    of_generator: Any = generator.bit_generator
+    bits = type(of_generator)(copy.deepcopy(of_generator.seed_seq))
+    bits.state = of_generator.state
+    return np.random.Generator(bits)
 
 
 def draw_key(generator: np.random.Generator) -> int:
