@@ -74,7 +74,10 @@ from .metrics import (
     rsa,
     subspace_angles,
 )
+from .pairs.correlation_nulls import correlation_null
 from .pairs.driver import pairwise
+from .pairs.graph_measures import average_controllability, communicability
+from .pairs.graphs import Graph, graph
 from .pairs.result import Pairwise
 from .pairs.streaming import StreamingCKA
 from .profiles import RepresentationProfile, representation_profile
@@ -108,6 +111,7 @@ __all__ = [
     "FewshotError",
     "FewshotGeometry",
     "FewshotPrediction",
+    "Graph",
     "IntrinsicDimension",
     "KwayError",
     "LinearR2",
@@ -137,13 +141,16 @@ __all__ = [
     "SubspaceDistance",
     "ZeroShotError",
     "alignment",
+    "average_controllability",
     "ball_capacity",
     "build_info",
     "cca",
     "cka",
+    "communicability",
     "compat",
     "correlated_capacity",
     "correlated_sphere_capacity",
+    "correlation_null",
     "datasets",
     "dimensionality",
     "downsample",
@@ -154,6 +161,7 @@ __all__ = [
     "fewshot_geometry",
     "fewshot_prediction",
     "from_rsatoolbox",
+    "graph",
     "intrinsic_dimension",
     "io",
     "kernels",

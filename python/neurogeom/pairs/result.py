@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from .._base.checks import AnyArray, FloatArray, require_extra
 from .._base.results import Result
 from ..inference import NULL_FIELDS
+
+if TYPE_CHECKING:
+    from .graphs import Graph
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -83,6 +86,12 @@ class Pairwise(Result):
     def _require_square(self) -> None:
         if not self.is_square:
             raise ValueError("rows and columns are different items: use .values")
+
+    def to_graph(self, kind: str = "knn", **options: Any) -> Graph:
+        """Join the items that are alike; :func:`neurogeom.graph` has the kinds and their options."""
+        from .graphs import graph
+
+        return graph(self, kind, **options)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> AnyArray:
         if copy is False and dtype not in (None, self.values.dtype):
