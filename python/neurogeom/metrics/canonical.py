@@ -64,15 +64,11 @@ class MeanCCA(Similarity):
         self._part = BasisPart(self.center)
 
     def products(self) -> tuple[Product, ...]:
-        return (WeightedSquares(self._part) if self.squared else NuclearNorm(self._part),)
+        return _products_of(self._part, self.squared)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Return the means of two blocks of items."""
-        found = products[self.products()[0]]
-        if not self.squared:
-            return _mean_correlation(found.similarity, tile.rows, tile.columns, self._part)
-        larger = np.maximum.outer(*(ranks_of(side, self._part) for side in tile.sides))
-        return np.asarray(np.minimum(found * larger, 1.0))
+        return _mean(products[self.products()[0]], tile, self._part, self.squared)
 
     def remark(self, items: Sequence[Prepared]) -> str | None:
         """Remark on items that leave nothing to compare."""
@@ -91,6 +87,8 @@ class SVCCA(Similarity):
         Keep the fewest components that explain this share of the variance.
     n_components : int, optional
         Keep this many components instead (or all, if there are fewer).
+    squared : bool, default False
+        Average the squares of the correlations instead.
     center : bool, default True
         Subtract the mean over stimuli.
 
@@ -112,7 +110,12 @@ class SVCCA(Similarity):
     no_held_out = _IN_SAMPLE
 
     def __init__(
-        self, variance: float = 0.99, *, n_components: int | None = None, center: bool = True
+        self,
+        variance: float = 0.99,
+        *,
+        n_components: int | None = None,
+        squared: bool = False,
+        center: bool = True,
     ) -> None:
         self.variance = _as_share(variance, "variance")
         self.n_components = None if n_components is None else _validate.as_count(n_components, "n_components")
@@ -122,17 +125,18 @@ class SVCCA(Similarity):
             options.append(f"{self.n_components} components")
         elif self.variance != 0.99:
             options.append(f"{self.variance:g}")
-        options += [] if self.center else ["uncentered"]
+        self.squared = as_flag(squared, "squared")
+        options += (["squared"] if self.squared else []) + ([] if self.center else ["uncentered"])
         self.name = f"svcca({', '.join(options)})" if options else "svcca"
         variance = self.variance if self.n_components is None else 1.0  # one key, whatever was ignored
         self._part = LeadingPart(self.center, self.n_components, variance)
 
     def products(self) -> tuple[Product, ...]:
-        return (NuclearNorm(self._part),)
+        return _products_of(self._part, self.squared)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Return the means of two blocks of items."""
-        return _mean_correlation(products[self.products()[0]].similarity, tile.rows, tile.columns, self._part)
+        return _mean(products[self.products()[0]], tile, self._part, self.squared)
 
     def remark(self, items: Sequence[Prepared]) -> str | None:
         """Remark on items that leave nothing to compare, or whose components are not determined."""
@@ -216,13 +220,20 @@ class PWCCA(Similarity):
         return remark_full_rank(items, self._part, _NO_NEWS)
 
 
-def _mean_correlation(
-    similarity: FloatArray, rows: Sequence[Prepared], columns: Sequence[Prepared], part: Part
-) -> FloatArray:
-    """Turn sum(rho) / sqrt(rank_x rank_y) into sum(rho) / min(rank_x, rank_y)."""
-    left, right = (ranks_of(side, part) for side in (rows, columns))
-    ratio = np.maximum.outer(left, right) / np.minimum.outer(left, right)
-    return np.minimum(similarity * np.sqrt(ratio), 1.0)
+def _products_of(part: Part, squared: bool) -> tuple[Product, ...]:
+    return (WeightedSquares(part) if squared else NuclearNorm(part),)
+
+
+def _mean(found: Any, tile: Tile, part: Part, squared: bool) -> FloatArray:
+    """Divide the sum of the correlations, or of their squares, by the smaller rank.
+
+    Products are of bases divided by the root of their rank: sums over the root of both ranks, squares over
+    both.
+    """
+    left, right = (ranks_of(side, part) for side in tile.sides)
+    larger, smaller = np.maximum.outer(left, right), np.minimum.outer(left, right)
+    mean = found * larger if squared else found.similarity * np.sqrt(larger / smaller)
+    return np.asarray(np.minimum(mean, 1.0))
 
 
 def _projection_weighted(x: _Loaded, y: _Loaded) -> float:

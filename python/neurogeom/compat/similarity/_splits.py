@@ -1,0 +1,39 @@
+"""The folds of the repositories that cross-validate, which take scikit-learn's with a fixed seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...representations.checks import TooLittleDataError
+
+Fold = tuple[NDArray[np.intp], NDArray[np.intp]]  # training and test stimuli
+
+
+def folds(n_stimuli: int, label: str, seed: int | None, n_folds: int = 5) -> Iterator[Fold]:
+    """Return scikit-learn's ``KFold(n_folds, shuffle=True, random_state=seed)``; not shuffled without a seed."""
+    if n_stimuli < 2 * n_folds:
+        raise TooLittleDataError(
+            f"{n_folds} folds of at least 2 stimuli need {2 * n_folds} stimuli, but {label} has {n_stimuli}"
+        )
+    order = np.arange(n_stimuli)
+    if seed is not None:
+        np.random.RandomState(seed).shuffle(order)
+    for part in np.array_split(order, n_folds):
+        test = np.sort(part)
+        yield np.setdiff1d(np.arange(n_stimuli), test), test
+
+
+def splits(n_stimuli: int, label: str, seed: int, n_splits: int, share: float) -> Iterator[Fold]:
+    """Return scikit-learn's ``StratifiedShuffleSplit(n_splits, train_size=share, random_state=seed)`` of one class."""
+    n_train = int(np.floor(share * n_stimuli))
+    if n_stimuli - n_train < 2:
+        raise TooLittleDataError(
+            f"{n_splits} splits with at least 2 test stimuli need more stimuli than the {n_stimuli} of {label}"
+        )
+    source = np.random.RandomState(seed)
+    for _ in range(n_splits):
+        order = source.permutation(n_stimuli)
+        yield source.permutation(order[:n_train]), source.permutation(order[n_train:])
