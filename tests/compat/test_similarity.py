@@ -16,9 +16,7 @@ _NULL_SPACE = (
     "neuroaimetrics: with more units than training stimuli the value depends on the basis that the LAPACK gave "
     "the null space, and changes when an item is rotated"
 )
-_ALWAYS_RIDGE = (
-    "deepdive: the penalty is ignored, so that the value is that of ridge regression with penalty 1"
-)
+_ALWAYS_RIDGE = "deepdive: the penalty is ignored; the value is that of ridge regression"
 _BFLOAT16 = "fsd, modelsym: products in bfloat16"
 DEVIATIONS = {
     **dict.fromkeys(similarity.match("pwcca-*"), _GOOGLE),
@@ -27,8 +25,8 @@ DEVIATIONS = {
     "procrustes-distance=angular-cv=5folds": _NULL_SPACE,
     "linear_regression-pearsonr2-cv=5folds": _ALWAYS_RIDGE,
     "linear_regression-r2-cv=5folds": _ALWAYS_RIDGE,
-    "ridge-lambda=1-pearsonr": "brainscore, as registered: the regression of a loop's last turn, which is PLS",
-    "pls-pearsonr-components=25-cv=5folds": "neuroaimetrics: components beyond the rank, which are rounding",
+    "ridge-lambda=1-pearsonr": "brainscore, as registered: the last regression of a loop, PLS",
+    "pls-pearsonr-components=25-cv=5folds": "neuroaimetrics: components beyond the rank are rounding",
     "cka-kernel=linear-hsic=gretton-score-negative_log": _BFLOAT16,
     "cka-kernel=(rbf-sigma=1.0)-hsic=gretton-score-negative_log": _BFLOAT16,
     "wreath_procrustes": _BFLOAT16,

@@ -1,4 +1,4 @@
-"""Kernels of wide networks and of distances, prediction with them, and what learning at finite width changes."""
+"""Kernels of wide networks and of distances, prediction with them, what learning at finite width changes."""
 
 from .networks import NNGP, NTK
 from .prediction import GPPrediction, gp_predict

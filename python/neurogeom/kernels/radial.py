@@ -42,7 +42,7 @@ class _RadialKernel(abc.ABC):
         return found
 
     def cross(self, X: Any, Z: Any, *, n_threads: int | None = None) -> FloatArray:
-        """Return the kernel of each row of one matrix with each of another; entries depend on their rows only."""
+        """Return the kernel of each row of one matrix with each of another."""
         del n_threads
         X, Z = (as_float_matrix(value, name) for value, name in ((X, "X"), (Z, "Z")))
         for value, name in ((X, "X"), (Z, "Z")):

@@ -10,8 +10,9 @@ import numpy as np
 
 from ..._base.checks import FloatArray
 from ...metrics import CCA, NBS, PWCCA, SVCCA, MeanCCA, Procrustes
-from ...metrics.base import Part
-from ._folds import MeanOverFolds, over_folds
+from ...metrics import checks as check
+from ...metrics.base import Distance, Part, Products, Tile, inner_products, map_pairs
+from ._folds import over_folds, shuffled_folds
 from ._transforms import MakeMetric, transformed
 
 
@@ -35,24 +36,62 @@ def components(responses: FloatArray, variance: float, n_components: int | None)
     return np.asarray(u[:, :n_components] * s[:n_components])
 
 
-class ReducedCCAOverFolds(MeanOverFolds):
-    """The angle of CCA over five folds, of the principal components of all stimuli.
+@dataclasses.dataclass(frozen=True)
+class LeadingComponents(Part):
+    """The principal components that SVCCA keeps, of all stimuli."""
 
-    The components see the stimuli that are left out, in the registry and so here.
+    variance: float
+    n_components: int | None
+
+    def prepare(self, data: Any) -> FloatArray:
+        check.require_stimuli(data.shape[0], 10, data.label, "SVCCA over 5 folds")
+        return components(data.whole(), self.variance, self.n_components)
+
+
+class ReducedCCAOverFolds(Distance):
+    """The angle of CCA, fitted to all folds but one and evaluated on it, averaged over five folds.
+
+    Of principal components, as many for both items as the one with fewer has. They see the stimuli that are
+    left out, in the registry and so here.
     """
 
-    def __init__(self, variance: float, n_components: int | None, name: str) -> None:
-        super().__init__(CCA, name)
-        self._kept = variance, n_components
+    diagonal = None
 
-    def prepare(self, data: FloatArray, label: str) -> Any:
-        """Reduce the item, then prepare it for each fold."""
-        return super().prepare(components(data, *self._kept), label)
+    def __init__(self, variance: float, n_components: int | None, name: str) -> None:
+        self.name = name
+        self._part = LeadingComponents(variance, n_components)
+
+    def parts(self) -> tuple[Part, ...]:
+        return (self._part,)
+
+    def pair(self, tile: Tile, products: Products) -> FloatArray:
+        """Return the mean angles of two blocks of items."""
+        del products
+        of = tile.of(self._part)
+        return map_pairs(_mean_angle, of.rows, of.columns, tile.where, tile.n_threads)
+
+
+def _mean_angle(x: FloatArray, y: FloatArray) -> float:
+    kept = min(x.shape[1], y.shape[1])
+    angles = []
+    for test in shuffled_folds(len(x), 5):
+        bases, whitened = [], []
+        for side in (x[:, :kept], y[:, :kept]):
+            train = np.delete(side, test, axis=0)
+            u, s, vt = np.linalg.svd(train - train.mean(axis=0), full_matrices=False)
+            varies = s > max(train.shape) * np.finfo(np.float64).eps * s[0]
+            bases.append(u[:, varies])
+            whitened.append((side[test] - train.mean(axis=0)) @ vt[varies].T / s[varies])
+        left, _, right = np.linalg.svd(inner_products(*bases), full_matrices=False)
+        a, b = whitened[0] @ left, whitened[1] @ right.T
+        cosine = np.vdot(a, b) / (np.linalg.norm(whitened[0]) * np.linalg.norm(whitened[1]))
+        angles.append(np.arccos(np.clip(cosine, -1.0, 1.0)))
+    return float(np.mean(angles))
 
 
 def _reduced(option: str, variance: float = 1.0, n_components: int | None = None) -> dict[str, MakeMetric]:
     make = functools.partial(SVCCA, variance, n_components=n_components)
-    found = transformed(f"svcca{option}", make, LeadingNorm(variance, n_components))
+    found: dict[str, MakeMetric] = transformed(f"svcca{option}", make, LeadingNorm(variance, n_components))
     if option:
         name = f"svcca{option}-distance=angular-cv=5folds"
         found[name] = functools.partial(ReducedCCAOverFolds, variance, n_components, name)

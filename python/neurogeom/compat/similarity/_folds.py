@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Hashable
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._base.checks import FloatArray
-from ...metrics.base import Metric, Products, Tile, evaluate, parts_of
+from ...metrics.base import Metric, Prepared, Products, Tile, evaluate, parts_of
 from ...metrics.checks import require_stimuli
 from ...representations.blocks import UnitBlocks
 
@@ -47,10 +46,10 @@ class MeanOverFolds(Metric):
         self.base, self.name, self.n_folds = make_base(), name, n_folds
         self.symmetric, self.is_similarity = self.base.symmetric, self.base.is_similarity
 
-    def prepare(self, data: FloatArray, label: str) -> list[dict[Hashable, Any]]:
+    def prepare(self, data: FloatArray, label: str) -> list[Prepared]:
         """Prepare the item for each fold."""
         require_stimuli(len(data), 2 * self.n_folds, label, f"{self.name} ({self.n_folds} folds)")
-        found = []
+        found: list[Prepared] = []
         for fold in shuffled_folds(len(data), self.n_folds):
             train = UnitBlocks(np.delete(data, fold, axis=0), label)
             test = UnitBlocks(data[fold], label)

@@ -14,7 +14,7 @@ from ...metrics import CKA
 from ...metrics.base import Part
 from ._transforms import FOUR_FORMS, MakeMetric, transformed
 
-_ESTIMATORS = {"gretton": "biased", "song": "debiased", "lange": "lange"}
+_ESTIMATORS: dict[str, Any] = {"gretton": "biased", "song": "debiased", "lange": "lange"}
 _MORE_FORMS = (*FOUR_FORMS, "distance=one_minus_score", "score-negative_log")
 
 

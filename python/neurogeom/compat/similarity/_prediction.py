@@ -19,6 +19,8 @@ from ._transforms import MakeMetric
 # From training responses of X and Y and test responses of X to predictions.
 Predict = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
 Score = Callable[[FloatArray, FloatArray], float]
+# From the label of X and the responses of both to a number.
+Value = Callable[[str, FloatArray, FloatArray], float]
 _PENALTIES = np.logspace(-8, 8, 17)
 _COMPONENTS = 25
 # Covariances below this share of the first are rounding: no component is left.
@@ -48,7 +50,7 @@ class Predictivity(Metric):
     is_similarity = True
     diagonal = None
 
-    def __init__(self, name: str, value: Callable[[str, FloatArray, FloatArray], float]) -> None:
+    def __init__(self, name: str, value: Value) -> None:
         self.name, self._value, self._part = name, value, Responses()
 
     def parts(self) -> tuple[Part, ...]:
@@ -58,7 +60,9 @@ class Predictivity(Metric):
         """Return the scores of two blocks of items."""
         del products
         rows, columns = ([item[self._part] for item in side] for side in tile.sides)
-        return map_pairs(lambda x, y: self._value(*x, y[1]), rows, columns, tile.where, tile.n_threads)
+        return map_pairs(
+            lambda x, y: self._value(x[0], x[1], y[1]), rows, columns, tile.where, tile.n_threads
+        )
 
 
 def correlations(predicted: FloatArray, responses: FloatArray) -> FloatArray:
@@ -85,7 +89,7 @@ def ridge(x: FloatArray, y: FloatArray, test: FloatArray, penalty: float = 1.0) 
 
 
 def best_ridge(x: FloatArray, y: FloatArray, test: FloatArray) -> FloatArray:
-    """Predict by ridge regression at that of 17 penalties whose errors of leaving one stimulus out are least."""
+    """Predict by ridge regression at the penalty, of 17, that predicts stimuli left out best."""
     u, s, _ = linalg.svd(x - x.mean(axis=0), full_matrices=False)
     centred = y - y.mean(axis=0)
     products = u.T @ centred
@@ -115,7 +119,7 @@ def pls(
     for spread in spreads:
         spread[spread == 0] = 1.0
     left, right = (x - means) / spreads[0], (y - y_mean) / spreads[1]
-    weights, loadings, targets = [], [], []
+    found: list[tuple[FloatArray, FloatArray, FloatArray]] = []
     first = 0.0
     for _ in range(min(n_components, *left.shape)):
         direction, sizes, _ = linalg.svd(left.T @ right, full_matrices=False)
@@ -127,10 +131,10 @@ def pls(
         size = scores @ scores
         loading, target = left.T @ scores / size, right.T @ scores / size
         left, right = left - np.outer(scores, loading), right - np.outer(scores, target)
-        weights.append(w), loadings.append(loading), targets.append(target)
-    if not weights:
+        found.append((w, loading, target))
+    if not found:
         return np.broadcast_to(y_mean, (len(test), len(y_mean))).copy()
-    W, P, Q = (np.column_stack(each) for each in (weights, loadings, targets))
+    W, P, Q = (np.column_stack(each) for each in zip(*found, strict=True))
     slopes = W @ linalg.solve(P.T @ W, Q.T)
     return np.asarray((test - means) / spreads[0] @ slopes * spreads[1] + y_mean)
 
@@ -141,7 +145,7 @@ def by_fold(
     split: Callable[[int, str], Iterator[Fold]],
     standardize: bool = False,
     swap: bool = False,
-) -> Callable[[str, FloatArray, FloatArray], float]:
+) -> Value:
     """Return the mean over folds of a score of predictions of the test stimuli."""
 
     def value(label: str, x: FloatArray, y: FloatArray) -> float:
@@ -156,7 +160,7 @@ def by_fold(
     return value
 
 
-def of_all(predict: Predict, score: Score) -> Callable[[str, FloatArray, FloatArray], float]:
+def of_all(predict: Predict, score: Score) -> Value:
     """Return a score of all predictions together; folds are contiguous."""
 
     def value(label: str, x: FloatArray, y: FloatArray) -> float:
@@ -208,7 +212,8 @@ def agreement_of_rdms(predicted: FloatArray, responses: FloatArray) -> float:
     from scipy.stats import kendalltau
 
     upper = np.triu_indices(len(responses), 1)
-    return float(kendalltau(*((1 - np.corrcoef(side))[upper] for side in (predicted, responses)))[0])
+    left, right = (1 - np.asarray(np.corrcoef(side))[upper] for side in (predicted, responses))
+    return float(kendalltau(left, right)[0])
 
 
 class ReverseR2(Similarity):
@@ -234,7 +239,7 @@ _five = functools.partial(folds, seed=1)
 _ten = functools.partial(splits, seed=1, n_splits=10, share=0.9)
 _plain_pls = functools.partial(pls, scale=False)
 
-_VALUES: dict[str, Callable[[str, FloatArray, FloatArray], float]] = {
+_VALUES: dict[str, Value] = {
     "kernel_ridge-lambda=1-r2": in_sample_r2,  # with a linear kernel: the same predictions
     "linear_regression-pearsonr": by_fold(least_squares, median_correlation, _ten),
     "linear_regression-pearsonr-cv=5folds": by_fold(least_squares, median_correlation, _five),

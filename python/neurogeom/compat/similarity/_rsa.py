@@ -83,7 +83,7 @@ class RDMDifference(Distance):
 
 
 class RDMCorrelation(Similarity):
-    """Correlation of Gaussian dissimilarities, which :class:`neurogeom.RSA` does not have, or of their ranks."""
+    """Correlation of Gaussian dissimilarities, or of their ranks."""
 
     def __init__(self, compare: str) -> None:
         self.name = f"rsa-rdm=gaussian-compare={compare}"

@@ -13,7 +13,7 @@ Fold = tuple[NDArray[np.intp], NDArray[np.intp]]  # training and test stimuli
 
 
 def folds(n_stimuli: int, label: str, seed: int | None, n_folds: int = 5) -> Iterator[Fold]:
-    """Return scikit-learn's ``KFold(n_folds, shuffle=True, random_state=seed)``; not shuffled without a seed."""
+    """Return the folds of scikit-learn's KFold, shuffled if there is a seed."""
     if n_stimuli < 2 * n_folds:
         raise TooLittleDataError(
             f"{n_folds} folds of at least 2 stimuli need {2 * n_folds} stimuli, but {label} has {n_stimuli}"
@@ -27,11 +27,11 @@ def folds(n_stimuli: int, label: str, seed: int | None, n_folds: int = 5) -> Ite
 
 
 def splits(n_stimuli: int, label: str, seed: int, n_splits: int, share: float) -> Iterator[Fold]:
-    """Return scikit-learn's ``StratifiedShuffleSplit(n_splits, train_size=share, random_state=seed)`` of one class."""
+    """Return the splits of scikit-learn's StratifiedShuffleSplit of one class."""
     n_train = int(np.floor(share * n_stimuli))
     if n_stimuli - n_train < 2:
         raise TooLittleDataError(
-            f"{n_splits} splits with at least 2 test stimuli need more stimuli than the {n_stimuli} of {label}"
+            f"{n_splits} splits with at least 2 test stimuli need more than the {n_stimuli} of {label}"
         )
     source = np.random.RandomState(seed)
     for _ in range(n_splits):
