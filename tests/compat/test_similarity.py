@@ -13,7 +13,7 @@ TABLE = json.loads((FOLDER / "similarity_registry_table.json").read_text())
 # Names whose value in the table is a fault of the repositories that gave it: who, and what is wrong.
 _GOOGLE = "svcca: weights from the responses without the whitening, with the means left in"
 _NULL_SPACE = (
-    "neuroaimetrics: with more units than training stimuli the value depends on the basis that the LAPACK gave "
+    "neuroaimetrics: with more units than training stimuli the value depends on the basis that LAPACK gave "
     "the null space, and changes when an item is rotated"
 )
 _ALWAYS_RIDGE = "deepdive: the penalty is ignored; the value is that of ridge regression"
