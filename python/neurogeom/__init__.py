@@ -34,6 +34,7 @@ from .clouds.dichotomies import sparse_dichotomies, tilted_dichotomies
 from .clouds.dimensionality import Dimensionality, dimensionality
 from .clouds.intrinsic import IntrinsicDimension, intrinsic_dimension
 from .clouds.manifolds import Manifolds, manifolds
+from .comparisons.models import ModelComparison, compare_models
 from .generalization.fewshot import FewshotGeometry, fewshot_geometry
 from .generalization.fewshot_error import FewshotError, fewshot_error
 from .generalization.fewshot_prediction import FewshotPrediction, fewshot_prediction
@@ -115,6 +116,7 @@ __all__ = [
     "Manifolds",
     "MeanCCA",
     "Metric",
+    "ModelComparison",
     "NeuralCollapse",
     "NeuronsNeeded",
     "Null",
@@ -141,6 +143,7 @@ __all__ = [
     "build_info",
     "cca",
     "cka",
+    "compare_models",
     "compat",
     "correlated_capacity",
     "correlated_sphere_capacity",
