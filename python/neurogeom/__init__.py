@@ -34,6 +34,8 @@ from .clouds.dichotomies import sparse_dichotomies, tilted_dichotomies
 from .clouds.dimensionality import Dimensionality, dimensionality
 from .clouds.intrinsic import IntrinsicDimension, intrinsic_dimension
 from .clouds.manifolds import Manifolds, manifolds
+from .comparisons.groups import GroupComparison, compare_groups
+from .comparisons.mantel import MantelTest, mantel
 from .comparisons.models import ModelComparison, compare_models
 from .generalization.fewshot import FewshotGeometry, fewshot_geometry
 from .generalization.fewshot_error import FewshotError, fewshot_error
@@ -109,11 +111,13 @@ __all__ = [
     "FewshotError",
     "FewshotGeometry",
     "FewshotPrediction",
+    "GroupComparison",
     "IntrinsicDimension",
     "KwayError",
     "LinearR2",
     "ManifoldCapacity",
     "Manifolds",
+    "MantelTest",
     "MeanCCA",
     "Metric",
     "ModelComparison",
@@ -143,6 +147,7 @@ __all__ = [
     "build_info",
     "cca",
     "cka",
+    "compare_groups",
     "compare_models",
     "compat",
     "correlated_capacity",
@@ -165,6 +170,7 @@ __all__ = [
     "logits",
     "manifold_capacity",
     "manifolds",
+    "mantel",
     "n_neurons_needed",
     "neural_collapse",
     "overlap",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, TypeAlias, cast
@@ -59,9 +58,9 @@ class ModelComparison(Result):
         Value of the model of the row less that of the column, and its standard error.
     ceiling_lower, ceiling_upper : float
         Noise ceiling: mean over subjects of the measure between a subject and what all others have in common
-        (lower bound of what the best model would reach), and what all subjects have in common, itself included
-        (upper bound). For distances the lower bound of performance is the larger number. NaN if there is one
-        subject.
+        (lower bound of what the best model would reach), and what all subjects have in common, itself
+        included (upper bound). For distances the lower bound of performance is the larger number. NaN if
+        there is one subject.
     ceiling_lower_se, ceiling_upper_se : float
         Their standard errors.
     p_zero : ndarray of shape (n_models,)
@@ -267,10 +266,10 @@ def compare_models(
     draws larger or smaller than in the data: `bias` says by how much; `values` are those of the data.
 
     With m stimuli and S subjects, variances over one of them are those of the draws times m / (m - 1) or
-    S / (S - 1). Variances over both are the two-factor bootstrap of Schütt et al. (eLife 2023): with V_sb, V_s and
-    V_b from resampling both, subjects alone and stimuli alone, ``S/(S-1) V_s + m/(m-1) V_b - S m / ((S-1)(m-1))
-    (V_sb - V_s - V_b)``, not less than either of the first two terms and not more than V_sb. Tests are by
-    Student's t with ``min(S, m) - 1`` degrees of freedom (that of what was resampled).
+    S / (S - 1). Variances over both are the two-factor bootstrap of Schütt et al. (eLife 2023): with
+    V_sb, V_s and V_b from resampling both, subjects alone and stimuli alone, ``S/(S-1) V_s + m/(m-1) V_b -
+    S m / ((S-1)(m-1)) (V_sb - V_s - V_b)``, not less than either of the first two terms and not more than
+    V_sb. Tests are by Student's t with ``min(S, m) - 1`` degrees of freedom (that of what was resampled).
 
     What subjects have in common is, for RSA, the mean of their dissimilarities, each of the same weight in
     the comparison's own sense (of ranks, for comparisons of ranks; for Kendall's this is approximate); for
@@ -386,7 +385,7 @@ def _values(measure: Metric, layout: _Layout, rows: Sequence[Any], columns: Sequ
 def _over_stimuli(
     measure: Metric, layout: _Layout, draws: Permutations, n_threads: int, done: _Counted
 ) -> FloatArray:
-    """Values (draw, series, subject) for stimuli drawn with repetition; NaN where a measure is not defined."""
+    """Values (draw, series, subject) for stimuli drawn with repetition; NaN where not defined."""
     count = layout.rows[0].n_stimuli
     shape = layout.series.shape[:2]
 
@@ -446,7 +445,7 @@ def _chance(
 
 
 def _variance(contrast: FloatArray, drawn: FloatArray, over: Resample, n_stimuli: int) -> FloatArray:
-    """Variance of the mean over subjects of contrasts (..., subject), given the same in draws (draw, ..., subject)."""
+    """Variance of the mean over subjects of contrasts (..., subject), given (draw, ..., subject) too."""
     s = contrast.shape[-1]
     by_subject = contrast.var(axis=-1) / s
     if over == "subjects":

@@ -104,8 +104,8 @@ def _whitened(
 def _whitened_of_some(values: FloatArray, different: NDArray[np.bool_]) -> FloatArray:
     """Return the same for equal variances if only some pairs have a distance.
 
-    The row and column effects u are those with the smallest sum of squares of G_ij - u_i - u_j over these pairs
-    (i, j) and of -2 u_i on the diagonal.
+    The row and column effects u are those with the smallest sum of squares of G_ij - u_i - u_j over these
+    pairs (i, j), each twice, and of -2 u_i on the diagonal.
     """
     count = round((1 + (1 + 8 * different.size) ** 0.5) / 2)
     first, second = (side[different] for side in np.triu_indices(count, 1))

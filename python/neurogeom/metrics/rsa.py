@@ -184,13 +184,15 @@ class RSA(Similarity):
                 "stimuli cannot be resampled with stimulus_covariance, which is of these stimuli"
             )
         item.require_kind(self._product.part.takes, self.name)
-        return Dissimilarities(item.label, item.name, RDM(self._rule.condensed(item.open())), item.ids)
+        opened: Any = item.open()
+        return Dissimilarities(item.label, item.name, RDM(self._rule.condensed(opened)), item.ids)
 
     def pool(self, items: Sequence[Item], name: str) -> Item:
         """Return the mean of the items' dissimilarities, or of their ranks, each of the same weight."""
+        rdms: Any = [self.resamplable(item).source for item in items]
         vectors = [
-            averaged_form(self._rule.condensed(item.open()), self._compare, self._covariance, item.label)
-            for item in items
+            averaged_form(rdm.condensed, self._compare, self._covariance, item.label)
+            for rdm, item in zip(rdms, items, strict=True)
         ]
         return Dissimilarities(name, name, RDM(np.mean(vectors, axis=0)))
 
