@@ -120,8 +120,8 @@ class GroupComparison(Result):
     def _table(self) -> dict[str, Any]:
         """One row for each pair of groups."""
         names = (
-            "first second difference se lower upper degrees_of_freedom p_value p_adjusted smallest_p effect_size "
-            "n_shared is_exact covers"
+            "first second difference se lower upper degrees_of_freedom p_value p_adjusted smallest_p "
+            "effect_size n_shared is_exact covers"
         )
         return {name: getattr(self, name) for name in names.split()}
 
@@ -231,11 +231,13 @@ def compare_groups(
     >>> rng = np.random.default_rng(0)
     >>> def responses(dimension, n_units):
     ...     latent = rng.standard_normal((60, dimension))
-    ...     return latent @ rng.standard_normal((dimension, n_units)) + 0.1 * rng.standard_normal((60,
-    n_units)) >>> areas = {"V1": [responses(8, 50) for _ in range(5)], "LM": [responses(4, 40) for _ in
-    range(5)]} >>> result = ng.compare_groups(areas, ng.dimensionality, "participation_ratio") >>> result
-    GroupComparison(measure=dimensionality.participation_ratio, n_groups=2, n_units=40, found=1 of 1 pairs
-    differ) >>> result.covers.tolist(), result.smallest_p.round(4).tolist() (['animals'], [0.0079])
+    ...     return latent @ rng.standard_normal((dimension, n_units))
+    >>> areas = {"V1": [responses(8, 50) for _ in range(5)], "LM": [responses(4, 40) for _ in range(5)]}
+    >>> result = ng.compare_groups(areas, ng.dimensionality, "participation_ratio")
+    >>> result
+    GroupComparison(measure=dimensionality.participation_ratio, n_groups=2, n_units=40, found=1 of 1 ...)
+    >>> result.covers.tolist(), result.smallest_p.round(4).tolist()
+    (['animals'], [0.0079])
     """
     if not callable(measure):
         raise TypeError(f"measure must be a function, not {type(measure).__name__}")
@@ -319,8 +321,8 @@ def _as_recordings(groups: Any) -> tuple[list[str], list[_Recording]]:
         mine, first = (len(x.sizes) if isinstance(x.data, Manifolds) else 0 for x in (one, found[0]))
         if mine != first:
             raise ValueError(
-                f"all animals must have the same manifolds, but {found[0].label} has {first or 'a matrix'} and "
-                f"{one.label} has {mine or 'a matrix'}"
+                f"all animals must have the same manifolds, but {found[0].label} has {first or 'a matrix'} "
+                f"and {one.label} has {mine or 'a matrix'}"
             )
     return names, found
 
@@ -371,7 +373,8 @@ class _Measure:
             return float(found), float(error)
         except (TypeError, ValueError):
             raise TypeError(
-                f"measure must return a number, or a result with a number in field, not {type(found).__name__}"
+                "measure must return a number, or a result with a number in field, not "
+                f"{type(found).__name__}"
             ) from None
 
 

@@ -211,8 +211,8 @@ def _require_same_names(given: dict[str, Any]) -> None:
         if names != named[0][1]:
             at = next(k for k, pair in enumerate(zip(names, named[0][1], strict=True)) if pair[0] != pair[1])
             raise ValueError(
-                f"item {at} of {name} is {names[at]!r}, but that of {named[0][0]} is {named[0][1][at]!r}: the "
-                "items must be the same in the same order"
+                f"item {at} of {name} is {names[at]!r}, but that of {named[0][0]} is {named[0][1][at]!r}: "
+                "the items must be the same in the same order"
             )
 
 
