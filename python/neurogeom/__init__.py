@@ -34,6 +34,9 @@ from .clouds.dichotomies import sparse_dichotomies, tilted_dichotomies
 from .clouds.dimensionality import Dimensionality, dimensionality
 from .clouds.intrinsic import IntrinsicDimension, intrinsic_dimension
 from .clouds.manifolds import Manifolds, manifolds
+from .comparisons.groups import GroupComparison, compare_groups
+from .comparisons.mantel import MantelTest, mantel
+from .comparisons.models import ModelComparison, compare_models
 from .generalization.fewshot import FewshotGeometry, fewshot_geometry
 from .generalization.fewshot_error import FewshotError, fewshot_error
 from .generalization.fewshot_prediction import FewshotPrediction, fewshot_prediction
@@ -112,13 +115,16 @@ __all__ = [
     "FewshotGeometry",
     "FewshotPrediction",
     "Graph",
+    "GroupComparison",
     "IntrinsicDimension",
     "KwayError",
     "LinearR2",
     "ManifoldCapacity",
     "Manifolds",
+    "MantelTest",
     "MeanCCA",
     "Metric",
+    "ModelComparison",
     "NeuralCollapse",
     "NeuronsNeeded",
     "Null",
@@ -147,6 +153,8 @@ __all__ = [
     "cca",
     "cka",
     "communicability",
+    "compare_groups",
+    "compare_models",
     "compat",
     "correlated_capacity",
     "correlated_sphere_capacity",
@@ -170,6 +178,7 @@ __all__ = [
     "logits",
     "manifold_capacity",
     "manifolds",
+    "mantel",
     "n_neurons_needed",
     "neural_collapse",
     "overlap",

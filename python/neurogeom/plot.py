@@ -4,6 +4,7 @@ from .report.drawing import check_format
 from .report.fewshot import plot_fewshot
 from .report.figures import plot_capacity, plot_geometry
 from .report.heatmaps import draw_pairwise, linkage_of, plot_pairwise
+from .report.model_comparison import model_comparison
 from .report.prediction import plot_prediction
 from .report.profiles import plot_profile
 
@@ -11,6 +12,7 @@ __all__ = [
     "check_format",
     "draw_pairwise",
     "linkage_of",
+    "model_comparison",
     "plot_capacity",
     "plot_fewshot",
     "plot_geometry",

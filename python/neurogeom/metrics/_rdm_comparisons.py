@@ -53,38 +53,83 @@ class RDMVector(Part):
         if self.compare in ("spearman", "rho-a"):
             ranks = _centred_ranks(values, label)
             return _unit(ranks) if self.compare == "spearman" else ranks * np.sqrt(12 / _cubes(len(ranks)))
-        values = _scaled(values, label)
-        if self.compare in ("pearson", "corr_cov"):
-            _require_varied(float(np.ptp(values)) > _TIE, len(values), label)
-            values = values - values.mean()
-            values -= values.mean()
-        return _unit(self._whitened(values, label) if self.compare in WHITENED else values)
+        values = _centred(values, self.compare, label)
+        if self.compare not in WHITENED:
+            return _unit(values)
+        different = data.rdm.different if isinstance(data, OpenedRDM) else None
+        return _unit(_whitened(values, self.stimulus_covariance, label, different))
 
-    def _whitened(self, values: FloatArray, label: str) -> FloatArray:
-        r"""Return a vector whose inner products are those in the metric V^-1.
 
-        V_ab = (c_a' S c_b)^2 is the covariance of squared distances :math:`c_a' G c_a` of noise with stimulus
-        covariance S = L L'. A matrix G of inner products is determined by its distances D up to a sum of row
-        and column effects, so that the norm is the smallest over these: that of P L^-1 (-D/2) L^-T P, where P
-        removes the direction L^-1 1.
-        """
-        count = round((1 + (1 + 8 * len(values)) ** 0.5) / 2)
-        above = ~np.tri(count, dtype=bool)
-        square = np.zeros((count, count))
-        square[above] = -values / 2
-        square += square.T
-        ones = np.ones(count)
-        if self.stimulus_covariance is not None:
-            covariance = self.stimulus_covariance
-            covariance.require_size(count, covariance.name, label, "stimuli")
-            square = covariance.whiten(np.ascontiguousarray(covariance.whiten(square).T))
-            ones = covariance.whiten(ones[None])[0]
-        direction = ones / np.sqrt(np.dot(ones, ones))
-        effects = np.einsum("ij,j->i", square, direction)
-        effects -= direction * (np.dot(direction, effects) / 2)
-        square -= np.multiply.outer(effects, direction)
-        square -= np.multiply.outer(direction, effects)
-        return np.concatenate([square[above] * np.sqrt(2), np.diagonal(square)])
+def _centred(values: FloatArray, compare: str, label: str) -> FloatArray:
+    """Return dissimilarities in a scale of order one, less their mean if it does not count."""
+    values = _scaled(values, label)
+    if compare in ("pearson", "corr_cov"):
+        _require_varied(float(np.ptp(values)) > _TIE, len(values), label)
+        values = values - values.mean()
+        values -= values.mean()
+    return values
+
+
+def _whitened(
+    values: FloatArray, covariance: Covariance | None, label: str, different: NDArray[np.bool_] | None = None
+) -> FloatArray:
+    r"""Return a vector whose inner products are those in the metric V^-1.
+
+    V_ab = (c_a' S c_b)^2 is the covariance of squared distances :math:`c_a' G c_a` of noise with stimulus
+    covariance S = L L'. A matrix G of inner products is determined by its distances D up to a sum of row
+    and column effects, so that the norm is the smallest over these: that of P L^-1 (-D/2) L^-T P, where P
+    removes the direction L^-1 1. If only some pairs have a distance, those that are `different`, it is the
+    smallest over the distances of the others too.
+    """
+    if different is not None:
+        return _whitened_of_some(values, different)
+    count = round((1 + (1 + 8 * len(values)) ** 0.5) / 2)
+    above = ~np.tri(count, dtype=bool)
+    square = np.zeros((count, count))
+    square[above] = -values / 2
+    square += square.T
+    ones = np.ones(count)
+    if covariance is not None:
+        covariance.require_size(count, covariance.name, label, "stimuli")
+        square = covariance.whiten(np.ascontiguousarray(covariance.whiten(square).T))
+        ones = covariance.whiten(ones[None])[0]
+    direction = ones / np.sqrt(np.dot(ones, ones))
+    effects = np.einsum("ij,j->i", square, direction)
+    effects -= direction * (np.dot(direction, effects) / 2)
+    square -= np.multiply.outer(effects, direction)
+    square -= np.multiply.outer(direction, effects)
+    return np.concatenate([square[above] * np.sqrt(2), np.diagonal(square)])
+
+
+def _whitened_of_some(values: FloatArray, different: NDArray[np.bool_]) -> FloatArray:
+    """Return the same for equal variances if only some pairs have a distance.
+
+    The row and column effects u are those with the smallest sum of squares of G_ij - u_i - u_j over these
+    pairs (i, j), each twice, and of -2 u_i on the diagonal.
+    """
+    count = round((1 + (1 + 8 * different.size) ** 0.5) / 2)
+    first, second = (side[different] for side in np.triu_indices(count, 1))
+    known, square = np.zeros((count, count)), np.zeros((count, count))
+    known[first, second] = known[second, first] = 1.0
+    square[first, second] = square[second, first] = -values / 2
+    system = known + np.diag(known.sum(axis=1) + 2)
+    effects = np.linalg.solve(system, square.sum(axis=1))
+    rest = square[first, second] - effects[first] - effects[second]
+    return np.concatenate([rest * np.sqrt(2), -2 * effects])
+
+
+def averaged_form(values: FloatArray, compare: str, covariance: Covariance | None, label: str) -> FloatArray:
+    """Return dissimilarities in the form whose mean over items is most alike to the items on average.
+
+    Ranks for comparisons of ranks, for Kendall's too, where this is approximate; else, of length 1 in the
+    metric of the comparison.
+    """
+    if compare in (*KENDALL_COMPARISONS, "spearman", "rho-a"):
+        return _centred_ranks(values, label)
+    values = _centred(values, compare, label)
+    vector = _whitened(values, covariance, label) if compare in WHITENED else values
+    scaled: FloatArray = values / np.sqrt(np.dot(vector, vector))
+    return scaled
 
 
 @registered

@@ -66,7 +66,7 @@ from numpy.typing import NDArray
 from .._base.checks import FloatArray, user_level
 from .._base.codec import register_if_built_in, registered
 from .._base.threads import map_threads, resolve_threads, single_threaded_blas
-from ..representations.items import Item, as_items, require_comparable
+from ..representations.items import Item, as_items, item_of, require_comparable
 
 Mask: TypeAlias = NDArray[np.bool_]
 Prepared: TypeAlias = dict[Hashable, Any]
@@ -246,6 +246,31 @@ class Metric:
         """Mark entries of finished values that need a comment; None if there is nothing to say."""
         del values
         return None
+
+    def resamplable(self, item: Item) -> Item:
+        """Return an item of the same value whose stimuli may be drawn with repetition.
+
+        By default itself. Measures of dissimilarities have to leave out those of a stimulus with itself.
+        """
+        if not self.rows_are_stimuli:
+            raise ValueError(
+                f"stimuli cannot be resampled for {self.name!r}, which takes rows as single observations"
+            )
+        return item
+
+    def pool(self, items: Sequence[Item], name: str) -> Item:
+        """Return what several items, such as subjects, have in common, as one item of a noise ceiling.
+
+        By default the units of all of them, each item centred and of the same total variance.
+        """
+        scaled = []
+        for item in items:
+            item.require_kind(("responses",), self.name)
+            data = item.read()
+            data = data - data.mean(axis=0)
+            size = np.abs(data).max() or 1.0
+            scaled.append(data / size / (np.linalg.norm(data / size) or 1.0))
+        return item_of(np.concatenate(scaled, axis=1), name, name)
 
     def compare(self, X: Any, Y: Any, *, n_threads: int | None = None) -> float:
         """Return the value for one pair, be it a distance or a similarity."""

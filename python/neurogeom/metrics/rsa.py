@@ -16,7 +16,7 @@ from .._base.isa import core
 from .._base.threads import single_threaded_blas
 from ..representations.checks import require_same_indices
 from ..representations.items import Item, as_items
-from ..representations.rdm import RDM
+from ..representations.rdm import RDM, Dissimilarities
 from ..representations.representation import Representation
 from . import checks as check
 from ._covariance import Covariance
@@ -30,6 +30,7 @@ from ._rdm_comparisons import (
     KendallCounts,
     RDMRanks,
     RDMVector,
+    averaged_form,
 )
 from .base import Product, Products, Similarity, Tile
 
@@ -137,6 +138,7 @@ class RSA(Similarity):
         self._rule = rule
         self.rows_are_stimuli = rule.design is None
         self._compare = str(compare)
+        self._covariance = covariance
         self._product: Product
         if compare in KENDALL_COMPARISONS:
             self._product = KendallCounts(RDMRanks(rule))
@@ -174,6 +176,25 @@ class RSA(Similarity):
 
     def products(self) -> tuple[Product, ...]:
         return (self._product,)
+
+    def resamplable(self, item: Item) -> Item:
+        """Return the dissimilarities of an item, measured or computed."""
+        if self._covariance is not None:
+            raise ValueError(
+                "stimuli cannot be resampled with stimulus_covariance, which is of these stimuli"
+            )
+        item.require_kind(self._product.part.takes, self.name)
+        opened: Any = item.open()
+        return Dissimilarities(item.label, item.name, RDM(self._rule.condensed(opened)), item.ids)
+
+    def pool(self, items: Sequence[Item], name: str) -> Item:
+        """Return the mean of the items' dissimilarities, or of their ranks, each of the same weight."""
+        rdms: Any = [self.resamplable(item).source for item in items]
+        vectors = [
+            averaged_form(rdm.condensed, self._compare, self._covariance, item.label)
+            for rdm, item in zip(rdms, items, strict=True)
+        ]
+        return Dissimilarities(name, name, RDM(np.mean(vectors, axis=0)))
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Return similarities or angles of two blocks of items."""

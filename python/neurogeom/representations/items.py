@@ -192,6 +192,10 @@ class Item(abc.ABC):
         """Return the same item with its stimuli in another order."""
         return dataclasses.replace(self, source=self._taken(order), ids=None)
 
+    def resampled(self: _Self, order: NDArray[np.intp]) -> _Self:
+        """Return the same item with stimuli in another order that may repeat some and leave others out."""
+        return self.reordered(order)
+
     @abc.abstractmethod
     def _taken(self, stimuli: NDArray[Any]) -> Any:
         """Return the content for the stimuli of a mask, or in a given order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 import math
@@ -60,6 +61,8 @@ class RDM:
     condensed: FloatArray
     ids: AnyArray | None = None
     name: str | None = None
+    # Of resampled stimuli: which pairs are of two different stimuli; `condensed` has these only.
+    different: NDArray[np.bool_] | None = None
 
     def __init__(
         self, dissimilarities: ArrayLike, ids: ArrayLike | None = None, name: str | None = None
@@ -72,7 +75,8 @@ class RDM:
     @property
     def n_stimuli(self) -> int:
         """Number of stimuli."""
-        return round((1 + math.sqrt(1 + 8 * self.condensed.size)) / 2)
+        pairs = self.condensed if self.different is None else self.different
+        return round((1 + math.sqrt(1 + 8 * pairs.size)) / 2)
 
     @property
     def square(self) -> FloatArray:
@@ -158,6 +162,21 @@ class Dissimilarities(Item):
     def units_without_values(self) -> NDArray[np.intp]:
         """Return none."""
         return np.zeros(0, dtype=np.intp)
+
+    def resampled(self, order: NDArray[np.intp]) -> Dissimilarities:
+        """Return the same item for stimuli of which some occur several times.
+
+        The dissimilarity of a stimulus with itself is zero whatever was measured; such pairs are left out.
+        """
+        first, second = (order[side] for side in np.triu_indices(len(order), 1))
+        different = first != second
+        if different.all():
+            return self.reordered(order)
+        rdm = copy.copy(self.source)
+        object.__setattr__(rdm, "condensed", self.source.square[first[different], second[different]])
+        object.__setattr__(rdm, "ids", None)
+        object.__setattr__(rdm, "different", different)
+        return dataclasses.replace(self, source=rdm, ids=None)
 
     def _taken(self, stimuli: NDArray[Any]) -> RDM:
         return RDM(self.source.square[np.ix_(stimuli, stimuli)])

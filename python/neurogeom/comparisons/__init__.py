@@ -1,0 +1,1 @@
+"""Comparisons of models, of groups, and of two matrices, with what is known of their errors."""
