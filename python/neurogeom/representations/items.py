@@ -111,6 +111,8 @@ class Item(abc.ABC):
 
     kinds: ClassVar[dict[str, type[Item]]] = {}
 
+    has_units: ClassVar[bool] = False  # whether :meth:`with_units` can leave out or repeat some
+
     kind: ClassVar[str]  # how parts and plans of sweeps call it
     noun: ClassVar[str]  # how errors call it
 
@@ -195,6 +197,9 @@ class Item(abc.ABC):
     def resampled(self: _Self, order: NDArray[np.intp]) -> _Self:
         """Return the same item with stimuli in another order that may repeat some and leave others out."""
         return self.reordered(order)
+    def with_units(self: _Self, units: NDArray[np.intp]) -> _Self:
+        """Return the same item with some of its units, some perhaps more than once."""
+        raise NotImplementedError
 
     @abc.abstractmethod
     def _taken(self, stimuli: NDArray[Any]) -> Any:
@@ -226,6 +231,7 @@ class Responses(Item):
 
     kind = "responses"
     noun = "a matrix of responses"
+    has_units = True
 
     source: AnyArray | Stored
 
@@ -266,6 +272,10 @@ class Responses(Item):
         for row in self._read():
             empty &= np.isnan(row)
         return np.flatnonzero(empty)
+
+    def with_units(self, units: NDArray[np.intp]) -> Responses:
+        """Return the same item with some of its units."""
+        return dataclasses.replace(self, source=np.asarray(self.source)[:, units], units=None)
 
     def _taken(self, stimuli: NDArray[Any]) -> AnyArray:
         if stimuli.dtype == bool:
