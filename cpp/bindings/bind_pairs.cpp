@@ -15,6 +15,7 @@
 #include "neurogeom/pairs/kendall.hpp"
 #include "neurogeom/pairs/shots.hpp"
 #include "neurogeom/pairs/sorting.hpp"
+#include "neurogeom/pairs/transport.hpp"
 #include "neurogeom/pairs/wide_kernels.hpp"
 
 namespace neurogeom {
@@ -120,6 +121,31 @@ static Integers rising_order_py(const Array& values) {
   return order;
 }
 
+// Equal masses on either side -> (rows, columns, share of the whole mass of each entry, cost and bound of the
+// plan per mass).
+static py::tuple transport_py(const Array& costs) {
+  const MatrixView view = as_matrix(costs);
+  require(view.rows() >= 1 && view.cols() >= 1, "internal: no costs");
+  const auto [of_row, of_column] = equal_masses(view.rows(), view.cols());
+  const std::vector<Mass> supply(static_cast<std::size_t>(view.rows()), of_row),
+      demand(static_cast<std::size_t>(view.cols()), of_column);
+  TransportPlan plan;
+  run_interruptible(py::none(), [&](const Monitor& monitor) {
+    parallel_ranges(1, 1, 1, monitor, [&](const Checkpoint& checkpoint) -> RangeBody {
+      return [&, checkpoint](Index, Index) { plan = TransportSolver(checkpoint).solve(view, supply, demand); };
+    });
+  });
+  const auto n = static_cast<Index>(plan.rows.size());
+  py::array_t<Index> rows(n), columns(n);
+  Array shares = new_vector(n);
+  const double total = static_cast<double>(of_row) * static_cast<double>(view.rows());
+  std::copy(plan.rows.begin(), plan.rows.end(), rows.mutable_data());
+  std::copy(plan.columns.begin(), plan.columns.end(), columns.mutable_data());
+  std::transform(plan.masses.begin(), plan.masses.end(), shares.mutable_data(),
+                 [&](Mass mass) { return static_cast<double>(mass) / total; });
+  return py::make_tuple(rows, columns, shares, plan.cost / total, plan.bound / total);
+}
+
 static Integers draw_shots_py(std::uint64_t key, std::uint32_t class_number, Index n_points, Index n_shots,
                               Index n_episodes, bool replace) {
   require(n_points >= 1 && n_points <= std::numeric_limits<std::int32_t>::max() && n_shots >= 1 &&
@@ -219,6 +245,7 @@ void bind_pairs(py::module_& m) {
         py::arg("column_runs").noconvert(), py::arg("where").noconvert(), py::arg("n_threads"));
   m.def("kendall_taus", &kendall_taus_py, py::arg("balances").noconvert(), py::arg("row_untied"),
         py::arg("column_untied"), py::arg("angular"));
+  m.def("transport", &transport_py, py::arg("costs").noconvert());
   m.def("wide_gram", &wide_gram_py, py::arg("x").noconvert(), py::arg("network"), py::arg("n_threads"));
   m.def("wide_cross", &wide_cross_py, py::arg("x").noconvert(), py::arg("z").noconvert(), py::arg("network"),
         py::arg("n_threads"));

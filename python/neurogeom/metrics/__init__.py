@@ -13,10 +13,12 @@ from .bures import NBS, Bures
 from .canonical import PWCCA, SVCCA, MeanCCA
 from .cka import CKA, cka
 from .gulp import GULP
+from .matched_correlation import MatchedCorrelation
 from .matching import Permutation
 from .predictivity import LinearR2, Ridge
 from .rsa import RSA, rdm, rsa
 from .shape import CCA, Procrustes, ShapeMetric, cca, procrustes
+from .soft_matching import SoftMatching
 from .subspace import EigenspaceOverlap, SubspaceDistance, subspace_angles
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "Distance",
     "EigenspaceOverlap",
     "LinearR2",
+    "MatchedCorrelation",
     "MeanCCA",
     "Metric",
     "Part",
@@ -41,6 +44,7 @@ __all__ = [
     "Ridge",
     "ShapeMetric",
     "Similarity",
+    "SoftMatching",
     "SubspaceDistance",
     "as_metric",
     "as_metrics",
@@ -61,6 +65,7 @@ METRICS: dict[str, Callable[[], Metric]] = {
     "eigenspace_overlap": EigenspaceOverlap,
     "grassmann": SubspaceDistance,
     "gulp": GULP,
+    "matched_correlation": MatchedCorrelation,
     "mean_cca": MeanCCA,
     "nbs": NBS,
     "permutation": Permutation,
@@ -70,6 +75,7 @@ METRICS: dict[str, Callable[[], Metric]] = {
     "r2": LinearR2,
     "ridge": Ridge,
     "rsa": RSA,
+    "soft_matching": SoftMatching,
     "svcca": SVCCA,
 }
 
