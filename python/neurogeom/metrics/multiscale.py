@@ -70,9 +70,10 @@ class IMD(Distance):
 
     Notes
     -----
-    Tsitsulin et al., The shape of data: intrinsic distance for data distributions, ICLR 2020. Their code estimates traces from random vectors (100 by default), whose
-    noise is larger than most distances: for 30 uniform stimuli of 25 units, where the distance is 11.75, it
-    gives 42 +/- 22. Here all eigenvalues are computed: exact, at the cost of m^3 for m stimuli, once an item.
+    Tsitsulin et al., The shape of data: intrinsic distance for data distributions, ICLR 2020. Their code
+    estimates traces from random vectors (100 by default), whose noise is larger than most distances: for 30
+    uniform stimuli of 25 units, where the distance is 11.75, it gives 42 +/- 22. Here all eigenvalues are
+    computed: exact, at the cost of m^3 for m stimuli, once an item.
 
     Examples
     --------

@@ -115,8 +115,6 @@ class _KernelPart(NearestPart):
         found = super().prepare(data)
         codes, reverse, similarities = found.codes.ravel(), found.reverse.ravel(), _similarities(found)
         own = _masked_hsic(found.n_stimuli, codes, reverse, similarities, similarities)
-            found.n_stimuli, found.codes.ravel(), found.reverse.ravel(), *[_similarities(found)] * 2
-        )
         if not own > 0:
             raise TooLittleDataError(
                 f"the HSIC of the {self.n_neighbors} nearest neighbours in {data.label} with themselves is "
@@ -182,11 +180,11 @@ class Neighbours(Similarity):
     Notes
     -----
     Mutual and cycle k-NN, CKNNA: Huh, Cheung, Wang & Isola, The platonic representation hypothesis, ICML
-    2024; they normalise responses to length 1, so that their inner products are cosines. In their code one term of
-    CKNNA depends on the order of X and Y; here it is the mean of both orders. Values above 1, which CKNNA
-    may have for small k, become 1; a representation whose own value is not positive is refused. Jaccard, rank
-    and second-order cosine similarity are as in the survey of Klabunde, Schumacher, Strohmaier & Lemmerich,
-    Similarity of neural network models, 2023.
+    2024; they normalise responses to length 1, so that their inner products are cosines. In their code one
+    term of CKNNA depends on the order of X and Y; here it is the mean of both orders. Values above 1, which
+    CKNNA may have for small k, become 1; a representation whose own value is not positive is refused.
+    Jaccard, rank and second-order cosine similarity are as in the survey of Klabunde, Schumacher, Strohmaier
+    & Lemmerich, Similarity of neural network models, 2023.
 
     Examples
     --------
