@@ -12,19 +12,27 @@ from .base import Distance, Metric, Part, Product, Similarity
 from .bures import NBS, Bures
 from .canonical import PWCCA, SVCCA, MeanCCA
 from .cka import CKA, cka
+from .distance_correlation import DistanceCorrelation
+from .geometric import GeometricDifference
 from .gulp import GULP
 from .matched_correlation import MatchedCorrelation
 from .matching import Permutation
+from .multiscale import IMD
+from .neighbours import Neighbours
 from .predictivity import LinearR2, Ridge
 from .rsa import RSA, rdm, rsa
+from .rsm_norm import RSMNormDifference
 from .shape import CCA, Procrustes, ShapeMetric, cca, procrustes
 from .soft_matching import SoftMatching
+from .shared_dimensions import ENSD
 from .subspace import EigenspaceOverlap, SubspaceDistance, subspace_angles
 
 __all__ = [
     "CCA",
     "CKA",
+    "ENSD",
     "GULP",
+    "IMD",
     "METRICS",
     "NBS",
     "PWCCA",
@@ -32,15 +40,19 @@ __all__ = [
     "SVCCA",
     "Bures",
     "Distance",
+    "DistanceCorrelation",
     "EigenspaceOverlap",
+    "GeometricDifference",
     "LinearR2",
     "MatchedCorrelation",
     "MeanCCA",
     "Metric",
+    "Neighbours",
     "Part",
     "Permutation",
     "Procrustes",
     "Product",
+    "RSMNormDifference",
     "Ridge",
     "ShapeMetric",
     "Similarity",
@@ -62,11 +74,21 @@ METRICS: dict[str, Callable[[], Metric]] = {
     "cca": CCA,
     "chordal": functools.partial(SubspaceDistance, "chordal"),
     "cka": CKA,
+    "cknna": functools.partial(Neighbours, "cknna"),
+    "concentricity_difference": functools.partial(GeometricDifference, "concentricity"),
+    "cycle_knn": functools.partial(Neighbours, "cycle"),
+    "distance_correlation": DistanceCorrelation,
     "eigenspace_overlap": EigenspaceOverlap,
+    "ensd": ENSD,
     "grassmann": SubspaceDistance,
     "gulp": GULP,
     "matched_correlation": MatchedCorrelation,
+    "imd": IMD,
+    "knn_jaccard": functools.partial(Neighbours, "jaccard"),
+    "knn_rank": functools.partial(Neighbours, "rank"),
+    "magnitude_difference": GeometricDifference,
     "mean_cca": MeanCCA,
+    "mutual_knn": Neighbours,
     "nbs": NBS,
     "permutation": Permutation,
     "procrustes": Procrustes,
@@ -76,6 +98,8 @@ METRICS: dict[str, Callable[[], Metric]] = {
     "ridge": Ridge,
     "rsa": RSA,
     "soft_matching": SoftMatching,
+    "rsm_norm_difference": RSMNormDifference,
+    "second_order_cosine": functools.partial(Neighbours, "second_order_cosine"),
     "svcca": SVCCA,
 }
 
