@@ -79,6 +79,7 @@ from .pairs.result import Pairwise
 from .pairs.streaming import StreamingCKA
 from .profiles import RepresentationProfile, representation_profile
 from .representations.rdm import RDM
+from .representations.repeats import Repeats
 from .representations.representation import Representation
 
 if _TYPE_CHECKING:
@@ -126,6 +127,7 @@ __all__ = [
     "Permutation",
     "PredictionCurve",
     "Procrustes",
+    "Repeats",
     "Representation",
     "RepresentationProfile",
     "Ridge",
