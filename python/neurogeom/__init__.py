@@ -57,7 +57,9 @@ from .metrics import (
     PWCCA,
     RSA,
     SVCCA,
+    AffineInvariant,
     Bures,
+    Convolutional,
     EigenspaceOverlap,
     LinearR2,
     MeanCCA,
@@ -66,6 +68,7 @@ from .metrics import (
     Procrustes,
     Ridge,
     ShapeMetric,
+    ShiftMap,
     SubspaceDistance,
     cca,
     cka,
@@ -78,6 +81,7 @@ from .pairs.driver import pairwise
 from .pairs.result import Pairwise
 from .pairs.streaming import StreamingCKA
 from .profiles import RepresentationProfile, representation_profile
+from .representations.feature_maps import FeatureMaps
 from .representations.rdm import RDM
 from .representations.repeats import Repeats
 from .representations.representation import Representation
@@ -97,15 +101,18 @@ __all__ = [
     "RDM",
     "RSA",
     "SVCCA",
+    "AffineInvariant",
     "Alignment",
     "Bures",
     "ConeProjection",
     "ConvergenceWarning",
+    "Convolutional",
     "CorrelatedCapacity",
     "Dimensionality",
     "EffectiveGeometry",
     "EigenspaceOverlap",
     "EllipsoidCapacity",
+    "FeatureMaps",
     "FewshotError",
     "FewshotGeometry",
     "FewshotPrediction",
@@ -132,6 +139,7 @@ __all__ = [
     "RepresentationProfile",
     "Ridge",
     "ShapeMetric",
+    "ShiftMap",
     "SimulatedCapacity",
     "SpectralPrediction",
     "StreamingCKA",

@@ -12,9 +12,11 @@ from .base import Distance, Metric, Part, Product, Similarity
 from .bures import NBS, Bures
 from .canonical import PWCCA, SVCCA, MeanCCA
 from .cka import CKA, cka
+from .convolutional import Convolutional, ShiftMap
 from .gulp import GULP
 from .matching import Permutation
 from .predictivity import LinearR2, Ridge
+from .riemannian import AffineInvariant
 from .rsa import RSA, rdm, rsa
 from .shape import CCA, Procrustes, ShapeMetric, cca, procrustes
 from .subspace import EigenspaceOverlap, SubspaceDistance, subspace_angles
@@ -28,7 +30,9 @@ __all__ = [
     "PWCCA",
     "RSA",
     "SVCCA",
+    "AffineInvariant",
     "Bures",
+    "Convolutional",
     "Distance",
     "EigenspaceOverlap",
     "LinearR2",
@@ -40,6 +44,7 @@ __all__ = [
     "Product",
     "Ridge",
     "ShapeMetric",
+    "ShiftMap",
     "Similarity",
     "SubspaceDistance",
     "as_metric",
@@ -54,6 +59,7 @@ __all__ = [
 
 # What `metric="..."` may be, with default options.
 METRICS: dict[str, Callable[[], Metric]] = {
+    "affine_invariant": AffineInvariant,
     "bures": Bures,
     "cca": CCA,
     "chordal": functools.partial(SubspaceDistance, "chordal"),
