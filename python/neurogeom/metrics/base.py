@@ -69,6 +69,7 @@ from .._base.threads import map_threads, resolve_threads, single_threaded_blas
 from ..representations.items import Item, as_items, require_comparable
 
 Mask: TypeAlias = NDArray[np.bool_]
+Order: TypeAlias = NDArray[np.int64]
 Prepared: TypeAlias = dict[Hashable, Any]
 
 
@@ -123,6 +124,23 @@ class Part:
         """Extend a record by responses to other stimuli, on which the fitted alignment is evaluated."""
         del data
         return record
+
+    def reordered(self, record: Any, order: Order) -> Any:
+        """Return the record of the same item with its stimuli in another order, for nulls.
+
+        It equals what `prepare` would return up to rounding; None if the item has to be prepared again.
+        """
+        del record, order
+        return None
+
+    def resampled(self, record: Any, stimuli: Order) -> Any:
+        """Return the record of the same item with some of its stimuli, some more than once, for bootstraps.
+
+        Measures to which a stimulus and its copy say something false (that there are two alike) leave such
+        pairs out here. `stimuli` rises. None if the item has to be prepared again.
+        """
+        del record, stimuli
+        return None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -237,6 +255,16 @@ class Metric:
         del tile
         return 1.0
 
+    def reordered(self, record: Any, order: Order) -> Any:
+        """Do for what `prepare` returned what :meth:`Part.reordered` does."""
+        del record, order
+        return None
+
+    def resampled(self, record: Any, stimuli: Order) -> Any:
+        """Do for what `prepare` returned what :meth:`Part.resampled` does."""
+        del record, stimuli
+        return None
+
     def remark(self, items: Sequence[Prepared]) -> str | None:
         """Return what users should know about these items, as the text of a warning."""
         del items
@@ -283,8 +311,37 @@ def parts_of(metric: Metric, held_out: bool) -> tuple[Part, ...]:
     return tuple(dict.fromkeys([*metric.parts(), *(metric.held_out_parts() if held_out else ())]))
 
 
-def prepare_item(metrics: Sequence[Metric], item: Item, test: Item | None = None) -> Prepared:
-    """Read an item once and compute all that the metrics need from it.
+def reorder_item(metrics: Sequence[Metric], prepared: Prepared, item: Item, order: Order) -> Prepared:
+    """Return what `prepare_item` would of an item with its stimuli in another order, up to rounding.
+
+    What cannot be reordered as it was prepared is prepared again; only for this the item is read.
+    """
+    return _again(metrics, prepared, "reordered", item, order)
+
+
+def resample_item(metrics: Sequence[Metric], prepared: Prepared, item: Item, stimuli: Order) -> Prepared:
+    """Return what `prepare_item` would of an item with some of its stimuli, some more than once.
+
+    It differs, beyond rounding, where :meth:`Part.resampled` leaves out pairs of a stimulus and its copy.
+    """
+    return _again(metrics, prepared, "resampled", item, stimuli)
+
+
+def _again(metrics: Sequence[Metric], prepared: Prepared, how: str, item: Item, order: Order) -> Prepared:
+    known: Prepared = {metric: None for metric in metrics if metric.prepare is None}
+    wanted = dict.fromkeys(key for metric in metrics for key in (*metric.parts(), metric))
+    for key in wanted:
+        if key not in known:
+            record = getattr(key, how)(prepared[key], order)
+            if record is not None:
+                known[key] = record
+    return known if len(known) == len(wanted) else prepare_item(metrics, item.reordered(order), known=known)
+
+
+def prepare_item(
+    metrics: Sequence[Metric], item: Item, test: Item | None = None, known: Prepared | None = None
+) -> Prepared:
+    """Read an item once and compute all that the metrics need from it, except what is known.
 
     A large item is read in blocks, as often as its parts need, or once as a whole if some part needs all of
     it. What a part computes from an item is the same in both cases.
@@ -295,7 +352,7 @@ def prepare_item(metrics: Sequence[Metric], item: Item, test: Item | None = None
     held_out = None if test is None else test.open()
     if held_out is not None:
         held_out.whole()
-    prepared: Prepared = {}
+    prepared: Prepared = dict(known or {})
     for metric in metrics:
         for part in parts_of(metric, held_out is not None):
             if part not in prepared:
@@ -305,7 +362,8 @@ def prepare_item(metrics: Sequence[Metric], item: Item, test: Item | None = None
                     prepared[part] = part.prepare_held_out(prepared[part], held_out)
         if not metric.parts():  # they would say what they take
             item.require_kind(("responses",), metric.name)
-        prepared[metric] = None if metric.prepare is None else metric.prepare(data.whole(), item.label)
+        if metric not in prepared:
+            prepared[metric] = None if metric.prepare is None else metric.prepare(data.whole(), item.label)
     return prepared
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .._base.checks import FloatArray
 from .._base.progress import ProgressFunction
 from .._base.threads import map_threads
-from ..inference import NULL_FIELDS, Permutations
+from ..inference import Draws
 from ..metrics.base import Mask, Metric, Prepared, prepare_item, warn_of
 from ..representations.items import Item
 from .evaluation import pair_fields, pair_tile
@@ -47,7 +47,7 @@ class AllPairs:
     column_tests: Sequence[Item] | None
     edge: int
     n_threads: int
-    permutations: Permutations | None = None
+    draws: Draws = dataclasses.field(default_factory=Draws)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -57,8 +57,7 @@ class AllPairs:
     @property
     def fields(self) -> list[tuple[int, str]]:
         """For each field, the index of its metric and its name."""
-        draws = self.permutations.count if self.permutations else 0
-        return pair_fields(self.metrics, self.row_tests is not None, draws)
+        return pair_fields(self.metrics, self.row_tests is not None, self.draws)
 
     @property
     def grid(self) -> Grid:
@@ -72,16 +71,16 @@ class AllPairs:
         columns = rows if self.columns is None else self._prepared(self.columns, self.column_tests)
         warn_of(self.metrics, rows if self.columns is None else rows + columns)
         # Numbering continues from rows to columns; items compared among themselves have one number each.
-        sources = list(enumerate(self.rows))
+        sources = [list(enumerate(self.rows))] * 2
         if self.columns is not None:
-            sources = list(enumerate(self.columns, start=len(self.rows)))
+            sources[1] = list(enumerate(self.columns, start=len(self.rows)))
         grid = self.grid
         for key in grid.tiles():
             row, column = grid.place(key)
             wanted = grid.where(key)
             if only is not None:
                 wanted &= only[row, column]
-            here = sources[column]
+            here = [side[at].__getitem__ for side, at in zip(sources, (row, column), strict=True)]
             found = pair_tile(
                 self.metrics,
                 rows[row],
@@ -89,8 +88,8 @@ class AllPairs:
                 wanted,
                 self.n_threads,
                 self.row_tests is not None,
-                self.permutations,
-                here.__getitem__,
+                self.draws,
+                here,
             )
             for values, target in zip(found, targets, strict=True):
                 target[row, column][wanted] = values[wanted]
@@ -104,7 +103,7 @@ class AllPairs:
         """Fill in what follows from what was computed."""
         if self.columns is None:
             for (k, name), target in zip(self.fields, targets, strict=True):
-                fill_known(target, self.metrics[k], has_diagonal=name not in NULL_FIELDS)
+                fill_known(target, self.metrics[k], has_diagonal=name not in self.draws.fields)
 
     def results(
         self, targets: Sequence[FloatArray], n_stimuli: int | NDArray[np.int64]
@@ -127,6 +126,7 @@ class AllPairs:
                 n_stimuli=n_stimuli,
                 is_square=self.columns is None,
                 flags=metric.flags(values),
+                identical=metric.diagonal,
                 **fields,
             )
         return found

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +13,15 @@ from numpy.typing import NDArray
 from .._base import checks as _validate
 from .._base.checks import FloatArray, as_text, explain_keywords, require_own_order, require_same_columns
 from .._base.progress import Progress, as_progress
-from .._base.rng import RandomSource, as_generator, draw_key
+from .._base.rng import RandomSource
 from .._base.threads import resolve_threads, single_threaded_blas
-from ..inference import Permutations
+from ..inference import Bootstrap, Draws, Interval, Permutations, Resample
 from ..metrics import as_metrics
 from ..metrics.base import Metric
 from ..representations import checks as check
 from ..representations.items import Item, as_items, require_comparable
 from .all_pairs import AllPairs, Count
-from .evaluation import require_stimuli_in_rows
+from .evaluation import require_stimuli_in_rows, require_units
 from .omission import evaluate_omitting
 
 # Items along the edge of a tile, fewer if the items of two edges would exceed this many bytes.
@@ -40,6 +41,10 @@ def pairwise(
     names: Sequence[str] | None = None,
     nan_policy: Literal["raise", "omit"] = "raise",
     null: int = 0,
+    bootstrap: int = 0,
+    resample: Resample = "stimuli",
+    interval: Interval = "bca",
+    level: float = 0.95,
     rng: RandomSource = 0,
     n_threads: int | None = None,
     progress: Progress = False,
@@ -76,8 +81,18 @@ def pairwise(
         standard deviation of these values and the p-value (1 + those at least as alike) / (1 + `null`);
         values that agree to 1e-10 of the measure's size are equally alike. See ``Pairwise.null_mean``. With
         one seed, a permutation depends on its item and its number alone: more draws keep the first ones.
+    bootstrap : int, default 0
+        Also compute all pairs from this many resamples of the data, and return standard errors, biases and
+        intervals: see ``Pairwise.se`` and Notes.
+    resample : {"stimuli", "units", "both"}, default "stimuli"
+        What is resampled, with repetition: stimuli, the same for all items; the units of each item on its
+        own; or both, which says how much the values would change with other stimuli and other units.
+    interval : {"bca", "basic"}, default "bca"
+        Bias-corrected and accelerated, or basic (twice the value less the quantiles of the draws).
+    level : float, default 0.95
+        Nominal coverage of the intervals.
     rng : None, int, SeedSequence or Generator, default 0
-        Source of the permutations.
+        Source of the permutations and resamples.
     n_threads : int, optional
         Threads; by default OMP_NUM_THREADS as it stood at import, else the cores this process may use.
         Results do not depend on it.
@@ -97,7 +112,7 @@ def pairwise(
     ------
     TypeError, ValueError
         If an item cannot be read, holds NaN or infinity, does not vary, or has other stimuli than the others;
-        with `null`, also if a metric takes rows as observations, not as stimuli.
+        with `null` or `bootstrap`, also if a metric takes rows as observations, not as stimuli.
 
     Examples
     --------
@@ -117,21 +132,22 @@ def pairwise(
     check.require_items(len(metrics), "metric")
     check.require_distinct([m.name for m in metrics], "the names of the metrics")
     omits = _validate.as_choice(nan_policy, "nan_policy", ("raise", "omit")) == "omit"
-    draws = _validate.as_count(null, "null", minimum=0)
-    for each in metrics if draws else ():
-        require_stimuli_in_rows(each)
+    draws = as_draws(null, bootstrap, resample, interval, level).keyed(rng)
+    for each in metrics:
+        require_stimuli_in_rows(each, draws)
     threads = resolve_threads(n_threads)
     rows = as_items(representations, "representations", names)
     check.require_items(len(rows), "representations", 2 if others is None else 1)
     columns = None if others is None else as_items(others, "others")
     require_comparable(rows + (columns or []))
-    edge = _fitting_edge(rows + (columns or [])) if tile is None else _validate.as_count(tile, "tile")
+    require_units(rows + (columns or []), draws)
+    kept = draws.n_kept * len(metrics)
+    edge = _fitting_edge(rows + (columns or []), kept) if tile is None else _validate.as_count(tile, "tile")
     tests = held_out_items(test, rows, columns, metrics)
-    for given, argument in ((test is not None, "test"), (draws > 0, "null")):
-        if omits and given:
+    for given, argument in ((test, "test"), (draws.null, "null"), (draws.bootstrap, "bootstrap")):
+        if omits and given is not None:
             raise ValueError(f"nan_policy='omit' cannot be combined with {argument}")
-    permutations = Permutations(draws, draw_key(as_generator(rng))) if draws else None
-    pairs = AllPairs(metrics, rows, columns, *tests, edge, threads, permutations)
+    pairs = AllPairs(metrics, rows, columns, *tests, edge, threads, draws)
     targets = [np.full(pairs.shape, np.nan) for _ in pairs.fields]
     if out is not None:
         if len(metrics) != 1:
@@ -153,10 +169,11 @@ def pairwise(
     return next(iter(results.values())) if isinstance(metric, (str, Metric)) else results
 
 
-def _fitting_edge(items: Sequence[Item]) -> int:
-    """Return the edge of tiles for items of this size."""
+def _fitting_edge(items: Sequence[Item], n_kept: int) -> int:
+    """Return the edge of tiles for items of this size, of whose pairs so many values are kept at once."""
     largest = max(8 * item.n_stimuli * min(item.n_stimuli, item.n_units) for item in items)
-    return max(4, min(_TILE_EDGE, _TILE_BYTES // (2 * largest)))
+    by_values = math.isqrt(_TILE_BYTES // (8 * max(n_kept, 1)))
+    return max(4, min(_TILE_EDGE, _TILE_BYTES // (2 * largest), by_values))
 
 
 def _as_out(value: Any, shape: tuple[int, int]) -> NDArray[np.float64]:
@@ -167,6 +184,23 @@ def _as_out(value: Any, shape: tuple[int, int]) -> NDArray[np.float64]:
     if not value.flags.writeable:
         raise ValueError("out is read-only")
     return value
+
+
+def as_draws(null: Any, bootstrap: Any, resample: Any, interval: Any, level: Any) -> Draws:
+    """Take what users ask to be drawn; their keys are still to be drawn from the source of random numbers."""
+    permutations = _validate.as_count(null, "null", minimum=0)
+    count = _validate.as_count(bootstrap, "bootstrap", minimum=0)
+    _validate.as_choice(resample, "resample", get_args(Resample))
+    _validate.as_choice(interval, "interval", get_args(Interval))
+    share = _validate.as_number(level, "level")
+    if not 0 < share < 1:
+        raise ValueError(f"level must be between 0 and 1, not {share:g}")
+    if count == 1:
+        raise ValueError("bootstrap must be 0 or at least 2, not 1: one draw has no spread")
+    return Draws(
+        Permutations(permutations, 0) if permutations else None,
+        Bootstrap(count, 0, resample, interval, share) if count else None,
+    )
 
 
 def held_out_items(

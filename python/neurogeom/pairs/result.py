@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from .._base.checks import AnyArray, FloatArray, require_extra
 from .._base.results import Result
-from ..inference import NULL_FIELDS
+from ..inference import BOOTSTRAP_FIELDS, NULL_FIELDS, calibrated, z_score
+
+# What draws add to each pair.
+_DRAWN = NULL_FIELDS + BOOTSTRAP_FIELDS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -41,6 +44,12 @@ class Pairwise(Result):
     null_mean, null_sd, p_value : ndarray of shape (n_rows, n_columns) or None
         Mean and standard deviation of the measure with the stimuli of the second item permuted, and the share
         of permutations at least as alike, (1 + count) / (1 + permutations); see `null` of :func:`pairwise`.
+    se, bias, lower, upper : ndarray of shape (n_rows, n_columns) or None
+        Standard error of the value under resampling, mean of the resampled values less the value, and the
+        ends of the interval; see `bootstrap` of :func:`pairwise`. NaN where the measure is undefined in more
+        than 5 % of the draws and, for the ends of a BCa interval, where all draws lie on one side.
+    identical : float or None
+        The value of an item with itself; None if it depends on the item.
     """
 
     _headline: ClassVar[tuple[str, ...]] = ("metric", "shape")
@@ -58,6 +67,11 @@ class Pairwise(Result):
     null_mean: FloatArray | None = None
     null_sd: FloatArray | None = None
     p_value: FloatArray | None = None
+    se: FloatArray | None = None
+    bias: FloatArray | None = None
+    lower: FloatArray | None = None
+    upper: FloatArray | None = None
+    identical: float | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -79,6 +93,37 @@ class Pairwise(Result):
                 f"{self.metric} is not symmetric, so that its condensed form would drop half of the values"
             )
         return self.values[np.triu_indices(len(self.values), 1)]
+
+    @property
+    def z(self) -> FloatArray:
+        """Values in standard deviations of the null from its mean; below 0 for distances of items alike.
+
+        NaN where all permutations give the same.
+        """
+        mean, sd = self._require_null()
+        return z_score(self.values, mean, sd, np.abs(mean))
+
+    @property
+    def calibrated(self) -> FloatArray:
+        """Values on a scale from 0, the mean of the null, to 1, the value of an item with itself.
+
+        Where that value depends on the item, it is the mean of those of the two items; NaN if these are not
+        among the pairs. NaN where both ends of the scale are the same, up to rounding.
+        """
+        mean, _ = self._require_null()
+        if self.identical is not None:
+            best = np.full(self.shape, self.identical)
+        elif self.is_square:
+            own = np.diagonal(self.values)
+            best = (own[:, None] + own) / 2
+        else:
+            best = np.full(self.shape, np.nan)
+        return calibrated(self.values, mean, best)
+
+    def _require_null(self) -> tuple[FloatArray, FloatArray]:
+        if self.null_mean is None or self.null_sd is None:
+            raise ValueError("there is no null: compute the pairs with null=1000")
+        return self.null_mean, self.null_sd
 
     def _require_square(self) -> None:
         if not self.is_square:
@@ -102,7 +147,7 @@ class Pairwise(Result):
         }
         if self.held_out is not None:
             table[f"{self.metric} held out"] = self.held_out[keep]
-        for name in ("flags", *NULL_FIELDS):
+        for name in ("flags", *_DRAWN):
             if getattr(self, name) is not None:
                 table[name] = getattr(self, name)[keep]
         return table
@@ -111,7 +156,7 @@ class Pairwise(Result):
         """Return a Dataset with the dimensions row and column, whose main variable has the measure's name."""
         xarray = require_extra("xarray", "xarray", "to_xarray")
         named = {self.metric: self.values, f"{self.metric} held out": self.held_out}
-        named |= {name: getattr(self, name) for name in ("flags", *NULL_FIELDS)}
+        named |= {name: getattr(self, name) for name in ("flags", *_DRAWN)}
         variables: dict[str, Any] = {
             name: (("row", "column"), array) for name, array in named.items() if array is not None
         }

@@ -112,6 +112,8 @@ class Item(abc.ABC):
 
     kinds: ClassVar[dict[str, type[Item]]] = {}
 
+    has_units: ClassVar[bool] = False  # whether :meth:`with_units` can leave out or repeat some
+
     kind: ClassVar[str]  # how parts and plans of sweeps call it
     noun: ClassVar[str]  # how errors call it
     wanted: ClassVar[str]  # how errors ask for it; by default `noun`
@@ -200,6 +202,10 @@ class Item(abc.ABC):
         """Return the same item with its stimuli in another order."""
         return dataclasses.replace(self, source=self._taken(order), ids=None)
 
+    def with_units(self: _Self, units: NDArray[np.intp]) -> _Self:
+        """Return the same item with some of its units, some perhaps more than once."""
+        raise NotImplementedError
+
     @abc.abstractmethod
     def _taken(self, stimuli: NDArray[Any]) -> Any:
         """Return the content for the stimuli of a mask, or in a given order."""
@@ -231,6 +237,7 @@ class Responses(Item):
     kind = "responses"
     noun = "a matrix of responses"
     wanted = "responses (n_stimuli, n_units)"
+    has_units = True
 
     source: AnyArray | Stored
 
@@ -271,6 +278,10 @@ class Responses(Item):
         for row in self._read():
             empty &= np.isnan(row)
         return np.flatnonzero(empty)
+
+    def with_units(self, units: NDArray[np.intp]) -> Responses:
+        """Return the same item with some of its units."""
+        return dataclasses.replace(self, source=np.asarray(self.source)[:, units], units=None)
 
     def _taken(self, stimuli: NDArray[Any]) -> AnyArray:
         if stimuli.dtype == bool:

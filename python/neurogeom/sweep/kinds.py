@@ -42,7 +42,7 @@ Everything that a kind can define, in the order in which it is used:
 
 ==============================  =====================================================================
 `takes`                         whether what `plan` was given as `metric` is of this kind
-`options`                       which of `others`, `test`, `null` and `fields` of `plan` it accepts
+`options`                       which of `others`, `test`, `null`, `bootstrap`, `fields` it accepts
 `describe`                      what the plan records of it, and checks of the request
 `common`, `require_common`      what all items share (the stimuli), and the check of new items
 `tests_of`                      held-out data of items, checked; by default there must be none
@@ -75,6 +75,7 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from .._base.checks import AnyArray, FloatArray
 from .._base.codec import Trust, found_as, name_of
+from ..inference import Draws
 from ..pairs.tiles import Grid, TileKey, blocks_of
 from ..representations.items import Item, require_comparable
 from .costs import Limits, Measurements, Work
@@ -98,7 +99,7 @@ class Asked:
     columns: list[Item] | None
     test: Any
     fields: Sequence[str] | None
-    null: int
+    draws: Draws
     max_ram: int
 
 
@@ -121,7 +122,7 @@ class Kind(ABC):
     grid: Grid
 
     unit: ClassVar[str]
-    options: ClassVar[tuple[str, ...]] = ()  # "others", "test", "null" and "fields" of plan, if it has them
+    options: ClassVar[tuple[str, ...]] = ()  # "others", "test", "null", "bootstrap", "fields" of plan
     prepares: ClassVar[bool] = False
 
     # ---- planning

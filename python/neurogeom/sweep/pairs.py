@@ -11,18 +11,18 @@ import numpy as np
 from .._base.checks import AnyArray, FloatArray
 from .._base.codec import Trust, decode, encode
 from .._base.threads import single_threaded_blas
-from ..inference import NULL_FIELDS, Permutations
+from ..inference import Draws
 from ..metrics import GULP, LinearR2, Ridge, as_metric
-from ..metrics.base import Metric, Prepared, Tile, evaluate, parts_of, prepare_item
+from ..metrics.base import Metric, Prepared, Tile, evaluate, parts_of, prepare_item, reorder_item
 from ..pairs.driver import held_out_items
-from ..pairs.evaluation import pair_fields, pair_tile, require_stimuli_in_rows
+from ..pairs.evaluation import pair_fields, pair_tile, require_stimuli_in_rows, require_units
 from ..pairs.result import Pairwise
 from ..pairs.tiles import Grid, TileKey, fill_known
 from ..representations import checks as _validate_pairwise
 from ..representations.items import Item, require_comparable
 from .items import require_stimuli_of_sweep
 from .kinds import Arrays, Asked, ItemTests, Parts, Report, register
-from .prepared import PreparedPairs, require_items_that_fit, split_parts
+from .prepared import PreparedPairs, draws_of, require_items_that_fit, split_parts
 from .specs import describe_metric, make_metric
 from .store import Store
 
@@ -36,7 +36,7 @@ class PairSweep(PreparedPairs):
 
     metrics: list[Metric]
 
-    options: ClassVar[tuple[str, ...]] = ("others", "test", "null")
+    options: ClassVar[tuple[str, ...]] = ("others", "test", "null", "bootstrap")
 
     @classmethod
     def takes(cls, metric: Any) -> bool:
@@ -47,8 +47,8 @@ class PairSweep(PreparedPairs):
     def describe(cls, asked: Asked, arguments: dict[str, AnyArray]) -> dict[str, Any]:
         """Check metrics and items, and record how to recreate the metrics."""
         metrics = _metrics_of(asked)
-        for each in metrics if asked.null else ():
-            require_stimuli_in_rows(each)
+        for each in metrics:
+            require_stimuli_in_rows(each, asked.draws)
         _validate_pairwise.require_items(len(metrics), "metric")
         _validate_pairwise.require_distinct([item.name for item in metrics], "the names of the metrics")
         specs = []
@@ -60,6 +60,7 @@ class PairSweep(PreparedPairs):
         if asked.columns is not None:
             _validate_pairwise.require_items(len(asked.columns), "others")
         require_comparable(asked.rows + (asked.columns or []))
+        require_units(asked.rows + (asked.columns or []), asked.draws)
         return {"metrics": specs, "single": not isinstance(asked.metric, (list, tuple))}
 
     @classmethod
@@ -94,9 +95,9 @@ class PairSweep(PreparedPairs):
         return bool(self.plan["held_out"])
 
     @property
-    def permutations(self) -> Permutations | None:
-        """The permutations of the stimuli, if the plan has any."""
-        return Permutations(self.plan["null"], self.plan["key"]) if self.plan["null"] else None
+    def draws(self) -> Draws:
+        """The permutations and resamples of the plan."""
+        return draws_of(self.plan)
 
     @property
     def what(self) -> str:
@@ -106,7 +107,7 @@ class PairSweep(PreparedPairs):
     @property
     def fields(self) -> list[tuple[int, str]]:
         """The metric and the number that each field of a tile holds."""
-        return pair_fields(self.metrics, self.held_out, self.plan["null"])
+        return pair_fields(self.metrics, self.held_out, self.draws)
 
     def check_new(self, new: list[Item], test: Any) -> list[Item] | None:
         """Check held-out data, if the sweep uses them."""
@@ -123,7 +124,7 @@ class PairSweep(PreparedPairs):
 
     def has_numbers_of(self, version: str) -> bool:
         """Return whether a sweep begun by another version may be resumed: all numbers are the same."""
-        changed = self.held_out or self.plan["null"] or any(isinstance(m, _CHANGED) for m in self.metrics)
+        changed = self.held_out or self.draws.fields or any(isinstance(m, _CHANGED) for m in self.metrics)
         return version == "0.1.0" and not changed
 
     # ---- items
@@ -176,8 +177,8 @@ class PairSweep(PreparedPairs):
                 self.grid.where(key),
                 n_threads,
                 self.held_out,
-                self.permutations,
-                lambda k: (columns[k], read(columns[k])),
+                self.draws,
+                [lambda k: (rows[k], read(rows[k])), lambda k: (columns[k], read(columns[k]))],
             )
 
     # ---- costs
@@ -187,11 +188,13 @@ class PairSweep(PreparedPairs):
         where = np.ones((len(rows), len(columns)), dtype=bool)
         evaluate(self.metrics, Tile(rows, columns, where, 1), self.held_out)
 
-    def prepare_permuted(self, item: Item, number: int) -> None:
-        """Prepare an item with its stimuli permuted, if the plan has permutations."""
-        if self.permutations is not None:
-            order = self.permutations.order(item.n_stimuli, number, 0)
-            prepare_item(self.metrics, item.reordered(order))
+    def prepare_draw(self, item: Item, record: Prepared, number: int) -> None:
+        """Prepare an item for one of the draws that the plan has."""
+        draws = self.draws
+        if draws.bootstrap is not None:  # takes at least as long as a permutation
+            prepare_item(self.metrics, item)
+        elif draws.null is not None:
+            reorder_item(self.metrics, record, item, draws.null.order(item.n_stimuli, number, 0))
 
     # ---- results
 
@@ -221,7 +224,7 @@ class PairSweep(PreparedPairs):
         if self.grid.among_themselves:
             lost = [at for at, number in enumerate(self.positions["rows"]) if number in bad]
             for name, field in fields.items():
-                fill_known(field, metric, has_diagonal=name not in NULL_FIELDS)
+                fill_known(field, metric, has_diagonal=name not in self.draws.fields)
                 if metric.diagonal is not None:
                     field[lost, lost] = np.nan
         rows, columns = (
@@ -238,6 +241,7 @@ class PairSweep(PreparedPairs):
             n_stimuli=self.plan["stimuli"]["count"],
             is_square=self.grid.among_themselves,
             flags=metric.flags(values[self.fields.index((k, "value"))]),
+            identical=metric.diagonal,
             **fields,
         )
 

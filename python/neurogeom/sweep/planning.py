@@ -16,9 +16,11 @@ from .._base import checks as _validate
 from .._base.checks import AnyArray, as_size
 from .._base.codec import Trust, as_trust, modules_in
 from .._base.quantities import as_bytes
-from .._base.rng import RandomSource, as_generator, draw_key
+from .._base.rng import RandomSource
 from .._base.threads import resolve_threads
 from ..clouds.manifolds import Manifolds
+from ..inference import Draws, Interval, Resample
+from ..pairs.driver import as_draws
 from ..representations.items import as_items
 from .calibration import calibrate
 from .costs import Limits, Measurements, describe
@@ -84,6 +86,10 @@ def plan(
     names: Sequence[str] | None = None,
     fields: Sequence[str] | None = None,
     null: int = 0,
+    bootstrap: int = 0,
+    resample: Resample = "stimuli",
+    interval: Interval = "bca",
+    level: float = 0.95,
     rng: RandomSource = 0,
     tile: int | Literal["auto"] = "auto",
     max_ram: int | float | str = "2GB",
@@ -122,8 +128,11 @@ def plan(
         For pairs: also compare this many times with the stimuli of the second item permuted, and keep mean
         and standard deviation of these values and the p-value (1 + those at least as alike) / (1 + `null`);
         values that agree to 1e-10 of the measure's size count as equally alike.
+    bootstrap, resample, interval, level : optional
+        For pairs: also keep standard errors, biases and intervals under resampling; see
+        :func:`neurogeom.pairwise`.
     rng : None, int, SeedSequence or Generator, default 0
-        Source of the permutations.
+        Source of the permutations and resamples.
     tile : int or "auto", default "auto"
         Items (or jobs) along the edge of a tile, the unit of work that can be lost. Results do not depend on
         it.
@@ -173,22 +182,22 @@ def plan(
     files = _validate.as_count(max_files, "max_files")
     limits = Limits(as_bytes(max_ram, "max_ram"), files, seconds, resolve_threads(n_threads))
     path = None if store is None else as_path(store)
-    draws = _validate.as_count(null, "null", minimum=0)
+    draws = as_draws(null, bootstrap, resample, interval, level).keyed(rng)
     edge = None if isinstance(tile, str) and tile == "auto" else _validate.as_count(tile, "tile")
     kind = kind_of(metric, PairSweep)
-    given = {"others": others is not None, "test": test is not None, "null": draws > 0}
+    given = {"others": others is not None, "test": test is not None}
+    given |= {"null": draws.null is not None, "bootstrap": draws.bootstrap is not None}
     for name, is_given in given.items():
         if is_given and name not in kind.options:
             raise ValueError(f"{name} belongs to sweeps over pairs, not over {kind.unit}s")
     if fields is not None and "fields" not in kind.options:
         raise ValueError(
-            f"fields are for capacity jobs, not for {kind.unit}s (pairs keep their value, and what test and "
-            "null add to it)"
+            f"fields are for capacity jobs, not for {kind.unit}s (pairs keep their value, and what test, "
+            "null and bootstrap add to it)"
         )
     arguments: dict[str, AnyArray] = {}
-    content: dict[str, Any] = {"kind": stored_name(kind), "version": VERSION, "null": draws}
+    content: dict[str, Any] = {"kind": stored_name(kind), "version": VERSION, **_described(draws)}
     content |= {"others": others is not None, "held_out": test is not None}
-    content["key"] = draw_key(as_generator(rng)) if draws else 0
     rows = as_items(opened(items), "items", names)
     columns = None if others is None else as_items(opened(others), "others")
     asked = Asked(metric, rows, columns, test, fields, draws, limits.max_ram)
@@ -221,6 +230,15 @@ def plan(
         forget_draft(folder)
         made = Store.create(folder, path, content, costs, sweep.grid.shape, chunks, trusted)
         return _result(sweep, made.costs, made.path, trusted)
+
+
+def _described(draws: Draws) -> dict[str, Any]:
+    """Describe draws for the plan; what is None is as in stores that know nothing of it."""
+    key = next((one.key for one in (draws.null, draws.bootstrap) if one is not None), 0)
+    resampled = dataclasses.asdict(draws.bootstrap) if draws.bootstrap else None
+    if resampled:
+        del resampled["key"]
+    return {"null": draws.null.count if draws.null else 0, "bootstrap": resampled, "key": key}
 
 
 def _estimate(sweep: Kind, found: Measurements, limits: Limits, input_bytes: int) -> dict[str, Any]:

@@ -6,13 +6,14 @@ import dataclasses
 import math
 import time
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from .._base.checks import as_size
+from ..inference import Bootstrap, Draws, Permutations
 from ..pairs.tiles import Blocks, Grid, TileKey
 from ..representations.items import Item
 from .calibration import ITEM_SECONDS, LONGEST_ITEMS, MEMORY_INTERVAL, spread
@@ -52,8 +53,8 @@ class PreparedPairs(Kind):
     def evaluate(self, rows: Sequence[Any], columns: Sequence[Any]) -> None:
         """Compute all pairs of prepared items with one thread, to measure what a pair costs."""
 
-    def prepare_permuted(self, item: Item, number: int) -> None:
-        """Prepare an item with its stimuli permuted, to measure what that costs, for kinds with a null."""
+    def prepare_draw(self, item: Item, record: Any, number: int) -> None:
+        """Prepare an item for a draw, given its record, to measure what that costs, for kinds with draws."""
 
     def numbers(self, side: str, block: int) -> list[int]:
         """Numbers of the items in a block."""
@@ -137,13 +138,13 @@ class PreparedPairs(Kind):
             read_npz(data)
             read = time.thread_time() - start
             start = time.thread_time()
-            self.prepare_permuted(item, number)
+            self.prepare_draw(item, record, number)
             permuted = time.thread_time() - start
         return took, memory.peak - kept, read, permuted, record
 
     def choose_edge(self, found: Measurements, limits: Limits) -> int:
         """Choose the edge of the tiles: worth a file each, not too costly to lose, and within memory."""
-        draws = self.plan["null"]
+        draws = self._n_draws
         side = max(len(numbers) for numbers in self.positions.values())
         seconds = found.pair_seconds * (1 + draws) / limits.n_threads
         total = seconds * self._count_pairs()
@@ -154,7 +155,7 @@ class PreparedPairs(Kind):
         records = found.of_items(self.items, [float(size) for size in found.records])
         if float(records.sum()) > _room(found, limits):
             by_time = max(by_time, self._seconds_to_read(found) / (_READING_SHARE * seconds))
-        if draws:  # each column of a tile is prepared for each permutation
+        if draws:  # each column of a tile is prepared for each draw
             by_time = max(by_time, draws * self._mean(found, found.permuted) / (_READING_SHARE * seconds))
         edge = max(1, min(int(by_time), side))
         edge = max(edge - edge % 8, min(edge, 8), math.ceil(fewest))
@@ -162,9 +163,9 @@ class PreparedPairs(Kind):
 
     def work(self, found: Measurements, limits: Limits, input_bytes: int) -> Work:
         """Estimate what items and pairs will cost, and refuse tiles that do not fit into memory."""
-        draws, grid = self.plan["null"], self.grid
+        draws, grid = self._n_draws, self.grid
         records = found.of_items(self.items, [float(size) for size in found.records])
-        values = _value_bytes(len(self.fields), grid.edge)
+        values = _value_bytes(self._n_values, grid.edge)
         room = _room(found, limits) - values
         largest = max(found.records)
         blocks = 2 * grid.edge * largest
@@ -176,7 +177,7 @@ class PreparedPairs(Kind):
             )
         kept = min(float(records.sum()), room)
         pairing = found.pairing * limits.n_threads + values
-        if draws:  # the columns as they are, and permuted
+        if draws:  # the columns as they are, and as drawn
             raw = max(8 * item["shape"][0] * item["shape"][1] for item in self.items)
             pairing += grid.edge * (raw + largest)
         tiles = grid.tiles()
@@ -209,7 +210,7 @@ class PreparedPairs(Kind):
     def _fitting_edge(self, found: Measurements, limits: Limits) -> int:
         """The longest edge that memory allows: two blocks of records, and the values of a tile."""
         room = _room(found, limits)
-        record, fields = max(found.records), len(self.fields)
+        record, fields = max(found.records), self._n_values
         edge = 1
         while 2 * 2 * edge * record + _value_bytes(fields, 2 * edge) <= room:
             edge *= 2
@@ -222,11 +223,32 @@ class PreparedPairs(Kind):
                 high = middle
         return low
 
+    @property
+    def _n_draws(self) -> int:
+        """How often a pair is computed besides once."""
+        draws = draws_of(self.plan)
+        return (draws.null.count if draws.null else 0) + draws.n_kept
+
+    @property
+    def _n_values(self) -> int:
+        """Fields of a pair, as memory counts them: draws of a bootstrap are kept until it is done."""
+        kept = draws_of(self.plan).n_kept
+        return len(self.fields) + (kept * sum(name == "value" for _, name in self.fields) if kept else 0)
+
     def _count_pairs(self) -> int:
         rows, columns = (len(self.positions[side]) for side in ("rows", "columns"))
         if not self.grid.triangular:
             return rows * columns
         return rows * (rows - 1) // 2 if self.grid.skip_diagonal else rows * (rows + 1) // 2
+
+
+def draws_of(plan: Mapping[str, Any]) -> Draws:
+    """Return the permutations and resamples of a plan."""
+    null, bootstrap = plan["null"], plan.get("bootstrap")  # stores of version 0.1 know nothing of it
+    return Draws(
+        Permutations(null, plan["key"]) if null else None,
+        Bootstrap(key=plan["key"], **bootstrap) if bootstrap else None,
+    )
 
 
 def split_parts(parts: Parts, edge: int) -> tuple[list[dict[str, Any]], dict[str, list[int]], Blocks, Blocks]:
