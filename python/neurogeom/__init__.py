@@ -75,6 +75,7 @@ from .metrics import (
     subspace_angles,
 )
 from .pairs.driver import pairwise
+from .pairs.embedding import Embedding, Embeddings, Placement, mds
 from .pairs.result import Pairwise
 from .pairs.streaming import StreamingCKA
 from .profiles import RepresentationProfile, representation_profile
@@ -105,6 +106,8 @@ __all__ = [
     "EffectiveGeometry",
     "EigenspaceOverlap",
     "EllipsoidCapacity",
+    "Embedding",
+    "Embeddings",
     "FewshotError",
     "FewshotGeometry",
     "FewshotPrediction",
@@ -124,6 +127,7 @@ __all__ = [
     "Overlap",
     "Pairwise",
     "Permutation",
+    "Placement",
     "PredictionCurve",
     "Procrustes",
     "Representation",
@@ -162,6 +166,7 @@ __all__ = [
     "logits",
     "manifold_capacity",
     "manifolds",
+    "mds",
     "n_neurons_needed",
     "neural_collapse",
     "overlap",
