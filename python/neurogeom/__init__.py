@@ -74,9 +74,12 @@ from .metrics import (
     rsa,
     subspace_angles,
 )
+from .pairs.axioms import MetricCheck, check_metric
+from .pairs.clustering import ShapeClusters, shape_kmeans
 from .pairs.driver import pairwise
 from .pairs.embedding import Embedding, Embeddings, Placement, mds
 from .pairs.result import Pairwise
+from .pairs.shapes import FrechetMean, TangentSpace, frechet_mean, tangent_space
 from .pairs.streaming import StreamingCKA
 from .profiles import RepresentationProfile, representation_profile
 from .representations.rdm import RDM
@@ -111,6 +114,7 @@ __all__ = [
     "FewshotError",
     "FewshotGeometry",
     "FewshotPrediction",
+    "FrechetMean",
     "IntrinsicDimension",
     "KwayError",
     "LinearR2",
@@ -118,6 +122,7 @@ __all__ = [
     "Manifolds",
     "MeanCCA",
     "Metric",
+    "MetricCheck",
     "NeuralCollapse",
     "NeuronsNeeded",
     "Null",
@@ -133,17 +138,20 @@ __all__ = [
     "Representation",
     "RepresentationProfile",
     "Ridge",
+    "ShapeClusters",
     "ShapeMetric",
     "SimulatedCapacity",
     "SpectralPrediction",
     "StreamingCKA",
     "SubsampledDimension",
     "SubspaceDistance",
+    "TangentSpace",
     "ZeroShotError",
     "alignment",
     "ball_capacity",
     "build_info",
     "cca",
+    "check_metric",
     "cka",
     "compat",
     "correlated_capacity",
@@ -157,6 +165,7 @@ __all__ = [
     "fewshot_error",
     "fewshot_geometry",
     "fewshot_prediction",
+    "frechet_mean",
     "from_rsatoolbox",
     "intrinsic_dimension",
     "io",
@@ -181,6 +190,7 @@ __all__ = [
     "report",
     "representation_profile",
     "rsa",
+    "shape_kmeans",
     "simulated_capacity",
     "simulated_ellipsoid_capacity",
     "sparse_dichotomies",
@@ -188,6 +198,7 @@ __all__ = [
     "subsampled_dimension",
     "subspace_angles",
     "sweep",
+    "tangent_space",
     "tilted_dichotomies",
     "to_rsatoolbox",
     "translation_manifolds",

