@@ -77,8 +77,12 @@ from .metrics import (
     rsa,
     subspace_angles,
 )
+from .pairs.axioms import MetricCheck, check_metric
+from .pairs.clustering import ShapeClusters, shape_kmeans
 from .pairs.driver import pairwise
+from .pairs.embedding import Embedding, Embeddings, Placement, mds
 from .pairs.result import Pairwise
+from .pairs.shapes import FrechetMean, TangentSpace, frechet_mean, tangent_space
 from .pairs.streaming import StreamingCKA
 from .profiles import RepresentationProfile, representation_profile
 from .representations.feature_maps import FeatureMaps
@@ -112,10 +116,13 @@ __all__ = [
     "EffectiveGeometry",
     "EigenspaceOverlap",
     "EllipsoidCapacity",
+    "Embedding",
+    "Embeddings",
     "FeatureMaps",
     "FewshotError",
     "FewshotGeometry",
     "FewshotPrediction",
+    "FrechetMean",
     "IntrinsicDimension",
     "KwayError",
     "LinearR2",
@@ -123,6 +130,7 @@ __all__ = [
     "Manifolds",
     "MeanCCA",
     "Metric",
+    "MetricCheck",
     "NeuralCollapse",
     "NeuronsNeeded",
     "Null",
@@ -132,12 +140,14 @@ __all__ = [
     "Overlap",
     "Pairwise",
     "Permutation",
+    "Placement",
     "PredictionCurve",
     "Procrustes",
     "Repeats",
     "Representation",
     "RepresentationProfile",
     "Ridge",
+    "ShapeClusters",
     "ShapeMetric",
     "ShiftMap",
     "SimulatedCapacity",
@@ -145,11 +155,13 @@ __all__ = [
     "StreamingCKA",
     "SubsampledDimension",
     "SubspaceDistance",
+    "TangentSpace",
     "ZeroShotError",
     "alignment",
     "ball_capacity",
     "build_info",
     "cca",
+    "check_metric",
     "cka",
     "compat",
     "correlated_capacity",
@@ -163,6 +175,7 @@ __all__ = [
     "fewshot_error",
     "fewshot_geometry",
     "fewshot_prediction",
+    "frechet_mean",
     "from_rsatoolbox",
     "intrinsic_dimension",
     "io",
@@ -172,6 +185,7 @@ __all__ = [
     "logits",
     "manifold_capacity",
     "manifolds",
+    "mds",
     "n_neurons_needed",
     "neural_collapse",
     "overlap",
@@ -186,6 +200,7 @@ __all__ = [
     "report",
     "representation_profile",
     "rsa",
+    "shape_kmeans",
     "simulated_capacity",
     "simulated_ellipsoid_capacity",
     "sparse_dichotomies",
@@ -193,6 +208,7 @@ __all__ = [
     "subsampled_dimension",
     "subspace_angles",
     "sweep",
+    "tangent_space",
     "tilted_dichotomies",
     "to_rsatoolbox",
     "translation_manifolds",

@@ -5,7 +5,7 @@ from .drawing import check_format
 from .fewshot import fewshot_table, plot_fewshot, write_fewshot_csv
 from .figures import plot_capacity, plot_geometry
 from .heatmaps import draw_pairwise, linkage_of, plot_pairwise
-from .pairs import pairwise_table, write_pairwise_csv
+from .pairs import embedding_table, pairwise_table, uncertainty_table, write_pairwise_csv
 from .prediction import plot_prediction, prediction_table, write_prediction_csv
 from .profiles import plot_profile, profile_table, write_profile_csv
 from .text import format_estimate, format_table
@@ -15,6 +15,7 @@ __all__ = [
     "capacity_table",
     "check_format",
     "draw_pairwise",
+    "embedding_table",
     "fewshot_table",
     "format_estimate",
     "format_table",
@@ -30,6 +31,7 @@ __all__ = [
     "prediction_table",
     "profile_table",
     "simulated_table",
+    "uncertainty_table",
     "write_csv",
     "write_fewshot_csv",
     "write_pairwise_csv",
