@@ -1,8 +1,9 @@
-// Products of many long vectors.
+// Products of many long vectors, and nuclear norms of many matrices.
 #include "arrays.hpp"
 #include "bindings.hpp"
 #include "monitor.hpp"
 #include "neurogeom/dense/inner_products.hpp"
+#include "neurogeom/dense/nuclear_norms.hpp"
 
 namespace neurogeom {
 
@@ -36,7 +37,20 @@ static Array packed_gram_py(const Array& matrix) {
   return result;
 }
 
+static Array nuclear_norms_py(const Array& stack, int n_threads) {
+  require(stack.ndim() == 3 && stack.shape(1) >= 1 && stack.shape(2) >= 1, "internal: expected matrices");
+  const Index count = stack.shape(0), rows = stack.shape(1), columns = stack.shape(2);
+  const double* const matrices = stack.data();
+  Array result = new_vector(count);
+  double* const out = result.mutable_data();
+  run_interruptible(py::none(), [&](const Monitor& monitor) {
+    nuclear_norms(matrices, count, rows, columns, n_threads, monitor, out);
+  });
+  return result;
+}
+
 void bind_dense(py::module_& m) {
+  m.def("nuclear_norms", &nuclear_norms_py, py::arg("stack").noconvert(), py::arg("n_threads"));
   m.def("packed_gram", &packed_gram_py, py::arg("matrix").noconvert());
   m.def("inner_products", &inner_products_py, py::arg("rows"), py::arg("columns"), py::arg("n_threads"),
         py::arg("progress"));

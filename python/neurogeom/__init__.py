@@ -62,8 +62,10 @@ from .metrics import (
     PWCCA,
     RSA,
     SVCCA,
+    AffineInvariant,
     Bures,
     DistanceCorrelation,
+    Convolutional,
     EigenspaceOverlap,
     GeometricDifference,
     LinearR2,
@@ -77,6 +79,7 @@ from .metrics import (
     RSMNormDifference,
     ShapeMetric,
     SoftMatching,
+    ShiftMap,
     SubspaceDistance,
     cca,
     cka,
@@ -89,10 +92,17 @@ from .pairs.correlation_nulls import correlation_null
 from .pairs.driver import pairwise
 from .pairs.graph_measures import average_controllability, communicability
 from .pairs.graphs import Graph, graph
+from .pairs.axioms import MetricCheck, check_metric
+from .pairs.clustering import ShapeClusters, shape_kmeans
+from .pairs.driver import pairwise
+from .pairs.embedding import Embedding, Embeddings, Placement, mds
 from .pairs.result import Pairwise
+from .pairs.shapes import FrechetMean, TangentSpace, frechet_mean, tangent_space
 from .pairs.streaming import StreamingCKA
 from .profiles import RepresentationProfile, representation_profile
+from .representations.feature_maps import FeatureMaps
 from .representations.rdm import RDM
+from .representations.repeats import Repeats
 from .representations.representation import Representation
 
 if _TYPE_CHECKING:
@@ -112,22 +122,28 @@ __all__ = [
     "RDM",
     "RSA",
     "SVCCA",
+    "AffineInvariant",
     "Alignment",
     "Bures",
     "ConeProjection",
     "ConvergenceWarning",
+    "Convolutional",
     "CorrelatedCapacity",
     "Dimensionality",
     "DistanceCorrelation",
     "EffectiveGeometry",
     "EigenspaceOverlap",
     "EllipsoidCapacity",
+    "Embedding",
+    "Embeddings",
+    "FeatureMaps",
     "FewshotError",
     "FewshotGeometry",
     "FewshotPrediction",
     "Graph",
     "GroupComparison",
     "GeometricDifference",
+    "FrechetMean",
     "IntrinsicDimension",
     "KwayError",
     "LinearR2",
@@ -139,6 +155,7 @@ __all__ = [
     "Metric",
     "ModelComparison",
     "Neighbours",
+    "MetricCheck",
     "NeuralCollapse",
     "NeuronsNeeded",
     "Null",
@@ -148,25 +165,31 @@ __all__ = [
     "Overlap",
     "Pairwise",
     "Permutation",
+    "Placement",
     "PredictionCurve",
     "Procrustes",
     "RSMNormDifference",
+    "Repeats",
     "Representation",
     "RepresentationProfile",
     "Ridge",
+    "ShapeClusters",
     "ShapeMetric",
+    "ShiftMap",
     "SimulatedCapacity",
     "SoftMatching",
     "SpectralPrediction",
     "StreamingCKA",
     "SubsampledDimension",
     "SubspaceDistance",
+    "TangentSpace",
     "ZeroShotError",
     "alignment",
     "average_controllability",
     "ball_capacity",
     "build_info",
     "cca",
+    "check_metric",
     "cka",
     "communicability",
     "compare_groups",
@@ -184,6 +207,7 @@ __all__ = [
     "fewshot_error",
     "fewshot_geometry",
     "fewshot_prediction",
+    "frechet_mean",
     "from_rsatoolbox",
     "graph",
     "intrinsic_dimension",
@@ -195,6 +219,7 @@ __all__ = [
     "manifold_capacity",
     "manifolds",
     "mantel",
+    "mds",
     "n_neurons_needed",
     "neural_collapse",
     "overlap",
@@ -209,6 +234,7 @@ __all__ = [
     "report",
     "representation_profile",
     "rsa",
+    "shape_kmeans",
     "simulated_capacity",
     "simulated_ellipsoid_capacity",
     "sparse_dichotomies",
@@ -216,6 +242,7 @@ __all__ = [
     "subsampled_dimension",
     "subspace_angles",
     "sweep",
+    "tangent_space",
     "tilted_dichotomies",
     "to_rsatoolbox",
     "translation_manifolds",

@@ -372,3 +372,85 @@ def test_a_metric_of_ones_own(run, arrays, tmp_path):
     code, _, error = run("net.npz", "--metric", "no_such_module:Metric")
     assert code == 2
     assert "metric 'no_such_module:Metric' cannot be imported" in error
+
+
+# ---- options of metrics, uncertainty, embeddings -------------------------------------------------
+
+
+def test_metrics_with_options(run, arrays, tmp_path):
+    out = tmp_path / "d.csv"
+    texts = ["shape(alpha=0.5)", "mean-cca(squared=True)", "rsa('cosine', compare=\"kendall\")"]
+    argv = [word for text in texts for word in ("--metric", text)]
+    code, table, errors = run("net.npz", *argv, "--out", out)
+    assert (code, errors) == (0, "")
+    metrics = [ng.ShapeMetric(0.5), ng.MeanCCA(squared=True), ng.RSA("cosine", "kendall")]
+    header, *rows = read(out)
+    assert header == ["row", "column", texts[0], "mean_cca(squared=True)", texts[2]]
+    for k, metric in enumerate(metrics):
+        found = np.array([row[2 + k] for row in rows], dtype=float).reshape(3, 3)
+        np.testing.assert_array_equal(found, ng.pairwise(arrays, metric).values)
+        assert f"{metric.name} (" in table
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("shap(alpha=0.5)", "not 'shap': did you mean 'shape'?"),
+        ("shape(alfa=0.5)", "there is no option 'alfa', but alpha, score, center, whiten_scale, rank_tol"),
+        ("shape(alfa=0.5)", "did you mean 'alpha'?"),
+        ("shape(alpha=2)", "alpha must lie between 0 (CCA) and 1 (Procrustes), not 2"),
+        ("shape(alpha=open('x'))", "options must be literals in one pair of brackets"),
+        ("shape(alpha=0.5", "options must be literals"),
+        ("shape(alpha=0.5)(1)", "options must be literals"),
+        ("shape(**{'alpha': 1})", "options must be literals"),
+        ("shape(0.5, 'angular')", "takes from 1 to 2 positional arguments"),
+    ],
+)
+def test_bad_options_of_metrics(run, text, message):
+    for argv in (["net.npz", "--metric", text],):
+        code, table, errors = run(*argv)
+        assert (code, table) == (2, "")
+        assert errors.count("\n") == 1
+        assert message in errors
+
+
+def test_null_and_bootstrap(run, arrays, tmp_path):
+    argv = ["net.npz", "--null", 19, "--bootstrap", 20, "--rng", 3]
+    code, table, errors = run(*argv, "--out", tmp_path / "d.npz")
+    assert (code, errors) == (0, "")
+    known = ng.pairwise(arrays, null=19, bootstrap=20, rng=3)
+    found = ng.load(tmp_path / "d.npz")
+    for name in ("values", "null_mean", "p_value", "se", "lower", "upper"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(known, name), err_msg=name)
+    lines = table.split("\n")
+    assert lines[8].split()[:2] == ["procrustes", "se"]
+    assert lines[10].startswith("early and late  ")
+    assert lines[10].split()[3] == f"{known.values[0, 1]:.3f}"
+    assert run(*argv, "--out", tmp_path / "d.csv")[0] == 0
+    header, *rows = read(tmp_path / "d.csv")
+    assert header[:4] == ["row", "column", "procrustes", "procrustes se"]
+    at = header.index("procrustes p_value")
+    np.testing.assert_array_equal([float(row[at]) for row in rows], known.p_value.ravel())
+
+
+def test_embedding(run, arrays):
+    code, table, errors = run("net.npz", "--embed", 1)
+    assert (code, errors) == (0, "")
+    known = ng.mds(ng.pairwise(arrays), 1)
+    lines = table.strip().split("\n")
+    assert f"in 1 dimension, stress {known.stress:.3f}" in lines
+    assert lines[-3].split() == ["early", f"{known.coordinates[0, 0]:.3f}"]
+    for metric, what in (("cka", "a similarity"), ("ridge", "a similarity")):
+        code, table, errors = run("net.npz", "--embed", 2, "--metric", metric)
+        assert (code, table) == (2, "")
+        assert f"--embed needs distances, but {metric} is {what}" in errors
+
+
+def test_order_of_the_picture(run, tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(
+        "neurogeom.cli.compare.plot_pairwise", lambda results, out, cluster: given.append(cluster)
+    )
+    run("net.npz", "--plot", tmp_path / "a.png")
+    run("net.npz", "--plot", tmp_path / "a.png", "--keep-order")
+    assert given == [True, False]

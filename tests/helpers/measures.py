@@ -8,6 +8,7 @@ REGISTERED = {name: make() for name, make in ng.metrics.METRICS.items()}
 WITH_OPTIONS = {
     metric.name: metric
     for metric in (
+        ng.AffineInvariant(0.5),
         ng.Bures(normalize=True),
         ng.CKA(estimator="biased"),
         ng.CKA(estimator="biased", center=False),

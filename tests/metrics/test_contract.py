@@ -43,6 +43,8 @@ class AllClaims(dict):
 ANGLE, LINEAR = "POstd", "POLstud"
 CLAIMS = AllClaims(
     {
+        "affine_invariant": Claims("POtd", "POtd", proper=True),
+        "affine_invariant(0.5)": Claims("POtd", "POtd", proper=True),
         "bures": Claims("POtd", "POtd", proper=True, degree=1, has_units=True),
         "bures(normalized)": Claims(ANGLE, ANGLE, proper=True),
         "cca": Claims(LINEAR, LINEAR, proper=True),

@@ -7,18 +7,14 @@
 #include "neurogeom/base/lanes.hpp"
 #include "neurogeom/base/lapack.hpp"
 #include "neurogeom/base/tolerances.hpp"
+#include "neurogeom/dense/nuclear_norms.hpp"
 #include "neurogeom/dense/panels.hpp"
-#include "neurogeom/dense/products.hpp"
-#include "neurogeom/dense/spectrum.hpp"
 
 namespace neurogeom {
 namespace {
 
 // Similarities nearer to one than this are found from the residual of the alignment: 1 - s would cancel.
 constexpr double kNear = 1e-6;
-
-// Gram matrices up to this order cost BLAS more to start than to compute.
-constexpr Index kSmallGram = 64;
 
 struct Pair {
   Index row, column;
@@ -39,29 +35,21 @@ class Cores {
   struct Core {
     Index rows, columns, stride;
     Buffer entries, weighted;
-    const double* current;  // weighted or not
-    Index current_stride;
+    StridedMatrix current;  // weighted or not
   };
 
   void multiply(const Pair& pair, Core& core);
   void weight(const CoreQuantity& quantity, const Pair& pair, Core& core);
-  void nuclear_norms(const Pair* pairs, Index count, RootTrace* found);
-  RootTrace by_singular_values(Core& core);
   double gap_by_residual(const CoreQuantity& quantity, const Pair& pair, Core& core);
   RowMatrix weighted_factor(const MatrixView& factor, const std::vector<double>& weights) const;
-  void copy_current(const Core& core);
 
   const FactorTile& tile_;
   const std::vector<Panels>& left_;
   const std::vector<Panels>& right_;
   Core cores_[kLaneMatrices];
-  std::vector<const double*> rows_;
-  Buffer gram_, lanes_, tridiagonal_, scratch_, dense_;
+  NuclearNorms nuclear_norms_;
+  RowMatrix dense_;
 };
-
-void grow(Buffer& buffer, Index size) {
-  if (buffer.size() < size) buffer.resize(size);
-}
 
 void Cores::multiply(const Pair& pair, Core& core) {
   const Panels& left = left_[pair.row];
@@ -76,8 +64,7 @@ void Cores::multiply(const Pair& pair, Core& core) {
 void Cores::weight(const CoreQuantity& quantity, const Pair& pair, Core& core) {
   const std::vector<double>& rows = quantity.row_weights[pair.row];
   const std::vector<double>& columns = quantity.column_weights[pair.column];
-  core.current = core.entries.data();
-  core.current_stride = core.stride;
+  core.current = {core.entries.data(), core.rows, core.columns, core.stride};
   if (rows.empty() && columns.empty()) return;
   grow(core.weighted, core.rows * core.stride);
   for (Index i = 0; i < core.rows; ++i) {
@@ -86,59 +73,7 @@ void Cores::weight(const CoreQuantity& quantity, const Pair& pair, Core& core) {
     const double factor = rows.empty() ? 1.0 : rows[i];
     for (Index j = 0; j < core.columns; ++j) to[j] = factor * from[j] * (columns.empty() ? 1.0 : columns[j]);
   }
-  core.current = core.weighted.data();
-}
-
-void Cores::copy_current(const Core& core) {
-  grow(dense_, core.rows * core.columns);
-  for (Index i = 0; i < core.rows; ++i)
-    std::copy_n(core.current + i * core.current_stride, core.columns, dense_.data() + i * core.columns);
-}
-
-void Cores::nuclear_norms(const Pair* pairs, Index count, RootTrace* found) {
-  const Index n = pairs[0].order;
-  grow(gram_, n * n);
-  grow(tridiagonal_, 2 * n * kLaneMatrices);
-  double* const diagonal = tridiagonal_.data();
-  double* const off_diagonal = diagonal + n * kLaneMatrices;
-  const bool interleaved = n <= kLargestInterleaved;
-  const Index stride = interleaved ? kLaneMatrices : 1;
-  if (interleaved) {
-    grow(lanes_, n * n * kLaneMatrices);
-    grow(scratch_, 16 * n);
-  }
-  for (Index p = 0; p < count; ++p) {
-    const Core& core = cores_[p];
-    if (core.rows <= core.columns && n <= kSmallGram) {
-      rows_.resize(static_cast<std::size_t>(n));
-      for (Index i = 0; i < n; ++i) rows_[i] = core.current + i * core.current_stride;
-      lower_products(rows_.data(), rows_.data(), n, core.columns, gram_.data());
-    } else if (core.rows <= core.columns)
-      gram_of_rows(core.current, core.rows, core.columns, core.current_stride, gram_.data());
-    else
-      gram_of_columns(core.current, core.rows, core.columns, core.current_stride, gram_.data());
-    if (interleaved) {
-      // A lane without a pair gets a copy of the first: what lanes hold does not matter to each other.
-      interleave_lower(gram_.data(), n, static_cast<int>(p), lanes_.data());
-      for (Index lane = count; p == 0 && lane < kLaneMatrices; ++lane)
-        interleave_lower(gram_.data(), n, static_cast<int>(lane), lanes_.data());
-    } else {
-      tridiagonalize(gram_.data(), n, diagonal, off_diagonal);
-      found[p] = root_trace(diagonal, off_diagonal, n, stride);
-    }
-  }
-  if (interleaved) {
-    tridiagonalize_lanes(lanes_.data(), n, diagonal, off_diagonal, scratch_.data());
-    for (Index p = 0; p < count; ++p) found[p] = root_trace(diagonal + p, off_diagonal + p, n, stride);
-  }
-}
-
-RootTrace Cores::by_singular_values(Core& core) {
-  const Index k = std::min(core.rows, core.columns);
-  copy_current(core);
-  grow(scratch_, k);
-  singular_values(dense_.data(), core.rows, core.columns, scratch_.data());
-  return {sum(scratch_.data(), k), 8 * kEpsilon * static_cast<double>(k) * scratch_[0]};
+  core.current.entries = core.weighted.data();
 }
 
 RowMatrix Cores::weighted_factor(const MatrixView& factor, const std::vector<double>& weights) const {
@@ -151,7 +86,10 @@ double Cores::gap_by_residual(const CoreQuantity& quantity, const Pair& pair, Co
   const Index k = std::min(core.rows, core.columns);
   RowMatrix u(core.rows, k), vt(k, core.columns);
   Vector values(k);
-  copy_current(core);
+  dense_.resize(core.rows, core.columns);
+  for (Index i = 0; i < core.rows; ++i)
+    std::copy_n(core.current.entries + i * core.current.stride, core.columns,
+                dense_.data() + i * core.columns);
   singular_vectors(dense_.data(), core.rows, core.columns, u.data(), values.data(), vt.data());
   const RowMatrix rotation = u * vt;
   const RowMatrix left = weighted_factor(tile_.rows[pair.row], quantity.row_weights[pair.row]);
@@ -174,16 +112,17 @@ void Cores::compute(const Pair* pairs, Index count, const std::vector<CoreQuanti
         const Core& core = cores_[p];
         double total = 0.0;
         for (Index i = 0; i < core.rows; ++i)
-          total += squared_norm(core.current + i * core.current_stride, core.columns);
+          total += squared_norm(core.current.entries + i * core.current.stride, core.columns);
         values[q].value[pairs[p].row * n_columns + pairs[p].column] = total;
       }
       continue;
     }
+    StridedMatrix current[kLaneMatrices];
     RootTrace found[kLaneMatrices];
-    nuclear_norms(pairs, count, found);
+    for (Index p = 0; p < count; ++p) current[p] = cores_[p].current;
+    nuclear_norms_.compute(current, count, found);
     for (Index p = 0; p < count; ++p) {
       Core& core = cores_[p];
-      if (!(found[p].error <= kTolerance * found[p].value)) found[p] = by_singular_values(core);
       const Index at = pairs[p].row * n_columns + pairs[p].column;
       // Rounding of the core itself, of factors of norm 1, adds to what its spectrum loses.
       const double rounding = 4 * kEpsilon * std::sqrt(static_cast<double>(pairs[p].order));

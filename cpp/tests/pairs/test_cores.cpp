@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "check.hpp"
+#include "neurogeom/dense/nuclear_norms.hpp"
 #include "neurogeom/pairs/cores.hpp"
 
 using namespace neurogeom;

@@ -12,16 +12,18 @@ from typing import Any
 from .._base.threads import single_threaded_blas
 from ..io.checks import MAX_BAD, cut
 from ..io.items import StoredItem
-from ..metrics import METRICS, as_metrics
+from ..metrics import as_metrics
 from ..metrics.base import prepare_item
 from ..pairs.driver import pairwise
+from ..pairs.embedding import mds
+from ..pairs.result import Pairwise
 from ..report.heatmaps import plot_pairwise
-from ..report.pairs import pairwise_table, write_pairwise_csv
+from ..report.pairs import embedding_table, pairwise_table, uncertainty_table, write_pairwise_csv
 from ..representations.items import as_items
 from ..representations.representation import Representation
 from .endings import TABLES, InputError, announced, check_output, check_plot, deliver, plain_errors, say
 from .inputs import FORMATS, add_flatten, add_ids_and_skip_bad, open_inputs, rows_of, say_flattened, stem_of
-from .options import add_threads_and_plot, metric_name
+from .options import METRIC_HELP, add_threads_and_plot, count, metric_name
 
 _DEFAULT = "procrustes"
 _ENDINGS = (".npz", *TABLES)
@@ -42,8 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         type=metric_name,
         metavar="NAME",
-        help=f"what to compute; may be given several times (default: {_DEFAULT}): "
-        f"{', '.join(sorted(METRICS))}, or package.module:Class of your own",
+        help=f"what to compute; may be given several times (default: {_DEFAULT}): {METRIC_HELP}",
     )
     parser.add_argument(
         "--data",
@@ -60,12 +61,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "D.npz becoming D.cca.npz, ...), .csv or .tsv (one metric: its matrix; more: one row per pair), or "
         ".json (one object per pair); - writes CSV to stdout instead of the tables",
     )
+    parser.add_argument(
+        "--null",
+        type=count(0),
+        default=0,
+        metavar="N",
+        help="also compare with permuted stimuli, N times, for a p-value of each pair",
+    )
+    parser.add_argument(
+        "--bootstrap",
+        type=count(0),
+        default=0,
+        metavar="N",
+        help="also resample the stimuli, N times, for a standard error and a 95 %% interval of each pair",
+    )
+    parser.add_argument(
+        "--embed",
+        type=count(1),
+        metavar="DIMS",
+        help="also show the items as points in so many dimensions, with distances as near as possible to "
+        "those of the matrix (needs a distance, not a similarity)",
+    )
+    parser.add_argument(
+        "--rng",
+        type=count(0),
+        default=0,
+        metavar="SEED",
+        help="seed of the permutations, of the resamples and of the embedding (default: 0)",
+    )
     add_threads_and_plot(parser)
+    parser.add_argument(
+        "--keep-order",
+        action="store_true",
+        help="draw items in the order given, as of layers, instead of the most alike next to each other",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Compare all representations of some files."""
     names = list(dict.fromkeys(args.metric or [_DEFAULT]))
+    if args.embed is not None:
+        _require_distances(names)
     outputs = _outputs(args.out, names)
     found = open_inputs(
         args.files, args.data, "--data", flatten=args.flatten, ids=args.ids, skip_bad=args.skip_bad
@@ -81,6 +117,9 @@ def run(args: argparse.Namespace) -> None:
             list(items.values()),
             names,
             names=list(items),
+            null=args.null,
+            bootstrap=args.bootstrap,
+            rng=args.rng,
             n_threads=args.threads,
             progress=sys.stderr.isatty(),
         ),
@@ -94,8 +133,32 @@ def run(args: argparse.Namespace) -> None:
         else:
             files[output] = lambda out: write_pairwise_csv(out, results)
     if args.plot is not None:
-        files[args.plot] = lambda out: plot_pairwise(results, out)
-    deliver("\n\n".join(map(pairwise_table, results.values())), files)
+        files[args.plot] = lambda out: plot_pairwise(results, out, cluster=not args.keep_order)
+    deliver("\n\n".join(text for result in results.values() for text in _tables(result, args)), files)
+
+
+def _require_distances(metrics: list[str]) -> None:
+    """Refuse similarities, which are not distances of points."""
+    with plain_errors():
+        made = as_metrics(metrics)
+    for name, metric in zip(metrics, made, strict=True):
+        if metric.is_similarity or not metric.symmetric:
+            what = "a similarity" if metric.is_similarity else "not symmetric"
+            raise InputError(
+                f"--embed needs distances, but {name} is {what}: use one such as procrustes or "
+                "'cka(score=\"angular\")'"
+            )
+
+
+def _tables(result: Pairwise, args: argparse.Namespace) -> list[str]:
+    """Lay out all that is known of a result."""
+    texts = [pairwise_table(result)]
+    if args.null or args.bootstrap:
+        texts.append(uncertainty_table(result))
+    if args.embed is not None:
+        with plain_errors(f"--embed: {result.metric}"):
+            texts.append(embedding_table(mds(result, args.embed, rng=args.rng, n_threads=args.threads)))
+    return texts
 
 
 def _outputs(path: str | None, metrics: Sequence[str]) -> dict[str, str]:

@@ -7,9 +7,14 @@ from collections.abc import Callable, Iterable
 
 from .._base.checks import as_count, as_margin, as_number
 from .._base.quantities import as_duration
-from ..metrics import METRICS
+from ..metrics import METRICS, as_metric
 from ..representations.checks import did_you_mean
 from .endings import WITHOUT_RESULT
+
+METRIC_HELP = (
+    f"{', '.join(sorted(METRICS))}; with options in quotes, as 'shape(alpha=0.5)'; or your own "
+    "package.module:Class"
+)
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
@@ -71,8 +76,19 @@ def one_of(names: Iterable[str]) -> Callable[[str], str]:
 
 
 def metric_name(text: str) -> str:
-    """Read the name of a metric, or the place of one of the user's, as the argparse type of the option."""
-    if ":" in text:
+    """Read the name of a metric, or the place of one of the user's, as the argparse type of the option.
+
+    Options may follow in brackets.
+    """
+    head, bracket, options = text.partition("(")
+    if ":" in head:
+        return text
+    if bracket:
+        text = f"{one_of(METRICS)(head.strip())}({options}"
+        try:
+            as_metric(text)
+        except (TypeError, ValueError) as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
         return text
     text = one_of(METRICS)(text)
     if text not in METRICS:

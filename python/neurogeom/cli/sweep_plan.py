@@ -10,10 +10,9 @@ from .. import sweep
 from .._base.quantities import as_bytes
 from ..io.checks import MAX_BAD
 from ..io.search import Found
-from ..metrics import METRICS
 from .endings import InputError, announced, plain_errors, say, stoppable
 from .inputs import FORMATS, add_flatten, add_ids_and_skip_bad, open_inputs, read_labels, say_flattened
-from .options import count, duration, one_of
+from .options import METRIC_HELP, count, duration, metric_name, one_of
 
 _DEFAULT = "procrustes"
 _CAPACITIES = ("mean-field", "joint")
@@ -103,10 +102,10 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metric",
         action="append",
-        type=one_of(METRICS),
+        type=metric_name,
         metavar="NAME",
-        help=f"what to compute; may be given several times (default: {_DEFAULT}): "
-        f"{', '.join(sorted(METRICS))}, or your own package.module:Class, found on PYTHONPATH",
+        help=f"what to compute; may be given several times (default: {_DEFAULT}): {METRIC_HELP}, found on "
+        "PYTHONPATH",
     )
     add_inputs(parser)
     parser.add_argument(

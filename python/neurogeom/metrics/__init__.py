@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -14,12 +16,14 @@ from .canonical import PWCCA, SVCCA, MeanCCA
 from .cka import CKA, cka
 from .distance_correlation import DistanceCorrelation
 from .geometric import GeometricDifference
+from .convolutional import Convolutional, ShiftMap
 from .gulp import GULP
 from .matched_correlation import MatchedCorrelation
 from .matching import Permutation
 from .multiscale import IMD
 from .neighbours import Neighbours
 from .predictivity import LinearR2, Ridge
+from .riemannian import AffineInvariant
 from .rsa import RSA, rdm, rsa
 from .rsm_norm import RSMNormDifference
 from .shape import CCA, Procrustes, ShapeMetric, cca, procrustes
@@ -38,7 +42,9 @@ __all__ = [
     "PWCCA",
     "RSA",
     "SVCCA",
+    "AffineInvariant",
     "Bures",
+    "Convolutional",
     "Distance",
     "DistanceCorrelation",
     "EigenspaceOverlap",
@@ -55,6 +61,7 @@ __all__ = [
     "RSMNormDifference",
     "Ridge",
     "ShapeMetric",
+    "ShiftMap",
     "Similarity",
     "SoftMatching",
     "SubspaceDistance",
@@ -70,6 +77,7 @@ __all__ = [
 
 # What `metric="..."` may be, with default options.
 METRICS: dict[str, Callable[[], Metric]] = {
+    "affine_invariant": AffineInvariant,
     "bures": Bures,
     "cca": CCA,
     "chordal": functools.partial(SubspaceDistance, "chordal"),
@@ -104,15 +112,25 @@ METRICS: dict[str, Callable[[], Metric]] = {
 }
 
 
+# Names that may also stand before options, as in `metric="shape(alpha=0.5)"`.
+_WITH_OPTIONS: dict[str, Callable[..., Metric]] = {"shape": ShapeMetric, **METRICS}
+
+
 def as_metric(value: Any) -> Metric:
-    """Find a metric given by name, as an object, or as "package.module:Class" of one's own."""
+    """Find a metric given by name, as an object, or as "package.module:Class" of one's own.
+
+    A name may be followed by options, which are literals: "shape(alpha=0.5)".
+    """
     if isinstance(value, Metric):
         return value
     _refuse_lookalike(value)
     if not isinstance(value, str):
         raise TypeError(f"metric must be a name or a metric object, not {type(value).__name__}")
-    if ":" in value:
+    head, bracket, _ = value.partition("(")
+    if ":" in head:
         return _imported(value)
+    if bracket:
+        return _with_options(value, head.strip())
     if value not in METRICS:
         known = ", ".join(map(repr, METRICS))
         raise ValueError(
@@ -121,13 +139,59 @@ def as_metric(value: Any) -> Metric:
     return METRICS[value]()
 
 
-def _imported(path: str) -> Metric:
+def _with_options(text: str, name: str) -> Metric:
+    """Make a metric from "name(options)"."""
+    if name not in _WITH_OPTIONS:
+        known = ", ".join(map(repr, _WITH_OPTIONS))
+        hint = did_you_mean(name, _WITH_OPTIONS)
+        raise ValueError(f"metric {text!r}: the name must be one of {known}, not {name!r}{hint}")
+    return _called(_WITH_OPTIONS[name], text)
+
+
+def _called(make: Callable[..., Any], text: str) -> Any:
+    """Call a class with the options of "name(options)", which are literals."""
+    arguments, keywords = _literals(text)
+    try:
+        return make(*arguments, **keywords)
+    except TypeError as error:
+        known = list(inspect.signature(make).parameters)
+        for keyword in keywords:
+            if keyword not in known:
+                raise ValueError(
+                    f"metric {text!r}: there is no option {keyword!r}, but {', '.join(known) or 'none'}"
+                    f"{did_you_mean(keyword, known)}"
+                ) from None
+        raise ValueError(f"metric {text!r}: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"metric {text!r}: {error}") from None
+
+
+def _literals(text: str) -> tuple[list[Any], dict[str, Any]]:
+    """Read the options of "name(options)" without running anything."""
+    _, bracket, rest = text.partition("(")
+    try:
+        call = ast.parse(f"f{bracket}{rest}".strip(), mode="eval").body
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+            raise ValueError("more than one bracket")
+        if any(keyword.arg is None for keyword in call.keywords):
+            raise ValueError("two stars")
+        arguments = [ast.literal_eval(argument) for argument in call.args]
+        return arguments, {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
+        raise ValueError(
+            f"metric {text!r}: options must be literals in one pair of brackets, as in "
+            "shape(alpha=0.5, score='euclidean')"
+        ) from None
+
+
+def _imported(text: str) -> Metric:
+    path, bracket, _ = text.partition("(")
     try:
         found = import_from(path)
     except (ImportError, AttributeError) as error:
         raise ValueError(f"metric {path!r} cannot be imported: {error}") from error
     if callable(found):
-        found = found()
+        found = _called(found, text) if bracket else found()
     if not isinstance(found, Metric):
         raise TypeError(f"metric must be a neurogeom.Metric, not {type(found).__name__}")
     return found

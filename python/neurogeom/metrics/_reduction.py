@@ -59,6 +59,17 @@ def reduce_stimuli(data: UnitBlocks, center: bool) -> Reduced:
 
 def _reduce(data: FloatArray, center: bool) -> Reduced:
     """Reduce stimuli; no columns are left if no unit varies."""
+    found = centre_units(data, center)
+    if not center:
+        return found
+    # A Householder reflection takes the vector of ones, which the columns are orthogonal to, to the first
+    # axis.
+    centered = found.matrix
+    return found._replace(matrix=centered[1:] - centered[0] / (1.0 + math.sqrt(len(data))))
+
+
+def centre_units(data: FloatArray, center: bool) -> Reduced:
+    """Centre a representation and drop units that do not vary; no columns are left if none does."""
     mean = data.mean(axis=0) if center else np.zeros(data.shape[1])
     centered = data - mean
     if center:
@@ -73,10 +84,6 @@ def _reduce(data: FloatArray, center: bool) -> Reduced:
         centered = centered[:, kept]
     size = power_of_two_above(float(largest[kept].max(initial=0.0)))
     centered /= size
-    if center:
-        # A Householder reflection takes the vector of ones, which the columns are orthogonal to, to the first
-        # axis.
-        centered = centered[1:] - centered[0] / (1.0 + math.sqrt(len(data)))
     return Reduced(centered, size, mean, kept)
 
 

@@ -226,6 +226,17 @@ class ShapeMetric(Distance):
             "of it: use more stimuli, alpha > 0 or test data"
         )
 
+    def coordinates(self, data: UnitBlocks) -> tuple[FloatArray, FloatArray]:
+        """Return the mean of an item, and the map to coordinates in which only rotations are left to find.
+
+        Rows of ``(X - mean) @ map`` are whitened stimuli, along as many axes as they have independent units;
+        the distance of two items is that of these after the best rotation.
+        """
+        part, weighting = self._part(True), self._weighting()
+        record = part.prepare(data)
+        weight = np.ones(record.rank) if weighting is None else weighting.weights(record)
+        return record.mean, record.scale * record.map * weight
+
     def fit(self, X: Any, Y: Any) -> ShapeAlignment:
         """Find the maps that align two representations.
 

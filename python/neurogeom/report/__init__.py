@@ -7,6 +7,7 @@ from .figures import plot_capacity, plot_geometry
 from .heatmaps import draw_pairwise, linkage_of, plot_pairwise
 from .model_comparison import model_comparison
 from .pairs import pairwise_table, write_pairwise_csv
+from .pairs import embedding_table, pairwise_table, uncertainty_table, write_pairwise_csv
 from .prediction import plot_prediction, prediction_table, write_prediction_csv
 from .profiles import plot_profile, profile_table, write_profile_csv
 from .text import format_estimate, format_table
@@ -16,6 +17,7 @@ __all__ = [
     "capacity_table",
     "check_format",
     "draw_pairwise",
+    "embedding_table",
     "fewshot_table",
     "format_estimate",
     "format_table",
@@ -32,6 +34,7 @@ __all__ = [
     "prediction_table",
     "profile_table",
     "simulated_table",
+    "uncertainty_table",
     "write_csv",
     "write_fewshot_csv",
     "write_pairwise_csv",

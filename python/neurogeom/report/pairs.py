@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._base.checks import FloatArray
+from ..pairs.embedding import Embedding
 from ..pairs.result import Pairwise
 from .tables import write_rows
 from .text import format_table
@@ -79,12 +80,88 @@ def _numbered(
     return f"{format_table(body, ['', *numbers])}\n\n{key}"
 
 
+# What is known of the errors of a pair, in the order of the tables.
+_ERRORS = ("se", "bias", "lower", "upper", "null_mean", "null_sd", "p_value")
+
+
+def uncertainty_table(result: Pairwise) -> str:
+    """Lay out what is known of the error of each pair, and of chance, as text; nothing of more than 105 pairs.
+
+    Parameters
+    ----------
+    result : Pairwise
+        From :func:`neurogeom.pairwise` with `null` or `bootstrap`.
+
+    Returns
+    -------
+    str
+        Lines without a newline at the end: one for each pair of different items.
+
+    Examples
+    --------
+    >>> import neurogeom as ng
+    >>> from neurogeom.report import uncertainty_table
+    >>> V1 = [[0.0, 1.0], [2.0, 1.0], [3.0, 4.0], [5.0, 1.0]]
+    >>> result = ng.pairwise({"V1": V1, "LM": V1[::-1]}, null=9)
+    >>> print(uncertainty_table(result))
+               procrustes  null_mean  null_sd  p_value
+    ---------  ----------  ---------  -------  -------
+    V1 and LM       0.570      0.519    0.192    0.700
+    """
+    errors = [name for name in _ERRORS if getattr(result, name) is not None]
+    pairs = np.argwhere(_different(result))
+    if len(pairs) > _MAX_ITEMS * (_MAX_ITEMS - 1) // 2:
+        return f"{', '.join(errors)} of {len(pairs)} pairs are in the result, not shown"
+    columns = [result.values, *(getattr(result, name) for name in errors)]
+    cells = [cells_of(column[tuple(pairs.T)][:, None], _DECIMALS) for column in columns]
+    rows, others = (short_names(names.tolist(), _MAX_NAME) for names in (result.names, result.column_names))
+    body = [
+        [f"{rows[i]} and {others[j]}", *(cell[k][0] for cell in cells)]
+        for k, (i, j) in enumerate(pairs.tolist())
+    ]
+    return format_table(body, ["", result.metric, *errors])
+
+
+def embedding_table(embedding: Embedding) -> str:
+    """Lay out the coordinates of embedded items, and how well they fit, as text.
+
+    Parameters
+    ----------
+    embedding : Embedding
+        From :func:`neurogeom.mds`.
+
+    Returns
+    -------
+    str
+        Lines without a newline at the end.
+
+    Examples
+    --------
+    >>> import neurogeom as ng
+    >>> from neurogeom.report import embedding_table
+    >>> print(embedding_table(ng.mds([[0, 1, 3], [1, 0, 2], [3, 2, 0]], 1)))
+    in 1 dimension, stress 0.000
+    <BLANKLINE>
+       axis 1
+    -  ------
+    0  -1.333
+    1  -0.333
+    2   1.667
+    """
+    dims = embedding.n_dims
+    names = short_names(embedding.names.tolist(), _MAX_NAME)
+    cells = cells_of(embedding.coordinates, _DECIMALS)
+    body = [[name, *line] for name, line in zip(names, cells, strict=True)]
+    table = format_table(body, ["", *(f"axis {k + 1}" for k in range(dims))])
+    return f"in {dims} dimension{'s' * (dims > 1)}, stress {embedding.stress:.3f}\n\n{table}"
+
+
 def write_pairwise_csv(path: str | os.PathLike[str] | IO[str], results: Mapping[str, Pairwise]) -> None:
     """Write distances or similarities to a CSV file, to full precision.
 
-    One metric makes a matrix with the names in the first row and column. Several make one row for each
-    ordered pair of items (including an item with itself), with the columns ``row``, ``column`` and one for
-    each metric.
+    One metric makes a matrix with the names in the first row and column. Several, and results with a null or
+    a bootstrap, make one row for each ordered pair of items (including an item with itself), with the columns
+    ``row``, ``column`` and one for each metric, each followed by what is known of its errors.
 
     Parameters
     ----------
@@ -118,14 +195,20 @@ def write_pairwise_csv(path: str | os.PathLike[str] | IO[str], results: Mapping[
     columns = first.column_names.tolist()
     is_json = isinstance(path, (str, os.PathLike)) and os.fspath(path).lower().endswith(".json")
     rows: list[list[Any]]
-    if len(results) == 1 and not is_json:
+    named = {
+        f"{key} {name}".rstrip(): getattr(result, name or "values")
+        for key, result in results.items()
+        for name in ("", *_ERRORS)
+        if not name or getattr(result, name) is not None
+    }
+    if len(named) == 1 and not is_json:
         rows = [["", *columns]]
         rows += [[name, *line] for name, line in zip(names, first.values.tolist(), strict=True)]
     else:
-        rows = [["row", "column", *results]]
+        rows = [["row", "column", *named]]
         for i, row in enumerate(names):
             for j, column in enumerate(columns):
-                values = (float(result.values[i, j]) for result in results.values())
+                values = (float(array[i, j]) for array in named.values())
                 rows.append([row, column, *values])
     write_rows(path, rows)
 

@@ -1,9 +1,10 @@
 """What is compared: one protocol that says what each kind of item holds and how it is read.
 
 A kind is a subclass of :class:`Item`, plus a registration with :func:`item_of` of what users pass for it:
-responses here, measured dissimilarities in ``rdm``. No other code asks what an item is. A new kind (repeats,
-feature maps) is one file: its class for users, its Item, its registration; metrics that can use it name it in
-``Part.takes``.
+responses here, measured dissimilarities in ``rdm``, repeats of each stimulus in ``repeats``. No other code
+asks what an item is. A new kind (feature maps) is one file: its class for users, its Item, its registration;
+metrics that can use it name it in ``Part.takes``, and a kind that can stand in for responses says so in
+`reads_as`.
 """
 
 from __future__ import annotations
@@ -115,6 +116,10 @@ class Item(abc.ABC):
 
     kind: ClassVar[str]  # how parts and plans of sweeps call it
     noun: ClassVar[str]  # how errors call it
+    wanted: ClassVar[str]  # how errors ask for it; by default `noun`
+    reads_as: ClassVar[
+        tuple[str, ...]
+    ]  # kinds whose parts can be prepared from what it opens; by default its own
 
     label: str
     name: str
@@ -125,6 +130,8 @@ class Item(abc.ABC):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        cls.wanted = cls.__dict__.get("wanted", cls.noun)
+        cls.reads_as = cls.__dict__.get("reads_as", (cls.kind,))
         Item.kinds[cls.kind] = cls
 
     @property
@@ -160,8 +167,9 @@ class Item(abc.ABC):
 
     def require_kind(self, kinds: Sequence[str], user: str) -> None:
         """Refuse it if `user` needs an item of another kind."""
-        if self.kind not in kinds:
-            raise TypeError(f"{self.label} is {self.noun}, but {user} needs responses (n_stimuli, n_units)")
+        if not set(self.reads_as).intersection(kinds):
+            wanted = Item.kinds[kinds[0]].wanted
+            raise TypeError(f"{self.label} is {self.noun}, but {user} needs {wanted}")
 
     # ---- reading
 
@@ -231,6 +239,7 @@ class Responses(Item):
 
     kind = "responses"
     noun = "a matrix of responses"
+    wanted = "responses (n_stimuli, n_units)"
     has_units = True
 
     source: AnyArray | Stored

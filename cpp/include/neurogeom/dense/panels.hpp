@@ -17,6 +17,11 @@ constexpr Index padded(Index n, Index panel) {
 
 using Buffer = Eigen::ArrayXd;  // aligned
 
+// Makes room for so many numbers.
+inline void grow(Buffer& buffer, Index size) {
+  if (buffer.size() < size) buffer.resize(size);
+}
+
 // The columns of a matrix in panels: all rows of the first few columns, then those of the next, zeros at the
 // end.
 struct Panels {

@@ -31,9 +31,6 @@ struct CoreValues {
   double* error;  // estimate of the error of the nuclear norm; null for squares
 };
 
-// Relative error of a nuclear norm above which singular values are computed instead.
-constexpr double kTolerance = 1e-10;
-
 // Bits of a pair do not depend on the others, nor on the number of threads.
 void core_quantities(const FactorTile& tile, const std::vector<CoreQuantity>& quantities, int n_threads,
                      const Monitor& monitor, const std::vector<CoreValues>& values);
