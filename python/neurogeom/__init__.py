@@ -64,8 +64,8 @@ from .metrics import (
     SVCCA,
     AffineInvariant,
     Bures,
-    DistanceCorrelation,
     Convolutional,
+    DistanceCorrelation,
     EigenspaceOverlap,
     GeometricDifference,
     LinearR2,
@@ -78,8 +78,8 @@ from .metrics import (
     Ridge,
     RSMNormDifference,
     ShapeMetric,
-    SoftMatching,
     ShiftMap,
+    SoftMatching,
     SubspaceDistance,
     cca,
     cka,
@@ -88,14 +88,13 @@ from .metrics import (
     rsa,
     subspace_angles,
 )
-from .pairs.correlation_nulls import correlation_null
-from .pairs.driver import pairwise
-from .pairs.graph_measures import average_controllability, communicability
-from .pairs.graphs import Graph, graph
 from .pairs.axioms import MetricCheck, check_metric
 from .pairs.clustering import ShapeClusters, shape_kmeans
+from .pairs.correlation_nulls import correlation_null
 from .pairs.driver import pairwise
 from .pairs.embedding import Embedding, Embeddings, Placement, mds
+from .pairs.graph_measures import average_controllability, communicability
+from .pairs.graphs import Graph, graph
 from .pairs.result import Pairwise
 from .pairs.shapes import FrechetMean, TangentSpace, frechet_mean, tangent_space
 from .pairs.streaming import StreamingCKA
@@ -140,10 +139,10 @@ __all__ = [
     "FewshotError",
     "FewshotGeometry",
     "FewshotPrediction",
+    "FrechetMean",
+    "GeometricDifference",
     "Graph",
     "GroupComparison",
-    "GeometricDifference",
-    "FrechetMean",
     "IntrinsicDimension",
     "KwayError",
     "LinearR2",
@@ -153,9 +152,9 @@ __all__ = [
     "MatchedCorrelation",
     "MeanCCA",
     "Metric",
+    "MetricCheck",
     "ModelComparison",
     "Neighbours",
-    "MetricCheck",
     "NeuralCollapse",
     "NeuronsNeeded",
     "Null",

@@ -14,9 +14,9 @@ from .base import Distance, Metric, Part, Product, Similarity
 from .bures import NBS, Bures
 from .canonical import PWCCA, SVCCA, MeanCCA
 from .cka import CKA, cka
+from .convolutional import Convolutional, ShiftMap
 from .distance_correlation import DistanceCorrelation
 from .geometric import GeometricDifference
-from .convolutional import Convolutional, ShiftMap
 from .gulp import GULP
 from .matched_correlation import MatchedCorrelation
 from .matching import Permutation
@@ -27,8 +27,8 @@ from .riemannian import AffineInvariant
 from .rsa import RSA, rdm, rsa
 from .rsm_norm import RSMNormDifference
 from .shape import CCA, Procrustes, ShapeMetric, cca, procrustes
-from .soft_matching import SoftMatching
 from .shared_dimensions import ENSD
+from .soft_matching import SoftMatching
 from .subspace import EigenspaceOverlap, SubspaceDistance, subspace_angles
 
 __all__ = [

@@ -49,7 +49,8 @@ class RDMVector(Part):
         return self.rule.needs_whole
 
     def prepare(self, data: UnitBlocks | OpenedRDM) -> FloatArray:
-        return self._compared(self.rule.condensed(data), data.label)
+        different = data.rdm.different if isinstance(data, OpenedRDM) else None
+        return self._compared(self.rule.condensed(data), data.label, different)
 
     def reordered(self, record: FloatArray, order: Order) -> FloatArray | None:
         # A noise covariance may be estimated from the data, and so depend on rounding.
@@ -61,14 +62,15 @@ class RDMVector(Part):
             return None
         return self._compared(record[_pairs_of(stimuli, len(record))], "the resample")
 
-    def _compared(self, values: FloatArray, label: str) -> FloatArray:
+    def _compared(
+        self, values: FloatArray, label: str, different: NDArray[np.bool_] | None = None
+    ) -> FloatArray:
         if self.compare in ("spearman", "rho-a"):
             ranks = _centred_ranks(values, label)
             return _unit(ranks) if self.compare == "spearman" else ranks * np.sqrt(12 / _cubes(len(ranks)))
         values = _centred(values, self.compare, label)
         if self.compare not in WHITENED:
             return _unit(values)
-        different = data.rdm.different if isinstance(data, OpenedRDM) else None
         return _unit(_whitened(values, self.stimulus_covariance, label, different))
 
 

@@ -6,7 +6,6 @@ from .fewshot import fewshot_table, plot_fewshot, write_fewshot_csv
 from .figures import plot_capacity, plot_geometry
 from .heatmaps import draw_pairwise, linkage_of, plot_pairwise
 from .model_comparison import model_comparison
-from .pairs import pairwise_table, write_pairwise_csv
 from .pairs import embedding_table, pairwise_table, uncertainty_table, write_pairwise_csv
 from .prediction import plot_prediction, prediction_table, write_prediction_csv
 from .profiles import plot_profile, profile_table, write_profile_csv

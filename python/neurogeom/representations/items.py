@@ -205,6 +205,7 @@ class Item(abc.ABC):
     def resampled(self: _Self, order: NDArray[np.intp]) -> _Self:
         """Return the same item with stimuli in another order that may repeat some and leave others out."""
         return self.reordered(order)
+
     def with_units(self: _Self, units: NDArray[np.intp]) -> _Self:
         """Return the same item with some of its units, some perhaps more than once."""
         raise NotImplementedError
