@@ -207,15 +207,6 @@ def mean_covariance(label: str, x: FloatArray, y: FloatArray) -> float:
     return float(linalg.svdvals(cross).mean())
 
 
-def agreement_of_rdms(predicted: FloatArray, responses: FloatArray) -> float:
-    """Return Kendall's tau-b between correlation distances of the predicted and of the measured stimuli."""
-    from scipy.stats import kendalltau
-
-    upper = np.triu_indices(len(responses), 1)
-    left, right = (1 - np.asarray(np.corrcoef(side))[upper] for side in (predicted, responses))
-    return float(kendalltau(left, right)[0])
-
-
 class ReverseR2(Similarity):
     """The share of the variance of X that linear regression on Y explains, in sample."""
 
@@ -260,7 +251,6 @@ _VALUES: dict[str, Value] = {
     "ridge-pearsonr-cv=5folds-reverse": by_fold(
         best_ridge, mean_correlation, _shuffled, standardize=True, swap=True
     ),
-    "versa": by_fold(best_ridge, agreement_of_rdms, _shuffled, standardize=True),
 }
 
 MEASURES: dict[str, MakeMetric] = {
