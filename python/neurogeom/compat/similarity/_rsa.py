@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from scipy.spatial.distance import squareform
 
 from ..._base.checks import FloatArray
 from ..._base.threads import single_threaded_blas
-from ...metrics import RSA, rdm
-from ...metrics.base import Distance, Metric, Part, Products, Similarity, Tile, inner_products, map_pairs
+from ...metrics import NBS, RSA, rdm
+from ...metrics.base import Distance, Metric, Part, Product, Products, Similarity, Tile, map_pairs
+from ...representations.blocks import UnitBlocks
 from ._transforms import MakeMetric
 
 _RULES = {
@@ -52,17 +54,57 @@ class Dissimilarities(Part):
 
 @dataclasses.dataclass(frozen=True)
 class DissimilarityFactor(Part):
-    """The centred dissimilarities times -1/2, and F with F F' = this, without negative eigenvalues."""
+    """Centred dissimilarities G times -1/2, their trace, and F with F F' = G less negative eigenvalues.
+
+    The record of F is that of normalised Bures similarity, with both added.
+    """
 
     rule: str
 
-    def prepare(self, data: Any) -> tuple[FloatArray, FloatArray]:
-        square = squareform(Dissimilarities(self.rule).prepare(data))
+    def prepare(self, data: Any) -> Any:
+        square = squareform(rdm(data.whole(), self.rule).condensed)  # type: ignore[arg-type]
         means = square.mean(axis=0)
         gram = -(square - means - means[:, None] + means.mean()) / 2
         with single_threaded_blas():
             values, vectors = linalg.eigh(gram)
-        return gram, vectors * np.sqrt(np.maximum(values, 0.0))
+        factor = vectors * np.sqrt(np.maximum(values, 0.0))
+        (part,) = _NBS.parts()
+        return _Centred(part.prepare(UnitBlocks(factor, data.label)), gram, factor, float(np.trace(gram)))
+
+
+_NBS = NBS(center=False)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Centred:
+    """See :class:`DissimilarityFactor`."""
+
+    record: Any
+    gram: FloatArray
+    factor: FloatArray
+    trace: float
+
+
+@dataclasses.dataclass(frozen=True)
+class RDMOverlap(Product):
+    """The trace of the root of the product of two centred matrices of dissimilarities."""
+
+    @classmethod
+    def compute(cls, products: Sequence[Any], tile: Tile) -> list[FloatArray]:
+        """Compute the overlaps of a tile."""
+        if products[0].part.rule == "poisson":  # indefinite: the second matrix keeps its negative eigenvalues
+            found = map_pairs(_indefinite, tile.rows, tile.columns, tile.where, tile.n_threads)
+            return [found] * len(products)
+        rows, columns = ([item.record for item in side] for side in tile.sides)
+        (product,) = _NBS.products()
+        (aligned,) = type(product).compute([product], dataclasses.replace(tile, rows=rows, columns=columns))
+        sizes = np.multiply.outer(*([record.scale for record in side] for side in (rows, columns)))
+        return [np.asarray(aligned.similarity * sizes)] * len(products)
+
+
+def _indefinite(x: _Centred, y: _Centred) -> float:
+    squares = linalg.eigvalsh(x.factor.T @ y.gram @ x.factor)
+    return float(np.sqrt(np.maximum(squares, 0.0)).sum())
 
 
 class RDMDifference(Distance):
@@ -121,31 +163,22 @@ class BuresOfRDMs(Metric):
 
     def __init__(self, rule: str, *, squared: bool) -> None:
         self.name = f"rsa-rdm={rule}-compare={'bures_metric' if squared else 'bures'}"
-        self._part, self._squared = DissimilarityFactor(rule), squared
+        self._product, self._squared = RDMOverlap(DissimilarityFactor(_RULES[rule])), squared
         self.is_similarity = not squared
         self._indefinite = rule == "poisson"
         self.symmetric = not self._indefinite
         self.diagonal = None if self._indefinite else 0.0 if squared else 1.0
 
-    def parts(self) -> tuple[Part, ...]:
-        return (self._part,)
+    def products(self) -> tuple[Product, ...]:
+        return (self._product,)
 
     def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Return the values of two blocks of items."""
-        del products
-        rows, columns = ([item[self._part] for item in side] for side in tile.sides)
-        return map_pairs(self._value, rows, columns, tile.where, tile.n_threads)
-
-    def _value(self, x: tuple[FloatArray, FloatArray], y: tuple[FloatArray, FloatArray]) -> float:
-        if self._indefinite:
-            squares = linalg.eigvalsh(x[1].T @ y[0] @ x[1])
-            overlap = float(np.sqrt(np.maximum(squares, 0.0)).sum())
-        else:
-            overlap = float(linalg.svdvals(inner_products(x[1], y[1])).sum())
-        sizes = float(np.trace(x[0])), float(np.trace(y[0]))
+        overlap = products[self._product]
+        rows, columns = (np.array([item[self._product.part].trace for item in side]) for side in tile.sides)
         if self._squared:
-            return sizes[0] + sizes[1] - 2 * overlap
-        return overlap / math.sqrt(sizes[0] * sizes[1])
+            return np.asarray(np.add.outer(rows, columns) - 2 * overlap)
+        return np.asarray(overlap / np.sqrt(np.multiply.outer(rows, columns)))
 
 
 def _measures() -> dict[str, MakeMetric]:
