@@ -98,7 +98,7 @@ class RDMRule:
             return data.rdm.condensed
         if data.is_divided:
             return data.once(self, lambda: self._of_blocks(data))
-        return self._of_whole(data.whole(), data.label)
+        return data.once(self, lambda: self._of_whole(data.whole(), data.label))
 
     def _of_whole(self, data: FloatArray, label: str) -> FloatArray:
         found: FloatArray
