@@ -97,7 +97,7 @@ def test_shared_dimensions_by_eigenvalues():
 
 
 def test_intrinsic_distance_by_random_walks():
-    """Whose transition matrix has the eigenvalues of the graph; checked by matrix exponentials at one time."""
+    """Their transition matrix has the eigenvalues of the graph; a matrix exponential checks one time."""
     x, y = pair(25)
 
     def traces(item, times):
