@@ -25,6 +25,7 @@ WITH_OPTIONS = {
         ng.MeanCCA(center=False),
         ng.MeanCCA(squared=True),
         ng.NBS(center=False),
+        ng.Neighbours(center=True),
         ng.Neighbours("jaccard", 5, distance="euclidean"),
         ng.Neighbours("cknna", 5, distance="correlation"),
         ng.Permutation(score="euclidean"),

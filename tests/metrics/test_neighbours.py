@@ -121,6 +121,8 @@ def test_options_are_checked():
         ng.Neighbours(n_neighbors=0)
     with pytest.raises(ValueError, match="distance must be one of"):
         ng.Neighbours(distance="manhattan")
+    with pytest.raises(ValueError, match="center belongs to 'cosine' and 'correlation'"):
+        ng.Neighbours(distance="euclidean", center=True)
     with pytest.raises(ValueError, match="not distance='euclidean'"):
         ng.Neighbours("cknna", distance="euclidean")
     with pytest.raises(ValueError, match="CKNNA needs at least 4 stimuli"):

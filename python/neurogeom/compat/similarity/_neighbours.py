@@ -17,7 +17,6 @@ jaccard_similarity, rsm_norm_difference, correlation
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -38,9 +37,7 @@ from ...metrics import (
     Neighbours,
     RSMNormDifference,
 )
-from ...metrics._nearest import NearestPart, NearestStimuli
 from ...metrics.base import Products, Tile, map_pairs
-from ...representations.blocks import UnitBlocks
 
 
 class _OfPair(Metric):
@@ -348,34 +345,6 @@ def _rbf(data: FloatArray) -> FloatArray:
 _KERNELS: dict[str, Callable[[FloatArray], FloatArray]] = {"linear": _linear, "rbf": _rbf}
 
 
-class CentredJaccard(Neighbours):
-    """Jaccard similarity of ten neighbours by cosine distance of centred responses (llm_repsim).
-
-    That is what centring does to cosines; :class:`~neurogeom.Neighbours` takes cosines of responses as they
-    are, as resi does (0.2149 in the table).
-    """
-
-    def __init__(self) -> None:
-        super().__init__("jaccard")
-        self.name = "knn_jaccard(centered)"
-        self._part = _CentredNearestPart("cosine", 10)
-
-
-@dataclasses.dataclass(frozen=True)
-class _CentredNearestPart(NearestPart):
-    """Neighbours after the mean over stimuli is subtracted from each unit."""
-
-    @property
-    def needs_whole(self) -> bool:
-        """It centres the whole item."""
-        return True
-
-    def prepare(self, data: UnitBlocks) -> NearestStimuli:
-        """Centre the responses first."""
-        whole = data.whole()
-        return super().prepare(UnitBlocks(whole - whole.mean(axis=0), data.label))
-
-
 MEASURES: dict[str, Callable[[], Metric]] = {
     "bures_distance": Bures,
     "concentricity_difference": lambda: GeometricDifference("concentricity"),
@@ -392,7 +361,7 @@ MEASURES: dict[str, Callable[[], Metric]] = {
     "gulp": SquaredGULP,
     "imd": IMD,
     "isc": MeanCorrelation,
-    "jaccard_similarity": CentredJaccard,
+    "jaccard_similarity": lambda: Neighbours("jaccard", center=True),
     "kernel_CKA": KernelCKA,
     "kernel_HSIC": lambda: HSIC("rbf"),
     "linear_CKA": lambda: CKA(estimator="biased"),
