@@ -16,8 +16,16 @@ import scipy.linalg
 from .._base.checks import FloatArray
 from .._base.codec import registered
 from ..representations.blocks import UnitBlocks
-from ._reduction import Balanced, Reduced, balance, balance_blocks, lower_trapezoid, reduce_stimuli
-from .base import Part
+from ._reduction import (
+    Balanced,
+    Reduced,
+    balance,
+    balance_blocks,
+    lower_trapezoid,
+    reduce_stimuli,
+    reorder_stimuli,
+)
+from .base import Order, Part
 
 _EPS = float(np.finfo(np.float64).eps)
 # A triangle with a smaller reciprocal condition number gets a singular value decomposition to find its rank.
@@ -49,6 +57,12 @@ class Factor:
     held_out_outside: float = 0.0  # norm of the held-out responses outside of `span`, over scale
 
 
+def reordered(record: Factor, center: bool, order: Order) -> Factor:
+    """Return a record for its stimuli in another order; without what serves held-out stimuli."""
+    matrix = reorder_stimuli(record.matrix, center, order)
+    return dataclasses.replace(record, matrix=matrix, trapezoidal=False, map=None, span=None, held_out=None)
+
+
 @dataclasses.dataclass(frozen=True)
 class FactorPart(Part):
     """F with F F' = X X' and Frobenius norm 1."""
@@ -76,6 +90,9 @@ class FactorPart(Part):
             return found
         span = reduced.for_all_units(rotation)
         return dataclasses.replace(found, mean=reduced.mean, map=span / found.scale, span=_unless_all(span))
+
+    def reordered(self, record: Factor, order: Order) -> Factor:
+        return reordered(record, self.center, order)
 
     def prepare_held_out(self, record: Factor, data: UnitBlocks) -> Factor:
         return hold_out(record, data.whole())
@@ -117,6 +134,9 @@ class SpectrumPart(Part):
         span = reduced.for_all_units(right[singular > min(tolerance, rounding) * singular[0]].T)
         coordinates = reduced.for_all_units(right[:rank].T / (singular[:rank] * scale))
         return dataclasses.replace(found, mean=reduced.mean, map=coordinates, span=_unless_all(span))
+
+    def reordered(self, record: Factor, order: Order) -> Factor:
+        return reordered(record, self.center, order)
 
     def prepare_held_out(self, record: Factor, data: UnitBlocks) -> Factor:
         return hold_out(record, data.whole())
@@ -171,6 +191,9 @@ class BasisPart(Part):
         if _reciprocal_condition(upper) <= safe:
             return None
         return np.ascontiguousarray(np.tril(rotation[::-1, ::-1]))
+
+    def reordered(self, record: Factor, order: Order) -> Factor:
+        return reordered(record, self.center, order)
 
     def prepare_held_out(self, record: Factor, data: UnitBlocks) -> Factor:
         return hold_out(record, data.whole())

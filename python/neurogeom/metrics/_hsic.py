@@ -14,6 +14,7 @@ from .._base.checks import FloatArray
 from .._base.coordinates import power_of_two_above
 from .._base.isa import core
 from ..representations.checks import TooLittleDataError
+from .base import Order
 
 _EPS = float(np.finfo(np.float64).eps)
 # Fourth powers of data of this size, and of what centring leaves of them, stay in the range of float64.
@@ -150,6 +151,49 @@ def _pack(gram: FloatArray, shifts: FloatArray | None, with_diagonal: bool) -> F
         diagonal = gram.diagonal() if shifts is None else gram.diagonal() + 2 * shifts
         vector[length:] = diagonal / math.sqrt(2)
     return vector
+
+
+def unpacked(vector: FloatArray, count: int) -> FloatArray:
+    """Return the symmetric matrix that was packed; without its diagonal (zeros) if that was left out."""
+    below = np.tri(count, k=-1, dtype=bool)
+    square = np.zeros((count, count))
+    length = count * (count - 1) // 2
+    square[below] = vector[:length]
+    square += square.T
+    if len(vector) > length:
+        np.fill_diagonal(square, vector[length:] * math.sqrt(2))
+    return square
+
+
+def repacked(vector: FloatArray, order: Order) -> FloatArray:
+    """Return a packed matrix for its stimuli in another order."""
+    count = len(order)
+    length = count * (count - 1) // 2
+    return _pack(unpacked(vector, count)[np.ix_(order, order)], None, len(vector) > length)
+
+
+def resampled_without_copies(vector: FloatArray, count: int, stimuli: Order) -> FloatArray:
+    """Return the packed U-centred matrix of a resample in which a stimulus and its copy are no pair.
+
+    With multiplicities w, row effects a minimise the sum of w_i w_j (K_ij - a_i - a_j)^2 over pairs of
+    different stimuli, and the entries of what is left count sqrt(w_i w_j). If all w are 1, nothing changes.
+    Row effects that are in `vector` already drop out.
+    """
+    weights = np.bincount(stimuli, minlength=count).astype(np.float64)
+    (there,) = np.nonzero(weights)
+    w = weights[there]
+    gram = unpacked(vector, count)[np.ix_(there, there)]
+    # (W - 2 w_i) a_i + sum_j w_j a_j = sum_j w_j K_ij, with W the sum of w.
+    divisors = w.sum() - 2 * w
+    ratios = gram @ w / divisors
+    total = float(w @ ratios) / (1 + float((w / divisors).sum()))
+    effects = ratios - total / divisors
+    roots = np.sqrt(w)
+    gram -= effects[:, None]
+    gram -= effects
+    gram *= roots[:, None]
+    gram *= roots
+    return _pack(gram, None, False)
 
 
 def rbf_gram(gram: FloatArray, bandwidth: float, shifted: bool, label: str) -> FloatArray:

@@ -17,7 +17,7 @@ from ..representations.checks import TooLittleDataError
 from ..representations.rdm import OpenedRDM
 from ._covariance import Covariance
 from ._rdm import RDMRule
-from .base import Part, Product, Tile
+from .base import Order, Part, Product, Tile
 
 Indices: TypeAlias = NDArray[np.intp]
 
@@ -49,7 +49,19 @@ class RDMVector(Part):
         return self.rule.needs_whole
 
     def prepare(self, data: UnitBlocks | OpenedRDM) -> FloatArray:
-        label, values = data.label, self.rule.condensed(data)
+        return self._compared(self.rule.condensed(data), data.label)
+
+    def reordered(self, record: FloatArray, order: Order) -> FloatArray | None:
+        # A noise covariance may be estimated from the data, and so depend on rounding.
+        return None if self.compare in WHITENED else record[_pairs_of(order, len(record))]
+
+    def resampled(self, record: FloatArray, stimuli: Order) -> FloatArray | None:
+        """Leave out the pairs of a stimulus and its copy, whose dissimilarity is zero whatever the data."""
+        if self.compare in WHITENED or callable(self.rule.noise):
+            return None
+        return self._compared(record[_pairs_of(stimuli, len(record))], "the resample")
+
+    def _compared(self, values: FloatArray, label: str) -> FloatArray:
         if self.compare in ("spearman", "rho-a"):
             ranks = _centred_ranks(values, label)
             return _unit(ranks) if self.compare == "spearman" else ranks * np.sqrt(12 / _cubes(len(ranks)))
@@ -112,15 +124,30 @@ class RDMRanks(Part):
         return self.rule.needs_whole
 
     def prepare(self, data: UnitBlocks | OpenedRDM) -> Ranked:
-        values = self.rule.condensed(data)
-        order, starts, lengths = _sorted_runs(values, data.label)
-        rank = np.empty(len(values), dtype=np.int32)
-        rank[order] = np.repeat(np.arange(len(starts), dtype=np.int32), lengths)
-        tied = lengths > 1
-        runs = np.column_stack([starts[tied], lengths[tied]]).astype(np.int32)
-        pairs = len(values) * (len(values) - 1) // 2
-        untied = pairs - sum(n * (n - 1) // 2 for n in lengths[tied].tolist())
-        return Ranked(rank, order, runs, untied)
+        return _ranked(self.rule.condensed(data), data.label)
+
+    def reordered(self, record: Ranked, order: Order) -> Ranked:
+        pairs = _pairs_of(order, len(record.rank))
+        place = np.empty(len(pairs), dtype=np.int32)
+        place[pairs] = np.arange(len(pairs), dtype=np.int32)
+        return dataclasses.replace(record, rank=record.rank[pairs], order=place[record.order])
+
+    def resampled(self, record: Ranked, stimuli: Order) -> Ranked | None:
+        """Leave out the pairs of a stimulus and its copy."""
+        if callable(self.rule.noise):
+            return None
+        return _ranked(record.rank[_pairs_of(stimuli, len(record.rank))].astype(np.float64), "the resample")
+
+
+def _ranked(values: FloatArray, label: str) -> Ranked:
+    order, starts, lengths = _sorted_runs(values, label)
+    rank = np.empty(len(values), dtype=np.int32)
+    rank[order] = np.repeat(np.arange(len(starts), dtype=np.int32), lengths)
+    tied = lengths > 1
+    runs = np.column_stack([starts[tied], lengths[tied]]).astype(np.int32)
+    pairs = len(values) * (len(values) - 1) // 2
+    untied = pairs - sum(n * (n - 1) // 2 for n in lengths[tied].tolist())
+    return Ranked(rank, order, runs, untied)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,6 +168,15 @@ class KendallCounts(Product):
             tile.n_threads,
         )
         return [counts] * len(products)
+
+
+def _pairs_of(stimuli: Order, n_pairs: int) -> Indices:
+    """Return where in a condensed RDM the pairs of these stimuli are, without pairs of one with itself."""
+    count = round((1 + (1 + 8 * n_pairs) ** 0.5) / 2)
+    first, second = (stimuli[side] for side in np.triu_indices(len(stimuli), 1))
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    places: Indices = low * (2 * count - low - 3) // 2 + high - 1
+    return places[low < high]
 
 
 def _scaled(values: FloatArray, label: str) -> FloatArray:

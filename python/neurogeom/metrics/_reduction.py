@@ -21,6 +21,7 @@ from .._base.codec import registered
 from .._base.coordinates import power_of_two_above
 from ..representations.blocks import UnitBlocks
 from . import checks as check
+from .base import Order
 
 _EPS = float(np.finfo(np.float64).eps)
 # Columns that LAPACK's update of a triangle takes together.
@@ -199,3 +200,11 @@ def with_all_stimuli(reduced: FloatArray) -> FloatArray:
     root = math.sqrt(len(reduced) + 1)
     total = reduced.sum(axis=0) / root
     return np.vstack([-total, reduced - total / (1.0 + root)])
+
+
+def reorder_stimuli(matrix: FloatArray, center: bool, order: Order) -> FloatArray:
+    """Put the stimuli of a matrix as :func:`reduce_stimuli` makes it in another order."""
+    if not center:
+        return matrix[order]
+    rows = with_all_stimuli(matrix)[order]
+    return np.asarray(rows[1:] - rows[0] / (1.0 + math.sqrt(len(rows))))

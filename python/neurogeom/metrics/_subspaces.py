@@ -11,9 +11,9 @@ import numpy as np
 from .._base.checks import FloatArray
 from .._base.codec import registered
 from ..representations.blocks import UnitBlocks
-from ._factors import BasisPart, Factor, SpectrumPart
+from ._factors import BasisPart, Factor, SpectrumPart, reordered
 from ._reduction import lower_trapezoid
-from .base import Mask, Part, Prepared
+from .base import Mask, Order, Part, Prepared
 
 # Singular values that agree to this, in units of the largest, are equal: their components are not determined.
 _TIE = 1e-12
@@ -59,6 +59,9 @@ class LeadingPart(Part):
         return Leading(
             found.label, matrix, found.scale, kept, found.size, trapezoidal=True, is_determined=determined
         )
+
+    def reordered(self, record: Factor, order: Order) -> Factor:
+        return reordered(record, self.center, order)
 
 
 def _components_that_explain(singular: FloatArray, variance: float) -> int:

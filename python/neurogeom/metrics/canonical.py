@@ -15,9 +15,9 @@ from ..representations.blocks import UnitBlocks
 from ..representations.checks import as_flag
 from ._factors import BasisPart
 from ._products import NuclearNorm, WeightedSquares
-from ._reduction import reduce_stimuli
+from ._reduction import reduce_stimuli, reorder_stimuli
 from ._subspaces import LeadingPart, orthonormal, ranks_of, remark_full_rank, remark_ties
-from .base import Part, Prepared, Product, Products, Similarity, Tile, inner_products, map_pairs
+from .base import Order, Part, Prepared, Product, Products, Similarity, Tile, inner_products, map_pairs
 
 # Canonical correlations that agree to this are equal: rounding mixes their variates.
 _TIE = 1e-12
@@ -160,6 +160,9 @@ class _LoadedPart(Part):
         basis = orthonormal(found)
         reduced = reduce_stimuli(data, self.center)  # loadings are known up to a factor
         return _Loaded(data.label, basis, basis.T @ reduced.matrix, found.rank, found.size)
+
+    def reordered(self, record: _Loaded, order: Order) -> _Loaded:
+        return dataclasses.replace(record, basis=reorder_stimuli(record.basis, self.center, order))
 
 
 class PWCCA(Similarity):

@@ -16,10 +16,18 @@ from .._base.checks import FloatArray, as_array, as_number, require_finite, requ
 from ..representations.blocks import UnitBlocks
 from ..representations.checks import TooLittleDataError, as_flag, require_normal_range
 from . import checks as check
-from ._hsic import LinearGram, in_range, packed_gram, packed_linear_gram, rbf_gram
+from ._hsic import (
+    LinearGram,
+    in_range,
+    packed_gram,
+    packed_linear_gram,
+    rbf_gram,
+    repacked,
+    resampled_without_copies,
+)
 from ._products import InnerProduct
 from ._stimulus_distances import squared_distances, sum_squared_distances
-from .base import Metric, Part, Products, Tile
+from .base import Metric, Order, Part, Products, Tile
 from .fitting import angles_of
 
 
@@ -83,6 +91,23 @@ class GramPart(Part):
         vector /= norm
         return vector
 
+    def reordered(self, record: FloatArray, order: Order) -> FloatArray | None:
+        # Batches depend on the order, and so may a user's function, which is asked again.
+        is_ours = self.kernel in _KERNELS or _is_object(self.kernel)
+        return repacked(record, order) if is_ours and self.batch_size is None else None
+
+    def resampled(self, record: FloatArray, stimuli: Order) -> FloatArray | None:
+        """Leave out pairs of copies for the debiased estimator, which is one because it leaves out pairs."""
+        if self.kernel != "linear" or self.estimator != "debiased":
+            return None
+        vector = resampled_without_copies(record, _count(len(record)), stimuli)
+        different = len(np.unique(stimuli))
+        norm = float(np.linalg.norm(vector))
+        check.require_stimuli(different, _LEAST_STIMULI, "the resample", f"CKA ({self.estimator})")
+        if not norm > 64 * different * np.finfo(np.float64).eps:
+            check.refuse_zero_gram("the resample")
+        return vector / norm
+
     def _of_whole(self, data: FloatArray, label: str) -> tuple[FloatArray, float]:
         if self.kernel in _KERNELS:
             data = in_range(data)
@@ -133,6 +158,11 @@ class GramPart(Part):
             self._packed(data[batch], "debiased", f"{label}[{batch.start}:{batch.stop}]") for batch in batches
         ]
         return _chained(found, batches)
+
+
+def _count(pairs: int) -> int:
+    """Return of how many stimuli these are the pairs."""
+    return round((1 + math.sqrt(1 + 8 * pairs)) / 2)
 
 
 def _batches(size: int, n_stimuli: int) -> list[slice]:

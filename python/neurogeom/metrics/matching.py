@@ -18,7 +18,7 @@ from .._base.threads import single_threaded_blas
 from ..representations.blocks import UnitBlocks
 from ..representations.checks import as_flag, require_normal_range
 from . import checks as check
-from .base import Distance, Part, Product, Products, Tile, inner_products, map_pairs
+from .base import Distance, Order, Part, Product, Products, Tile, inner_products, map_pairs
 from .fitting import angles_of, as_pair, centred_pair, squared_residuals
 
 _SCORES = ("angular", "euclidean")
@@ -61,6 +61,10 @@ class UnitsPart(Part):
         rest = shifted.mean(axis=0)
         shifted -= rest
         return MatchedItem(data[0] + rest, _units(shifted, label))
+
+    def reordered(self, record: MatchedItem, order: Order) -> MatchedItem:
+        fitted = Units(record.fitted.matrix[order], record.fitted.norm)
+        return MatchedItem(record.mean, fitted)
 
     def prepare_held_out(self, record: MatchedItem, data: UnitBlocks) -> MatchedItem:
         """Add other stimuli, relative to the mean of the fitted ones."""
