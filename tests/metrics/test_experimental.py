@@ -1,4 +1,4 @@
-"""Experimental estimators: unbiased, by simulation within four standard errors, and where they must be exact."""
+"""Experimental estimators: unbiased by simulation, within four standard errors; exact where they must be."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_parts_of_corrected_cka_are_unbiased():
     # E over units of squared covariances w'v, with weights of variance scale^2: sums of products.
     truth = [(scale_x**2 * scale_y**2).sum(), (scale_x**4).sum(), (scale_y**4).sum()]
     draws = []
-    for _ in range(3000):
+    for _ in range(2000):
         latent = RNG.normal(size=(9, 4))
         x, y = (
             latent @ (scale_x[:, None] * RNG.normal(size=(4, 5))),
@@ -41,17 +41,20 @@ def test_parts_of_corrected_cka_are_unbiased():
 def test_corrected_cka_is_nearer_to_the_populations():
     scale = np.array([1.5, 1.0, 0.7, 0.5])
     corrected, debiased = [], []
-    for _ in range(300):
+    for _ in range(60):
         latent = RNG.normal(size=(60, 4))
-        x, y = (latent @ (scale[:, None] * RNG.normal(size=(4, 12))) for _ in range(2))
+        x, y = (latent @ (scale[:, None] * RNG.normal(size=(4, 40))) for _ in range(2))
         corrected.append(corrected_cka(x, y))
         debiased.append(ng.cka(x, y))
-    assert abs(np.mean(corrected) - 1) < 0.1 < 1 - np.mean(debiased)
+    error = 4 * np.std(np.subtract(corrected, debiased)) / np.sqrt(60)
+    assert np.mean(corrected) - 1 + error / 4 < 1 - np.mean(debiased)
+    assert np.mean(corrected) - 1 < 0.035 + error
 
 
 def test_corrected_cka_pair_by_pair():
     """Against debiased inner products of the Gram matrices of single units."""
-    x, y = RNG.normal(size=(8, 3)) + 2, RNG.normal(size=(8, 4))
+    shared = 2 * RNG.normal(size=(8, 1))
+    x, y = RNG.normal(size=(8, 3)) + shared + 2, RNG.normal(size=(8, 4)) - shared
 
     def hsic(a, b):
         return np.vdot(*(experimental._u_centred(side[:, None] - side.mean()) for side in (a, b)))
@@ -61,14 +64,14 @@ def test_corrected_cka_pair_by_pair():
                         for j in range(right.shape[1]) if not (same and i == j)])  # fmt: skip
 
     known = mean(x, y, False) / np.sqrt(mean(x, x, True) * mean(y, y, True))
-    assert corrected_cka(x, y) == pytest.approx(known, rel=1e-10, nan_ok=True)
-    assert corrected_cka(1e80 * x, 1e-80 * y) == pytest.approx(known, rel=1e-10, nan_ok=True)
+    assert corrected_cka(x, y) == pytest.approx(known, rel=1e-10)
+    assert corrected_cka(1e80 * x, 1e-80 * y) == pytest.approx(known, rel=1e-10)
 
 
 def test_moments_are_unbiased():
     mix = RNG.normal(size=(5, 4))
     draws = []
-    for _ in range(1500):
+    for _ in range(1000):
         latent = RNG.normal(size=(14, 5)) * [2.0, 1.0, 1.0, 0.5, 0.5]
         x, y = latent[:, :4] + 3.0, latent @ mix - 1.0
         draws.append(cross_covariance_moments(x, y, 3, n_orders=1, rng=len(draws)))

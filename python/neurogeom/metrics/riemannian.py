@@ -96,8 +96,8 @@ class AffineInvariant(Distance):
     where it is not singular if there are enough units. The distance of Gram matrices does not depend on
     rotations and translations of either representation. For covariances, without regularisation, it does not
     depend on a linear map of the units that is common to both. Scaling one representation by s moves its
-    matrix by :math:`2 |\log s| \sqrt{size}`. Covariances do not depend on the order of the stimuli: a null that
-    permutes these has p = 1.
+    matrix by :math:`2 |\log s| \sqrt{size}`. Covariances do not depend on the order of the stimuli: a null
+    that permutes these has p = 1.
 
     Factors of the matrices are computed from the responses, which keeps the digits that squaring loses.
 
