@@ -148,7 +148,7 @@ def _with_options(text: str, name: str) -> Metric:
     return _called(_WITH_OPTIONS[name], text)
 
 
-def _called(make: Callable[..., Any], text: str) -> Any:
+def _called(make: Callable[..., Metric], text: str) -> Metric:
     """Call a class with the options of "name(options)", which are literals."""
     arguments, keywords = _literals(text)
     try:

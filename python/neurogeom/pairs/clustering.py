@@ -185,7 +185,7 @@ def shape_kmeans(
 
 
 def _seeds(squares: FloatArray, clusters: int, generator: np.random.Generator) -> list[int]:
-    """Draw items to start from, each with a probability proportional to its squared distance to the others."""
+    """Draw items to start from, each in proportion to its squared distance from those before."""
     seeds = [int(generator.integers(len(squares)))]
     while len(seeds) < clusters:
         nearest = squares[seeds].min(axis=0)
@@ -205,7 +205,7 @@ def _search(
     labels, history = _filled(squares.argmin(axis=0), squares), []
     for _ in range(rounds):
         centroids = [
-            space.search([shapes[i] for i in np.flatnonzero(labels == k)], centroid, 50).point
+            space.search([shapes[i] for i in np.flatnonzero(labels == k).tolist()], centroid, 50).point
             for k, centroid in enumerate(centroids)
         ]
         squares = np.array([[_square(space, shape, centroid) for shape in shapes] for centroid in centroids])
