@@ -116,8 +116,8 @@ def pairwise(
 
     Notes
     -----
-    A resample of stimuli holds some of them more than once, and only 63 % of them at all. To a measure of pairs
-    of stimuli it says that a stimulus and its copy are alike; such pairs are left out of RSA (but for
+    A resample of stimuli holds some of them more than once, and only 63 % of them at all. To a measure of
+    pairs of stimuli it says that a stimulus and its copy are alike; such pairs are left out of RSA (but for
     "cosine_cov" and "corr_cov") and of debiased linear CKA. To measures that align representations it offers
     fewer different stimuli to fit, so that distances are too small, those of fully whitened responses most of
     all: use `bootstrap` where there are several times more stimuli than units. ``Pairwise.bias`` shows what
