@@ -133,7 +133,8 @@ static py::tuple transport_py(const Array& costs) {
   TransportPlan plan;
   run_interruptible(py::none(), [&](const Monitor& monitor) {
     parallel_ranges(1, 1, 1, monitor, [&](const Checkpoint& checkpoint) -> RangeBody {
-      return [&, checkpoint](Index, Index) { plan = TransportSolver(checkpoint).solve(view, supply, demand); };
+      return
+          [&, checkpoint](Index, Index) { plan = TransportSolver(checkpoint).solve(view, supply, demand); };
     });
   });
   const auto n = static_cast<Index>(plan.rows.size());

@@ -139,7 +139,8 @@ TransportPlan TransportSolver::solve(const MatrixView& costs, const std::vector<
   row_from_.resize(static_cast<std::size_t>(n));
   row_distance_.resize(static_cast<std::size_t>(n));
   reached_.resize(static_cast<std::size_t>(m));
-  // Large masses first, on paths between places where there is as much, so that they are not split for small ones.
+  // Large masses first, on paths between places where there is as much, so that they are not split for small
+  // ones.
   for (;;) {
     const Mass least = std::min(*std::max_element(supply_.begin(), supply_.end()),
                                 *std::max_element(demand_.begin(), demand_.end()));

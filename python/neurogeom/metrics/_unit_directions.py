@@ -50,8 +50,8 @@ def _directions(responses: FloatArray) -> FloatArray:
     # Less the first row first: a constant becomes zero. Then in two steps, so that squares stay in range.
     shifted = np.asarray(responses - responses[0])
     shifted -= shifted.mean(axis=0)
-    for sizes_of in (lambda units: np.abs(units).max(axis=0), lambda units: np.linalg.norm(units, axis=0)):
-        sizes = sizes_of(shifted)
+    for norm in (np.inf, 2):
+        sizes = np.linalg.norm(shifted, norm, axis=0)
         shifted /= np.where(sizes > 0, sizes, 1.0)
     return shifted
 

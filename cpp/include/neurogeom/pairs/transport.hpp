@@ -44,16 +44,16 @@ class TransportSolver {
     Mass mass;
   };
   const Checkpoint checkpoint_;
-  std::vector<Mass> supply_, demand_;       // left
-  Index n_wanting_ = 0;                     // columns that want as much as is being sent
-  std::vector<std::vector<Flow>> flows_;    // into each column
-  std::vector<double> u_, v_;               // potentials: cost - u - v is not negative, and 0 where mass goes
-  std::vector<double> key_, open_;          // distance of columns not yet reached, and their potential
-  std::vector<double> reached_;             // distance of those that are
+  std::vector<Mass> supply_, demand_;     // left
+  Index n_wanting_ = 0;                   // columns that want as much as is being sent
+  std::vector<std::vector<Flow>> flows_;  // into each column
+  std::vector<double> u_, v_;             // potentials: cost - u - v is not negative, and 0 where mass goes
+  std::vector<double> key_, open_;        // distance of columns not yet reached, and their potential
+  std::vector<double> reached_;           // distance of those that are
   std::vector<double> row_distance_;
-  std::vector<std::int64_t> from_;          // row before a column on its path
-  std::vector<Index> row_from_;             // column before a row; -1 for the source
-  std::vector<std::uint8_t> seen_;          // rows
+  std::vector<std::int64_t> from_;  // row before a column on its path
+  std::vector<Index> row_from_;     // column before a row; -1 for the source
+  std::vector<std::uint8_t> seen_;  // rows
   std::vector<Index> seen_rows_, seen_columns_;
 };
 

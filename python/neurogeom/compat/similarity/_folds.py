@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._base.checks import FloatArray
 from ...metrics.base import Metric, Prepared, Products, Tile, evaluate, parts_of
+from ...metrics.base import Metric, Part, Products, Tile, evaluate, parts_of
 from ...metrics.checks import require_stimuli
 from ...representations.blocks import UnitBlocks
 
@@ -50,6 +52,10 @@ class MeanOverFolds(Metric):
         """Prepare the item for each fold."""
         require_stimuli(len(data), 2 * self.n_folds, label, f"{self.name} ({self.n_folds} folds)")
         found: list[Prepared] = []
+    def prepare(self, data: FloatArray, label: str) -> list[dict[Part, Any]]:
+        """Prepare the item for each fold."""
+        require_stimuli(len(data), 2 * self.n_folds, label, f"{self.name} ({self.n_folds} folds)")
+        found = []
         for fold in shuffled_folds(len(data), self.n_folds):
             train = UnitBlocks(np.delete(data, fold, axis=0), label)
             test = UnitBlocks(data[fold], label)
