@@ -12,7 +12,8 @@ from scipy.spatial.distance import pdist, squareform
 DISTANCES = squareform(
     np.arccos(1 - pdist(np.random.default_rng(0).normal(size=(200, 20)) * np.arange(1, 21) ** -0.7, "cosine"))
 )
-ITEMS = list(
+RNG = np.random.default_rng(1)
+ITEMS = list(RNG.normal(size=(200, 50)) + RNG.normal(size=(12, 200, 50)))
     np.random.default_rng(1).normal(size=(12, 200, 50)) + np.random.default_rng(2).normal(size=(200, 50))
 )
 

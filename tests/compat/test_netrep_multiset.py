@@ -1,4 +1,4 @@
-"""The drop-in for netrep's multiset, k-means, utils and validation: closed forms, and netrep where installed."""
+"""The drop-in for netrep's multiset, k-means, utils and validation: closed forms, netrep if installed."""
 
 from __future__ import annotations
 
@@ -106,5 +106,5 @@ def test_validation_and_what_is_left_out():
         validation.check_equal_shapes(np.ones((4, 3)), np.ones((4, 2)))
     with pytest.raises(ValueError, match="3 dimensions"):
         validation.check_equal_shapes(x, y, nd=3)
-    with pytest.raises(ImportError, match="has no rbf_sampler.RBFOrthoSampler"):
+    with pytest.raises(ImportError, match=r"has no rbf_sampler\.RBFOrthoSampler"):
         importlib.import_module(rbf_sampler.__name__).RBFOrthoSampler  # noqa: B018
