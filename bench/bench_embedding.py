@@ -14,8 +14,6 @@ DISTANCES = squareform(
 )
 RNG = np.random.default_rng(1)
 ITEMS = list(RNG.normal(size=(200, 50)) + RNG.normal(size=(12, 200, 50)))
-    np.random.default_rng(1).normal(size=(12, 200, 50)) + np.random.default_rng(2).normal(size=(200, 50))
-)
 
 
 def stress(points):
