@@ -97,8 +97,14 @@ def shape_kmeans(
         As for :func:`frechet_mean`.
     n_clusters : int
         Number of clusters, at most that of items.
-    group, alpha, score, center
-        See :func:`frechet_mean`.
+    group : {"orth", "perm"}, default "orth"
+        Align by rotations and reflections, or by permutations of units.
+    alpha : float, default 1.0
+        Whitening before rotations: see :class:`ShapeMetric`.
+    score : {"euclidean", "angular"}, default "euclidean"
+        Which distance: see :func:`frechet_mean`.
+    center : bool, default True
+        Subtract the mean over stimuli.
     n_starts : int, default 10
         Draws of seeds.
     max_iter : int, default 100

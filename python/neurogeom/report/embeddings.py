@@ -192,8 +192,8 @@ def plot_dendrogram(result: Pairwise, *, labels: Sequence[Any] | None = None, ax
     tree = _tree(result)
     if tree is None:
         raise ValueError(
-            f"there is no tree to draw of {result.metric} of {result.shape[0]} by {result.shape[1]} items: it "
-            "needs three or more items, compared among themselves, that are not all equally far apart"
+            f"there is no tree to draw of {result.metric} of {result.shape[0]} by {result.shape[1]} items: "
+            "that takes three or more, compared among themselves, that are not all equally far apart"
         )
     count = len(tree.order)
     axis = new_figure((max(3.5, min(19.0, 1.2 + 0.2 * count)), 3.6)).subplots() if ax is None else ax
