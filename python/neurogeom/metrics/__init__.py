@@ -17,6 +17,7 @@ from .matching import Permutation
 from .predictivity import LinearR2, Ridge
 from .rsa import RSA, rdm, rsa
 from .shape import CCA, Procrustes, ShapeMetric, cca, procrustes
+from .stochastic import GaussianStochastic, ProcessStochastic
 from .subspace import EigenspaceOverlap, SubspaceDistance, subspace_angles
 
 __all__ = [
@@ -31,11 +32,13 @@ __all__ = [
     "Bures",
     "Distance",
     "EigenspaceOverlap",
+    "GaussianStochastic",
     "LinearR2",
     "MeanCCA",
     "Metric",
     "Part",
     "Permutation",
+    "ProcessStochastic",
     "Procrustes",
     "Product",
     "Ridge",
