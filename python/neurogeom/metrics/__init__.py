@@ -18,6 +18,7 @@ from .predictivity import LinearR2, Ridge
 from .rsa import RSA, rdm, rsa
 from .shape import CCA, Procrustes, ShapeMetric, cca, procrustes
 from .stochastic import GaussianStochastic, ProcessStochastic
+from .stochastic_energy import EnergyStochastic
 from .subspace import EigenspaceOverlap, SubspaceDistance, subspace_angles
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Bures",
     "Distance",
     "EigenspaceOverlap",
+    "EnergyStochastic",
     "GaussianStochastic",
     "LinearR2",
     "MeanCCA",

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
-from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from .._base import checks as _validate
-from .._base.checks import FloatArray, user_level
+from .._base.checks import FloatArray
 from .._base.codec import registered
-from .._base.results import ConvergenceWarning
-from .._base.threads import single_threaded_blas
-from ..representations.items import as_items, require_comparable
 from ..representations.repeats import OpenedRepeats
-from ._alignment_search import BEST_MAP, GROUPS, Climb, climb_from_all
-from .base import Distance, Part, Product, Products, Tile, inner_products, map_pairs, prepare_item
-
-_REPORTS = ("distance", "spread")
-RESTARTS = 3
+from .alignment_search import (
+    RESTARTS,
+    AlignedDistance,
+    AlignedDistances,
+    AlignedPair,
+    in_own_basis,
+    stack_rows,
+)
+from .base import Part, inner_products
 
 
 @registered
 @dataclasses.dataclass(frozen=True, eq=False)
 class GaussianItem:
-    """Means and covariances of one item: `means` (m, T, n), and covariances A_i' A_i for `roots` (m, t, T,
-    n).
+    """Means (m, T, n) of one item, and matrices (m, t, T, n) that give its covariances A_i' A_i.
 
     T is 1, or the number of time points. With a `basis` (n_units, n) they are coordinates in it: there are
     fewer rows than units.
@@ -42,6 +40,11 @@ class GaussianItem:
     def n_units(self) -> int:
         """Number of coordinates."""
         return int(self.means.shape[-1])
+
+    @property
+    def content(self) -> bytes:
+        """What tells it from others of its size."""
+        return self.means.tobytes() + self.roots.tobytes()
 
     @property
     def size(self) -> float:
@@ -94,53 +97,40 @@ def _root_of_covariance(trials: FloatArray) -> FloatArray:
     return np.asarray(np.linalg.qr(shifted - shifted.mean(axis=0), mode="r") / np.sqrt(count - 1))
 
 
-def stack_rows(arrays: Sequence[FloatArray]) -> FloatArray:
-    """Stack matrices, with rows of zeros below the shorter ones."""
-    found = np.zeros((len(arrays), max(map(len, arrays)), arrays[0].shape[1]))
-    for target, array in zip(found, arrays, strict=True):
-        target[: len(array)] = array
-    return found
-
-
 def _in_own_basis(item: GaussianItem) -> GaussianItem:
-    """Use coordinates in the span of all rows, if there are fewer than units."""
     n = item.n_units
-    rows = np.concatenate([item.means.reshape(-1, n), item.roots.reshape(-1, n)])
-    if len(rows) >= n:
+    rows, basis = in_own_basis(np.concatenate([item.means.reshape(-1, n), item.roots.reshape(-1, n)]))
+    if basis is None:
         return item
-    basis, upper = np.linalg.qr(rows.T)
-    cut = item.means.size // n
-    means, roots = upper.T[:cut], upper.T[cut:]
+    cut, width = item.means.size // n, rows.shape[1]
+    means, roots = rows[:cut], rows[cut:]
     return GaussianItem(
         item.label,
-        means.reshape(*item.means.shape[:-1], len(rows)),
-        roots.reshape(*item.roots.shape[:-1], len(rows)),
+        means.reshape(*item.means.shape[:-1], width),
+        roots.reshape(*item.roots.shape[:-1], width),
         basis,
     )
 
 
-def in_order(x: GaussianItem, y: GaussianItem) -> tuple[GaussianItem, GaussianItem]:
-    """Put the narrower item first; else by content, so that the distance is the same either way."""
+class GaussianPair(AlignedPair):
+    """The squared distance of a pair, as a function of the map of units."""
 
-    def rank(item: GaussianItem) -> tuple[int, float]:
-        return item.n_units, item.size
-
-    if rank(x) == rank(y):
-        return (x, y) if x.roots.tobytes() <= y.roots.tobytes() else (y, x)
-    return (x, y) if rank(x) < rank(y) else (y, x)
-
-
-class GaussianPair:
-    """The squared distance of a pair as a function of the map of the first item's units, the narrower
-    item's."""
+    x: GaussianItem
+    y: GaussianItem
 
     def __init__(self, x: GaussianItem, y: GaussianItem, alpha: float) -> None:
-        self.x, self.y, self.alpha = x, y, alpha
+        super().__init__(x, y)
+        self.alpha, x, y = alpha, self.x, self.y
         n = x.n_units
         self._core = alpha * inner_products(x.means.reshape(-1, n), y.means.reshape(-1, y.n_units))
         self._rows = x.roots.reshape(-1, n)
         self._columns = y.roots.reshape(*y.roots.shape[:2], -1)
-        self.size = alpha * _squares(x.means, y.means) + (2 - alpha) * _squares(x.roots, y.roots)
+        self.height = alpha * _squares(x.means, y.means) + (2 - alpha) * _squares(x.roots, y.roots)
+        self.is_solved = alpha == 2
+
+    def guess(self) -> FloatArray:
+        """Return the gain of the alignment of the means."""
+        return self._core
 
     def _crossed(self, q: FloatArray) -> FloatArray:
         """Return the A_i Q B_i' of all stimuli."""
@@ -148,8 +138,8 @@ class GaussianPair:
         return np.asarray(moved @ self._columns.transpose(0, 2, 1))
 
     def gain(self, q: FloatArray) -> tuple[float, FloatArray]:
-        """Return half of what the squared distance, summed over stimuli, is below its size; and its
-        gradient.""" value = float(np.vdot(self._core, q))
+        """Return half of what the summed squared distance is below its size, and the gradient."""
+        value = float(np.vdot(self._core, q))
         if self.alpha == 2:
             return value, self._core
         u, s, vt = np.linalg.svd(self._crossed(q), full_matrices=False)
@@ -172,100 +162,31 @@ class GaussianPair:
         covariances = float(np.square(left - (u @ vt) @ right).sum())
         return float(np.sqrt((self.alpha * means + (2 - self.alpha) * covariances) / len(self.x.means)))
 
-    def search(self, group: str, n_restarts: int, seed: int) -> list[Climb]:
-        """Look for the best map."""
-        guesses = [BEST_MAP[group](self._core)]
-        if self.x.n_units == self.y.n_units and group != "identity":
-            guesses.append(np.eye(self.x.n_units))
-        return climb_from_all(
-            self.gain, group, guesses, self.size, 0 if self.alpha == 2 else n_restarts, seed
-        )
+    def squares(self, values: FloatArray) -> FloatArray:
+        """Return squared distances."""
+        return np.maximum(self.height - 2 * values, 0.0) / len(self.x.means)
 
 
 def _squares(x: FloatArray, y: FloatArray) -> float:
     return float(np.square(x).sum() + np.square(y).sum())
 
 
-class Fitted(NamedTuple):
-    """Best alignment of two sets of distributions.
-
-    Attributes
-    ----------
-    map : ndarray of shape (n_units of X, n_units of Y)
-        ``X @ map`` is aligned with Y if X has no more units, else ``Y @ map.T`` with X.
-    distance : float
-        The distance.
-    distances : ndarray of shape (n_starts,)
-        Where the search ended from each start, the best first.
-    history : ndarray
-        The squared distance along the best search; it never rises.
-    converged : bool
-        Whether the best search ended by itself.
-    """
-
-    map: FloatArray
-    distance: float
-    distances: FloatArray
-    history: FloatArray
-    converged: bool
-
-
-def warn_of_steps(converged: FloatArray) -> None:
-    """Warn of searches that were stopped."""
-    stopped = int((converged == 0).sum())
-    if stopped:
-        warnings.warn(
-            f"the search for the best alignment of {stopped} pairs was stopped before it converged: their "
-            "distances may be too large",
-            ConvergenceWarning,
-            stacklevel=user_level(),
-        )
-
-
 @dataclasses.dataclass(frozen=True)
-class GaussianDistances(Product):
-    """Distance after the best alignment, and how far above it the worst start ended."""
+class GaussianDistances(AlignedDistances):
+    """Distances of Gaussians."""
 
     alpha: float
-    group: str
-    n_restarts: int
-    seed: int
 
-    @classmethod
-    def compute(cls, products: Sequence[Any], tile: Tile) -> list[tuple[FloatArray, FloatArray]]:
-        """Search for all pairs of a tile."""
-        found = []
-        for product in products:
-            distance, spread, converged = map_pairs(
-                product.of_pair, tile.rows, tile.columns, tile.where, tile.n_threads, n_values=3
+    def problem(self, x: GaussianItem, y: GaussianItem) -> GaussianPair:
+        """Return what to search for a pair."""
+        if x.means.shape[1] != y.means.shape[1]:
+            raise ValueError(
+                f"{x.label} has {x.means.shape[1]} time points, but {y.label} has {y.means.shape[1]}"
             )
-            warn_of_steps(converged)
-            found.append((distance, spread))
-        return found
-
-    def of_pair(self, x: GaussianItem, y: GaussianItem) -> tuple[float, float, bool]:
-        """Return distance, spread, and whether all searches converged."""
-        require_alike(x, y, self.group)
-        pair = GaussianPair(*in_order(x, y), self.alpha)
-        climbs = pair.search(self.group, self.n_restarts, self.seed)
-        distances = [pair.distance(one.map) for one in climbs]
-        return distances[0], max(distances) - distances[0], all(one.converged for one in climbs)
+        return GaussianPair(x, y, self.alpha)
 
 
-def require_alike(x: GaussianItem, y: GaussianItem, group: str) -> None:
-    """Refuse pairs with different times, or different units that are not to be aligned."""
-    if x.means.shape[1] != y.means.shape[1]:
-        raise ValueError(
-            f"{x.label} has {x.means.shape[1]} time points, but {y.label} has {y.means.shape[1]}"
-        )
-    if group == "identity" and x.n_units != y.n_units:
-        raise ValueError(
-            f"group='identity' compares unit by unit, but {x.label} has {x.n_units} units and {y.label} has "
-            f"{y.n_units}"
-        )
-
-
-class GaussianStochastic(Distance):
+class GaussianStochastic(AlignedDistance):
     """Distance between systems whose responses to each stimulus are Gaussian.
 
     Items are :class:`Repeats`. Their responses to a stimulus are described by mean and covariance, and
@@ -323,10 +244,8 @@ class GaussianStochastic(Distance):
     >>> round(metric.distance(ng.Repeats(trials), ng.Repeats(trials @ turn)), 6)
     0.0
     >>> round(metric.distance(ng.Repeats(trials), ng.Repeats(2 * trials)), 3)
-    3.745
+    4.104
     """
-
-    no_held_out = "describes distributions"
 
     def __init__(
         self,
@@ -338,83 +257,16 @@ class GaussianStochastic(Distance):
         report: Literal["distance", "spread"] = "distance",
     ) -> None:
         self.alpha = as_weight(alpha)
-        self._set_search(group, n_restarts, seed, report)
+        super().__init__(group, n_restarts, seed, report)
         options = [] if self.alpha == 1 else [f"{self.alpha:g}"]
         self.name = self._named("gaussian_stochastic", options)
-
-    def _set_search(self, group: Any, n_restarts: Any, seed: Any, report: Any) -> None:
-        self.group = _validate.as_choice(group, "group", GROUPS)
-        self.n_restarts = _validate.as_count(n_restarts, "n_restarts", minimum=0)
-        self.seed = _validate.as_count(seed, "seed", minimum=0)
-        self.report = _validate.as_choice(report, "report", _REPORTS)
-
-    def _named(self, name: str, options: list[str]) -> str:
-        options += [] if self.group == "orth" else [self.group]
-        options += [] if self.n_restarts == RESTARTS else [f"{self.n_restarts} restarts"]
-        options += [] if self.seed == 0 else [f"seed {self.seed}"]
-        options += [] if self.report == "distance" else [self.report]
-        return f"{name}({', '.join(options)})" if options else name
 
     def _part(self) -> GaussianPart:
         return GaussianPart(self.group == "orth")
 
     def products(self) -> tuple[GaussianDistances, ...]:
         """Declare the search."""
-        return (GaussianDistances(self._part(), self.alpha, self.group, self.n_restarts, self.seed),)
-
-    def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Return distances, or spreads, of two blocks of items."""
-        del tile
-        (product,) = self.products()
-        found: FloatArray = products[product][_REPORTS.index(self.report)]
-        return found
-
-    def size(self, tile: Tile) -> FloatArray:
-        """Return the larger distance from silence of each pair."""
-        sizes = ([item[self._part()].size for item in side] for side in tile.sides)
-        return np.asarray(np.maximum.outer(*sizes))
-
-    def fit(self, X: Any, Y: Any) -> Fitted:
-        """Find the best alignment of two items, with what is known of the search.
-
-        Parameters
-        ----------
-        X, Y : Repeats
-            Responses to the same stimuli.
-
-        Returns
-        -------
-        Fitted
-            See there.
-
-        Raises
-        ------
-        TypeError, ValueError
-            As for :func:`pairwise`.
-        """
-        items = as_items([X, Y], "representations", ["X", "Y"], labels=["X", "Y"])
-        require_comparable(items)
-        part = self._part()
-        with single_threaded_blas():
-            x, y = (prepare_item([self], item)[part] for item in items)
-            require_alike(x, y, self.group)
-            pair = GaussianPair(*in_order(x, y), self.alpha)
-            climbs = pair.search(self.group, self.n_restarts, self.seed)
-            distances = np.array([pair.distance(one.map) for one in climbs])
-        best = climbs[0]
-        found = best.map
-        if pair.x.basis is not None:
-            found = pair.x.basis @ found
-        if pair.y.basis is not None:
-            found = found @ pair.y.basis.T
-        squares = (pair.size - 2 * np.array(best.values)) / len(x.means)
-        return Fitted(
-            found if pair.x is x else found.T,
-            float(distances[0]),
-            distances,
-            np.maximum(squares, 0.0),
-            best.converged,
-        )
+        return (GaussianDistances(self._part(), self.group, self.n_restarts, self.seed, self.alpha),)
 
 
 def as_weight(value: Any, name: str = "alpha") -> float:
