@@ -26,7 +26,7 @@ from .base import Distance, Product, Products, Tile, map_pairs, prepare_item
 GROUPS = ("orth", "perm", "identity")
 REPORTS = ("distance", "spread")
 # A step that gains less than this share of the objective's size is the last one.
-TOLERANCE = 1e-13
+TOLERANCE = 1e-14
 RESTARTS = 3
 MOST_STEPS = 10_000
 
@@ -74,9 +74,13 @@ def random_start(group: str, shape: tuple[int, int], seed: int, number: int) -> 
 
 
 def climb(
-    objective: Objective, group: str, start: FloatArray, least: float, steps: int = MOST_STEPS
+    objective: Objective,
+    group: str,
+    start: FloatArray,
+    least: Callable[[float], float],
+    steps: int = MOST_STEPS,
 ) -> Climb:
-    """Improve a start until a step gains less than `least`; no step makes it worse.
+    """Improve a start until a step gains less than `least` of the objective; no step makes it worse.
 
     Rotations are found from an extrapolation of the last two gains, as in accelerated gradient methods; where
     that makes things worse, the plain step is taken instead.
@@ -99,7 +103,7 @@ def climb(
             return Climb(best, values, converged=True)
         best, value, before, gain = candidate, found, gain, new_gain
         values.append(value)
-        if step < least:
+        if step < least(value):
             if age == 0:
                 return Climb(best, values, converged=True)
             age = 0  # once more, without extrapolation
@@ -169,7 +173,12 @@ class AlignedPair(abc.ABC):
 
     def search(self, group: str, n_restarts: int, seed: int) -> list[Climb]:
         """Search from the better of guess and identity, and from random starts; the best is first."""
-        guesses, least = [BEST_MAP[group](self.guess())], TOLERANCE * self.height
+        guesses = [BEST_MAP[group](self.guess())]
+
+        def least(value: float) -> float:
+            del value
+            return TOLERANCE * self.height
+
         if group == "identity" or self.is_solved:
             return [climb(self.gain, group, guesses[0], least)]
         if self.x.n_units == self.y.n_units:

@@ -223,9 +223,9 @@ class GaussianStochastic(AlignedDistance):
 
     Each search alternates between Q and the rotations that Bures distances stand for, so that what it lowers
     is the distance itself. It ends in a local minimum; that distances are the smallest is not certain, which
-    is what the spread is for. Starts depend on the seed and the numbers of units alone, hence distances on
-    the two items alone. A search that is stopped after 10,000 steps is reported by a
-    :class:`ConvergenceWarning`.
+    is what the spread is for. Searches for matchings end early, and need more restarts. Starts depend on the
+    seed and the numbers of units alone, hence distances on the two items alone. A search that is stopped
+    after 10,000 steps is reported by a :class:`ConvergenceWarning`.
 
     netrep (commit 0186b8a) scores by the same formula, but minimises it with weights alpha and 2 - alpha in
     place of their roots: for alpha other than 0, 1 and 2 its distances are larger.

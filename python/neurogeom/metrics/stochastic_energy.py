@@ -78,8 +78,8 @@ def energy_item(
     counts = np.array([len(one) for one in trials])
     if estimator == "unbiased" and counts.min() < 2:
         raise ValueError(
-            f"{label} has one repeat of stimulus {counts.argmin()}, but the unbiased estimator needs at least "
-            "two: use estimator='v'"
+            f"{label} has one repeat of stimulus {counts.argmin()}, but the unbiased estimator needs at "
+            "least two: use estimator='v'"
         )
     sums = [2 * float((scipy.spatial.distance.pdist(one) ** power).sum()) for one in trials]
     pairs = counts * (counts - 1) if estimator == "unbiased" else counts**2
