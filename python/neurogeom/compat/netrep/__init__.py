@@ -5,8 +5,8 @@ Put ``neurogeom.compat.`` in front of ``netrep`` in the imports of a script; not
     from neurogeom.compat.netrep.metrics import LinearMetric, PermutationMetric, LinearCKA
     from neurogeom.compat.netrep.multiset import pairwise_distances, cross_distances
 
-It has linear and permutation metrics, CKA, and sweeps with them, but not stochastic metrics, Frechet means
-or metrics of convolutional layers. As in netrep, representations are (samples x neurons) arrays. Sweeps run
+It has linear, permutation and stochastic metrics, CKA, and sweeps with them, but not Frechet means or metrics
+of convolutional layers. As in netrep, representations are (samples x neurons) arrays. Sweeps run
 on the engine behind :func:`neurogeom.pairwise`, in threads. Metrics are scikit-learn estimators in all but
 descent: ``clone`` and ``cross_validate(metric, X, Y)`` accept them, and scikit-learn need not be installed.
 Where the original's numbers are wrong or undefined ours are right, and ``parity=True`` reproduces the
