@@ -29,6 +29,8 @@ from .rsm_norm import RSMNormDifference
 from .shape import CCA, Procrustes, ShapeMetric, cca, procrustes
 from .shared_dimensions import ENSD
 from .soft_matching import SoftMatching
+from .stochastic import GaussianStochastic, ProcessStochastic
+from .stochastic_energy import EnergyStochastic
 from .subspace import EigenspaceOverlap, SubspaceDistance, subspace_angles
 
 __all__ = [
@@ -49,6 +51,8 @@ __all__ = [
     "DistanceCorrelation",
     "EigenspaceOverlap",
     "GeometricDifference",
+    "EnergyStochastic",
+    "GaussianStochastic",
     "LinearR2",
     "MatchedCorrelation",
     "MeanCCA",
@@ -56,6 +60,7 @@ __all__ = [
     "Neighbours",
     "Part",
     "Permutation",
+    "ProcessStochastic",
     "Procrustes",
     "Product",
     "RSMNormDifference",
