@@ -33,13 +33,14 @@ using Mask = py::array_t<bool, py::array::c_style>;
 // Quantities are (is a nuclear norm, row weights, column weights); the result has (value, gap, error) of
 // each.
 static std::vector<Array> core_quantities_py(const std::vector<Array>& rows,
-                                             const std::vector<Array>& columns, bool trapezoidal,
-                                             const Mask& wanted,
+                                             const std::vector<Array>& columns, bool rows_trapezoidal,
+                                             bool columns_trapezoidal, const Mask& wanted,
                                              std::vector<std::tuple<bool, Weights, Weights>> quantities,
                                              int n_threads, const py::object& progress) {
   const Index n_rows = static_cast<Index>(rows.size()), n_columns = static_cast<Index>(columns.size());
   require(wanted.ndim() == 2 && wanted.shape(0) == n_rows && wanted.shape(1) == n_columns, "internal: mask");
-  const FactorTile tile{as_matrices(rows), as_matrices(columns), trapezoidal, wanted.data()};
+  const FactorTile tile{as_matrices(rows), as_matrices(columns), rows_trapezoidal, columns_trapezoidal,
+                        wanted.data()};
   std::vector<Array> found;
   std::vector<CoreQuantity> wishes;
   std::vector<CoreValues> values;
@@ -237,8 +238,9 @@ void bind_pairs(py::module_& m) {
         py::arg("n_rows"), py::arg("rule"), py::arg("n_shots"), py::arg("n_episodes"), py::arg("disjoint"),
         py::arg("correct_radius"), py::arg("single"), py::arg("beta"), py::arg("key"), py::arg("n_threads"),
         py::arg("progress"));
-  m.def("core_quantities", &core_quantities_py, py::arg("rows"), py::arg("columns"), py::arg("trapezoidal"),
-        py::arg("wanted").noconvert(), py::arg("quantities"), py::arg("n_threads"), py::arg("progress"));
+  m.def("core_quantities", &core_quantities_py, py::arg("rows"), py::arg("columns"),
+        py::arg("rows_trapezoidal"), py::arg("columns_trapezoidal"), py::arg("wanted").noconvert(),
+        py::arg("quantities"), py::arg("n_threads"), py::arg("progress"));
   m.def("rising_order", &rising_order_py, py::arg("values").noconvert());
   m.def("kendall_balances", &kendall_balances_py, py::arg("row_ranks").noconvert(),
         py::arg("row_orders").noconvert(), py::arg("row_runs").noconvert(),

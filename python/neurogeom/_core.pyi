@@ -19,7 +19,8 @@ def use_lapack(capsules: Sequence[object]) -> None: ...
 def core_quantities(
     rows: Sequence[_Array],
     columns: Sequence[_Array],
-    trapezoidal: bool,
+    rows_trapezoidal: bool,
+    columns_trapezoidal: bool,
     wanted: NDArray[np.bool_],
     quantities: Sequence[tuple[bool, Sequence[_Array], Sequence[_Array]]],
     n_threads: int,

@@ -1,6 +1,7 @@
 """Pictures of results, as in :mod:`neurogeom.report` (need Matplotlib: ``pip install 'neurogeom[plot]'``)."""
 
 from .report.drawing import check_format
+from .report.embeddings import plot_dendrogram, plot_embedding, plot_stress
 from .report.fewshot import plot_fewshot
 from .report.figures import plot_capacity, plot_geometry
 from .report.heatmaps import draw_pairwise, linkage_of, plot_pairwise
@@ -14,9 +15,12 @@ __all__ = [
     "linkage_of",
     "model_comparison",
     "plot_capacity",
+    "plot_dendrogram",
+    "plot_embedding",
     "plot_fewshot",
     "plot_geometry",
     "plot_pairwise",
     "plot_prediction",
     "plot_profile",
+    "plot_stress",
 ]

@@ -222,7 +222,7 @@ def test_help(run):
     ("argv", "message"),
     [
         ([], "the following arguments are required: FILE"),
-        (["net.npz", "--metric", "likeness"], "invalid choice: 'likeness' (choose from bures, cca,"),
+        (["net.npz", "--metric", "likeness"], "invalid choice: 'likeness' (choose from affine_invariant,"),
         (["net.npz", "--metric", "CKA"], "did you mean 'cka'?"),
         (["net.npz", "--metric", "procustes"], "did you mean 'procrustes'?"),
         (["net.npz", "--threads", "0"], "argument --threads: the value must be at least 1"),

@@ -398,3 +398,16 @@ def test_verify_and_repair(run, stores, planned):
     assert run("run", store)[0] == 0
     assert run("verify", store)[0] == 0
     np.testing.assert_array_equal(ng.sweep.open(store)["cka"].square, ng.pairwise(planned[1], "cka").square)
+
+
+def test_a_plan_takes_options_of_metrics(run, planned, tmp_path, quick):
+    store = tmp_path / "s.zarr"
+    assert run("plan", "nets", "--metric", "shape(alpha=0.5)", "--store", store)[0] == 0
+    assert run("run", store)[0] == 0
+    known = ng.pairwise(planned[1], ng.ShapeMetric(0.5))
+    found = ng.sweep.open(store)
+    np.testing.assert_array_equal(found.values, known.values)
+    assert found.metric == "shape(0.5)"
+    code, _, errors = run("plan", "nets", "--metric", "shape(alfa=0.5)")
+    assert code == 2
+    assert "did you mean 'alpha'?" in errors

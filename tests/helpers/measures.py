@@ -28,6 +28,7 @@ WITH_OPTIONS = {
         ng.MatchedCorrelation("best"),
         ng.MatchedCorrelation("soft"),
         ng.NBS(center=False),
+        ng.Neighbours(center=True),
         ng.Neighbours("jaccard", 5, distance="euclidean"),
         ng.Neighbours("cknna", 5, distance="correlation"),
         ng.Permutation(score="euclidean"),

@@ -85,6 +85,7 @@ CLAIMS = AllClaims(
         "mean_cca(squared)": Claims(LINEAR, LINEAR),
         "mean_cca(uncentered)": Claims("POLsud", "POLsud"),
         "mutual_knn": Claims("POsd", "POsd", proper=True),
+        "mutual_knn(centered)": Claims(ANGLE, ANGLE, proper=True),
         "nbs": Claims(ANGLE, ANGLE),
         "nbs(uncentered)": Claims("POsd", "POsd"),
         # A dead unit may take the place of a partner that is anticorrelated.

@@ -12,6 +12,8 @@ from neurogeom.metrics import METRICS, Metric
 
 # Bases, and the family that "procrustes" and "cca" are the ends of.
 WITHOUT_A_NAME = {"Metric", "Distance", "Similarity", "ShapeMetric"}
+# Those that compare other things than responses.
+WITHOUT_A_NAME |= {"Convolutional"}
 
 
 def subclasses(cls):

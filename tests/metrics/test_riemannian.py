@@ -67,6 +67,13 @@ def test_covariances_in_pairwise():
     assert (values[:, None, :] <= values[:, :, None] + values[None] + 1e-9).all()
 
 
+def test_the_order_of_stimuli_does_not_matter_to_covariances():
+    x, y = np.random.default_rng(0).normal(size=(2, 20, 4))
+    found = ng.pairwise([x, y], ng.AffineInvariant(of="covariance"), null=10, bootstrap=10)
+    assert found.p_value[0, 1] == 1
+    assert found.se[0, 1] > 0
+
+
 def test_refused():
     x = np.random.default_rng(0).normal(size=(6, 9))
     with pytest.raises(ValueError, match=r"covariance of X is singular \(rank 5 of 9\).*regularization > 0"):

@@ -44,7 +44,7 @@ def measured(items, part):
     factors = [part.prepare(UnitBlocks(item, "item")).matrix for item in items]
     where = np.triu(np.ones((len(items), len(items)), dtype=bool), 1)
     ones = [np.zeros(0)] * len(items)
-    (values,) = core.core_quantities(factors, factors, True, where, [(True, ones, ones)], 2, None)
+    (values,) = core.core_quantities(factors, factors, True, True, where, [(True, ones, ones)], 2, None)
     singular = [np.linalg.svd(factors[i].T @ factors[j], compute_uv=False) for i, j in np.argwhere(where)]
     return values[0][where], values[2][where], singular
 

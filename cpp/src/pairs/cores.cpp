@@ -146,8 +146,9 @@ std::vector<Panels> pack(const std::vector<MatrixView>& factors, bool trapezoida
 
 void core_quantities(const FactorTile& tile, const std::vector<CoreQuantity>& quantities, int n_threads,
                      const Monitor& monitor, const std::vector<CoreValues>& values) {
-  const std::vector<Panels> left = pack(tile.rows, tile.trapezoidal, n_threads, monitor, left_panels);
-  const std::vector<Panels> right = pack(tile.columns, tile.trapezoidal, n_threads, monitor, right_panels);
+  const std::vector<Panels> left = pack(tile.rows, tile.rows_trapezoidal, n_threads, monitor, left_panels);
+  const std::vector<Panels> right =
+      pack(tile.columns, tile.columns_trapezoidal, n_threads, monitor, right_panels);
   std::vector<Pair> pairs;
   const Index n_columns = static_cast<Index>(tile.columns.size());
   for (Index i = 0; i < static_cast<Index>(tile.rows.size()); ++i)

@@ -59,7 +59,7 @@ std::vector<Found> compute(const Factors& rows, const Factors& columns,
   const Index n = static_cast<Index>(rows.size()), p = static_cast<Index>(columns.size());
   const std::vector<char> all(static_cast<std::size_t>(n * p), 1);
   static_assert(sizeof(bool) == 1, "masks are bytes");
-  const FactorTile tile{views(rows), views(columns), trapezoidal,
+  const FactorTile tile{views(rows), views(columns), trapezoidal, trapezoidal,
                         wanted != nullptr ? wanted : reinterpret_cast<const bool*>(all.data())};
   std::vector<Found> found;
   for (std::size_t q = 0; q < quantities.size(); ++q) {

@@ -29,6 +29,8 @@ from .rsm_norm import RSMNormDifference
 from .shape import CCA, Procrustes, ShapeMetric, cca, procrustes
 from .shared_dimensions import ENSD
 from .soft_matching import SoftMatching
+from .stochastic import GaussianStochastic, ProcessStochastic
+from .stochastic_energy import EnergyStochastic
 from .subspace import EigenspaceOverlap, SubspaceDistance, subspace_angles
 
 __all__ = [
@@ -49,6 +51,8 @@ __all__ = [
     "DistanceCorrelation",
     "EigenspaceOverlap",
     "GeometricDifference",
+    "EnergyStochastic",
+    "GaussianStochastic",
     "LinearR2",
     "MatchedCorrelation",
     "MeanCCA",
@@ -56,6 +60,7 @@ __all__ = [
     "Neighbours",
     "Part",
     "Permutation",
+    "ProcessStochastic",
     "Procrustes",
     "Product",
     "RSMNormDifference",
@@ -148,7 +153,7 @@ def _with_options(text: str, name: str) -> Metric:
     return _called(_WITH_OPTIONS[name], text)
 
 
-def _called(make: Callable[..., Any], text: str) -> Any:
+def _called(make: Callable[..., Metric], text: str) -> Metric:
     """Call a class with the options of "name(options)", which are literals."""
     arguments, keywords = _literals(text)
     try:

@@ -46,19 +46,24 @@ class NearestPart(Part):
 
     dissimilarity: str
     n_neighbors: int
+    center: bool = False
     keep_all: bool = False
 
     @property
     def needs_whole(self) -> bool:
-        """Blocks of units suffice."""
-        return False
+        """Blocks of units suffice, unless they are centred first."""
+        return self.center
 
     def prepare(self, data: UnitBlocks) -> NearestStimuli:
+        """Rank the others of each stimulus."""
         count, k = data.shape[0], self.n_neighbors
         if k > count - 1:
             raise TooLittleDataError(
                 f"n_neighbors is {k}, but each of the {count} stimuli of {data.label} has {count - 1} others"
             )
+        if self.center:
+            centred = data.whole() - data.whole()[0]  # constant columns become zero
+            data = UnitBlocks(centred - centred.mean(axis=0), data.label)
         condensed = RDMRule(self.dissimilarity).condensed(data)
         if self.dissimilarity == "euclidean":
             check.require_spread(float(condensed.max()), data.label)

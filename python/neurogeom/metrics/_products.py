@@ -65,8 +65,8 @@ class _CoreProduct(Product):
 
 def _quantities(tile: Tile, wanted: list[CoreQuantity]) -> list[FloatArray]:
     rows, columns = ([record.matrix for record in side] for side in tile.sides)
-    trapezoidal = all(record.trapezoidal for side in tile.sides for record in side)
-    return list(core.core_quantities(rows, columns, trapezoidal, tile.where, wanted, tile.n_threads, None))
+    left, right = (all(record.trapezoidal for record in side) for side in tile.sides)
+    return list(core.core_quantities(rows, columns, left, right, tile.where, wanted, tile.n_threads, None))
 
 
 def squares_between(tile: Tile) -> FloatArray:

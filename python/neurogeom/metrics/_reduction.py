@@ -206,5 +206,12 @@ def reorder_stimuli(matrix: FloatArray, center: bool, order: Order) -> FloatArra
     """Put the stimuli of a matrix as :func:`reduce_stimuli` makes it in another order."""
     if not center:
         return matrix[order]
-    rows = with_all_stimuli(matrix)[order]
-    return np.asarray(rows[1:] - rows[0] / (1.0 + math.sqrt(len(rows))))
+    # The reflection undone, all but a shift of all rows; reordered; and reflected again.
+    root = math.sqrt(len(matrix) + 1)
+    total = matrix.sum(axis=0) / root
+    shift = total / (1.0 + root)
+    first = -total if order[0] == 0 else matrix[order[0] - 1] - shift
+    rows = matrix.take(np.maximum(order[1:] - 1, 0), axis=0)
+    rows[order[1:] == 0] = shift - total
+    rows -= shift + first / (1.0 + root)
+    return rows

@@ -21,7 +21,7 @@ from ..representations.feature_maps import OpenedFeatureMaps
 from ..representations.items import as_items, require_comparable
 from . import checks as check
 from ._reduction import centre_units, lower_trapezoid
-from .base import Distance, Part, Products, Tile, map_pairs, prepare_item
+from .base import Distance, Order, Part, Products, Tile, map_pairs, prepare_item
 from .fitting import angles_of, squared_residuals
 from .shape import as_alpha
 
@@ -81,6 +81,9 @@ class SpectrumOfMaps(Part):
         return Spectrum(
             data.label, values.reshape(-1, n_images, channels.shape[1]), height, width, norm * reduced.size
         )
+
+    def reordered(self, record: Spectrum, order: Order) -> Spectrum:
+        return dataclasses.replace(record, values=record.values[:, order])
 
     def _channels(self, matrix: FloatArray, scale: float) -> FloatArray:
         """Return (partially whitened) channels of norm 1 together, turned to their principal axes.

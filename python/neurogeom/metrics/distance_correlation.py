@@ -94,7 +94,7 @@ class DistanceCorrelation(Similarity):
     def pair(self, tile: Tile, products: Products) -> FloatArray:
         """Return the cosines between centred distances of two blocks of items."""
         del tile
-        return np.clip(products[self._product], -1.0 if self.debiased else 0.0, 1.0)
+        return np.asarray(np.clip(products[self._product], -1.0 if self.debiased else 0.0, 1.0))
 
     def finish(self, values: FloatArray) -> FloatArray:
         """Take roots, unless the square is estimated."""

@@ -16,7 +16,7 @@ from .._base.checks import FloatArray
 from .._base.codec import registered
 from .._base.threads import map_threads
 from ..representations.blocks import UnitBlocks
-from ..representations.checks import TooLittleDataError
+from ..representations.checks import TooLittleDataError, as_flag
 from . import checks as check
 from ._nearest import NearestPart, NearestStimuli
 from .base import Part, Products, Similarity, Tile
@@ -130,7 +130,7 @@ def _similarities(x: NearestStimuli) -> FloatArray:
 class _Rule(NamedTuple):
     name: str
     compare: Callable[[Any, Any, _Ranks], float]
-    part: Callable[[str, int], Part] = NearestPart
+    part: Callable[[str, int, bool], Part] = NearestPart
     symmetric: bool = True
 
 
@@ -176,6 +176,8 @@ class Neighbours(Similarity):
         Between responses. The first two are invariant to isotropic scaling, rotation ("cosine") and, stimulus
         by stimulus, to gain and offset ("correlation"); "euclidean" to translation, rotation and isotropic
         scaling. Not "euclidean" for "cknna".
+    center : bool, default False
+        Subtract the mean over stimuli from each unit first. Not for "euclidean", which that does not change.
 
     Notes
     -----
@@ -199,20 +201,29 @@ class Neighbours(Similarity):
     """
 
     def __init__(
-        self, kind: Kind = "mutual", n_neighbors: int = _DEFAULT_NEIGHBORS, *, distance: str = "cosine"
+        self,
+        kind: Kind = "mutual",
+        n_neighbors: int = _DEFAULT_NEIGHBORS,
+        *,
+        distance: str = "cosine",
+        center: bool = False,
     ) -> None:
         self.kind = _validate.as_choice(kind, "kind", tuple(_RULES))
         self.n_neighbors = _validate.as_count(n_neighbors, "n_neighbors")
         self.distance = _validate.as_choice(distance, "distance", _DISTANCES)
         if self.kind == "cknna" and self.distance == "euclidean":
             raise ValueError("kind='cknna' compares 'cosine' or 'correlation', not distance='euclidean'")
+        self.center = as_flag(center, "center")
+        if self.center and self.distance == "euclidean":
+            check.refuse_option("center", "'cosine' and 'correlation'", "distance='euclidean'")
         self._rule = _RULES[self.kind]
         self.symmetric = self._rule.symmetric
         self.diagonal = 1.0 if self.symmetric else None
         options = [str(self.n_neighbors)] if self.n_neighbors != _DEFAULT_NEIGHBORS else []
         options += [self.distance] if self.distance != "cosine" else []
+        options += ["centered"] if self.center else []
         self.name = self._rule.name + (f"({', '.join(options)})" if options else "")
-        self._part = self._rule.part(self.distance, self.n_neighbors)
+        self._part = self._rule.part(self.distance, self.n_neighbors, self.center)
 
     def parts(self) -> tuple[Part, ...]:
         return (self._part,)

@@ -14,8 +14,8 @@ from .._base.checks import FloatArray, as_number
 from .._base.codec import registered
 from ..representations.blocks import UnitBlocks
 from ..representations.checks import TooLittleDataError
-from ._reduction import lower_trapezoid, reduce_stimuli
-from .base import Distance, Part, Products, Tile, map_pairs
+from ._reduction import lower_trapezoid, reduce_stimuli, reorder_stimuli
+from .base import Distance, Order, Part, Products, Tile, map_pairs
 
 _EPS = float(np.finfo(np.float64).eps)
 _SHRINKAGE = {"gram": 0.1, "covariance": 0.0}
@@ -56,6 +56,13 @@ class RootPart(Part):
         self._require_regular(triangle, size, data.label)
         return Root(data.label, triangle, norm * reduced.size)
 
+    def reordered(self, record: Root, order: Order) -> Root:
+        if self.of == "covariance":
+            return record
+        # The multiple of the identity stays what it is.
+        triangle = lower_trapezoid(reorder_stimuli(record.triangle, True, order))
+        return dataclasses.replace(record, triangle=triangle)
+
     def _require_regular(self, triangle: FloatArray, size: int, label: str) -> None:
         singular = np.linalg.svd(triangle, compute_uv=False)
         rank = int((singular > size * _EPS * singular[0]).sum())
@@ -89,7 +96,8 @@ class AffineInvariant(Distance):
     where it is not singular if there are enough units. The distance of Gram matrices does not depend on
     rotations and translations of either representation. For covariances, without regularisation, it does not
     depend on a linear map of the units that is common to both. Scaling one representation by s moves its
-    matrix by :math:`2 |\log s| \sqrt{size}`.
+    matrix by :math:`2 |\log s| \sqrt{size}`. Covariances do not depend on the order of the stimuli: a null
+    that permutes these has p = 1.
 
     Factors of the matrices are computed from the responses, which keeps the digits that squaring loses.
 

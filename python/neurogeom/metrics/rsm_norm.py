@@ -98,4 +98,4 @@ class RSMNormDifference(Distance):
         """Return the larger norm of the dissimilarities of each pair."""
         rows, columns = ([item[self._product.part] for item in side] for side in tile.sides)
         norms = [np.array([float(np.linalg.norm(vector)) for vector in side]) for side in (rows, columns)]
-        return np.maximum.outer(*norms)
+        return np.asarray(np.maximum.outer(*norms))

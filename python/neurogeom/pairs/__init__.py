@@ -19,9 +19,11 @@ All pairs are computed in one way, whoever asks for them::
 
 A null permutes the stimuli of the column item: draw d of item k is one permutation, given by
 :class:`neurogeom.inference.Permutations`, whichever tile, process or order it is made in, so that
-:func:`neurogeom.pairwise` and sweeps give the same bits. ``omission`` comes before ``all_pairs`` when missing
-values are left out pair by pair. ``streaming`` stands apart: linear CKA over more stimuli than fit in memory,
-which needs no prepared items. ``metrics.base`` says what a metric has to provide.
+:func:`neurogeom.pairwise` and sweeps give the same bits; so do the resamples of a bootstrap.
+
+``omission`` comes before ``all_pairs`` when missing values are left out pair by pair. ``streaming`` stands
+apart: linear CKA over more stimuli than fit in memory, which needs no prepared items. ``metrics.base`` says
+what a metric has to provide.
 
 To add a field of pairs, compute it in :func:`~neurogeom.pairs.evaluation.pair_tile` and name it in
 :func:`~neurogeom.pairs.evaluation.pair_fields` and on :class:`~neurogeom.pairs.result.Pairwise`: all three

@@ -97,8 +97,14 @@ def shape_kmeans(
         As for :func:`frechet_mean`.
     n_clusters : int
         Number of clusters, at most that of items.
-    group, alpha, score, center
-        See :func:`frechet_mean`.
+    group : {"orth", "perm"}, default "orth"
+        Align by rotations and reflections, or by permutations of units.
+    alpha : float, default 1.0
+        Whitening before rotations: see :class:`ShapeMetric`.
+    score : {"euclidean", "angular"}, default "euclidean"
+        Which distance: see :func:`frechet_mean`.
+    center : bool, default True
+        Subtract the mean over stimuli.
     n_starts : int, default 10
         Draws of seeds.
     max_iter : int, default 100
@@ -185,7 +191,7 @@ def shape_kmeans(
 
 
 def _seeds(squares: FloatArray, clusters: int, generator: np.random.Generator) -> list[int]:
-    """Draw items to start from, each with a probability proportional to its squared distance to the others."""
+    """Draw items to start from, each in proportion to its squared distance from those before."""
     seeds = [int(generator.integers(len(squares)))]
     while len(seeds) < clusters:
         nearest = squares[seeds].min(axis=0)
@@ -205,7 +211,7 @@ def _search(
     labels, history = _filled(squares.argmin(axis=0), squares), []
     for _ in range(rounds):
         centroids = [
-            space.search([shapes[i] for i in np.flatnonzero(labels == k)], centroid, 50).point
+            space.search([shapes[i] for i in np.flatnonzero(labels == k).tolist()], centroid, 50).point
             for k, centroid in enumerate(centroids)
         ]
         squares = np.array([[_square(space, shape, centroid) for shape in shapes] for centroid in centroids])

@@ -114,6 +114,17 @@ def pairwise(
         If an item cannot be read, holds NaN or infinity, does not vary, or has other stimuli than the others;
         with `null` or `bootstrap`, also if a metric takes rows as observations, not as stimuli.
 
+    Notes
+    -----
+    A resample of stimuli holds some of them more than once, and only 63 % of them at all. To a measure of
+    pairs of stimuli it says that a stimulus and its copy are alike; such pairs are left out of RSA (but for
+    "cosine_cov" and "corr_cov") and of debiased linear CKA. To measures that align representations it offers
+    fewer different stimuli to fit, so that distances are too small, those of fully whitened responses most of
+    all: use `bootstrap` where there are several times more stimuli than units. ``Pairwise.bias`` shows what
+    is left of it, and both forms of interval correct for it as far as it is the bias of the value itself.
+    Where it exceeds the standard error, intervals are not to be trusted. Units of all items are resampled
+    independently, also those of items that share units.
+
     Examples
     --------
     >>> import numpy as np

@@ -198,12 +198,11 @@ class Embeddings(Result):
 
     def at(self, n_dims: int) -> Embedding:
         """Return the embedding in this number of dimensions."""
-        known = self.n_dims.tolist()
-        if n_dims not in known:
-            raise ValueError(
-                f"there is no embedding in {n_dims} dimensions, but in {', '.join(map(str, known))}"
-            )
-        return self.embeddings[known.index(n_dims)]
+        for one in self.embeddings:
+            if one.n_dims == n_dims:
+                return one
+        known = ", ".join(str(one.n_dims) for one in self.embeddings)
+        raise ValueError(f"there is no embedding in {n_dims} dimensions, but in {known}")
 
     def _table(self) -> dict[str, Any]:
         return {

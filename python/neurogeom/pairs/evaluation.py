@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TypeAlias
 
 import numpy as np
@@ -150,7 +151,7 @@ class _Drawn:
         return list(summarize(bootstrap, self._observed, draws, jackknife))
 
     def _resampled(self, draw: Resampling) -> FloatArray:
-        def resampled(source: Source, prepared: Prepared) -> Prepared | None:
+        def resampled(source: Source, prepared: Prepared) -> Prepared:
             number, item = source
             stimuli, units = draw.of_stimuli(item.n_stimuli), draw.of_units(item.n_units, number)
             return self._prepared(item, prepared, stimuli, units)
@@ -161,7 +162,7 @@ class _Drawn:
         found = []
         for kept in left_out(self._sources[0][0][1].n_stimuli):
 
-            def reduced(source: Source, prepared: Prepared, kept: Orders = kept) -> Prepared | None:
+            def reduced(source: Source, prepared: Prepared, kept: Orders = kept) -> Prepared:
                 return self._prepared(source[1], prepared, kept, None)
 
             found.append(self._both(reduced))
@@ -174,7 +175,7 @@ class _Drawn:
         found = []
         for group in range(max(map(len, rest))):
             changed = [
-                self._prepared(item, one, None, groups[group]) if group < len(groups) else None
+                self._prepared(item, one, None, groups[group]) if group < len(groups) else {}
                 for (_, item), one, groups in zip(sources, prepared, rest, strict=True)
             ]
             sides = (changed, self._block.columns) if side == 0 else (self._block.rows, changed)
@@ -183,18 +184,26 @@ class _Drawn:
 
     def _prepared(
         self, item: Item, prepared: Prepared, stimuli: Orders | None, units: Orders | None
-    ) -> Prepared | None:
-        """Prepare an item with some stimuli and units, or with all (None); None if that has no value."""
-        try:
+    ) -> Prepared:
+        """Prepare an item with some stimuli and units, or with all (None); without metrics that fail."""
+
+        def of(metrics: Sequence[Metric]) -> Prepared:
             if units is None:
                 assert stimuli is not None
-                return resample_item(self._metrics, prepared, item, stimuli)
+                return resample_item(metrics, prepared, item, stimuli)
             some = item.with_units(units)
-            return prepare_item(self._metrics, some if stimuli is None else some.reordered(stimuli))
-        except ValueError:  # the data themselves were fine: too little of them was drawn
-            return None
+            return prepare_item(metrics, some if stimuli is None else some.reordered(stimuli))
 
-    def _both(self, change: Callable[[Source, Prepared], Prepared | None]) -> FloatArray:
+        try:
+            return of(self._metrics)
+        except ValueError:  # the data themselves were fine: too little of them was drawn
+            found: Prepared = {}
+            for metric in self._metrics:
+                with suppress(ValueError):
+                    found |= of([metric])
+            return found
+
+    def _both(self, change: Callable[[Source, Prepared], Prepared]) -> FloatArray:
         """Change all items of both sides and compare them."""
         sides = (self._block.rows, self._block.columns)
         tasks: Mapping[int, tuple[Source, Prepared]] = {
@@ -207,13 +216,21 @@ class _Drawn:
         known = dict(zip(tasks, changed, strict=True))
         return self._evaluate(*([known[number] for number, _ in sources] for sources in self._sources))
 
-    def _evaluate(self, rows: Sequence[Prepared | None], columns: Sequence[Prepared | None]) -> FloatArray:
-        """Compute the values of all metrics, NaN for items that have none."""
-        kept = [[k for k, item in enumerate(side) if item is not None] for side in (rows, columns)]
-        good = np.ix_(*kept)
-        where = np.ascontiguousarray(self._block.where[good])
+    def _evaluate(self, rows: Sequence[Prepared], columns: Sequence[Prepared]) -> FloatArray:
+        """Compute the values of all metrics, NaN for items that lack one."""
+        if all(metric in item for metric in self._metrics for item in (*rows, *columns)):
+            return np.stack(self._values(self._metrics, rows, columns, self._block.where))
         values = np.full(self._observed.shape, np.nan)
-        if where.any():
-            some = Tile([rows[k] for k in kept[0]], [columns[k] for k in kept[1]], where, self._pair_threads)
-            values[:, good[0], good[1]] = np.stack(evaluate(self._metrics, some))
+        for k, metric in enumerate(self._metrics):
+            kept = [[at for at, item in enumerate(side) if metric in item] for side in (rows, columns)]
+            good = np.ix_(*kept)
+            where = np.ascontiguousarray(self._block.where[good])
+            if where.any():
+                left, right = [rows[at] for at in kept[0]], [columns[at] for at in kept[1]]
+                values[k][good] = self._values([metric], left, right, where)[0]
         return values
+
+    def _values(
+        self, metrics: Sequence[Metric], rows: Sequence[Prepared], columns: Sequence[Prepared], where: Mask
+    ) -> list[FloatArray]:
+        return evaluate(metrics, Tile(rows, columns, where, self._pair_threads))

@@ -60,7 +60,7 @@ class Space:
         self.center = as_flag(center, "center")
         if self.group == "perm" and self.alpha != 1:
             raise ValueError(
-                f"alpha belongs to group='orth', not {alpha}: whitening mixes units, which group='perm' matches"
+                f"alpha must be 1 for group='perm', not {alpha}: whitening mixes the units that it matches"
             )
         score_: Any = self.score
         self.metric = ShapeMetric(self.alpha, score=score_, center=self.center)

@@ -2,6 +2,7 @@
 
 from .capacities import alignment_table, capacity_table, geometry_table, simulated_table, write_csv
 from .drawing import check_format
+from .embeddings import plot_dendrogram, plot_embedding, plot_stress
 from .fewshot import fewshot_table, plot_fewshot, write_fewshot_csv
 from .figures import plot_capacity, plot_geometry
 from .heatmaps import draw_pairwise, linkage_of, plot_pairwise
@@ -25,11 +26,14 @@ __all__ = [
     "model_comparison",
     "pairwise_table",
     "plot_capacity",
+    "plot_dendrogram",
+    "plot_embedding",
     "plot_fewshot",
     "plot_geometry",
     "plot_pairwise",
     "plot_prediction",
     "plot_profile",
+    "plot_stress",
     "prediction_table",
     "profile_table",
     "simulated_table",

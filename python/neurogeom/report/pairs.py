@@ -85,7 +85,7 @@ _ERRORS = ("se", "bias", "lower", "upper", "null_mean", "null_sd", "p_value")
 
 
 def uncertainty_table(result: Pairwise) -> str:
-    """Lay out what is known of the error of each pair, and of chance, as text; nothing of more than 105 pairs.
+    """Lay out what is known of the errors of pairs, and of chance, as text; not of more than 105 pairs.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def uncertainty_table(result: Pairwise) -> str:
     >>> print(uncertainty_table(result))
                procrustes  null_mean  null_sd  p_value
     ---------  ----------  ---------  -------  -------
-    V1 and LM       0.570      0.519    0.192    0.700
+    V1 and LM       0.689      0.776    0.174    0.500
     """
     errors = [name for name in _ERRORS if getattr(result, name) is not None]
     pairs = np.argwhere(_different(result))

@@ -20,8 +20,8 @@ struct CoreQuantity {
 // Frobenius norm 1: it is then a similarity, 1 for factors that are rotations of each other.
 struct FactorTile {
   std::vector<MatrixView> rows, columns;
-  bool trapezoidal;    // entries right of the diagonal of all factors are zero
-  const bool* wanted;  // rows x columns
+  bool rows_trapezoidal, columns_trapezoidal;  // entries right of the diagonal of all of them are zero
+  const bool* wanted;                          // rows x columns
 };
 
 // Of each wanted pair, rows x columns each; others are left alone.

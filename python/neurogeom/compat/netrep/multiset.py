@@ -1,11 +1,18 @@
-"""Stands in for ``netrep.multiset``: distances of all pairs of one or two sets of representations."""
+"""Stands in for ``netrep.multiset``: distances of all pairs, the mean of a set, and vectors from it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..._base.checks import FloatArray
+import numpy as np
+
+from ..._base.checks import FloatArray, as_choice, as_count, as_float_matrix
+from ...pairs.shapes import Space, as_shapes
+from ...pairs.shapes import frechet_mean as native_mean
+from ._alignment import padded
+from ._random import seed_from
 from ._sweeps import among_themselves, between
+from .utils import align
 
 
 def pairwise_distances(
@@ -95,3 +102,117 @@ def cross_distances(
     """
     D_train, D_test = between(metric, Xs, Ys, Xs_test, Ys_test, verbose)
     return D_train if D_test is None else (D_train, D_test)
+
+
+def frechet_mean(
+    Xs: Any,
+    group: str = "orth",
+    random_state: Any = None,
+    tol: float = 1e-3,
+    max_iter: int = 100,
+    warmstart: Any = None,
+    verbose: bool = False,
+    method: str = "streaming",
+    return_aligned_Xs: bool = False,
+) -> Any:
+    """Average representations after the best alignments; nothing is centred.
+
+    Parameters
+    ----------
+    Xs : sequence of arrays (m, n)
+        Representations of one shape. They are not written to, as netrep's "full_batch" does.
+    group : {"orth", "perm", "identity"}
+        Align by rotations, by permutations, or not at all.
+    random_state : None, int or RandomState
+        Choice of the representations that searches begin from, if there are more than ten.
+    tol : float
+        Without effect: searches go on until steps gain nothing.
+    max_iter : int
+        Steps of a search.
+    warmstart : ndarray of shape (m, n), optional
+        Begin from this alone.
+    verbose : bool
+        Show a progress bar on stderr.
+    method : {"streaming", "full_batch"}
+        Without effect.
+    return_aligned_Xs : bool
+        Also return the aligned representations.
+
+    Returns
+    -------
+    Xbar : ndarray of shape (m, n)
+        The mean.
+    aligned_Xs : list of ndarray (m, n)
+        Only if asked for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]])
+    >>> mean = frechet_mean([X, -X, X[:, ::-1]])
+    >>> np.allclose(mean @ mean.T, X @ X.T)
+    True
+    """
+    del tol
+    as_choice(group, "group", ("orth", "perm", "identity"))
+    as_choice(method, "method", ("streaming", "full_batch"))
+    items = [as_float_matrix(X, f"Xs[{i}]") for i, X in enumerate(Xs)]
+    if not items or len({X.shape for X in items}) > 1:
+        raise ValueError(
+            f"Xs must be arrays of one shape, not {', '.join(str(X.shape) for X in items) or 'none'}"
+        )
+    mean = _mean(items, group, random_state, as_count(max_iter, "max_iter"), warmstart, bool(verbose))
+    if not return_aligned_Xs:
+        return mean
+    return mean, [X @ align(X, mean, group) for X in items]
+
+
+def _mean(
+    items: Any, group: Any, random_state: Any, max_iter: int, warmstart: Any, verbose: bool
+) -> FloatArray:
+    if group == "identity" or len(items) == 1:
+        return np.asarray(np.mean(items, axis=0))
+    width = items[0].shape[1]
+    if warmstart is None:
+        seed = seed_from(random_state)
+        found = native_mean(
+            items, group=group, center=False, max_iter=max(2, max_iter), rng=seed, progress=verbose
+        )
+        return padded(found.mean, width)
+    start = as_float_matrix(warmstart, "warmstart")
+    if start.shape != items[0].shape:
+        raise ValueError(f"warmstart must have shape {items[0].shape}, not {start.shape}")
+    space = Space(group, 1.0, "euclidean", False)
+    return space.search(as_shapes(items, space, 1)[1], start, max(2, max_iter)).point
+
+
+def euclidean_tangent_space(Xs: Any, Xbar: Any, group: str = "orth") -> FloatArray:
+    """Return the mean minus each representation aligned to it; nothing is centred.
+
+    The sign is netrep's: these vectors point from the representations to the mean. See
+    :func:`neurogeom.tangent_space` for the usual one.
+
+    Parameters
+    ----------
+    Xs : sequence of arrays (m, n)
+        Representations.
+    Xbar : ndarray of shape (m, n)
+        The mean.
+    group : {"orth", "perm", "identity"}
+        Align by rotations, by permutations, or not at all.
+
+    Returns
+    -------
+    ndarray of shape (K, m, n)
+        The vectors.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]])
+    >>> np.allclose(euclidean_tangent_space([X, -X, X[:, ::-1]], X), 0)
+    True
+    """
+    mean = as_float_matrix(Xbar, "Xbar")
+    items = [as_float_matrix(X, f"Xs[{i}]") for i, X in enumerate(Xs)]
+    return np.array([mean - X @ align(X, mean, group) for X in items])

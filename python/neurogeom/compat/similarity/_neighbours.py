@@ -17,7 +17,6 @@ jaccard_similarity, rsm_norm_difference, correlation
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -38,9 +37,7 @@ from ...metrics import (
     Neighbours,
     RSMNormDifference,
 )
-from ...metrics._nearest import NearestPart, NearestStimuli
 from ...metrics.base import Products, Tile, map_pairs
-from ...representations.blocks import UnitBlocks
 
 
 class _OfPair(Metric):
@@ -178,8 +175,8 @@ class HSIC(_OfPair):
     def prepare(self, data: FloatArray, label: str) -> FloatArray:
         """Return the centred Gram matrix."""
         del label
-        gram = _KERNELS[self.kernel](data)
-        gram = gram - gram.mean(axis=0)
+        gram: FloatArray = _KERNELS[self.kernel](data)
+        gram -= gram.mean(axis=0)
         gram -= gram.mean(axis=1, keepdims=True)
         if self.unbiased:
             np.fill_diagonal(gram, 0.0)
@@ -296,8 +293,8 @@ class VERSA(_OfPair):
             test = np.sort(fold)
             train = np.setdiff1d(order, test)
             predicted = _predictions(_by_own_moments(x[train]), y[train], _by_own_moments(x[test]))
-            above = np.triu_indices(len(test), 1)
-            found.append(kendalltau(*(1 - np.corrcoef(side)[above] for side in (predicted, y[test])))[0])
+            rdms = [pdist(side, "correlation") for side in (predicted, y[test])]
+            found.append(kendalltau(*rdms)[0])
         return float(np.mean(found))
 
 
@@ -348,34 +345,6 @@ def _rbf(data: FloatArray) -> FloatArray:
 _KERNELS: dict[str, Callable[[FloatArray], FloatArray]] = {"linear": _linear, "rbf": _rbf}
 
 
-class CentredJaccard(Neighbours):
-    """Jaccard similarity of ten neighbours by cosine distance of centred responses (llm_repsim).
-
-    That is what centring does to cosines; :class:`~neurogeom.Neighbours` takes cosines of responses as they
-    are, as resi does (0.2149 in the table).
-    """
-
-    def __init__(self) -> None:
-        super().__init__("jaccard")
-        self.name = "knn_jaccard(centered)"
-        self._part = _CentredNearestPart("cosine", 10)
-
-
-@dataclasses.dataclass(frozen=True)
-class _CentredNearestPart(NearestPart):
-    """Neighbours after the mean over stimuli is subtracted from each unit."""
-
-    @property
-    def needs_whole(self) -> bool:
-        """It centres the whole item."""
-        return True
-
-    def prepare(self, data: UnitBlocks) -> NearestStimuli:
-        """Centre the responses first."""
-        whole = data.whole()
-        return super().prepare(UnitBlocks(whole - whole.mean(axis=0), data.label))
-
-
 MEASURES: dict[str, Callable[[], Metric]] = {
     "bures_distance": Bures,
     "concentricity_difference": lambda: GeometricDifference("concentricity"),
@@ -392,7 +361,7 @@ MEASURES: dict[str, Callable[[], Metric]] = {
     "gulp": SquaredGULP,
     "imd": IMD,
     "isc": MeanCorrelation,
-    "jaccard_similarity": CentredJaccard,
+    "jaccard_similarity": lambda: Neighbours("jaccard", center=True),
     "kernel_CKA": KernelCKA,
     "kernel_HSIC": lambda: HSIC("rbf"),
     "linear_CKA": lambda: CKA(estimator="biased"),

@@ -3,5 +3,14 @@
 from .cka import LinearCKA
 from .linear import LinearMetric
 from .perm import PermutationMetric
+from .stochastic import EnergyStochasticMetric, GaussianStochasticMetric
+from .stochastic_process import GPStochasticMetric
 
-__all__ = ["LinearCKA", "LinearMetric", "PermutationMetric"]
+__all__ = [
+    "EnergyStochasticMetric",
+    "GPStochasticMetric",
+    "GaussianStochasticMetric",
+    "LinearCKA",
+    "LinearMetric",
+    "PermutationMetric",
+]
