@@ -43,6 +43,7 @@ WITH_OPTIONS = {
         ng.Ridge(folds=4, score="pearson"),
         ng.SVCCA(0.8),
         ng.SVCCA(n_components=2),
+        ng.SVCCA(squared=True),
         ng.ShapeMetric(0.3, whiten_scale="unit"),
         ng.ShapeMetric(0.5),
         ng.ShapeMetric(0.5, score="euclidean"),

@@ -121,6 +121,7 @@ CLAIMS = AllClaims(
         "svcca": Claims(ANGLE, ANGLE),
         "svcca(0.8)": Claims(ANGLE, ANGLE),
         "svcca(2 components)": Claims(ANGLE, ANGLE),
+        "svcca(squared)": Claims(ANGLE, ANGLE),
     }
 )
 

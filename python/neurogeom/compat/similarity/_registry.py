@@ -81,8 +81,8 @@ def names() -> list[str]:
     Examples
     --------
     >>> from neurogeom.compat import similarity
-    >>> [name for name in similarity.names() if name.startswith("nbs-d")]
-    ['nbs-distance=angular', 'nbs-distance=euclidean', 'nbs-distance=squared_euclidean']
+    >>> [name for name in similarity.names() if name.startswith("nbs-s")]
+    ['nbs-score']
     """
     return sorted(_measures())
 
@@ -129,7 +129,7 @@ def make(id: str) -> Any:
     ----------
     id : str
         A name of the registry, "measure/<repository>/<name>", or the name alone; or a pattern of it with
-        ``*``.
+        ``*``. Where the registry writes ``{sigma}``, its default 1.0 is meant.
 
     Returns
     -------
@@ -163,6 +163,7 @@ def _plain(name: Any, wild: bool = False) -> str:
     """Take a name, with or without its repository, and leave that out."""
     if not isinstance(name, str):
         raise TypeError(f"the name of a measure must be a str, not {type(name).__name__}")
+    name = name.replace("{sigma}", "1.0")
     parts = name.split("/")
     if len(parts) == 1:
         return name
