@@ -163,10 +163,10 @@ def _plain(name: Any, wild: bool = False) -> str:
     """Take a name, with or without its repository, and leave that out."""
     if not isinstance(name, str):
         raise TypeError(f"the name of a measure must be a str, not {type(name).__name__}")
-    name = name.replace("{sigma}", "1.0")
-    parts = name.split("/")
+    plain: str = name.replace("{sigma}", "1.0")
+    parts = plain.split("/")
     if len(parts) == 1:
-        return name
+        return plain
     if len(parts) != 3 or parts[0] != "measure":
         raise ValueError(f"a name must read 'measure/<repository>/<name>' or '<name>', not {name!r}")
     if parts[1] not in _REPOSITORIES and not (wild and "*" in parts[1]):
