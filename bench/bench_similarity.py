@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import statistics
-import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -106,10 +105,9 @@ def main() -> None:
     for name in names:
         theirs[name](*sample[0])
     fast = statistics.median(
-        spent(lambda: ours.pairwise(names, items, n_threads=1), time.perf_counter)
-        for _ in range(chosen.rounds)
+        spent(lambda: ours.pairwise(names, items, n_threads=1)) for _ in range(chosen.rounds)
     )
-    slow = spent(lambda: [theirs[name](*pair) for name in names for pair in sample], time.perf_counter)
+    slow = spent(lambda: [theirs[name](*pair) for name in names for pair in sample])
     slow *= len(pairs) / len(sample)
     print(f"{len(names)} names, {chosen.items} items of 60 stimuli and 40 units, one thread")
     print(f"ours {fast:.3g} s, a loop over {who} {slow:.3g} s: {show(slow / fast)}")
