@@ -67,7 +67,10 @@ class DissimilarityFactor(Part):
         gram = -(square - means - means[:, None] + means.mean()) / 2
         with single_threaded_blas():
             values, vectors = linalg.eigh(gram)
-        factor = vectors * np.sqrt(np.maximum(values, 0.0))
+        kept = (
+            values > len(values) * np.finfo(np.float64).eps * values[-1]
+        )  # others are rounding, or negative
+        factor = vectors[:, kept] * np.sqrt(values[kept])
         (part,) = _NBS.parts()
         return _Centred(part.prepare(UnitBlocks(factor, data.label)), gram, factor, float(np.trace(gram)))
 
