@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._base.checks import FloatArray
-from ...metrics.base import Metric, Prepared, Products, Tile, evaluate, parts_of
 from ...metrics.base import Metric, Part, Products, Tile, evaluate, parts_of
 from ...metrics.checks import require_stimuli
 from ...representations.blocks import UnitBlocks
@@ -48,10 +47,6 @@ class MeanOverFolds(Metric):
         self.base, self.name, self.n_folds = make_base(), name, n_folds
         self.symmetric, self.is_similarity = self.base.symmetric, self.base.is_similarity
 
-    def prepare(self, data: FloatArray, label: str) -> list[Prepared]:
-        """Prepare the item for each fold."""
-        require_stimuli(len(data), 2 * self.n_folds, label, f"{self.name} ({self.n_folds} folds)")
-        found: list[Prepared] = []
     def prepare(self, data: FloatArray, label: str) -> list[dict[Part, Any]]:
         """Prepare the item for each fold."""
         require_stimuli(len(data), 2 * self.n_folds, label, f"{self.name} ({self.n_folds} folds)")
