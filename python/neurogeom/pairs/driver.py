@@ -124,10 +124,9 @@ def pairwise(
     is left of it; where it exceeds the standard error, intervals are not to be trusted.
 
     In a simulation of 40 stimuli, 5 units and 200 draws (60 samples, so to 4 %), intervals of nominal 95 %
-    over stimuli held the population's value in 92 %, 90 % and 92 % ("basic") and in 93 %, 93 % and 82 % ("bca")
-    of samples, for debiased CKA, RSA and Procrustes: "bca" is not for measures that align. Other coverage, and
-    that over units, is not claimed. Units of all items are resampled independently, also those of items that
-    share units.
+    over stimuli held the population's value in 92, 90 and 92 % ("basic") and in 93, 93 and 82 % ("bca") of
+    samples, for debiased CKA, RSA and Procrustes: "bca" is not for measures that align. No other coverage is
+    claimed. Units of all items are resampled independently, also those of items that share units.
 
     Examples
     --------
