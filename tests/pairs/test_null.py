@@ -117,6 +117,22 @@ def test_rows_that_are_no_stimuli_are_refused():
         ng.sweep.plan(ITEMS, metric, null=2)
 
 
+@pytest.mark.parametrize("ties", [False, True])
+def test_p_values_of_unrelated_items(ties):
+    """Uniform on their steps; with ties, never more small ones than that."""
+    rng = np.random.default_rng(0)
+    p = []
+    for pair in range(120):
+        data = rng.normal(size=(2, 10, 2))
+        if ties:
+            data = (data > 0) + np.array([0.0, 0.5]) * np.arange(10)[:, None] // 5
+        p.append(ng.pairwise(list(data), "procrustes", null=9, rng=pair).p_value[0, 1])
+    for step in np.arange(1, 10) / 10:
+        share, error = np.mean(np.array(p) <= step + 1e-9), np.sqrt(step * (1 - step) / len(p))
+        assert share - step < 4 * error
+        assert ties or step - share < 4 * error
+
+
 def test_omission_is_refused():
     with pytest.raises(ValueError, match="nan_policy='omit' cannot be combined with null"):
         ng.pairwise(ITEMS, null=2, nan_policy="omit")

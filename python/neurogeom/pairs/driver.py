@@ -43,7 +43,7 @@ def pairwise(
     null: int = 0,
     bootstrap: int = 0,
     resample: Resample = "stimuli",
-    interval: Interval = "bca",
+    interval: Interval = "basic",
     level: float = 0.95,
     rng: RandomSource = 0,
     n_threads: int | None = None,
@@ -87,8 +87,8 @@ def pairwise(
     resample : {"stimuli", "units", "both"}, default "stimuli"
         What is resampled, with repetition: stimuli, the same for all items; the units of each item on its
         own; or both, which says how much the values would change with other stimuli and other units.
-    interval : {"bca", "basic"}, default "bca"
-        Bias-corrected and accelerated, or basic (twice the value less the quantiles of the draws).
+    interval : {"basic", "bca"}, default "basic"
+        Basic (twice the value less the quantiles of the draws), or bias-corrected and accelerated.
     level : float, default 0.95
         Nominal coverage of the intervals.
     rng : None, int, SeedSequence or Generator, default 0
@@ -121,9 +121,12 @@ def pairwise(
     "cosine_cov" and "corr_cov") and of debiased linear CKA. To measures that align representations it offers
     fewer different stimuli to fit, so that distances are too small, those of fully whitened responses most of
     all: use `bootstrap` where there are several times more stimuli than units. ``Pairwise.bias`` shows what
-    is left of it, and both forms of interval correct for it as far as it is the bias of the value itself.
-    Where it exceeds the standard error, intervals are not to be trusted. Units of all items are resampled
-    independently, also those of items that share units.
+    is left of it; where it exceeds the standard error, intervals are not to be trusted.
+
+    In a simulation of 40 stimuli, 5 units and 200 draws (60 samples, so to 4 %), intervals of nominal 95 %
+    over stimuli held the population's value in 92, 90 and 92 % ("basic") and in 93, 93 and 82 % ("bca") of
+    samples, for debiased CKA, RSA and Procrustes: "bca" is not for measures that align. No other coverage is
+    claimed. Units of all items are resampled independently, also those of items that share units.
 
     Examples
     --------

@@ -88,7 +88,7 @@ def plan(
     null: int = 0,
     bootstrap: int = 0,
     resample: Resample = "stimuli",
-    interval: Interval = "bca",
+    interval: Interval = "basic",
     level: float = 0.95,
     rng: RandomSource = 0,
     tile: int | Literal["auto"] = "auto",
