@@ -40,7 +40,13 @@ print(json.dumps([dir(ng), dir(ng.compat), dir(mftma), mftma.manifold_analysis._
     shown, compat, mftma, name = run(code)
     assert {name.rpartition(".")[2] for name in LATE} <= set(shown)
     assert set(ng.__all__) <= set(shown)
-    assert [name for name in compat if name[0] != "_"] == ["correlated_capacity", "glue", "mftma", "netrep"]
+    assert [name for name in compat if name[0] != "_"] == [
+        "correlated_capacity",
+        "glue",
+        "mftma",
+        "netrep",
+        "similarity",
+    ]
     assert "manifold_analysis_correlation" in mftma
     assert "_shared" not in mftma
     assert name == "neurogeom.compat.mftma.manifold_analysis"

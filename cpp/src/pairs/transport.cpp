@@ -80,12 +80,7 @@ void TransportSolver::send(const MatrixView& costs, Index source, Mass least) {
     if (checkpoint_) checkpoint_();
     const double nearest = smallest(key_.data(), m);
     distance = std::max(distance, nearest);  // rounding must not lead back
-    Index column = -1;
-    for (Index j = 0; j < m; ++j)
-      if (key_[j] == nearest) {
-        if (column < 0 || demand_[j] >= least) column = j;
-        if (demand_[j] >= least) break;
-      }
+    const Index column = std::find(key_.begin(), key_.end(), nearest) - key_.begin();
     reached_[column] = distance;
     key_[column] = kInfinity;
     open_[column] = -kInfinity;
