@@ -38,6 +38,7 @@ WITHOUT_NUMBERS = {
     "house/test_sources",
     "pairs/test_blocks_of_files",
     "pairs/test_memory",
+    "report/test_embeddings",
     "report/test_figures",
     "report/test_generalization",
     "report/test_heatmaps",
