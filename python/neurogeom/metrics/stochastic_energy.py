@@ -144,6 +144,10 @@ class EnergyPair(AlignedPair):
         squared = float(np.mean(across)) - (self.x.within + self.y.within) / 2
         return float(np.sign(squared) * np.sqrt(abs(squared)))
 
+    def excess(self, value: float) -> float:
+        """Return the mean distance across items, less that within."""
+        return float(-value - (self.x.within + self.y.within) / (2 * self._unit**self.power))
+
     def squares(self, values: FloatArray) -> FloatArray:
         """Return mean distances across items, to the power."""
         return np.asarray(-values * self._unit**self.power)
