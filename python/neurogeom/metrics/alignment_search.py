@@ -27,7 +27,7 @@ GROUPS = ("orth", "perm", "identity")
 REPORTS = ("distance", "spread")
 # A step that gains less than the first share of the squared distance, or the second of the objective's size,
 # is the last one. Errors of distances are larger, as later steps would gain nearly as much.
-TOLERANCE, ROUNDING = 1e-11, 1e-15
+TOLERANCE, ROUNDING = 1e-10, 1e-15
 RESTARTS = 3
 MOST_STEPS = 10_000
 
