@@ -62,9 +62,9 @@ def test_peer(benchmark, name):
 
 
 def seconds(function, *arguments):
-    start = time.perf_counter()
+    start = time.process_time()
     found = function(*arguments)
-    return time.perf_counter() - start, found
+    return time.process_time() - start, found
 
 
 def peak(function, *arguments):
@@ -76,7 +76,7 @@ def peak(function, *arguments):
 
 
 def table(n_items=ITEMS, n_peer_pairs=1):
-    """Print time of all pairs on one thread; of netrep, of some pairs, times their number."""
+    """Print processor time of all pairs on one thread; of netrep, of some pairs, times their number."""
     data = [trials_of(k) for k in range(n_items)]
     n_pairs = n_items * (n_items - 1) // 2
     for name, (make, read) in METRICS.items():

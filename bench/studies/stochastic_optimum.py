@@ -1,8 +1,8 @@
 """Whether searches of Gaussian stochastic distances end above a brute-force optimum; a minute or two.
 
 100 small problems of 2 to 4 units, few and many repeats, several alphas: `ng.GaussianStochastic` with 20
-restarts against BFGS over both components of the orthogonal group from 20 starts each, on covariances. Prints
-the largest excess of either, and how often one start is enough.
+restarts against BFGS over both components of the orthogonal group from 20 starts each, on covariances.
+Prints the largest excess of either, and how often one start is enough.
 """
 
 from __future__ import annotations

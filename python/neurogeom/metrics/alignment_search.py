@@ -25,8 +25,9 @@ from .base import Distance, Product, Products, Tile, map_pairs, prepare_item
 
 GROUPS = ("orth", "perm", "identity")
 REPORTS = ("distance", "spread")
-# A step that gains less than this share of the objective's size is the last one.
-TOLERANCE = 1e-14
+# A step that gains less than the first share of the squared distance, or the second of the objective's size,
+# is the last one. Errors of distances are larger, as later steps would gain nearly as much.
+TOLERANCE, ROUNDING = 1e-10, 1e-15
 RESTARTS = 3
 MOST_STEPS = 10_000
 
@@ -171,21 +172,24 @@ class AlignedPair(abc.ABC):
     def squares(self, values: FloatArray) -> FloatArray:
         """Return what the search lowers, from values of the objective."""
 
+    def least(self, value: float) -> float:
+        """Return the least gain that is worth another step, at a value of the objective."""
+        return max(TOLERANCE * self.excess(value), ROUNDING * self.height)
+
+    @abc.abstractmethod
+    def excess(self, value: float) -> float:
+        """Return how far a value is from the largest that the objective could have."""
+
     def search(self, group: str, n_restarts: int, seed: int) -> list[Climb]:
         """Search from the better of guess and identity, and from random starts; the best is first."""
         guesses = [BEST_MAP[group](self.guess())]
-
-        def least(value: float) -> float:
-            del value
-            return TOLERANCE * self.height
-
         if group == "identity" or self.is_solved:
-            return [climb(self.gain, group, guesses[0], least)]
+            return [climb(self.gain, group, guesses[0], self.least)]
         if self.x.n_units == self.y.n_units:
             guesses.append(np.eye(self.x.n_units))
         starts = [max(guesses, key=lambda q: self.gain(q)[0])]
         starts += [random_start(group, starts[0].shape, seed, k) for k in range(n_restarts)]
-        found = [climb(self.gain, group, start, least) for start in starts]
+        found = [climb(self.gain, group, start, self.least) for start in starts]
         return sorted(found, key=lambda one: -one.values[-1])
 
 

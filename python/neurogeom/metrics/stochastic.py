@@ -162,6 +162,10 @@ class GaussianPair(AlignedPair):
         covariances = float(np.square(left - (u @ vt) @ right).sum())
         return float(np.sqrt((self.alpha * means + (2 - self.alpha) * covariances) / len(self.x.means)))
 
+    def excess(self, value: float) -> float:
+        """Return half of the summed squared distance."""
+        return self.height / 2 - value
+
     def squares(self, values: FloatArray) -> FloatArray:
         """Return squared distances."""
         return np.maximum(self.height - 2 * values, 0.0) / len(self.x.means)

@@ -107,12 +107,14 @@ class EnergyPair(AlignedPair):
         super().__init__(x, y)
         self.power, x, y = power, self.x, self.y
         n_stimuli = len(x.responses)
-        self._rows = x.responses.reshape(-1, x.n_units)
         there, theirs = (np.arange(item.responses.shape[1]) < item.counts[:, None] for item in (x, y))
         pairs = n_stimuli * x.counts * y.counts
         self._share = (there[:, :, None] & theirs[:, None, :]) / pairs[:, None, None]
         self._unit = max(x.size, y.size, np.finfo(float).tiny)
-        squares = [np.square(item.responses / self._unit).sum(axis=2) for item in (x, y)]
+        scaled = [item.responses / self._unit for item in (x, y)]
+        self._rows, self._others = scaled[0].reshape(-1, x.n_units), scaled[1]
+        self._turned = np.ascontiguousarray(scaled[1].transpose(0, 2, 1))
+        squares = [np.square(item).sum(axis=2) for item in scaled]
         self._squares = squares[0][:, :, None] + squares[1][:, None, :]
         self.height = 1.0
         self.is_solved = power == 2
@@ -123,15 +125,14 @@ class EnergyPair(AlignedPair):
 
     def _gain_of(self, weights: FloatArray) -> FloatArray:
         """Return the sum of the weighted products of responses."""
-        weighted = (weights @ self.y.responses).reshape(-1, self.y.n_units)
-        return inner_products(self._rows / self._unit, weighted / self._unit)
+        return inner_products(self._rows, (weights @ self._others).reshape(-1, self.y.n_units))
 
     def gain(self, q: FloatArray) -> tuple[float, FloatArray]:
         """Return minus the mean distance to the power, in units of the sizes, and the G of the bound."""
-        moved = (self._rows @ (q / self._unit)).reshape(*self.x.responses.shape[:2], -1)
-        crossed = moved @ (self.y.responses / self._unit).transpose(0, 2, 1)
+        moved = (self._rows @ q).reshape(*self.x.responses.shape[:2], -1)
+        crossed = moved @ self._turned
         squares = np.maximum(self._squares - 2 * crossed, 0.0) + _NEAR**2
-        terms = self._share * squares ** (self.power / 2)
+        terms = self._share * (np.sqrt(squares) if self.power == 1 else squares ** (self.power / 2))
         return -float(terms.sum()), self.power * self._gain_of(terms / squares)
 
     def distance(self, q: FloatArray) -> float:
@@ -143,6 +144,10 @@ class EnergyPair(AlignedPair):
         ]
         squared = float(np.mean(across)) - (self.x.within + self.y.within) / 2
         return float(np.sign(squared) * np.sqrt(abs(squared)))
+
+    def excess(self, value: float) -> float:
+        """Return the mean distance across items, less that within."""
+        return float(-value - (self.x.within + self.y.within) / (2 * self._unit**self.power))
 
     def squares(self, values: FloatArray) -> FloatArray:
         """Return mean distances across items, to the power."""
