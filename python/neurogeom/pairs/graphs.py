@@ -13,7 +13,6 @@ from .._base import checks as _validate
 from .._base.checks import AnyArray, FloatArray, require_extra
 from .._base.results import Result
 from ..inference import TIE
-from .result import Pairwise
 
 KINDS = ("knn", "threshold", "similarity", "mst")
 _WEIGHTS = ("auto", "binary", "distance")
@@ -110,14 +109,16 @@ def graph(
     weights: str = "auto",
     symmetrize: str | None = None,
     is_similarity: bool | None = None,
+    names: Any = None,
+    metric: str | None = None,
 ) -> Graph:
     """Join the items that are alike.
 
     Parameters
     ----------
-    matrix : Pairwise or array-like, shape (n_items, n_items)
-        Distances or similarities of items among themselves, from :func:`pairwise` or any other source, such
-        as correlations of regions. Pairs that are NaN are not joined.
+    matrix : array-like, shape (n_items, n_items)
+        Distances or similarities of items among themselves, such as correlations of regions. Pairs that are
+        NaN are not joined. For a result of :func:`pairwise`, use its method ``to_graph``.
     kind : {"knn", "threshold", "similarity", "mst"}, default "knn"
         Which pairs are joined: an item with its nearest neighbours ("knn"); the most similar pairs of all
         ("threshold"); all pairs ("similarity"); those of the minimum spanning tree ("mst"), the fewest that
@@ -137,8 +138,12 @@ def graph(
         ("distance", for measures that are distances).
     symmetrize : {"mean", "min", "max"}, optional
         What to do with the two values of a pair if the measure is not symmetric, which is an error otherwise.
-    is_similarity : bool, optional
-        For an array: whether larger values mean more alike. A Pairwise knows.
+    is_similarity : bool
+        Whether larger values mean more alike.
+    names : sequence of str, optional
+        Names of the items; by default those of a pandas index, or else their numbers.
+    metric : str, optional
+        What the values are; by default "similarity" or "distance".
 
     Returns
     -------
@@ -165,7 +170,12 @@ def graph(
     >>> ng.pairwise(layers, "cka").to_graph("mst")
     Graph(metric=cka, kind=mst, n_nodes=4, n_edges=3, density=0.5, n_components=1)
     """
-    values, names, metric, larger_is_closer = _values_of(matrix, is_similarity)
+    values = _as_square(matrix)
+    if is_similarity is None:
+        raise ValueError("say whether larger values mean more alike: is_similarity=True or False")
+    larger_is_closer = bool(is_similarity)
+    metric = metric or ("similarity" if larger_is_closer else "distance")
+    named = _as_names(names, matrix, len(values))
     kind = _validate.as_choice(kind, "kind", KINDS)
     weights = _validate.as_choice(weights, "weights", _WEIGHTS)
     if weights == "distance" and larger_is_closer:
@@ -185,7 +195,7 @@ def graph(
     if kind == "knn":
         joined = _nearest(cost, n_neighbors, mutual, wanted)
     elif kind == "mst":
-        joined = _spanning_tree(cost, names)
+        joined = _spanning_tree(cost, named)
         if joined.sum() // 2 < wanted:
             joined |= cost <= _cut(cost, wanted, fixed=joined)
     elif kind == "threshold":
@@ -199,7 +209,7 @@ def graph(
     table = np.zeros_like(values)
     table[joined] = _weights(values, weights, larger_is_closer)[joined]
     return Graph(
-        names=names,
+        names=named,
         weights=table,
         edges=edges,
         values=kept,
@@ -210,21 +220,23 @@ def graph(
     )
 
 
-def _values_of(matrix: Any, is_similarity: bool | None) -> tuple[FloatArray, AnyArray, str, bool]:
-    """Values, names, what they are called, and whether larger is closer."""
-    if isinstance(matrix, Pairwise):
-        return matrix.square, matrix.names, matrix.metric, matrix.is_similarity
+def _as_square(matrix: Any) -> FloatArray:
     values = _validate.as_matrix(matrix, "matrix").astype(np.float64)
     if values.shape[0] != values.shape[1]:
         raise ValueError(f"matrix must be square, not {values.shape}")
-    if is_similarity is None:
-        raise ValueError("say whether larger values mean more alike: is_similarity=True or False")
     if np.isinf(values).any():
         raise ValueError("matrix holds an infinite value")
-    index = _validate.row_index(matrix, "matrix")
-    named = None if index is None else index.names
-    names = np.array([str(k) for k in (range(len(values)) if named is None else named.tolist())])
-    return values, names, "similarity" if is_similarity else "distance", bool(is_similarity)
+    return values
+
+
+def _as_names(names: Any, matrix: Any, count: int) -> AnyArray:
+    if names is None:
+        index = _validate.row_index(matrix, "matrix")
+        names = None if index is None else index.names
+    found = np.array([str(k) for k in (range(count) if names is None else names)])
+    if len(found) != count:
+        raise ValueError(f"names must name the {count} items, not {len(found)}")
+    return found
 
 
 def _require_options(kind: str, **given: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 from .._base.checks import AnyArray, FloatArray, require_extra
 from .._base.results import Result
 from ..inference import BOOTSTRAP_FIELDS, NULL_FIELDS, calibrated, z_score
+from .graphs import Graph, graph
 
 # What draws add to each pair.
 _DRAWN = NULL_FIELDS + BOOTSTRAP_FIELDS
-
-if TYPE_CHECKING:
-    from .graphs import Graph
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -134,9 +132,14 @@ class Pairwise(Result):
 
     def to_graph(self, kind: str = "knn", **options: Any) -> Graph:
         """Join the items that are alike; :func:`neurogeom.graph` has the kinds and their options."""
-        from .graphs import graph
-
-        return graph(self, kind, **options)
+        return graph(
+            self.square,
+            kind,
+            is_similarity=self.is_similarity,
+            names=self.names,
+            metric=self.metric,
+            **options,
+        )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> AnyArray:
         if copy is False and dtype not in (None, self.values.dtype):
