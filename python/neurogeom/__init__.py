@@ -100,6 +100,7 @@ from .pairs.graph_measures import average_controllability, communicability
 from .pairs.graphs import Graph, graph
 from .pairs.result import Pairwise
 from .pairs.shapes import FrechetMean, TangentSpace, frechet_mean, tangent_space
+from .pairs.split_half import SplitHalf, split_half
 from .pairs.streaming import StreamingCKA
 from .profiles import RepresentationProfile, representation_profile
 from .representations.feature_maps import FeatureMaps
@@ -184,6 +185,7 @@ __all__ = [
     "SimulatedCapacity",
     "SoftMatching",
     "SpectralPrediction",
+    "SplitHalf",
     "StreamingCKA",
     "SubsampledDimension",
     "SubspaceDistance",
@@ -244,6 +246,7 @@ __all__ = [
     "simulated_ellipsoid_capacity",
     "sparse_dichotomies",
     "spectral_prediction",
+    "split_half",
     "subsampled_dimension",
     "subspace_angles",
     "sweep",
