@@ -6,8 +6,10 @@ from .report.fewshot import plot_fewshot
 from .report.figures import plot_capacity, plot_geometry
 from .report.heatmaps import draw_pairwise, linkage_of, plot_pairwise
 from .report.model_comparison import model_comparison
+from .report.nulls import plot_null
 from .report.prediction import plot_prediction
 from .report.profiles import plot_profile
+from .report.shifts import plot_shift_map
 
 __all__ = [
     "check_format",
@@ -19,8 +21,10 @@ __all__ = [
     "plot_embedding",
     "plot_fewshot",
     "plot_geometry",
+    "plot_null",
     "plot_pairwise",
     "plot_prediction",
     "plot_profile",
+    "plot_shift_map",
     "plot_stress",
 ]

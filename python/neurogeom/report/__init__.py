@@ -7,9 +7,11 @@ from .fewshot import fewshot_table, plot_fewshot, write_fewshot_csv
 from .figures import plot_capacity, plot_geometry
 from .heatmaps import draw_pairwise, linkage_of, plot_pairwise
 from .model_comparison import model_comparison
+from .nulls import plot_null
 from .pairs import embedding_table, pairwise_table, uncertainty_table, write_pairwise_csv
 from .prediction import plot_prediction, prediction_table, write_prediction_csv
 from .profiles import plot_profile, profile_table, write_profile_csv
+from .shifts import plot_shift_map
 from .text import format_estimate, format_table
 
 __all__ = [
@@ -30,9 +32,11 @@ __all__ = [
     "plot_embedding",
     "plot_fewshot",
     "plot_geometry",
+    "plot_null",
     "plot_pairwise",
     "plot_prediction",
     "plot_profile",
+    "plot_shift_map",
     "plot_stress",
     "prediction_table",
     "profile_table",
