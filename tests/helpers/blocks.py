@@ -15,6 +15,9 @@ M, N, WIDTH = 24, 61, 7
 WHOLE_ONLY = {
     "permutation": ng.Permutation(),
     "pwcca": ng.PWCCA(),
+    "affine_invariant": ng.AffineInvariant(),
+    "matched_correlation": ng.MatchedCorrelation(),
+    "soft_matching": ng.SoftMatching(),
     "ridge(pearson)": ng.Ridge(score="pearson"),
     "cka(callable)": ng.CKA(lambda data: data @ data.T),
     "cka(rbf, minibatch)": ng.CKA("rbf", "minibatch", batch_size=8),

@@ -33,7 +33,7 @@ def small_blocks(monkeypatch):
 
 
 # Distances in units of the responses, which are compared in units of their norm (of centred ones?).
-WITH_UNITS = {"bures": True, "procrustes(euclidean, uncentered)": False}
+WITH_UNITS = {"bures": True, "magnitude_difference": False, "procrustes(euclidean, uncentered)": False}
 
 
 def norm_of(items, centred):

@@ -102,7 +102,7 @@ def test_lists_of_metrics():
     ("metric", "error", "text"),
     [
         ("CKA", ValueError, "not 'CKA': did you mean 'cka'\\?"),
-        ("procrustean", ValueError, "metric must be one of 'bures', 'cca'.* not 'procrustean'"),
+        ("procrustean", ValueError, "metric must be one of 'affine_invariant', 'bures'.* not 'procrustean'"),
         ("", ValueError, "metric must be one of"),
         ([], ValueError, "metric must hold at least 1"),
         ([None], TypeError, "metric must be a name or a metric object, not NoneType"),
