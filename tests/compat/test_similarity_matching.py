@@ -8,8 +8,8 @@ import pytest
 import scipy.linalg
 import scipy.optimize
 from neurogeom.compat import similarity
-from neurogeom.compat.similarity._folds import shuffled_folds
 from neurogeom.compat.similarity._matching import MEASURES, MaximumMatch
+from neurogeom.compat.similarity._splits import fold_members
 
 NAMES = sorted(MEASURES)
 DRAWS = np.random.RandomState(0)
@@ -48,7 +48,7 @@ def test_soft_correlation_match_of_the_table_is_hard_and_in_bfloat16():
 def test_procrustes_over_folds_ignores_what_the_fit_does_not_determine():
     """24 stimuli are fitted in 25 dimensions; two arbitrary ones enter the value of the table."""
     angles = []
-    for fold in shuffled_folds(30, 5):
+    for fold in fold_members(30, 5, 42):
         train = np.setdiff1d(np.arange(30), fold)
         means = [side[train].mean(axis=0) for side in (X, Y)]
         u, s, vt = np.linalg.svd((X[train] - means[0]).T @ (Y[train] - means[1]))
@@ -104,7 +104,7 @@ def test_folds_need_stimuli():
 
 def test_pairwise_matching_is_best_partners_over_folds():
     found = []
-    for fold in shuffled_folds(30, 5):
+    for fold in fold_members(30, 5, 42):
         train = np.setdiff1d(np.arange(30), fold)
         metric = ng.MatchedCorrelation("best")
         result = ng.pairwise([X[train]], metric, others=[Y[train]], test=([X[fold]], [Y[fold]]))

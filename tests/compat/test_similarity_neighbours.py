@@ -8,6 +8,7 @@ import neurogeom as ng
 import numpy as np
 import pytest
 from helpers.references import FOLDER
+from neurogeom.compat import similarity
 from neurogeom.compat.similarity._neighbours import MEASURES
 
 TABLE = json.loads((FOLDER / "similarity_registry_table.json").read_text())
@@ -74,8 +75,8 @@ def test_what_is_not_defined_is_said():
     silent[4] = 0
     with pytest.raises(ValueError, match="in X, stimulus 4 has no response"):
         MEASURES["cos_sparse_HSIC"]().compare(silent, flat)
-    with pytest.raises(ValueError, match="versa needs at least 15 stimuli"):
-        MEASURES["versa"]().compare(flat[:10], flat[:10])
+    with pytest.raises(ValueError, match="5 folds of at least 3 stimuli need 15 stimuli, but X has 10"):
+        similarity.make("versa")(flat[:10], flat[:10])
 
 
 def test_sparse_hsic_keeps_the_nearest_stimuli():

@@ -81,7 +81,12 @@ def plot_null(result: Pairwise, *, level: float = 0.05, ax: Axes | None = None) 
     axis.tick_params(color=GREY, labelcolor=INK, labelsize=8)
     axis.spines[["top", "right"]].set_visible(False)
     axis.spines[["left", "bottom"]].set_color(GREY)
-    corner = "upper right" if result.is_similarity else "lower right"  # the least alike pairs leave it free
-    axis.legend(frameon=False, fontsize=8, labelcolor=INK, loc=corner)
+    # The least alike pairs leave this corner free.
+    axis.legend(
+        frameon=False,
+        fontsize=8,
+        labelcolor=INK,
+        loc="upper right" if result.is_similarity else "lower right",
+    )
     write_title(axis, f"{int(beyond.sum())} of {len(order)} pairs")
     return axis

@@ -12,7 +12,8 @@ from ..._base.checks import FloatArray
 from ...metrics import CCA, NBS, PWCCA, SVCCA, MeanCCA, Procrustes
 from ...metrics import checks as check
 from ...metrics.base import Distance, Part, Products, Tile, inner_products, map_pairs
-from ._folds import over_folds, shuffled_folds
+from ._folds import over_folds
+from ._splits import fold_members
 from ._transforms import MakeMetric, transformed
 
 
@@ -74,7 +75,7 @@ class ReducedCCAOverFolds(Distance):
 def _mean_angle(x: FloatArray, y: FloatArray) -> float:
     kept = min(x.shape[1], y.shape[1])
     angles = []
-    for test in shuffled_folds(len(x), 5):
+    for test in fold_members(len(x), 5, 42):
         bases, whitened = [], []
         for side in (x[:, :kept], y[:, :kept]):
             train = np.delete(side, test, axis=0)

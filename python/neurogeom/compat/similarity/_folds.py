@@ -8,21 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..._base.checks import FloatArray
 from ...metrics.base import Metric, Part, Products, Tile, evaluate, parts_of
 from ...metrics.checks import require_stimuli
 from ...representations.blocks import UnitBlocks
+from ._splits import fold_members
 
-_SEED = 42
-
-
-def shuffled_folds(n_stimuli: int, n_folds: int) -> list[NDArray[np.intp]]:
-    """Return the stimuli of each fold: those of scikit-learn's KFold, shuffled with seed 42."""
-    order = np.arange(n_stimuli)
-    np.random.RandomState(_SEED).shuffle(order)
-    return [np.sort(fold) for fold in np.array_split(order, n_folds)]
+_SEED = 42  # that of NeuroAIMetrics
 
 
 class MeanOverFolds(Metric):
@@ -51,7 +44,7 @@ class MeanOverFolds(Metric):
         """Prepare the item for each fold."""
         require_stimuli(len(data), 2 * self.n_folds, label, f"{self.name} ({self.n_folds} folds)")
         found = []
-        for fold in shuffled_folds(len(data), self.n_folds):
+        for fold in fold_members(len(data), self.n_folds, _SEED):
             train = UnitBlocks(np.delete(data, fold, axis=0), label)
             test = UnitBlocks(data[fold], label)
             found.append(

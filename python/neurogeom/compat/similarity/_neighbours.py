@@ -264,62 +264,6 @@ class NormalisedAngle(CKA):
         return super().finish(values) / (np.pi / 2)
 
 
-class VERSA(_OfPair):
-    """Kendall's tau between RDMs of the responses Y and of their cross-validated predictions from X.
-
-    Ridge regression whose penalty (1e-8, 1e-7 to 1e8) has the least leave-one-out error, in five folds of
-    shuffled stimuli; units of X are standardised in the fitted and, by their own moments, in the predicted
-    stimuli; RDMs are one minus correlations over units. The mean over folds. It measures the prediction of Y
-    from X, and is asymmetric.
-    """
-
-    name = "versa"
-    symmetric = False
-    is_similarity = True
-
-    def prepare(self, data: FloatArray, label: str) -> FloatArray:
-        """Refuse too few stimuli for RDMs of each fold."""
-        if len(data) < 15:
-            raise ValueError(f"versa needs at least 15 stimuli, three a fold, but {label} has {len(data)}")
-        return data
-
-    def value(self, x: FloatArray, y: FloatArray) -> float:
-        """Return the mean tau of one pair."""
-        from scipy.stats import kendalltau  # slow to import
-
-        order = np.random.RandomState(42).permutation(len(x))
-        found = []
-        for fold in np.array_split(order, 5):
-            test = np.sort(fold)
-            train = np.setdiff1d(order, test)
-            predicted = _predictions(_by_own_moments(x[train]), y[train], _by_own_moments(x[test]))
-            rdms = [pdist(side, "correlation") for side in (predicted, y[test])]
-            found.append(kendalltau(*rdms)[0])
-        return float(np.mean(found))
-
-
-def _predictions(x: FloatArray, y: FloatArray, new: FloatArray) -> FloatArray:
-    """Predict by ridge regression with the penalty of least leave-one-out error."""
-    origin, level = x.mean(axis=0), y.mean(axis=0)
-    u, s, vt = np.linalg.svd(x - origin, full_matrices=False)
-    targets = u.T @ (y - level)
-    errors = []
-    penalties = np.logspace(-8, 8, 17)
-    for penalty in penalties:
-        shrinkage = np.square(s) / (np.square(s) + penalty)
-        leverage = 1 / len(x) + np.square(u) @ shrinkage
-        residuals = (y - level - (u * shrinkage) @ targets) / (1 - leverage)[:, None]
-        errors.append(np.square(residuals).mean())
-    penalty = penalties[int(np.argmin(errors))]
-    return np.asarray(level + (new - origin) @ vt.T @ ((s / (np.square(s) + penalty))[:, None] * targets))
-
-
-def _by_own_moments(data: FloatArray) -> FloatArray:
-    centred = data - data.mean(axis=0)
-    deviation = centred.std(axis=0)
-    return np.asarray(np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 0))
-
-
 def _standardised(data: FloatArray, label: str) -> FloatArray:
     """Centre units and scale them to norm 1."""
     centred = data - data[0]
@@ -374,6 +318,5 @@ MEASURES: dict[str, Callable[[], Metric]] = {
     "second_order_cosine_similarity": lambda: Neighbours("second_order_cosine"),
     "unbiased_linear_HSIC": lambda: HSIC(unbiased=True),
     "uniformity_difference": lambda: GeometricDifference("uniformity"),
-    "versa": VERSA,
     "zero_diagonal-cosine": UpperCosine,
 }

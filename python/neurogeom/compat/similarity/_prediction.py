@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from scipy import linalg
+from scipy.spatial.distance import pdist
 
 from ..._base.checks import FloatArray
 from ...metrics import LinearR2
@@ -207,6 +208,14 @@ def mean_covariance(label: str, x: FloatArray, y: FloatArray) -> float:
     return float(linalg.svdvals(cross).mean())
 
 
+def agreement_of_rdms(predicted: FloatArray, responses: FloatArray) -> float:
+    """Return Kendall's tau-b between correlation distances of predicted and of measured stimuli."""
+    from scipy.stats import kendalltau  # slow to import
+
+    left, right = (pdist(side, "correlation") for side in (predicted, responses))
+    return float(kendalltau(left, right)[0])
+
+
 class ReverseR2(Similarity):
     """The share of the variance of X that linear regression on Y explains, in sample."""
 
@@ -250,6 +259,9 @@ _VALUES: dict[str, Value] = {
     "ridge-pearsonr-cv=5folds": by_fold(best_ridge, mean_correlation, _shuffled, standardize=True),
     "ridge-pearsonr-cv=5folds-reverse": by_fold(
         best_ridge, mean_correlation, _shuffled, standardize=True, swap=True
+    ),
+    "versa": by_fold(
+        best_ridge, agreement_of_rdms, functools.partial(folds, seed=42, least=3), standardize=True
     ),
 }
 

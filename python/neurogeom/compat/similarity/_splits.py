@@ -12,17 +12,22 @@ from ...representations.checks import TooLittleDataError
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]  # training and test stimuli
 
 
-def folds(n_stimuli: int, label: str, seed: int | None, n_folds: int = 5) -> Iterator[Fold]:
-    """Return the folds of scikit-learn's KFold, shuffled if there is a seed."""
-    if n_stimuli < 2 * n_folds:
-        raise TooLittleDataError(
-            f"{n_folds} folds of at least 2 stimuli need {2 * n_folds} stimuli, but {label} has {n_stimuli}"
-        )
+def fold_members(n_stimuli: int, n_folds: int, seed: int | None) -> list[NDArray[np.intp]]:
+    """Return the test stimuli of each fold of scikit-learn's KFold, shuffled if there is a seed."""
     order = np.arange(n_stimuli)
     if seed is not None:
         np.random.RandomState(seed).shuffle(order)
-    for part in np.array_split(order, n_folds):
-        test = np.sort(part)
+    return [np.sort(part) for part in np.array_split(order, n_folds)]
+
+
+def folds(n_stimuli: int, label: str, seed: int | None, n_folds: int = 5, least: int = 2) -> Iterator[Fold]:
+    """Return the training and test stimuli of each fold, which has at least so many of the latter."""
+    if n_stimuli < least * n_folds:
+        raise TooLittleDataError(
+            f"{n_folds} folds of at least {least} stimuli need {least * n_folds} stimuli, but {label} has "
+            f"{n_stimuli}"
+        )
+    for test in fold_members(n_stimuli, n_folds, seed):
         yield np.setdiff1d(np.arange(n_stimuli), test), test
 
 
