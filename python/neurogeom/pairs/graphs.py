@@ -318,7 +318,8 @@ def _spanning_tree(cost: FloatArray, names: AnyArray) -> NDArray[np.bool_]:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import minimum_spanning_tree
 
-    rows, columns = np.nonzero(np.triu(np.isfinite(cost), 1))
+    # SciPy 1.11 takes indices of 32 bits only.
+    rows, columns = (side.astype(np.int32) for side in np.nonzero(np.triu(np.isfinite(cost), 1)))
     ranks = np.empty(len(rows))
     ranks[np.argsort(cost[rows, columns], kind="stable")] = np.arange(1, len(rows) + 1)
     tree = minimum_spanning_tree(coo_array((ranks, (rows, columns)), shape=cost.shape).tocsr())
