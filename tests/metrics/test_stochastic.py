@@ -339,3 +339,15 @@ def test_a_search_that_is_stopped_warns(monkeypatch):
     monkeypatch.setattr(ng.metrics.alignment_search.climb, "__defaults__", (2,))
     with pytest.warns(ng.ConvergenceWarning, match="of 1 pairs was stopped before it converged"):
         ng.GaussianStochastic().distance(ng.Repeats(trials_of(0)), ng.Repeats(trials_of(1)))
+
+
+@pytest.mark.parametrize("make", [ng.GaussianStochastic, ng.EnergyStochastic])
+def test_a_looser_tolerance_stops_earlier_and_not_lower(make):
+    rng = np.random.default_rng(8)
+    items = [ng.Repeats(rng.standard_normal((12, 1, 9)) + rng.standard_normal((12, 5, 9))) for _ in range(2)]
+    tight, loose = (make(n_restarts=0, tolerance=one).fit(*items) for one in (1e-10, 1e-5))
+    assert len(loose.history) < len(tight.history)
+    assert tight.distance <= loose.distance <= tight.distance * (1 + 1e-3)
+    assert make(tolerance=1e-5).name != make().name
+    with pytest.raises(ValueError, match="tolerance must be between 0 and 1, not 0"):
+        make(tolerance=0)

@@ -25,8 +25,8 @@ from .base import Distance, Product, Products, Tile, map_pairs, prepare_item
 
 GROUPS = ("orth", "perm", "identity")
 REPORTS = ("distance", "spread")
-# A step that gains less than the first share of the squared distance, or the second of the objective's size,
-# is the last one. Errors of distances are larger, as later steps would gain nearly as much.
+# A step that gains less than a metric's tolerance times the squared distance, or this share of the
+# objective's size, is the last one. Errors of distances are larger, as later steps would gain nearly as much.
 TOLERANCE, ROUNDING = 1e-10, 1e-15
 RESTARTS = 3
 MOST_STEPS = 10_000
@@ -146,10 +146,13 @@ class AlignedPair(abc.ABC):
         What steps of the objective are relative to.
     is_solved : bool
         Whether the guess is known to be the best map.
+    tolerance : float
+        A step that gains less than this share of the squared distance is the last one.
     """
 
     height: float
     is_solved: bool = False
+    tolerance: float = TOLERANCE
 
     def __init__(self, x: Any, y: Any) -> None:
         ranks = [(item.n_units, item.size) for item in (x, y)]
@@ -174,7 +177,7 @@ class AlignedPair(abc.ABC):
 
     def least(self, value: float) -> float:
         """Return the least gain that is worth another step, at a value of the objective."""
-        return max(TOLERANCE * self.excess(value), ROUNDING * self.height)
+        return max(self.tolerance * self.excess(value), ROUNDING * self.height)
 
     @abc.abstractmethod
     def excess(self, value: float) -> float:
@@ -200,6 +203,7 @@ class AlignedDistances(Product):
     group: str
     n_restarts: int
     seed: int
+    tolerance: float
 
     @classmethod
     def compute(cls, products: Sequence[Any], tile: Tile) -> list[tuple[FloatArray, FloatArray]]:
@@ -232,6 +236,7 @@ class AlignedDistances(Product):
                 f"has {y.n_units}"
             )
         pair = self.problem(x, y)
+        pair.tolerance = self.tolerance
         found = pair.search(self.group, self.n_restarts, self.seed)
         return pair, found, np.array([pair.distance(one.map) for one in found])
 
@@ -271,17 +276,21 @@ class AlignedDistance(Distance):
 
     no_held_out = "compares distributions"
 
-    def __init__(self, group: Any, n_restarts: Any, seed: Any, report: Any) -> None:
+    def __init__(self, group: Any, n_restarts: Any, seed: Any, report: Any, tolerance: Any) -> None:
         self.group: Literal["orth", "perm", "identity"] = _validate.as_choice(group, "group", GROUPS)  # type: ignore[assignment]
         self.n_restarts = _validate.as_count(n_restarts, "n_restarts", minimum=0)
         self.seed = _validate.as_count(seed, "seed", minimum=0)
         self.report = _validate.as_choice(report, "report", REPORTS)
+        self.tolerance = _validate.as_number(tolerance, "tolerance")
+        if not 0 < self.tolerance < 1:
+            raise ValueError(f"tolerance must be between 0 and 1, not {self.tolerance}")
 
     def _named(self, name: str, options: list[str]) -> str:
         options += [] if self.group == "orth" else [self.group]
         options += [] if self.n_restarts == RESTARTS else [f"{self.n_restarts} restarts"]
         options += [] if self.seed == 0 else [f"seed {self.seed}"]
         options += [] if self.report == "distance" else [self.report]
+        options += [] if self.tolerance == TOLERANCE else [f"tolerance {self.tolerance:g}"]
         return f"{name}({', '.join(options)})" if options else name
 
     def products(self) -> tuple[AlignedDistances, ...]:

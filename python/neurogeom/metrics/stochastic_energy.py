@@ -16,6 +16,7 @@ from .._base.codec import registered
 from ..representations.repeats import OpenedRepeats
 from .alignment_search import (
     RESTARTS,
+    TOLERANCE,
     AlignedDistance,
     AlignedDistances,
     AlignedPair,
@@ -169,8 +170,7 @@ class EnergyStochastic(AlignedDistance):
     """Energy distance between systems that respond differently each time.
 
     Items are :class:`Repeats`. Their responses to a stimulus are compared without a model of their
-    distribution,
-    after the best rotation (or matching) Q of units, which is the same for all stimuli::
+    distribution, after the best rotation (or matching) Q of units, which is the same for all stimuli::
 
         d^2 = mean over stimuli of E|x - Q y|^q - E|x - x'|^q / 2 - E|y - y'|^q / 2
 
@@ -198,6 +198,9 @@ class EnergyStochastic(AlignedDistance):
         Seed of the random starts.
     report : {"distance", "spread"}, default "distance"
         What the value is: the distance, or how far above it the search from the worst start ended.
+    tolerance : float, default 1e-10
+        A step of the search that lowers the squared distance by less than this share of it is the last one.
+        1e-5 is several times as fast, and good to about four digits.
 
     Notes
     -----
@@ -229,8 +232,9 @@ class EnergyStochastic(AlignedDistance):
         n_restarts: int = RESTARTS,
         seed: int = 0,
         report: Literal["distance", "spread"] = "distance",
+        tolerance: float = TOLERANCE,
     ) -> None:
-        super().__init__(group, n_restarts, seed, report)
+        super().__init__(group, n_restarts, seed, report, tolerance)
         self.q = _validate.as_number(q, "q")
         if not 0 < self.q <= 2:
             raise ValueError(f"q must be above 0 and at most 2, not {q}")
@@ -242,7 +246,7 @@ class EnergyStochastic(AlignedDistance):
     def products(self) -> tuple[EnergyDistances, ...]:
         """Declare the search."""
         part = EnergyPart(self.group == "orth", self.q, self.estimator)
-        return (EnergyDistances(part, self.group, self.n_restarts, self.seed, self.q),)
+        return (EnergyDistances(part, self.group, self.n_restarts, self.seed, self.tolerance, self.q),)
 
     def size(self, tile: object) -> FloatArray:
         """Return the larger distance from silence of each pair."""
