@@ -6,7 +6,7 @@ import neurogeom as ng
 import numpy as np
 
 METRICS = sorted(ng.metrics.METRICS)
-ASYMMETRIC = ("cycle_knn", "pwcca", "r2", "ridge")
+ASYMMETRIC = ("cycle_knn", "kernel_ridge", "pls", "pwcca", "r2", "ridge")
 # Ridge regression does not predict an item perfectly from itself.
 COMPUTED_DIAGONAL = ("ridge",)
 

@@ -77,6 +77,7 @@ CLAIMS = AllClaims(
         "matched_correlation(best)": Claims("Pstud", "Pstud"),
         "matched_correlation(soft)": Claims("Pstud", "Pstud"),
         "imd": Claims(ANGLE, ANGLE, proper=True),
+        "kernel_ridge": Claims(ANGLE, ANGLE, proper=None, ordered=True),
         "knn_jaccard": Claims("POsd", "POsd", proper=True),
         "knn_jaccard(5, euclidean)": Claims(ANGLE, ANGLE, proper=True),
         "knn_rank": Claims("POsd", "POsd", proper=None),
@@ -91,6 +92,8 @@ CLAIMS = AllClaims(
         # A dead unit may take the place of a partner that is anticorrelated.
         "permutation": Claims("Pst", "Pst", open="d"),
         "permutation(euclidean)": Claims("Pt", "Pt", open="d", degree=1, has_units=True),
+        # With as many components as X has dimensions, it is regression.
+        "pls": Claims(ANGLE, ANGLE, open="Lu", ordered=True),
         "procrustes": Claims(ANGLE, ANGLE, proper=True),
         "procrustes(euclidean, uncentered)": Claims("POd", "POd", proper=True, degree=1, has_units=True),
         "projection": Claims(LINEAR, LINEAR, proper=True),

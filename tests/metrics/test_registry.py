@@ -14,7 +14,7 @@ from neurogeom.metrics import METRICS, Metric
 WITHOUT_A_NAME = {"ShapeMetric"}
 # Those that compare other things than responses.
 WITHOUT_A_NAME |= {"Convolutional", "EnergyStochastic", "GaussianStochastic", "ProcessStochastic"}
-BASES = {"Metric", "Distance", "Similarity", "AlignedDistance"}
+BASES = {"Metric", "Distance", "Similarity", "AlignedDistance", "CrossValidated"}
 
 
 def subclasses(cls):

@@ -18,10 +18,12 @@ from .convolutional import Convolutional, ShiftMap
 from .distance_correlation import DistanceCorrelation
 from .geometric import GeometricDifference
 from .gulp import GULP
+from .kernel_ridge import KernelRidge
 from .matched_correlation import MatchedCorrelation
 from .matching import Permutation
 from .multiscale import IMD
 from .neighbours import Neighbours
+from .pls import PLS
 from .predictivity import LinearR2, Ridge
 from .riemannian import AffineInvariant
 from .rsa import RSA, rdm, rsa
@@ -41,6 +43,7 @@ __all__ = [
     "IMD",
     "METRICS",
     "NBS",
+    "PLS",
     "PWCCA",
     "RSA",
     "SVCCA",
@@ -53,6 +56,7 @@ __all__ = [
     "EnergyStochastic",
     "GaussianStochastic",
     "GeometricDifference",
+    "KernelRidge",
     "LinearR2",
     "MatchedCorrelation",
     "MeanCCA",
@@ -96,6 +100,7 @@ METRICS: dict[str, Callable[[], Metric]] = {
     "grassmann": SubspaceDistance,
     "gulp": GULP,
     "imd": IMD,
+    "kernel_ridge": KernelRidge,
     "knn_jaccard": functools.partial(Neighbours, "jaccard"),
     "knn_rank": functools.partial(Neighbours, "rank"),
     "magnitude_difference": GeometricDifference,
@@ -104,6 +109,7 @@ METRICS: dict[str, Callable[[], Metric]] = {
     "mutual_knn": Neighbours,
     "nbs": NBS,
     "permutation": Permutation,
+    "pls": PLS,
     "procrustes": Procrustes,
     "projection": functools.partial(SubspaceDistance, "projection"),
     "pwcca": PWCCA,

@@ -137,19 +137,8 @@ class GramPart(Part):
         if self.kernel == "rbf":
             gram = rbf_gram(squared_distances(data), self.bandwidth, self.center, label)
         else:
-            protected = data.view()
-            protected.flags.writeable = False
-            gram = _as_gram(self._own(protected, label), len(data), f"the kernel's value for {label}")
+            gram = gram_of_users_kernel(self.kernel, data, label)
         return packed_gram(gram, estimator, self.center)
-
-    def _own(self, data: FloatArray, label: str) -> Any:
-        """Ask the kernel that the user gave."""
-        if not _is_object(self.kernel):
-            return self.kernel(data)
-        try:
-            return self.kernel.gram(data, n_threads=1)  # items are prepared in threads already
-        except ValueError as error:
-            raise ValueError(f"the kernel of {label}: {error}") from error
 
     def _packed_batches(self, data: FloatArray, size: int, label: str) -> tuple[FloatArray, float]:
         """Chain the U-centred batches; the unbiased HSIC of each is weighted by its number of stimuli."""
@@ -185,7 +174,7 @@ def _is_object(kernel: Any) -> bool:
     return hasattr(kernel, "gram")
 
 
-def _as_kernel(value: Any) -> Any:
+def as_kernel(value: Any) -> Any:
     """Take the name of a kernel, a function or a kernel object."""
     if isinstance(value, type):
         raise TypeError(f"kernel must be an object, not a class: write {value.__name__}(...)")
@@ -194,6 +183,20 @@ def _as_kernel(value: Any) -> Any:
     if not isinstance(value, Hashable):  # equal kernels are computed once
         raise TypeError(f"kernel must be hashable, as a frozen dataclass is, but {value!r} is not")
     return value
+
+
+def gram_of_users_kernel(kernel: Any, data: FloatArray, label: str) -> FloatArray:
+    """Return what a function or an object gives for a matrix, which it may not change."""
+    protected = data.view()
+    protected.flags.writeable = False
+    if not _is_object(kernel):
+        found = kernel(protected)
+    else:
+        try:
+            found = kernel.gram(protected, n_threads=1)  # items are prepared in threads already
+        except ValueError as error:
+            raise ValueError(f"the kernel of {label}: {error}") from error
+    return _as_gram(found, len(data), f"the kernel's value for {label}")
 
 
 def _as_gram(value: Any, count: int, name: str) -> FloatArray:
@@ -278,7 +281,7 @@ class CKA(Metric):
         center: bool = True,
         score: Literal["similarity", "angular"] = "similarity",
     ) -> None:
-        self.kernel = _as_kernel(kernel)
+        self.kernel = as_kernel(kernel)
         self.estimator = _validate.as_choice(estimator, "estimator", _ESTIMATORS)
         self.bandwidth = as_number(bandwidth, "bandwidth")
         self.batch_size = (

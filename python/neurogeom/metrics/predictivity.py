@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from ._reduction import balance, lower_trapezoid, reduce_stimuli, with_all_stimu
 from ._subspaces import ranks_of, remark_full_rank
 from .base import Part, Prepared, Products, Similarity, Tile, map_pairs
 
-_SCORES = ("r2", "pearson")
+SCORES = ("r2", "pearson")
 
 
 class LinearR2(Similarity):
@@ -173,7 +173,42 @@ class _RegressionPart(Part):
         return left, right
 
 
-class Ridge(Similarity):
+class CrossValidated(Similarity):
+    """How well predictions from X, fitted to other stimuli, agree with Y.
+
+    A subclass sets its part, whose record predicts targets: see :class:`Ridge`.
+    """
+
+    symmetric = False
+    no_held_out = "already predicts each fold of the stimuli from the others"
+    diagonal = None
+
+    score: str
+    _part: Part
+
+    def parts(self) -> tuple[Part, ...]:
+        return (self._part,)
+
+    def pair(self, tile: Tile, products: Products) -> FloatArray:
+        """Return the scores of two blocks of items."""
+        del products
+        left, right = ([item[self._part] for item in side] for side in tile.sides)
+        score = _explained if self.score == "r2" else _mean_correlation
+        return map_pairs(score, left, right, tile.where, tile.n_threads)
+
+    def remark(self, items: Sequence[Prepared]) -> str | None:
+        """Remark on units that are left out."""
+        having = [item[self._part] for item in items if item[self._part].n_constant]
+        if not having:
+            return None
+        more = f" (and of {len(having) - 1} more)" if len(having) > 1 else ""
+        return (
+            f"{having[0].n_constant} units of {having[0].label}{more} do not vary over stimuli: they have no "
+            "correlation and are left out"
+        )
+
+
+class Ridge(CrossValidated):
     """Cross-validated predictivity: how well ridge regression on X predicts Y on held-out stimuli.
 
     Stimuli are split into contiguous folds. Each is predicted from the others by the minimiser of
@@ -213,50 +248,46 @@ class Ridge(Similarity):
     1.0
     """
 
-    symmetric = False
-    no_held_out = "already predicts each fold of the stimuli from the others"
-    diagonal = None
-
     def __init__(
         self, penalty: float = 1.0, *, folds: int = 5, score: Literal["r2", "pearson"] = "r2"
     ) -> None:
         self.penalty = check.as_penalty(penalty)
         self.folds = _validate.as_count(folds, "folds", minimum=2)
-        self.score = _validate.as_choice(score, "score", _SCORES)
+        self.score = _validate.as_choice(score, "score", SCORES)
         options = [] if self.penalty == 1 else [f"{self.penalty:g}"]
         options += [] if self.folds == 5 else [f"{self.folds} folds"]
         options += [] if self.score == "r2" else [self.score]
         self.name = f"ridge({', '.join(options)})" if options else "ridge"
         self._part = _RegressionPart(self.penalty, self.folds, self.score == "pearson")
 
-    def parts(self) -> tuple[Part, ...]:
-        return (self._part,)
 
-    def pair(self, tile: Tile, products: Products) -> FloatArray:
-        """Return the scores of two blocks of items."""
-        del products
-        left, right = ([item[self._part] for item in side] for side in tile.sides)
-        score = _explained if self.score == "r2" else _mean_correlation
-        return map_pairs(score, left, right, tile.where, tile.n_threads)
+class Predictor(Protocol):
+    """The record of an item: how it predicts, and as what it is predicted."""
 
-    def remark(self, items: Sequence[Prepared]) -> str | None:
-        """Remark on units that are left out."""
-        having = [item[self._part] for item in items if item[self._part].n_constant]
-        if not having:
-            return None
-        more = f" (and of {len(having) - 1} more)" if len(having) > 1 else ""
-        return (
-            f"{having[0].n_constant} units of {having[0].label}{more} do not vary over stimuli: they have no "
-            "correlation and are left out"
-        )
+    label: str
+    targets: FloatArray  # centred
+    n_constant: int
+
+    def predict(self, targets: FloatArray) -> FloatArray:
+        """Predict each stimulus from the folds that it is not in."""
 
 
-def _explained(x: _Regression, y: _Regression) -> float:
+def varying(data: FloatArray, keep_units: bool) -> tuple[FloatArray, int]:
+    """Return centred targets; if units are scored, without those that do not vary, and their number."""
+    centered = data - data.mean(axis=0)
+    if not keep_units:
+        return centered, 0
+    noise = 8 * np.finfo(np.float64).eps * np.abs(data).max(axis=0)
+    kept = np.abs(centered).max(axis=0) > noise
+    return np.ascontiguousarray(centered[:, kept]), int((~kept).sum())
+
+
+def _explained(x: Predictor, y: Predictor) -> float:
     errors = y.targets - x.predict(y.targets)
     return 1.0 - float(np.square(errors).sum() / np.square(y.targets).sum())
 
 
-def _mean_correlation(x: _Regression, y: _Regression) -> float:
+def _mean_correlation(x: Predictor, y: Predictor) -> float:
     predicted = x.predict(y.targets)
     predicted -= predicted.mean(axis=0)
     lengths = [np.linalg.norm(side, axis=0) for side in (predicted, y.targets)]

@@ -14,6 +14,7 @@ from scipy.spatial.distance import pdist
 from ..._base.checks import FloatArray
 from ...metrics import LinearR2
 from ...metrics.base import Metric, Part, Products, Similarity, Tile, map_pairs
+from ...metrics.pls import predict_by_pls
 from ._splits import Fold, folds, splits
 from ._transforms import MakeMetric
 
@@ -24,8 +25,6 @@ Score = Callable[[FloatArray, FloatArray], float]
 Value = Callable[[str, FloatArray, FloatArray], float]
 _PENALTIES = np.logspace(-8, 8, 17)
 _COMPONENTS = 25
-# Covariances below this share of the first are rounding: no component is left.
-_NOTHING = 1e-12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,35 +108,6 @@ def least_squares(x: FloatArray, y: FloatArray, test: FloatArray) -> FloatArray:
     rounding = max(x.shape) * float(np.finfo(np.float64).eps)
     weights = linalg.lstsq(centred, y - y.mean(axis=0), cond=rounding)[0]
     return np.asarray((test - x.mean(axis=0)) @ weights + y.mean(axis=0))
-
-
-def pls(
-    x: FloatArray, y: FloatArray, test: FloatArray, *, scale: bool, n_components: int = _COMPONENTS
-) -> FloatArray:
-    """Predict by partial least squares (PLS2): components of X in turn, each of largest covariance with Y."""
-    means, y_mean = x.mean(axis=0), y.mean(axis=0)
-    spreads = [side.std(axis=0, ddof=1) if scale else np.ones(side.shape[1]) for side in (x, y)]
-    for spread in spreads:
-        spread[spread == 0] = 1.0
-    left, right = (x - means) / spreads[0], (y - y_mean) / spreads[1]
-    found: list[tuple[FloatArray, FloatArray, FloatArray]] = []
-    first = 0.0
-    for _ in range(min(n_components, *left.shape)):
-        direction, sizes, _ = linalg.svd(left.T @ right, full_matrices=False)
-        first = max(first, sizes[0])
-        if not sizes[0] > _NOTHING * first:
-            break
-        w = direction[:, 0]
-        scores = left @ w
-        size = scores @ scores
-        loading, target = left.T @ scores / size, right.T @ scores / size
-        left, right = left - np.outer(scores, loading), right - np.outer(scores, target)
-        found.append((w, loading, target))
-    if not found:
-        return np.broadcast_to(y_mean, (len(test), len(y_mean))).copy()
-    W, P, Q = (np.column_stack(each) for each in zip(*found, strict=True))
-    slopes = W @ linalg.solve(P.T @ W, Q.T)
-    return np.asarray((test - means) / spreads[0] @ slopes * spreads[1] + y_mean)
 
 
 def by_fold(
@@ -237,7 +207,7 @@ class ReverseR2(Similarity):
 _shuffled = functools.partial(folds, seed=42)
 _five = functools.partial(folds, seed=1)
 _ten = functools.partial(splits, seed=1, n_splits=10, share=0.9)
-_plain_pls = functools.partial(pls, scale=False)
+_plain_pls = functools.partial(predict_by_pls, n_components=_COMPONENTS)
 
 _VALUES: dict[str, Value] = {
     "kernel_ridge-lambda=1-r2": in_sample_r2,  # with a linear kernel: the same predictions
@@ -249,7 +219,10 @@ _VALUES: dict[str, Value] = {
     "pls-pearsonr": by_fold(_plain_pls, median_correlation, _ten),
     "pls-pearsonr-cv=5folds": by_fold(_plain_pls, median_correlation, _five),
     "pls-pearsonr-components=25-cv=5folds": by_fold(
-        functools.partial(pls, scale=True), mean_correlation, _shuffled, standardize=True
+        functools.partial(predict_by_pls, n_components=_COMPONENTS, scale=True),
+        mean_correlation,
+        _shuffled,
+        standardize=True,
     ),
     "ridge-lambda=1-pearsonr": by_fold(ridge, median_correlation, _ten),
     "ridge-lambda=1-pearsonr-cv=5folds": of_all(ridge, mean_correlation),
