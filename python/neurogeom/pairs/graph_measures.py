@@ -70,8 +70,8 @@ def average_controllability(graph: Any, *, system: str = "discrete", c: float = 
     graph : Graph or array-like, shape (n_nodes, n_nodes)
         Symmetric weights.
     system : {"discrete", "continuous"}, default "discrete"
-        The linear dynamics that run on the graph: x(t+1) = A x(t) + B u(t) with A = W / (c + |l|), where |l|
-        is the largest absolute eigenvalue of the weights W; or dx/dt = A x + B u with A = W / (c + |l|) - 1.
+        The linear dynamics that run on the graph: x(t+1) = A x(t) + B u(t) with A = W / (c + L), where L
+        is the largest absolute eigenvalue of the weights W; or dx/dt = A x + B u with A = W / (c + L) - 1.
     c : float, default 1
         Makes the dynamics stable; larger than 0. Where weights are far below 1 it decides how much of the
         network an input reaches, so that graphs of different scales are not comparable.
