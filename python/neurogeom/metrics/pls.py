@@ -6,6 +6,7 @@ import dataclasses
 from typing import Literal
 
 import numpy as np
+from scipy import linalg
 
 from .._base import checks as _validate
 from .._base.checks import FloatArray
@@ -36,20 +37,29 @@ def predict_by_pls(
     found: list[tuple[FloatArray, FloatArray, FloatArray]] = []
     first = 0.0
     for _ in range(min(n_components, *left.shape)):
-        directions, sizes, _ = np.linalg.svd(left.T @ right, full_matrices=False)
-        first = max(first, sizes[0])
-        if not sizes[0] > _NOTHING * first:
+        direction, covariance = _largest(left.T @ right)
+        first = max(first, covariance)
+        if not covariance > _NOTHING * first:
             break
-        scores = left @ directions[:, 0]
+        scores = left @ direction
         size = scores @ scores
         loading, target = left.T @ scores / size, right.T @ scores / size
         left, right = left - np.outer(scores, loading), right - np.outer(scores, target)
-        found.append((directions[:, 0], loading, target))
+        found.append((direction, loading, target))
     if not found:
         return np.broadcast_to(y_mean, (len(new), len(y_mean))).copy()
     weights, loadings, targets = (np.column_stack(each) for each in zip(*found, strict=True))
     slopes = weights @ np.linalg.solve(loadings.T @ weights, targets.T)
     return np.asarray((new - means) / spreads[0] @ slopes * spreads[1] + y_mean)
+
+
+def _largest(cross: FloatArray) -> tuple[FloatArray, float]:
+    """Return the first left singular vector and the first singular value.
+
+    By the driver without divide and conquer: the other one does not converge for some matrices of low rank.
+    """
+    directions, sizes, _ = linalg.svd(cross, full_matrices=False, lapack_driver="gesvd")
+    return directions[:, 0], float(sizes[0])
 
 
 @registered
